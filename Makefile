@@ -1,0 +1,50 @@
+# Assay. `make` alone explains every target.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+WORKLOAD  ?= image-classification
+FRAMEWORK ?= pytorch
+TARGET    ?= cpu
+DIVISION  ?= closed
+SUBMITTER ?= local
+RUNS      ?=
+
+ASSAY := .venv/bin/assay
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo '  make run takes WORKLOAD=$(WORKLOAD) FRAMEWORK=$(FRAMEWORK) TARGET=$(TARGET) DIVISION=$(DIVISION) SUBMITTER=$(SUBMITTER) RUNS=5'
+
+setup: ## create .venv with assay in it; nothing to do when nothing changed
+	@requirements/setup.sh host
+
+setup-dev: ## the same, with what tests and lint need
+	@requirements/setup.sh dev
+
+run: setup ## build the image, run the benchmark, write and check the submission
+	@suite/engine.sh
+	@$(ASSAY) run $(WORKLOAD) --framework $(FRAMEWORK) --target $(TARGET) --division $(DIVISION) \
+	    --submitter $(SUBMITTER) $(if $(RUNS),--runs $(RUNS))
+
+test: setup-dev lint ## lint, then every test; starts a Docker engine where it may
+	@suite/engine.sh
+	@.venv/bin/pytest
+
+lint: setup-dev ## style, types, import directions
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+doctor: setup ## what this machine can run, and how to fix what it cannot
+	@$(ASSAY) doctor
+
+lock: setup-dev ## rewrite the host's locks from pyproject.toml
+	@requirements/lock.sh
+
+clean: ## remove .venv and caches; submissions stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.PHONY: help setup setup-dev run test lint doctor lock clean

@@ -1,0 +1,13 @@
+"""Text from outside, made safe to show: nothing read from a submission may steer a terminal."""
+
+from __future__ import annotations
+
+
+def printable(text: str, limit: int = 400) -> str:
+    """Return `text` with every control, format and surrogate character written as an escape, cut at `limit`.
+
+    Bidirectional and zero-width characters are escaped too: they can make a line read as another.
+    """
+    cut = text[:limit]
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in cut)
+    return safe if len(text) <= limit else f"{safe}… ({len(text)} characters)"

@@ -1,0 +1,74 @@
+"""What a rule set fixes about one workload: data, target, cadence, runs, hyperparameters."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rules.documents import Sha256
+from rules.errors import UsageError, unknown
+
+ROOT = Path(__file__).parent
+Division = Literal["closed", "open"]
+Value = bool | int | float | str
+
+
+class Strict(BaseModel):
+    """Base of everything read from a rule file: unknown members are an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Quality(Strict):
+    """Metric and target that ends the clock; `value >= target` reaches it."""
+
+    metric: str
+    target: Annotated[float, Field(gt=0)]
+
+
+class Evaluation(Strict):
+    """Steps (from 1) after which the test set is evaluated: `first_step`, then every `every_steps`."""
+
+    first_step: Annotated[int, Field(ge=1)]
+    every_steps: Annotated[int, Field(ge=1)]
+
+
+class Runs(Strict):
+    """Number of runs: exactly `closed`; at least `open`."""
+
+    closed: Annotated[int, Field(ge=1)]
+    open: Annotated[int, Field(ge=1)]
+
+
+class WorkloadRules(Strict):
+    """The rules on one workload in one round."""
+
+    workload: str
+    data: dict[str, Sha256]  # file name -> SHA-256 of the decompressed bytes
+    train_samples: int
+    eval_samples: int
+    quality: Quality
+    evaluation: Evaluation
+    runs: Runs
+    warmup_steps: Annotated[int, Field(ge=1)]  # at least, on synthetic data, before run_start
+    time_limit_s: Annotated[float, Field(gt=0)]  # one run, from container start to its end
+    init_limit_s: Annotated[float, Field(gt=0)]  # init_start to init_stop
+    hyperparameters: dict[str, Value]  # fixed in the closed division, defaults in the open one
+
+
+@cache
+def workload_rules(ruleset: str, workload: str) -> WorkloadRules:
+    """Load the rules on `workload` in `ruleset` (e.g. `assay/1.0`); raise UsageError for an unknown or broken one."""
+    folder = ROOT / ruleset / "workloads"
+    path = folder / f"{workload}.yaml"
+    known = sorted(p.stem for p in folder.glob("*.yaml"))
+    if workload not in known:
+        raise unknown("workload", workload, known)
+    try:
+        return WorkloadRules.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise UsageError(f"{path}: {error}", fix="correct the rule file") from None

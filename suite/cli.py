@@ -1,0 +1,40 @@
+"""The command `assay`: one root, commands imported only when called, errors as sentences."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from rules.errors import AssayError, Exit
+
+app = typer.Typer(
+    name="assay",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Run AI benchmarks reproducibly, and judge the results.",
+)
+
+
+def main() -> None:
+    """Run the command line; every expected failure ends as a sentence and a documented exit code."""
+    try:
+        app()
+    except AssayError as error:
+        sys.stderr.write(f"assay: {error.message}\n")
+        if error.fix:
+            sys.stderr.write(f"  fix: {error.fix}\n")
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("assay: interrupted\n")
+        raise SystemExit(Exit.INTERRUPTED) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(Exit.PASS) from None
+
+
+if __name__ == "__main__":
+    main()
