@@ -34,6 +34,7 @@ class Outcome(enum.StrEnum):
     ENGINE_LOST = "engine-lost"
     TIMEOUT = "timeout"
     CRASHED = "crashed"
+    INTERRUPTED = "interrupted"  # by the user or a kill, before the run had ended
 
 
 class FileDigest(Document):
@@ -97,6 +98,13 @@ class Steps(Document):
     seconds: list[Seconds]
 
 
+class Attempt(Document):
+    """An earlier start of the same run that gave no result, and why."""
+
+    outcome: Outcome
+    explanation: str
+
+
 class RunRecord(Document):
     """Provenance of one run; stands as `result_<i>.json` beside its log `result_<i>.txt`."""
 
@@ -113,6 +121,7 @@ class RunRecord(Document):
     seed: Count
     outcome: Outcome
     explanation: str  # one sentence for a person; empty on success
+    earlier_attempts: list[Attempt]
     log: FileDigest
     receipts: list[Annotated[float, Field(allow_inf_nan=False)]]  # host clock, Unix seconds, one per :::MLLOG line
     image: ImageIdentity
