@@ -17,8 +17,10 @@ from pathlib import Path
 
 # Same meaning on both: (cgroup version 2 path, version 1 path), as mounted inside a container.
 CGROUP = Path("/sys/fs/cgroup")
-PEAK = ((CGROUP / "memory.peak", "cgroup-v2 memory.peak"),
-        (CGROUP / "memory/memory.max_usage_in_bytes", "cgroup-v1 max_usage"))
+PEAK = (
+    (CGROUP / "memory.peak", "cgroup-v2 memory.peak"),
+    (CGROUP / "memory/memory.max_usage_in_bytes", "cgroup-v1 max_usage"),
+)
 KILLS = (CGROUP / "memory.events", CGROUP / "memory/memory.oom_control")
 
 
@@ -47,20 +49,20 @@ def _be_first_to_go() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def main(job: Path) -> int:
-    """Run the harness on `job`; write `out/exit.json`, say `done` on stderr, wait for the end of standard input."""
+def main(job: Path, module: str = "suite.harness") -> int:
+    """Run `python -m module` on `job`; write `out/exit.json`, say `done` on stderr, wait for the end of standard input."""
     (job / "out").mkdir(exist_ok=True)
     child = subprocess.Popen(
-        [sys.executable, "-m", "suite.harness", str(job)],
+        [sys.executable, "-m", module, str(job)],
         stdin=subprocess.DEVNULL,
         preexec_fn=_be_first_to_go,
     )
-    listening = threading.Event()
+    hung_up = threading.Event()
 
     def listen() -> None:
         while os.read(0, 4096):
             pass
-        listening.set()
+        hung_up.set()
         child.kill()
 
     threading.Thread(target=listen, daemon=True).start()
@@ -72,9 +74,9 @@ def main(job: Path) -> int:
         (job / "out" / "exit.json").write_text(json.dumps(report))
     sys.stderr.write(f":::ASSAY {json.dumps({'done': report})}\n")
     sys.stderr.flush()
-    listening.wait()
+    hung_up.wait()
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1])))
+    raise SystemExit(main(Path(sys.argv[1]), *sys.argv[2:]))
