@@ -8,6 +8,7 @@ import sys
 import typer
 
 from rules.errors import AssayError, Exit
+from suite import run_cli
 
 app = typer.Typer(
     name="assay",
@@ -17,6 +18,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Run AI benchmarks reproducibly, and judge the results.",
 )
+
+app.command()(run_cli.run)
+app.command()(run_cli.doctor)
 
 
 def main() -> None:

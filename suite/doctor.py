@@ -1,0 +1,120 @@
+"""What this machine can run, and how to fix what it cannot: read-only, in seconds."""
+
+from __future__ import annotations
+
+import enum
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+
+from rules.errors import AssayError
+from suite.engine import connect
+
+GIB = 2**30
+NEED_DISK_GIB = 8  # three images, their wheels and the layers the engine unpacks: measured in docs/images.md
+NEED_MEMORY_GIB = 4
+
+
+class Level(enum.StrEnum):
+    """How much a check's answer matters."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: what it is, how it stands, what to do."""
+
+    name: str
+    level: Level
+    said: str
+    fix: str = ""
+
+
+def examine(cache: Path, submissions: Path) -> Iterator[Check]:
+    """Yield every check; the engine's only where one answers."""
+    yield python()
+    yield disk("cache", cache)
+    yield disk("submissions", submissions)
+    yield base_builder()
+    try:
+        client = connect(timeout_s=2)
+    except AssayError as error:
+        yield Check("engine", Level.FAIL, error.message, error.fix)
+        return
+    yield from engine(client)
+
+
+def python() -> Check:
+    """Look at the interpreter."""
+    return Check("python", Level.OK, f"{platform.python_version()} at {sys.prefix}")
+
+
+def disk(name: str, folder: Path) -> Check:
+    """Look at the free space under `folder`, or under the nearest parent that exists."""
+    here = next(p for p in (folder, *folder.parents) if p.exists())
+    free = shutil.disk_usage(here).free / GIB
+    if not os.access(here, os.W_OK):
+        return Check(name, Level.FAIL, f"{here} is not writable", "choose another folder or change its owner")
+    level = Level.OK if free >= NEED_DISK_GIB else Level.WARN
+    fix = "" if level is Level.OK else f"free space: building three images wants {NEED_DISK_GIB} GiB"
+    return Check(name, level, f"{free:.0f} GiB free at {here}", fix)
+
+
+def base_builder() -> Check:
+    """Look for what builds the base layer."""
+    if shutil.which("mmdebstrap") is None:
+        fix = "as root on Debian: apt-get install mmdebstrap; elsewhere images are built with --base registry"
+        return Check("base", Level.WARN, "mmdebstrap is not installed", fix)
+    if os.geteuid() != 0:
+        return Check(
+            "base", Level.WARN, "mmdebstrap is there, but needs root", "run as root, or build with --base registry"
+        )
+    return Check("base", Level.OK, "mmdebstrap is there")
+
+
+def engine(client: docker.DockerClient) -> Iterator[Check]:
+    """Look at the engine: version, size, how memory peaks are known, platform."""
+    info = client.info()
+    version = client.version()["Version"]
+    memory = info["MemTotal"] / GIB
+    yield Check("engine", Level.OK, f"Docker {version} at {os.environ.get('DOCKER_HOST', 'the local socket')}")
+    level = Level.OK if memory >= NEED_MEMORY_GIB else Level.WARN
+    fix = "" if level is Level.OK else f"a run is given {NEED_MEMORY_GIB} GiB; ask for less with --memory"
+    yield Check("machine", level, f"{info['NCPU']} CPUs, {memory:.0f} GiB, {info['Architecture']}", fix)
+    if info["Architecture"] not in ("x86_64", "amd64"):
+        yield Check(
+            "cpu",
+            Level.FAIL,
+            f"the cpu target is x86-64, the engine's machine {info['Architecture']}",
+            "use an x86-64 machine",
+        )
+    controllers = {"MemoryLimit": "memory", "CPUSet": "cpuset", "PidsLimit": "pids"}
+    missing = [name for member, name in controllers.items() if not info.get(member)]
+    if missing:
+        fix = "enable the cgroup controllers (rootless engines need them delegated)"
+        yield Check("limits", Level.FAIL, f"the engine cannot limit {', '.join(missing)}", fix)
+    else:
+        yield Check("limits", Level.OK, f"memory, cpuset and pids, cgroup v{info.get('CgroupVersion', '1')}")
+
+
+Show = Callable[[str], None]
+
+
+def report(checks: Iterator[Check], show: Show) -> bool:
+    """Show every check as it is made; return whether none failed."""
+    good = True
+    for check in checks:
+        good &= check.level is not Level.FAIL
+        show(f"{check.level:<5}{check.name:<12} {check.said}")
+        if check.fix:
+            show(f"{'':17} fix: {check.fix}")
+    return good

@@ -1,0 +1,60 @@
+"""The Docker engine: find it, and say in one sentence what to do where it cannot be had."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import docker
+import requests
+from docker.errors import APIError, DockerException
+
+from rules.errors import MachineError
+from rules.text import printable
+
+NO_ENGINE_FIX = (
+    "start one (suite/engine.sh installs and starts it as root on Debian), add yourself to the group `docker`, "
+    "or point DOCKER_HOST at a machine that has one; `assay doctor` says more"
+)
+
+
+class EngineLostError(MachineError):
+    """The engine stopped answering in the middle of the work; a run can be resumed."""
+
+
+def connect(timeout_s: int = 60) -> docker.DockerClient:
+    """Return a client for the engine `DOCKER_HOST` names, or raise MachineError saying how to get one."""
+    host = os.environ.get("DOCKER_HOST", "the local socket")
+    try:
+        client = docker.from_env(timeout=timeout_s)
+        client.ping()
+    except (DockerException, requests.RequestException, OSError) as error:
+        raise MachineError(f"no Docker engine answers at {host} ({reason(error)})", fix=NO_ENGINE_FIX) from None
+    return client
+
+
+@contextmanager
+def sentences(doing: str) -> Iterator[None]:
+    """Turn what the engine's client raises while `doing` something into errors with a sentence."""
+    try:
+        yield
+    except APIError as error:
+        text = reason(error)
+        if "no space left" in text.lower():
+            raise MachineError(
+                f"the engine's disk is full while {doing}",
+                fix="free space there (`docker system df` shows what is used)",
+            ) from None
+        raise MachineError(f"the engine refused {doing}: {text}") from None
+    except (DockerException, requests.RequestException, OSError) as error:
+        raise EngineLostError(
+            f"the engine stopped answering while {doing} ({reason(error)})",
+            fix="start it again, then repeat the command with --resume",
+        ) from None
+
+
+def reason(error: Exception) -> str:
+    """Return the engine's own words in `error`, safe to print."""
+    text = error.explanation if isinstance(error, APIError) and error.explanation else str(error)
+    return printable(str(text).strip() or type(error).__name__)

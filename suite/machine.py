@@ -1,0 +1,144 @@
+"""The system description: what the program sees of the machine, and the few things only a person knows."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import docker
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rules.documents import SystemCapture, SystemDescription
+from rules.errors import MachineError, UsageError
+from suite.engine import sentences
+from suite.sandbox import Limits, Sandbox, command
+from suite.source import probe_files
+
+NOT_STATED = "not stated"
+NONE = "N/A"
+
+
+class Personal(BaseModel):
+    """`system.yaml`: what no program can read off a machine. All of it optional."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    system_name: str = ""  # default: from the processor
+    status: str = "Research, Development, or Internal (RDI)"
+    host_processor_interconnect: str = NOT_STATED
+    host_storage_type: str = NOT_STATED
+    host_networking: str = NOT_STATED
+    host_networking_topology: str = NOT_STATED
+    host_memory_configuration: str = NOT_STATED
+    cooling: str = NOT_STATED
+    hw_notes: str = ""
+    sw_notes: str = ""
+
+
+def personal(path: Path | None) -> Personal:
+    """Read the submitter's `system.yaml`; raise UsageError naming the member at fault."""
+    if path is None:
+        return Personal()
+    try:
+        return Personal.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader) or {})
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", fix="give --system-file a readable YAML file") from None
+    except (yaml.YAMLError, ValidationError) as error:
+        known = ", ".join(Personal.model_fields)
+        raise UsageError(f"{path}: {error}", fix=f"its members are: {known}; all are strings") from None
+
+
+def probe(client: docker.DockerClient, image_id: str) -> dict[str, Any]:
+    """Return what the kernel under the engine says of the machine (`suite.harness.probe`)."""
+    with Sandbox(
+        client, image_id, Limits(cpuset="", memory_bytes=256 << 20), {}, command("suite.harness.probe")
+    ) as box:
+        box.put(probe_files())
+        said: list[str] = []
+        box.run(60, lambda line, _: said.append(line), lambda line, _: said.append(line))
+        found = box.take().get("probe.json")
+        box.close()
+    if found is None:
+        raise MachineError(f"the probe container said nothing of this machine: {' '.join(said)[-300:]}")
+    facts: dict[str, Any] = json.loads(found)
+    return facts
+
+
+def machine_name(facts: dict[str, Any]) -> str:
+    """Return a short name for the machine, e.g. `amd-epyc-7763-64c`: processor and logical CPUs."""
+    words = re.sub(r"\(.*?\)|@.*|\b(processor|cpu|\d+-core)\b", " ", facts["model"].lower())
+    slug = re.sub(r"[^a-z0-9]+", "-", words).strip("-")[:40] or facts["architecture"]
+    return f"{slug}-{facts['cpus']}c"
+
+
+def describe(
+    client: docker.DockerClient,
+    facts: dict[str, Any],
+    person: Personal,
+    *,
+    submitter: str,
+    division: str,
+    system: str,
+    versions: dict[str, str],
+    framework: str,
+    emulated: bool,
+) -> SystemDescription:
+    """Put the probe's facts, the engine's own and the person's words into MLPerf's form."""
+    with sentences("describing the machine"):
+        info = client.info()
+        engine = client.version()
+    stack = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+    fields: dict[str, Any] = {
+        "submitter": submitter,
+        "division": division,
+        "system_name": system,
+        "number_of_nodes": 1,
+        "host_processors_per_node": facts["sockets"],
+        "host_processor_model_name": facts["model"] or NOT_STATED,
+        "host_processor_core_count": str(facts["cores"] // facts["sockets"]),
+        "host_processor_vcpu_count": str(facts["cpus"]),
+        "host_processor_frequency": f"{facts['mhz']} MHz" if facts["mhz"] else NOT_STATED,
+        "host_processor_caches": ", ".join(facts["caches"]) or NOT_STATED,
+        "host_memory_capacity": f"{info['MemTotal'] / 2**30:.1f} GiB",
+        "host_storage_capacity": NOT_STATED,
+        "accelerators_per_node": 0,
+        "accelerator_model_name": NONE,
+        "accelerator_host_interconnect": NONE,
+        "accelerator_frequency": NONE,
+        "accelerator_on-chip_memories": NONE,
+        "accelerator_memory_configuration": NONE,
+        "accelerator_memory_capacity": NONE,
+        "accelerator_interconnect": NONE,
+        "accelerator_interconnect_topology": NONE,
+        "framework": f"{framework} {versions[DISTRIBUTION.get(framework, framework)]}",
+        "other_software_stack": stack,
+        "operating_system": info["OperatingSystem"],
+        **person.model_dump(exclude={"system_name"}),
+        "assay": SystemCapture(
+            kernel=facts["kernel"],
+            architecture=facts["architecture"],
+            cpu_flags=facts["flags"],
+            cpus=facts["cpus"],
+            memory_bytes=info["MemTotal"],
+            engine=f"{engine['Platform']['Name'] or 'Docker'} {engine['Version']}".strip(),
+            cgroup_version=info.get("CgroupVersion", "1"),
+            storage_driver=info["Driver"],
+            virtualisation=_virtualisation(facts),
+            cpu_governor=facts["governor"] or "not exposed",
+            emulated=emulated,
+        ),
+    }
+    return SystemDescription.model_validate(fields)
+
+
+# The distribution whose version names the framework, where it is not the framework's own name.
+DISTRIBUTION = {"pytorch": "torch", "tensorflow": "tensorflow"}
+
+
+def _virtualisation(facts: dict[str, Any]) -> str:
+    if not facts["virtualised"]:
+        return "none"
+    return " ".join(filter(None, (facts["vendor"], facts["product"]))) or "hypervisor, unnamed"

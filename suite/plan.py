@@ -1,0 +1,134 @@
+"""What will be run: everything that is decided before the first container starts, and is frozen from then on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rules.documents import Count, Document, ImageIdentity, Name, Sha256
+from rules.errors import UsageError, unknown
+from rules.seeds import run_seed
+from rules.workload import Division, Value, WorkloadRules
+
+PLAN = "plan.json"
+
+
+class Plan(Document):
+    """One result: a workload in one framework on one system, N runs. Written to `plan.json` in the work folder."""
+
+    schema_: Annotated[Literal["assay/plan/1"], Field(alias="schema")] = "assay/plan/1"
+    ruleset: str
+    salt: str
+    workload: Name
+    framework: Name
+    target: Name
+    division: Division
+    submitter: Name
+    system: Name
+    runs: Annotated[int, Field(ge=1)]
+    threads: Annotated[int, Field(ge=1)]
+    memory_bytes: Count
+    cpuset: str
+    time_limit_s: float
+    hyperparameters: dict[str, Value]
+    environment: dict[str, str]
+    source_sha256: Sha256
+    data: dict[str, Sha256]
+    image: ImageIdentity
+    emulated: bool
+
+    def seed(self, run: int) -> int:
+        """Return the seed of run `run`."""
+        return run_seed(self.salt, self.submitter, self.system, self.workload, self.division, run)
+
+    def job(self, run: int, rules: WorkloadRules) -> dict[str, object]:
+        """Return `job.json` of run `run` (docs/architecture.md)."""
+        return {
+            "mode": "train",
+            "workload": self.workload,
+            "framework": self.framework,
+            "division": self.division,
+            "target": self.target,
+            "run": run,
+            "seed": self.seed(run),
+            "threads": self.threads,
+            "submission": {"org": self.submitter, "platform": self.system},
+            "ruleset": self.ruleset,
+            "source_sha256": self.source_sha256,
+            "data": self.data,
+            "hyperparameters": self.hyperparameters,
+            "evaluation": rules.evaluation.model_dump(),
+            "quality": rules.quality.model_dump(),
+            "warmup_steps": rules.warmup_steps,
+        }
+
+    def differences(self, other: Plan) -> list[str]:
+        """Return one line per member in which `other` differs from this plan."""
+        mine, theirs = self.model_dump(by_alias=True), other.model_dump(by_alias=True)
+        return [f"{name}: {mine[name]!r} then, {theirs[name]!r} now" for name in mine if mine[name] != theirs[name]]
+
+
+def number_of_runs(rules: WorkloadRules, division: Division, asked: int | None) -> int:
+    """Return how many runs a result needs; raise UsageError where the rules forbid what was asked."""
+    if division == "closed":
+        if asked not in (None, rules.runs.closed):
+            raise UsageError(
+                f"a closed result of {rules.workload} has exactly {rules.runs.closed} runs, not {asked}",
+                fix="leave the number of runs out, or run in the open division",
+            )
+        return rules.runs.closed
+    if asked is not None and asked < rules.runs.open:
+        raise UsageError(
+            f"an open result of {rules.workload} has at least {rules.runs.open} runs, not {asked}",
+            fix=f"ask for {rules.runs.open} runs or more",
+        )
+    return asked or rules.runs.open
+
+
+def hyperparameters(rules: WorkloadRules, division: Division, settings: list[str]) -> dict[str, Value]:
+    """Return the rules' hyperparameters with the open division's `name=value` settings put in."""
+    values = dict(rules.hyperparameters)
+    if settings and division == "closed":
+        raise UsageError(
+            "hyperparameters are fixed in the closed division", fix="leave --set out, or add --division open"
+        )
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if name not in values:
+            raise unknown("hyperparameter", name, values)
+        if not equals:
+            raise UsageError(f"--set {setting}: no value", fix=f"write --set {name}=VALUE")
+        kind = type(values[name])
+        try:
+            values[name] = kind(text)
+        except ValueError:
+            raise UsageError(f"--set {setting}: {text!r} is not of type {kind.__name__}") from None
+    return values
+
+
+def last_cpus(threads: int, available: int) -> str:
+    """Return the CPU list of a run's container: the engine's last `threads` CPUs, so the first is left to the host."""
+    if threads > available:
+        raise UsageError(
+            f"{threads} threads declared, and the engine has {available} CPUs",
+            fix=f"declare --threads {available} or fewer",
+        )
+    first = available - threads
+    return str(first) if threads == 1 else f"{first}-{available - 1}"
+
+
+def result_folder(root: Path, plan: Plan) -> Path:
+    """Return where the finished result stands below the submissions folder `root`."""
+    return submitter_folder(root, plan) / "results" / plan.system / plan.workload
+
+
+def submitter_folder(root: Path, plan: Plan) -> Path:
+    """Return the submitter's folder below the submissions folder `root`."""
+    return root / "training" / plan.division / plan.submitter
+
+
+def work_folder(root: Path, plan: Plan) -> Path:
+    """Return where a result grows until it is whole; on the same file system, so that it can be renamed into place."""
+    return root / ".work" / "training" / plan.division / plan.submitter / plan.system / plan.workload

@@ -1,0 +1,73 @@
+"""`assay run` and `assay doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rules.errors import Exit, UsageError
+
+SUBMISSIONS = Path("submissions")
+
+
+def run(
+    workload: Annotated[str, typer.Argument(help="e.g. image-classification")],
+    framework: Annotated[str, typer.Option(help="pytorch, tensorflow, jax, or all")] = "pytorch",
+    target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
+    division: Annotated[str, typer.Option(help="closed or open")] = "closed",
+    submitter: Annotated[str, typer.Option(help="your organisation, as it will stand in the tree")] = "local",
+    runs: Annotated[int | None, typer.Option(help="number of runs (open division)", min=1)] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="open division: a hyperparameter, NAME=VALUE; repeatable")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="compute threads; default: the workload's tuned number", min=1)
+    ] = None,
+    memory: Annotated[int | None, typer.Option(help="memory limit of a run in MiB", min=64)] = None,
+    data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
+    system_file: Annotated[Path | None, typer.Option(help="YAML with what only a person knows of the system")] = None,
+    output: Annotated[Path, typer.Option(help="the submissions folder")] = SUBMISSIONS,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with an unfinished result")] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="throw an unfinished result away first")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="measure again; the finished result is set aside")] = False,
+) -> None:
+    """Build the image, run the workload to its quality target N times, write the submission and check it.
+
+    Example: assay run image-classification --framework all --division open
+    """
+    from suite.produce import Request, produce
+
+    if division not in ("closed", "open"):
+        raise UsageError(f"unknown division {division!r}", fix="say closed or open")
+    if resume and discard:
+        raise UsageError("--resume and --discard exclude each other", fix="give one of them")
+    request = Request(
+        workload=workload,
+        framework=framework,
+        target=target,
+        division=division,
+        submitter=submitter,
+        runs=runs,
+        settings=settings or [],
+        threads=threads,
+        memory_mib=memory,
+        data=data,
+        system_file=system_file,
+        output=output,
+        resume=resume,
+        discard=discard,
+        replace=replace,
+    )
+    if not produce(request, typer.echo):
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def doctor(output: Annotated[Path, typer.Option(help="the submissions folder")] = SUBMISSIONS) -> None:
+    """Say what this machine can run, and how to fix what it cannot."""
+    from suite.cache import cache_dir
+    from suite.doctor import examine, report
+
+    if not report(examine(cache_dir(), output), typer.echo):
+        raise typer.Exit(Exit.MACHINE)
