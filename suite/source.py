@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def source_files(workload: str) -> dict[str, bytes]:
+def files(workload: str) -> dict[str, bytes]:
     """Return the files that go below `/io/job/source`, by path relative to it, sorted.
 
     The harness, the protocol and every framework's side of the workload: one digest covers what was compared.
@@ -20,7 +20,7 @@ def source_files(workload: str) -> dict[str, bytes]:
     return {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
-def source_sha256(files: Mapping[str, bytes]) -> str:
+def digest(sources: Mapping[str, bytes]) -> str:
     """Return the SHA-256 over lines `<sha256>  <relative path>` of the files, sorted by path."""
-    lines = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(files.items()))
+    lines = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(sources.items()))
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -23,4 +23,4 @@ def task(job: Job) -> Task:
 
 def trainer(job: Job) -> type[Trainer]:
     """Import the framework and return its trainer; raise JobError for an unknown or missing one."""
-    return _module(job, job.framework).Trainer  # type: ignore[attr-defined, no-any-return]
+    return _module(job, job.framework).Trainer  # type: ignore[attr-defined]

@@ -49,7 +49,7 @@ def learning_rates(recipe: Recipe) -> Array:
 
     rate(t) = base (t + 1) / warmup for t < warmup, base (steps - t) / (steps - warmup) after it.
     """
-    t = np.arange(recipe.steps, dtype=np.float64)
+    t: Array = np.arange(recipe.steps, dtype=np.float64)
     falling = recipe.base_rate * (recipe.steps - t) / (recipe.steps - recipe.warmup)
     return np.where(t < recipe.warmup, recipe.base_rate * (t + 1) / max(recipe.warmup, 1), falling)
 
@@ -63,7 +63,7 @@ class DataOrder:
         self._generator = np.random.Generator(np.random.PCG64([seed, 1]))
         self._samples, self._batch = samples, batch
         self.steps_per_epoch = samples // batch
-        self._left = np.empty((0, batch), np.int32)
+        self._left: Array = np.empty((0, batch), np.int32)
 
     def take(self, steps: int) -> Array:
         """Return the next `steps` batches, (steps, batch) int32."""

@@ -1,4 +1,4 @@
-"""One timed training run: initialise, warm up on synthetic data, then the clock, until an evaluation reaches the target."""
+"""One timed training run: initialise, warm up on synthetic data, then the clock until the target is reached."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def layers() -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def initial_weights(seed: int) -> Weights:
-    """Draw convolutions from N(0, 2 / (in k²)) and the linear layer from N(0, 1 / in); He et al. 2015 for the former."""
+    """Draw convolutions from N(0, 2 / (in k²)) (He et al. 2015) and the linear layer from N(0, 1 / in)."""
     draw = np.random.Generator(np.random.PCG64(seed)).standard_normal
     weights: Weights = {}
     for name, shape in layers():
