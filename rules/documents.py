@@ -108,7 +108,7 @@ class Attempt(Document):
 class RunRecord(Document):
     """Provenance of one run; stands as `result_<i>.json` beside its log `result_<i>.txt`."""
 
-    schema_: Annotated[Literal["assay/run-record/1"], Field(alias="schema")]
+    schema_: Literal["assay/run-record/1"] = Field(alias="schema")
     ruleset: str  # e.g. assay/1.0
     submitter: Name
     system: Name
@@ -142,7 +142,7 @@ class RunRecord(Document):
 class Manifest(Document):
     """Every file that belongs to one result, with its digest; `manifest.json` in the results folder."""
 
-    schema_: Annotated[Literal["assay/manifest/1"], Field(alias="schema")]
+    schema_: Literal["assay/manifest/1"] = Field(alias="schema")
     runs: Annotated[int, Field(ge=1)]  # declared before the first run started
     files: list[FileDigest]
 
@@ -223,7 +223,7 @@ class ParityCertificate(Document):
     Bounds are the rule set's; the checker recomputes every comparison from the losses given here.
     """
 
-    schema_: Annotated[Literal["assay/parity-certificate/1"], Field(alias="schema")]
+    schema_: Literal["assay/parity-certificate/1"] = Field(alias="schema")
     ruleset: str
     workload: Name
     seed: Count

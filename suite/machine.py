@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from rules.documents import SystemCapture, SystemDescription
 from rules.errors import MachineError, UsageError
 from suite.engine import sentences
 from suite.sandbox import Limits, Sandbox, command
-from suite.source import probe_files
 
 NOT_STATED = "not stated"
 NONE = "N/A"
@@ -51,7 +51,7 @@ def personal(path: Path | None) -> Personal:
         raise UsageError(f"{path}: {error}", fix=f"its members are: {known}; all are strings") from None
 
 
-def probe(client: docker.DockerClient, image_id: str) -> dict[str, Any]:
+def probe(client: docker.DockerClient, image_id: str, source: Mapping[str, bytes]) -> dict[str, Any]:
     """Return what the kernel under the engine says of the machine (`suite.harness.probe`)."""
     with Sandbox(
         client, image_id, Limits(cpuset="", memory_bytes=256 << 20), {}, command("suite.harness.probe")

@@ -18,7 +18,7 @@ PLAN = "plan.json"
 class Plan(Document):
     """One result: a workload in one framework on one system, N runs. Written to `plan.json` in the work folder."""
 
-    schema_: Annotated[Literal["assay/plan/1"], Field(alias="schema")] = "assay/plan/1"
+    schema_: Literal["assay/plan/1"] = Field(default="assay/plan/1", alias="schema")
     ruleset: str
     salt: str
     workload: Name

@@ -14,7 +14,7 @@ import docker
 import checker
 from checker.render import text as render_text
 from rules.errors import UsageError, unknown
-from rules.ruleset import load
+from rules.ruleset import ruleset
 from rules.workload import Division, WorkloadRules, workload_rules
 from suite import data, machine, parity, source
 from suite.engine import connect
@@ -22,8 +22,9 @@ from suite.images import BuiltImage, build, cell, frameworks
 from suite.plan import Plan, hyperparameters, last_cpus, number_of_runs, result_folder
 from suite.progress import Phase, say
 from suite.run import execute
+from suite.sandbox import JOB
+from suite.settings import settings
 from suite.submission import Work, clash, document, set_aside
-from suite.workloads import settings
 
 RULESET = "assay/1.0"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -97,8 +98,9 @@ def _result(
     chosen = cell(framework, request.target)
     with Phase(f"image {framework} {request.target}") as phase:
         image = build(client, chosen, lambda what, done, total: phase.to(done, total, what))
-    facts = machine.probe(client, image.image_id)
-    plan = _plan(request, rules, person, framework, image, facts)
+    code = source.files(request.workload)
+    facts = machine.probe(client, image.image_id, code)
+    plan = _plan(request, rules, person, framework, image, facts, source.digest(code))
     final = result_folder(request.output, plan)
     if final.exists():
         if not request.replace:
@@ -107,7 +109,7 @@ def _result(
             )
             return final
         say(f"the earlier result is kept in {set_aside(request.output, plan)}")
-    code = source.files(request.workload, framework)
+    code = source.files(request.workload)
     if other := clash(request.output, plan, code):
         raise UsageError(
             f"the source of {framework} changed since {other} was measured, and both would share it",
@@ -149,6 +151,7 @@ def _plan(
     framework: str,
     image: BuiltImage,
     facts: dict[str, Any],
+    source_sha256: str,
 ) -> Plan:
     tuned = settings(request.workload).frameworks[framework]
     threads = request.threads or tuned.threads
@@ -156,7 +159,7 @@ def _plan(
     name = person.system_name or machine.machine_name(facts)
     return Plan(
         ruleset=RULESET,
-        salt=load(RULESET).salt,
+        salt=ruleset(RULESET).salt,
         workload=request.workload,
         framework=framework,
         target=request.target,
@@ -169,8 +172,8 @@ def _plan(
         cpuset=last_cpus(threads, facts["cpus"]),
         time_limit_s=rules.time_limit_s,
         hyperparameters=hyperparameters(rules, request.division, request.settings),
-        environment=image.environment | {"PYTHONPATH": "/io/job/source"},
-        source_sha256=source.digest(source.files(request.workload, framework)),
+        environment=image.environment | {"PYTHONPATH": f"{JOB}/source"},
+        source_sha256=source.digest(source.files(request.workload)),
         data=rules.data,
         image=image.identity,
         emulated=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,7 +16,7 @@ def run(
     workload: Annotated[str, typer.Argument(help="e.g. image-classification")],
     framework: Annotated[str, typer.Option(help="pytorch, tensorflow, jax, or all")] = "pytorch",
     target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
-    division: Annotated[str, typer.Option(help="closed or open")] = "closed",
+    division: Annotated[Literal["closed", "open"], typer.Option(help="closed or open")] = "closed",
     submitter: Annotated[str, typer.Option(help="your organisation, as it will stand in the tree")] = "local",
     runs: Annotated[int | None, typer.Option(help="number of runs (open division)", min=1)] = None,
     settings: Annotated[
@@ -39,8 +39,6 @@ def run(
     """
     from suite.produce import Request, produce
 
-    if division not in ("closed", "open"):
-        raise UsageError(f"unknown division {division!r}", fix="say closed or open")
     if resume and discard:
         raise UsageError("--resume and --discard exclude each other", fix="give one of them")
     request = Request(

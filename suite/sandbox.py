@@ -77,6 +77,8 @@ class Sandbox:
         self.command = command
         self._container: Any = None
         self._socket: Any = None
+        self._readers: dict[int, _Lines] = {}
+        self._open = False  # whether the supervisor holds the container open for us
 
     def __enter__(self) -> Self:
         options = hardening(self._limits)
@@ -84,6 +86,9 @@ class Sandbox:
             self._container = self._client.containers.create(
                 self._image, self.command, environment=self._environment, labels={LABEL: "1"}, **options
             )
+            params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+            self._socket = self._client.api.attach_socket(self._container.id, params=params)
+            self._container.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -148,9 +153,7 @@ class Sandbox:
 
         readers = {1: _Lines(on_stdout), 2: _Lines(stderr)}
         with sentences("running the container"):
-            params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            self._socket = self._client.api.attach_socket(self._container.id, params=params)
-            self._container.start()
+            _raw(self._socket).sendall(b"\n")  # GATE waits for it
             watchdog.start()
             try:
                 for stream, data in _frames(self._socket):
@@ -160,6 +163,7 @@ class Sandbox:
             finally:
                 watchdog.cancel()
         self._readers = readers
+        self._open = bool(done)
         if not done and not timed_out.is_set():
             self._explain_silence()
         memory = done.get("memory")
@@ -181,12 +185,11 @@ class Sandbox:
             ) from None
 
     def take(self) -> dict[str, bytes]:
-        """Return the regular files of the job's `out` folder by relative path; empty where the container is gone."""
-        try:
-            stream, _ = self._client.api.get_archive(self._container.id, f"{JOB}/out")
-        except docker.errors.NotFound:
+        """Return the regular files of the job's `out` folder by relative path; none where the container is gone."""
+        if not self._open:
             return {}
         with sentences("copying results out of the container"), tempfile.TemporaryFile() as spool:
+            stream, _ = self._client.api.get_archive(self._container.id, f"{JOB}/out")
             for size, chunk in _running_total(stream):
                 if size > MAX_OUT:
                     raise MachineError(f"the run left more than {MAX_OUT} bytes of results", fix="write less to out/")
@@ -201,18 +204,21 @@ class Sandbox:
 
     def close(self) -> None:
         """Let the container end, and hand over what its output still holds."""
-        raw = getattr(self._socket, "_sock", self._socket)
         with contextlib.suppress(OSError):
-            raw.shutdown(socket.SHUT_WR)
+            _raw(self._socket).shutdown(socket.SHUT_WR)
             for stream, data in _frames(self._socket):
                 self._readers[stream].feed(data, time.time())
         for reader in self._readers.values():
             reader.end(time.time())
 
 
+# The container's first process: waits until the job is in place, or ends with the runner that was to put it there.
+GATE = "import os, sys; os.read(0, 1) and os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+
+
 def command(module: str = "suite.harness") -> list[str]:
     """Return the command line of a container that runs `module` on the job under the supervisor."""
-    return ["/opt/venv/bin/python", "-m", "suite.harness.supervisor", JOB, module]
+    return ["/opt/venv/bin/python", "-c", GATE, "-m", "suite.harness.supervisor", JOB, module]
 
 
 def hardening(limits: Limits) -> dict[str, Any]:
@@ -259,6 +265,12 @@ class _Lines:
 def _frames(connection: Any) -> Iterator[tuple[int, bytes]]:
     """Yield (1 for stdout or 2 for stderr, bytes) from the engine's multiplexed stream until it ends."""
     yield from multiplexed.frames_iter(connection, tty=False)  # type: ignore[no-untyped-call]
+
+
+def _raw(connection: Any) -> socket.socket:
+    """Return the socket below what the engine's client hands out for an attached container."""
+    raw: socket.socket = getattr(connection, "_sock", connection)
+    return raw
 
 
 def _folders(paths: Iterable[str]) -> list[str]:
