@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rules.documents import SystemCapture, SystemDescription
 from rules.errors import MachineError, UsageError
 from suite.engine import sentences
-from suite.sandbox import Limits, Sandbox, command
+from suite.sandbox import JOB, Limits, Sandbox, command
 
 NOT_STATED = "not stated"
 NONE = "N/A"
@@ -53,10 +53,10 @@ def personal(path: Path | None) -> Personal:
 
 def probe(client: docker.DockerClient, image_id: str, source: Mapping[str, bytes]) -> dict[str, Any]:
     """Return what the kernel under the engine says of the machine (`suite.harness.probe`)."""
-    with Sandbox(
-        client, image_id, Limits(cpuset="", memory_bytes=256 << 20), {}, command("suite.harness.probe")
-    ) as box:
-        box.put(probe_files())
+    environment = {"PYTHONPATH": f"{JOB}/source"}
+    limits = Limits(cpuset="", memory_bytes=256 << 20)
+    with Sandbox(client, image_id, limits, environment, command("suite.harness.probe")) as box:
+        box.put([(f"source/{name}", content) for name, content in source.items()])
         said: list[str] = []
         box.run(60, lambda line, _: said.append(line), lambda line, _: said.append(line))
         found = box.take().get("probe.json")

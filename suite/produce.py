@@ -102,14 +102,9 @@ def _result(
     facts = machine.probe(client, image.image_id, code)
     plan = _plan(request, rules, person, framework, image, facts, source.digest(code))
     final = result_folder(request.output, plan)
-    if final.exists():
-        if not request.replace:
-            say(
-                f"{final} is there already: judged again, not measured again (to measure: --replace, make run REPLACE=1)"
-            )
-            return final
-        say(f"the earlier result is kept in {set_aside(request.output, plan)}")
-    code = source.files(request.workload)
+    if final.exists() and not request.replace:
+        say(f"{final} is there already and only judged again (to measure again: --replace, make run REPLACE=1)")
+        return final
     if other := clash(request.output, plan, code):
         raise UsageError(
             f"the source of {framework} changed since {other} was measured, and both would share it",
@@ -120,12 +115,9 @@ def _result(
     with work.held():
         if request.discard:
             work.discard()
-            work.folder.mkdir(parents=True)
         work.begin(resume=request.resume)
-        job = [
-            *((f"source/{name}", content) for name, content in code.items()),
-            *((f"data/{n}", p) for n, p in files.items()),
-        ]
+        job: list[tuple[str, bytes | Path]] = [(f"source/{name}", content) for name, content in code.items()]
+        job += [(f"data/{name}", path) for name, path in files.items()]
         execute(client, work, image, rules, job, request.arguments(framework))
         described = machine.describe(
             client,
@@ -141,6 +133,8 @@ def _result(
         beside = {"sbom.cdx.json": image.sbom}
         if certificate:
             beside["parity.json"] = document(certificate)
+        if final.exists():
+            say(f"the earlier result is kept in {set_aside(request.output, plan)}")
         return work.publish(described, code, beside)
 
 
@@ -173,7 +167,7 @@ def _plan(
         time_limit_s=rules.time_limit_s,
         hyperparameters=hyperparameters(rules, request.division, request.settings),
         environment=image.environment | {"PYTHONPATH": f"{JOB}/source"},
-        source_sha256=source.digest(source.files(request.workload)),
+        source_sha256=source_sha256,
         data=rules.data,
         image=image.identity,
         emulated=False,

@@ -18,6 +18,7 @@ from rules.documents import Attempt, Document, FileDigest, Manifest, Outcome, Ru
 from rules.errors import MachineError, UsageError
 from suite.plan import PLAN, Plan, result_folder, submitter_folder, work_folder
 
+LOCK = ".lock"
 STARTED = "started_{run}"  # exists while a run is under way: left behind by a kill
 ATTEMPTS = "attempts_{run}.json"
 ATTEMPT_LIST = TypeAdapter(list[Attempt])
@@ -62,7 +63,7 @@ class Work:
     def held(self) -> Iterator[None]:
         """Hold the folder against a second `assay run` of the same result."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as lock:
+        with (self.folder / LOCK).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -127,8 +128,10 @@ class Work:
         (self.folder / STARTED.format(run=run)).unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Throw the unfinished result away."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Throw the unfinished result away; the lock stays with its holder."""
+        for path in self.folder.iterdir():
+            if path.name != LOCK:
+                path.unlink()
 
     def publish(self, system: SystemDescription, source: dict[str, bytes], beside: dict[str, bytes]) -> Path:
         """Move the whole result into the tree and return its folder.
@@ -153,7 +156,7 @@ class Work:
         manifest = Manifest(schema="assay/manifest/1", runs=self.plan.runs, files=digests)
         write(staged / "manifest.json", document(manifest))
         staged.rename(final)
-        self.discard()
+        shutil.rmtree(self.folder)
         return final
 
 

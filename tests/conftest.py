@@ -1,0 +1,42 @@
+"""What all tests share: a real engine, real images, and honest reasons for skipping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import docker
+
+    from suite.images import BuiltImage
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[docker.DockerClient]:
+    """The engine DOCKER_HOST names; `make test` starts one where it may."""
+    from rules.errors import MachineError
+    from suite.engine import connect
+
+    try:
+        engine = connect()
+    except MachineError as error:
+        pytest.skip(f"{error.message}; {error.fix}")
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def jax_image(client: docker.DockerClient) -> BuiltImage:
+    """The smallest framework image, built on demand."""
+    from suite.images import build, cell
+
+    return build(client, cell("jax", "cpu"), lambda *_: None)
+
+
+@pytest.fixture
+def project() -> Path:
+    """The checkout."""
+    return Path(__file__).parents[1]

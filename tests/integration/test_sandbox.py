@@ -1,0 +1,136 @@
+"""The container around a run: closed to the world, told apart when it fails, gone when its runner is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from suite import source
+from suite.sandbox import LABEL, Ended, Limits, Sandbox, command
+
+pytestmark = [pytest.mark.engine, pytest.mark.image]
+ENVIRONMENT = {"PYTHONPATH": "/io/job/source"}
+
+
+def job(program: str) -> list[tuple[str, bytes | Path]]:
+    """Files of a job whose module `work` is `program`."""
+    code = {f"source/{name}": content for name, content in source.files("image-classification").items()}
+    return [*code.items(), ("source/work.py", program.encode())]
+
+
+class Outcome:
+    """What a program did in the sandbox."""
+
+    def __init__(self, client, image, program, memory=256 << 20, limit_s=60):
+        self.out: list[tuple[str, float]] = []
+        self.err: list[str] = []
+        with Sandbox(client, image.image_id, Limits("0", memory), ENVIRONMENT, command("work")) as box:
+            box.put(job(program))
+            self.container = box.describe()
+            self.ended: Ended = box.run(
+                limit_s, lambda *line: self.out.append(line), lambda line, _: self.err.append(line)
+            )
+            self.files = box.take()
+            box.close()
+
+
+def leftovers(client):
+    return client.containers.list(all=True, filters={"label": LABEL})
+
+
+def test_output_files_and_exit_code_come_back(client, jax_image):
+    before = time.time()
+    done = Outcome(
+        client,
+        jax_image,
+        "import sys\nopen(sys.argv[1] + '/out/x', 'w').write('y')\nprint('one\\ntwo', end='')\nsys.exit(3)",
+    )
+    assert done.ended.status == 3
+    assert [line for line, _ in done.out] == ["one", "two"]
+    assert all(before <= received <= time.time() for _, received in done.out)
+    assert done.files["x"] == b"y"
+    assert done.ended.memory is not None
+    assert done.ended.memory.peak_bytes > 1 << 20
+    assert leftovers(client) == []
+
+
+def test_the_container_is_closed_to_the_world(client, jax_image):
+    program = """
+import os, socket
+def refused(what):
+    try:
+        what()
+    except OSError as error:
+        return type(error).__name__
+    return "allowed"
+print(refused(lambda: open("/x", "w")))
+print(refused(lambda: open("/opt/venv/x", "w")))
+print(refused(lambda: socket.create_connection(("192.0.2.1", 80), 2)))
+print(os.getuid(), [line for line in open("/proc/self/status") if "CapEff" in line or "NoNewPrivs" in line])
+print(sorted(os.listdir("/sys/class/net")))
+"""
+    done = Outcome(client, jax_image, program)
+    lines = [line for line, _ in done.out]
+    assert lines[:3] == ["OSError", "OSError", "OSError"]
+    assert lines[3].startswith("1000 ")
+    assert "CapEff:\\t0000000000000000" in lines[3]
+    assert "NoNewPrivs:\\t1" in lines[3]
+    assert lines[4] == "['lo']"
+    assert done.container.network == "none"
+    assert done.container.read_only
+    assert done.container.cap_drop == ["ALL"]
+    assert done.container.user == "1000:1000"
+
+
+def test_running_out_of_memory_is_told_from_a_kill(client, jax_image):
+    hungry = Outcome(client, jax_image, "x = []\nwhile True: x.append(bytearray(1 << 20))", memory=128 << 20)
+    killed = Outcome(client, jax_image, "import os\nos.kill(os.getpid(), 9)")
+    assert hungry.ended.out_of_memory
+    assert killed.ended.status == -signal.SIGKILL
+    assert not killed.ended.out_of_memory
+
+
+def test_a_run_past_its_limit_is_stopped_and_says_so(client, jax_image):
+    started = time.monotonic()
+    done = Outcome(client, jax_image, "import time\ntime.sleep(600)", limit_s=2)
+    assert done.ended.timed_out
+    assert not done.ended.out_of_memory
+    assert time.monotonic() - started < 60
+    assert leftovers(client) == []
+
+
+def test_an_endless_line_is_cut_not_collected(client, jax_image):
+    done = Outcome(client, jax_image, "import sys\nfor _ in range(64): sys.stdout.write('x' * (1 << 20))")
+    assert done.ended.status == 0
+    assert sum(len(line) for line, _ in done.out) <= 2 << 20
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_runner_that_is_stopped_takes_its_container_along(client, jax_image, stop):
+    program = f"""
+import docker
+from tests_sandbox_job import job
+from suite.sandbox import *
+with Sandbox(docker.from_env(), {jax_image.image_id!r}, Limits("0", 128 << 20), {ENVIRONMENT!r}, command("work")) as box:
+    box.put(job)
+    box.run(600, print, print)
+"""
+    program = program.replace("from tests_sandbox_job import job", f"job = {job('import time; time.sleep(600)')!r}")
+    runner = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not leftovers(client) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert leftovers(client)
+    volumes = len(client.volumes.list())
+    os.kill(runner.pid, stop)
+    runner.wait(60)
+    while leftovers(client) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert leftovers(client) == []
+    assert len(client.volumes.list()) < volumes
