@@ -9,6 +9,8 @@ TARGET    ?= cpu
 DIVISION  ?= closed
 SUBMITTER ?= local
 RUNS      ?=
+RESUME    ?=
+REPLACE   ?=
 
 ASSAY := .venv/bin/assay
 
@@ -26,7 +28,8 @@ setup-dev: ## the same, with what tests and lint need
 run: setup ## build the image, run the benchmark, write and check the submission
 	@suite/engine.sh
 	@$(ASSAY) run $(WORKLOAD) --framework $(FRAMEWORK) --target $(TARGET) --division $(DIVISION) \
-	    --submitter $(SUBMITTER) $(if $(RUNS),--runs $(RUNS))
+	    --submitter $(SUBMITTER) $(if $(RUNS),--runs $(RUNS)) \
+	    $(if $(RESUME),--resume) $(if $(REPLACE),--replace)
 
 test: setup-dev lint ## lint, then every test; starts a Docker engine where it may
 	@suite/engine.sh
