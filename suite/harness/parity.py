@@ -1,0 +1,60 @@
+"""Parity mode: losses and gradients of the first steps, for the host to compare with another framework's.
+
+Float64 shows whether two frameworks train the same model: there, rounding stays near 1e-14 over 20 steps while any
+difference of definition is a million times larger. Float32 shows how soon rounding alone parts them.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from suite.harness import implementation
+from suite.harness.job import Job
+from suite.harness.log import Log
+from suite.harness.schedule import DataOrder, learning_rates, recipe
+from suite.harness.weights import serialised, weights_sha256
+from suite.workloads.protocol import Examples, Precision, Splits, Task, Trainer, Weights
+
+
+def run(job: Job, log: Log) -> int:
+    """Write `parity.json` and `gradients.safetensors` (float64, of the first batch); return the exit code 0."""
+    task, trainer = implementation.task(job), implementation.trainer(job)
+    initial = task.initial_weights(job.seed)
+    log.event("framework", trainer.version())
+    log.event("seed", job.seed)
+    log.event("initial_weights_sha256", weights_sha256(initial))
+    # Float32 first: JAX switches to 64 bits for the whole process.
+    single, _ = losses(job, log, task, trainer, initial, "float32")
+    double, gradients = losses(job, log, task, trainer, initial, "float64")
+    found = {
+        "framework": trainer.version(),
+        "initial_weights_sha256": weights_sha256(initial),
+        "losses_float32": single,
+        "losses_float64": double,
+    }
+    (job.out / "parity.json").write_text(json.dumps(found, allow_nan=False))
+    (job.out / "gradients.safetensors").write_bytes(serialised(gradients))
+    return 0
+
+
+def losses(
+    job: Job, log: Log, task: Task, trainer_type: type[Trainer], initial: Weights, precision: Precision
+) -> tuple[list[float], Weights]:
+    """Return the loss of each step and the first batch's gradients, at the workload's own batch size and rates."""
+    plan = recipe(job)
+    trainer = trainer_type(plan.optimiser, precision, job.threads)
+    batches = DataOrder(job.seed, task.TRAIN_SAMPLES, plan.batch).take(job.parity_steps)
+    train, test = task.read(job.folder / "data", precision)
+    # Only the pictures of these steps: the whole set in float64 would want another half gigabyte.
+    used, local = np.unique(batches, return_inverse=True)
+    trainer.place(Splits(Examples(train.inputs[used], train.labels[used]), test))
+    batches = local.reshape(batches.shape).astype(np.int32)
+    trainer.load({name: value.astype(precision) for name, value in initial.items()})
+    gradients = trainer.gradients(batches[0])
+    found: list[float] = []
+    for step, rate in enumerate(learning_rates(plan)[: job.parity_steps]):
+        found.extend(trainer.train(batches[step : step + 1], np.array([rate])).tolist())
+        log.progress(precision, step + 1, job.parity_steps)
+    return found, gradients

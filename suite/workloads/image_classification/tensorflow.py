@@ -1,0 +1,158 @@
+"""ResNet-8 in TensorFlow: a block of steps is one graph, a while loop over compiled steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from suite.workloads.image_classification.task import STAGES
+from suite.workloads.protocol import Array, Optimiser, Precision, Splits, Weights
+
+EVALUATION_BATCH = 500
+EPSILON, MOMENTUM = 1e-5, 0.1  # of batch normalisation
+STATISTICS = ("running_mean", "running_var")
+
+
+def _conv(x: Any, kernel: Any, stride: int) -> Any:
+    """Convolve (n, h, w, in) with (h, w, in, out); the padding is written out: "SAME" would differ at stride 2."""
+    pad = [kernel.shape[0] // 2] * 2
+    return tf.nn.conv2d(x, kernel, stride, [[0, 0], pad, pad, [0, 0]])
+
+
+class Trainer:
+    """The workload in TensorFlow; see `suite.workloads.protocol.Trainer`."""
+
+    steps_per_call = 1
+
+    def __init__(self, optimiser: Optimiser, precision: Precision, threads: int) -> None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.experimental.enable_op_determinism()
+        self._optimiser, self._dtype = optimiser, tf.as_dtype(precision)
+        self._weights: dict[str, tf.Variable] = {}
+
+    @staticmethod
+    def version() -> str:
+        """Return the framework's name and version."""
+        return f"tensorflow {tf.__version__}"
+
+    def place(self, splits: Splits) -> None:
+        """Make the data constants of TensorFlow."""
+        self._train_split, self._test_split = ((tf.constant(x), tf.constant(y)) for x, y in splits)
+
+    def load(self, weights: Mapping[str, Array]) -> None:
+        """Assign the weights and zero momentum; the variables are made once, so that graphs stay valid."""
+        for name, value in weights.items():
+            inward = (value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T).astype(self._dtype.as_numpy_dtype)
+            if name in self._weights:
+                self._weights[name].assign(inward)
+            else:
+                self._weights[name] = tf.Variable(inward, trainable=not name.endswith(STATISTICS))
+        self._trained = {name: w for name, w in self._weights.items() if w.trainable}
+        if not hasattr(self, "_velocity"):
+            self._velocity = {n: tf.Variable(tf.zeros_like(w), trainable=False) for n, w in self._trained.items()}
+        for v in self._velocity.values():
+            v.assign(tf.zeros_like(v))
+
+    def _norm(self, x: Any, name: str, train: bool) -> Any:
+        """Normalise by the batch's biased variance, moving the running statistics, or by the running statistics."""
+        w = self._weights
+        mean, var = w[f"{name}.running_mean"], w[f"{name}.running_var"]
+        weight, bias = w[f"{name}.weight"], w[f"{name}.bias"]
+        if self._dtype == tf.float32:
+            # The fused kernel moves the variance unbiased, as the workload asks.
+            x, new_mean, new_var, *_ = tf.raw_ops.FusedBatchNormV3(
+                x=x, scale=weight, offset=bias, mean=mean, variance=var, epsilon=EPSILON,
+                exponential_avg_factor=MOMENTUM, is_training=train,
+            )
+            if train:
+                mean.assign(new_mean)
+                var.assign(new_var)
+            return x
+        if train:
+            count = tf.size(x) // x.shape[-1]
+            batch_mean, batch_var = tf.nn.moments(x, (0, 1, 2))
+            unbiased = batch_var * tf.cast(count / (count - 1), self._dtype)
+            mean.assign_add(MOMENTUM * (batch_mean - mean))
+            var.assign_add(MOMENTUM * (unbiased - var))
+            return tf.nn.batch_normalization(x, batch_mean, batch_var, bias, weight, EPSILON)
+        return tf.nn.batch_normalization(x, mean, var, bias, weight, EPSILON)
+
+    def _forward(self, x: Any, train: bool) -> Any:
+        """Return the logits (n, 10)."""
+        w = self._weights
+        x = tf.nn.relu(self._norm(_conv(x, w["stem.conv.weight"], 2), "stem.bn", train))
+        for block, _, _, stride in STAGES:
+            name = f"block{block}"
+            y = tf.nn.relu(self._norm(_conv(x, w[f"{name}.conv1.weight"], stride), f"{name}.bn1", train))
+            y = self._norm(_conv(y, w[f"{name}.conv2.weight"], 1), f"{name}.bn2", train)
+            x = tf.nn.relu(y + (_conv(x, w[f"{name}.shortcut.weight"], stride) if stride > 1 else x))
+        return tf.reduce_mean(x, (1, 2)) @ w["head.weight"] + w["head.bias"]
+
+    def _loss_and_gradients(self, batch: Any) -> tuple[Any, list[Any]]:
+        x, y = (tf.gather(part, batch) for part in self._train_split)
+        with tf.GradientTape() as tape:
+            logits = self._forward(x, train=True)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+        return loss, tape.gradient(loss, list(self._trained.values()))
+
+    @tf.function
+    def _step(self, images: Any, labels: Any, batch: Any, rate: Any) -> Any:
+        x, y = tf.gather(images, batch), tf.gather(labels, batch)
+        with tf.GradientTape() as tape:
+            logits = self._forward(x, train=True)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+        gradients = tape.gradient(loss, list(self._trained.values()))
+        mu = self._optimiser.momentum
+        for (name, p), g in zip(self._trained.items(), gradients, strict=True):
+            if p.shape.rank > 1:
+                g = g + self._optimiser.weight_decay * p
+            v = self._velocity[name].assign(mu * self._velocity[name] + g)
+            p.assign_sub(rate * (g + mu * v))
+        return loss
+
+    def train(self, batches: Array, rates: Array) -> Array:
+        """Take one step per row of `batches`."""
+        loss = [
+            self._step(*self._train_split, tf.constant(b), tf.constant(r, self._dtype))
+            for b, r in zip(batches, rates, strict=True)
+        ]
+        return np.array([value.numpy() for value in loss])
+
+    @tf.function
+    def _correct(self, images: Any, labels: Any) -> Any:
+        total = tf.constant(0, tf.int64)
+        for start in tf.range(0, tf.shape(labels)[0], EVALUATION_BATCH):
+            logits = self._forward(images[start : start + EVALUATION_BATCH], train=False)
+            right = tf.argmax(logits, 1, tf.int32) == labels[start : start + EVALUATION_BATCH]
+            total += tf.math.count_nonzero(right)
+        return total
+
+    def evaluate(self) -> int:
+        """Return how many test pictures are classified right."""
+        return int(self._correct(*self._test_split))
+
+    def gradients(self, batch: Array) -> Weights:
+        """Return the gradients on one batch; the running statistics it moves are put back."""
+        kept = {name: value.numpy() for name, value in self._weights.items() if not value.trainable}
+        _, found = self._loss_and_gradients(batch)
+        for name, value in kept.items():
+            self._weights[name].assign(value)
+        return _outward(dict(zip(self._trained, found, strict=True)))
+
+    def weights(self) -> Weights:
+        """Return a copy of all weights and running statistics."""
+        return _outward(self._weights)
+
+    def velocity(self) -> Weights:
+        """Return a copy of the momentum."""
+        return _outward(self._velocity)
+
+
+def _outward(tensors: Mapping[str, Any]) -> Weights:
+    """Return the tensors in the layout of model.md, as arrays of numpy."""
+    arrays = {name: value.numpy() for name, value in tensors.items()}
+    return {n: np.array(v.transpose(3, 2, 0, 1) if v.ndim == 4 else v.T, order="C") for n, v in arrays.items()}
