@@ -1,0 +1,165 @@
+"""The matrix of images: which framework on which target, on which base, with which locks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rules.documents import Name
+from rules.errors import UsageError, unknown
+
+ROOT = Path(__file__).parents[2] / "images"
+Provider = Literal["mmdebstrap", "registry"]
+RelativePath = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*$")]
+Pin = Annotated[str, Field(pattern=r"^[a-z0-9-]+==[A-Za-z0-9.+]+$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Base(_Strict):
+    """What lies below the wheels: a Debian system assembled from a lock, or a registry image pinned by digest."""
+
+    provider: Provider
+    platform: Literal["linux/amd64", "linux/arm64"]
+    lock: RelativePath
+    suite: str = ""
+    packages: tuple[str, ...] = ()
+
+    @property
+    def architecture(self) -> str:
+        """Debian's and the engine's name of the processor architecture, e.g. `amd64`."""
+        return self.platform.partition("/")[2]
+
+
+class Target(_Strict):
+    """A kind of machine: its bases by provider, and the platform tag its wheels are made for."""
+
+    bases: dict[Provider, Name]
+    wheels: Annotated[str, Field(pattern=r"^(x86_64|aarch64)-manylinux_2_[0-9]{2}$")]
+
+
+class _CellEntry(_Strict):
+    framework: Name
+    target: Name
+    requirements: Annotated[tuple[Pin, ...], Field(min_length=1)]
+    lock: RelativePath
+    environment: dict[str, str] = {}
+
+
+class Matrix(_Strict):
+    """The whole of `images/matrix.yaml`."""
+
+    python: Annotated[str, Field(pattern=r"^3\.[0-9]{1,2}$")]
+    source_date_epoch: Annotated[int, Field(ge=0, le=2**32)]
+    bases: dict[Name, Base]
+    targets: dict[Name, Target]
+    common: tuple[Pin, ...]
+    environment: dict[str, str]
+    cells: list[_CellEntry]
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Matrix:
+        for target, entry in self.targets.items():
+            for provider, base in entry.bases.items():
+                if base not in self.bases or self.bases[base].provider != provider:
+                    raise ValueError(f"target {target}: {base!r} is not a base of provider {provider}")
+        keys = [(cell.framework, cell.target) for cell in self.cells]
+        if len(set(keys)) != len(keys):
+            raise ValueError("two cells have the same framework and target")
+        for framework, target in keys:
+            if target not in self.targets:
+                raise ValueError(f"cell {framework}-{target}: no such target")
+        return self
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One image to be: everything that decides its bytes, beside the contents of its two locks."""
+
+    framework: str
+    target: str
+    base: Base
+    wheels: str  # platform tag, e.g. x86_64-manylinux_2_28
+    requirements: tuple[str, ...]  # pins the wheel lock is resolved from
+    wheel_lock: Path
+    base_lock: Path
+    python: str  # minor version, e.g. 3.11
+    epoch: int  # time of every file, Unix seconds
+    environment: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """`framework-target`."""
+        return f"{self.framework}-{self.target}"
+
+    @property
+    def interpreter(self) -> str:
+        """The base's interpreter, which compiles bytecode and which /opt/venv/bin/python points to."""
+        return f"/usr/bin/python{self.python}"
+
+
+@cache
+def matrix(path: Path = ROOT / "matrix.yaml") -> Matrix:
+    """Read the matrix; raise UsageError naming the file and the member when it is broken."""
+    try:
+        return Matrix.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise UsageError(f"{path}: {error}", fix="correct the matrix") from None
+
+
+def cell(framework: str, target: str, base: str | None = None) -> Cell:
+    """Return the cell of `framework` on `target`; raise UsageError with a suggestion for an unknown name.
+
+    `base` is a provider, `mmdebstrap` or `registry`; left out, $ASSAY_BASE decides, else mmdebstrap.
+    """
+    table = matrix()
+    if target not in table.targets:
+        raise unknown("target", target, table.targets)
+    entries = {entry.framework: entry for entry in table.cells if entry.target == target}
+    if framework not in entries:
+        raise unknown(f"framework for target {target}", framework, entries)
+    entry, place = entries[framework], table.targets[target]
+    providers = {str(provider): name for provider, name in place.bases.items()}
+    chosen = base or os.environ.get("ASSAY_BASE") or "mmdebstrap"
+    if chosen not in providers:
+        raise unknown(f"base for target {target}", chosen, providers)
+    below = table.bases[providers[chosen]]
+    return Cell(
+        framework=framework,
+        target=target,
+        base=below,
+        wheels=place.wheels,
+        requirements=(*entry.requirements, *table.common),
+        wheel_lock=ROOT / entry.lock,
+        base_lock=ROOT / below.lock,
+        python=table.python,
+        epoch=table.source_date_epoch,
+        environment={**table.environment, **entry.environment},
+    )
+
+
+def select(framework: str = "all", target: str = "all", base: str | None = None) -> list[Cell]:
+    """Return the cells that `--framework` and `--target` select; `all` stands for every one."""
+    table = matrix()
+    frameworks = {entry.framework for entry in table.cells}
+    if framework not in {"all", *frameworks}:
+        raise unknown("framework", framework, {"all", *frameworks})
+    if target not in {"all", *table.targets}:
+        raise unknown("target", target, {"all", *table.targets})
+    chosen = [
+        cell(entry.framework, entry.target, base)
+        for entry in table.cells
+        if framework in {"all", entry.framework} and target in {"all", entry.target}
+    ]
+    if not chosen:
+        raise UsageError(f"no image for {framework} on {target}", fix="see: assay images list")
+    return chosen
