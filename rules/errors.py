@@ -49,6 +49,12 @@ class MachineError(AssayError):
     exit_code = Exit.MACHINE
 
 
+class StoppedError(AssayError):
+    """The user, or the system shutting down, asked the program to stop."""
+
+    exit_code = Exit.INTERRUPTED
+
+
 class JudgedError(AssayError):
     """The work was done and its outcome is bad: a run missed its target, an image did not reproduce."""
 

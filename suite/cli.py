@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import typer
 
-from rules.errors import AssayError, Exit
+from rules.errors import AssayError, Exit, StoppedError
 from suite import run_cli
 
 app = typer.Typer(
@@ -25,6 +26,8 @@ app.command()(run_cli.doctor)
 
 def main() -> None:
     """Run the command line; every expected failure ends as a sentence and a documented exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
         app()
     except AssayError as error:
@@ -32,12 +35,14 @@ def main() -> None:
         if error.fix:
             sys.stderr.write(f"  fix: {error.fix}\n")
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("assay: interrupted\n")
-        raise SystemExit(Exit.INTERRUPTED) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(Exit.PASS) from None
+
+
+def _stop(number: int, _frame: object) -> None:
+    # Not KeyboardInterrupt, which the command-line library turns into its own message and exit code.
+    raise StoppedError(f"interrupted ({signal.Signals(number).name})")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import docker
 
 import checker
 from checker.render import text as render_text
-from rules.errors import UsageError, unknown
+from rules.errors import StoppedError, UsageError, unknown
 from rules.ruleset import ruleset
 from rules.workload import Division, WorkloadRules, workload_rules
 from suite import data, machine, parity, source
@@ -118,7 +118,13 @@ def _result(
         work.begin(resume=request.resume)
         job: list[tuple[str, bytes | Path]] = [(f"source/{name}", content) for name, content in code.items()]
         job += [(f"data/{name}", path) for name, path in files.items()]
-        execute(client, work, image, rules, job, request.arguments(framework))
+        try:
+            execute(client, work, image, rules, job, request.arguments(framework))
+        except StoppedError as stopped:
+            raise StoppedError(
+                f"{stopped.message}; {len(work.finished())} of {plan.runs} runs are kept in {work.folder}",
+                fix="go on with --resume (make run RESUME=1)",
+            ) from None
         described = machine.describe(
             client,
             facts,

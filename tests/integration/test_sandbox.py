@@ -29,13 +29,10 @@ class Outcome:
 
     def __init__(self, client, image, program, memory=256 << 20, limit_s=60):
         self.out: list[tuple[str, float]] = []
-        self.err: list[str] = []
         with Sandbox(client, image.image_id, Limits("0", memory), ENVIRONMENT, command("work")) as box:
             box.put(job(program))
             self.container = box.describe()
-            self.ended: Ended = box.run(
-                limit_s, lambda *line: self.out.append(line), lambda line, _: self.err.append(line)
-            )
+            self.ended: Ended = box.run(limit_s, lambda *line: self.out.append(line), lambda *_: None)
             self.files = box.take()
             box.close()
 
@@ -115,13 +112,12 @@ def test_an_endless_line_is_cut_not_collected(client, jax_image):
 def test_a_runner_that_is_stopped_takes_its_container_along(client, jax_image, stop):
     program = f"""
 import docker
-from tests_sandbox_job import job
 from suite.sandbox import *
-with Sandbox(docker.from_env(), {jax_image.image_id!r}, Limits("0", 128 << 20), {ENVIRONMENT!r}, command("work")) as box:
-    box.put(job)
+limits = Limits("0", 128 << 20)
+with Sandbox(docker.from_env(), {jax_image.image_id!r}, limits, {ENVIRONMENT!r}, command("work")) as box:
+    box.put({job("import time; time.sleep(600)")!r})
     box.run(600, print, print)
 """
-    program = program.replace("from tests_sandbox_job import job", f"job = {job('import time; time.sleep(600)')!r}")
     runner = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not leftovers(client) and time.monotonic() < deadline:
