@@ -32,6 +32,8 @@ _HOOKS = (
     'rm -f "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/* "$1/etc/machine-id"',
     'rm -rf "$1"/var/log/* "$1"/var/lib/apt/lists/* "$1"/var/cache/* "$1/var/lib/apt/extended_states"',
     'find "$1/usr" -name __pycache__ -prune -exec rm -rf {{}} +',
+    # The user of every run has a name, or libraries that ask for it fail.
+    'echo assay:x:1000:1000::/tmp:/usr/sbin/nologin >>"$1/etc/passwd" && echo assay:x:1000: >>"$1/etc/group"',
     # The root is read-only in a run: without bytecode every process would compile the standard library anew.
     'chroot "$1" /usr/bin/env -i PYTHONHASHSEED=0 SOURCE_DATE_EPOCH={epoch} {interpreter} -m compileall -q'
     " --invalidation-mode unchecked-hash /usr/lib/python{python}",

@@ -91,8 +91,12 @@ def packages(lock: Path) -> list[Package]:
 
 def write_packages(pinned: list[Package], suite: str, architecture: str) -> bytes:
     """Return the text of a base lock."""
-    head = f"# Debian {suite} on {architecture}: name version architecture size sha256. Written by `assay images lock`.\n"
-    lines = [f"{p.name} {p.version} {p.architecture} {p.size} {p.sha256}\n" for p in sorted(pinned, key=lambda p: p.name)]
+    head = (
+        f"# Debian {suite} on {architecture}: name version architecture size sha256. Written by `assay images lock`.\n"
+    )
+    lines = [
+        f"{p.name} {p.version} {p.architecture} {p.size} {p.sha256}\n" for p in sorted(pinned, key=lambda p: p.name)
+    ]
     return (head + "".join(lines)).encode()
 
 

@@ -1,0 +1,142 @@
+"""The image as the engine takes it: config and layers in one tar, streamed, and what the engine made of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import docker
+import docker.errors
+from docker.models.images import Image
+
+from rules.errors import MachineError
+from rules.text import printable
+from suite.images.base import Layer, Progress
+
+_CHUNK = 1 << 20
+_LOAD_TIMEOUT_S = 1800  # the engine says nothing while it unpacks a layer
+
+
+@dataclass(frozen=True)
+class Config:
+    """An image's configuration as bytes; its SHA-256 is the config digest, the image's name in Docker's own store."""
+
+    content: bytes
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the configuration."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def config(
+    *,
+    architecture: str,
+    epoch: int,
+    layers: Mapping[str, str],
+    environment: Mapping[str, str],
+    labels: Mapping[str, str],
+) -> Config:
+    """Return the configuration of an image of `layers` (diff_id -> what made it); equal arguments give equal bytes."""
+    created = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    document = {
+        "architecture": architecture,
+        "os": "linux",
+        "created": created,
+        "config": {
+            "Cmd": ["/opt/venv/bin/python"],
+            "Env": [f"{name}={value}" for name, value in sorted(environment.items())],
+            "Labels": dict(labels),
+            "User": "1000:1000",
+            "WorkingDir": "/",
+        },
+        "history": [{"created": created, "created_by": what} for what in layers.values()],
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}" for diff_id in layers]},
+    }
+    return Config(json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
+
+
+def load(client: docker.DockerClient, made: Config, layers: list[Layer], tag: str, progress: Progress) -> Image:
+    """Load an image into the engine under `tag` and return it; raise MachineError with the engine's own words."""
+    api = client.api
+    was, api.timeout = api.timeout, _LOAD_TIMEOUT_S
+    try:
+        for event in api.load_image(_docker_archive(made, layers, tag, progress), quiet=False):
+            if isinstance(event, dict) and (error := event.get("error")):
+                raise MachineError(f"the engine refused the image {tag}: {printable(str(error), 400)}")
+        return client.images.get(tag)
+    except docker.errors.DockerException as error:
+        raise MachineError(
+            f"the engine could not load the image {tag}: {printable(str(error), 400)}",
+            fix="see that the engine answers and has disk space: docker system df",
+        ) from None
+    finally:
+        api.timeout = was
+
+
+def find(client: docker.DockerClient, tag: str, diff_ids: list[str]) -> Image | None:
+    """Return the engine's image `tag` where it has exactly the layers `diff_ids`, else None."""
+    try:
+        image = client.images.get(tag)
+    except docker.errors.ImageNotFound:
+        return None
+    return image if layers_of(image) == diff_ids else None
+
+
+def layers_of(image: Image) -> list[str]:
+    """Return the diff_ids (hex) of the image's layers as the engine reports them."""
+    attributes: dict[str, Any] = image.attrs
+    return [str(layer).removeprefix("sha256:") for layer in attributes.get("RootFS", {}).get("Layers") or []]
+
+
+def _docker_archive(made: Config, layers: list[Layer], tag: str, progress: Progress) -> Iterator[bytes]:
+    """Yield the tar that `docker load` reads, layers straight from disk; a layer that changed there is an error."""
+    manifest = [
+        {
+            "Config": f"{made.digest}.json",
+            "RepoTags": [tag],
+            "Layers": [f"{layer.diff_id}/layer.tar" for layer in layers],
+        }
+    ]
+    yield from _member(f"{made.digest}.json", made.content)
+    total = sum(layer.path.stat().st_size for layer in layers)
+    done = 0
+    for layer in layers:
+        size = layer.path.stat().st_size
+        yield _header(f"{layer.diff_id}/layer.tar", size)
+        seen = hashlib.sha256()
+        with layer.path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                seen.update(chunk)
+                yield chunk
+                done += len(chunk)
+                progress("load into engine", done, total)
+        if seen.hexdigest() != layer.diff_id:
+            raise MachineError(
+                f"{layer.path}: damaged in the cache (sha256 {seen.hexdigest()}, recorded {layer.diff_id})",
+                fix=f"remove {layer.path.parent} and run the command again",
+            )
+        yield _padding(size)
+    yield from _member("manifest.json", json.dumps(manifest, sort_keys=True).encode())
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _member(name: str, content: bytes) -> Iterator[bytes]:
+    yield _header(name, len(content))
+    yield content
+    yield _padding(len(content))
+
+
+def _header(name: str, size: int) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)

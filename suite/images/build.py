@@ -1,0 +1,174 @@
+"""From a cell of the matrix to an image in the engine: fetch by hash, assemble without a network, record, verify."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import docker
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rules.documents import ImageIdentity
+from rules.errors import MachineError
+from suite.images import archive, base, cache, layer, locks, sbom, wheelhouse
+from suite.images.base import BaseLock, Layer, Progress
+from suite.images.matrix import Cell
+
+# Part of every record's key: raise it when the builder writes other bytes for the same locks.
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class BuiltImage:
+    """An image the engine has, and what it was made of."""
+
+    identity: ImageIdentity
+    sbom: bytes  # CycloneDX 1.6, JSON
+    image_id: str  # the engine's own name of it; a config or a manifest digest, depending on the engine's store
+    environment: dict[str, str]
+
+
+class _Record(BaseModel):
+    """What the cache keeps of a built image."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    identity: ImageIdentity
+    environment: dict[str, str]
+    sbom: str
+
+
+def build(client: docker.DockerClient, cell: Cell, progress: Progress) -> BuiltImage:
+    """Return the image of `cell`, made and loaded into the engine where it is not there yet.
+
+    `progress(phase, done, total)` is called as work goes on, in bytes or items. Raises MachineError for a package
+    that cannot be fetched or is not what the lock says, and for an engine that refuses the image.
+    """
+    if (built := recorded(client, cell)) is not None:
+        return built
+    with cache.locked(f"image-{cell.name}"):
+        if (built := recorded(client, cell)) is not None:
+            return built
+        return assemble(client, cell, progress)
+
+
+def recorded(client: docker.DockerClient, cell: Cell) -> BuiltImage | None:
+    """Return the image of `cell` where it was built before from these locks and the engine still has it."""
+    record = _read(_place(cell, base.lock_in_use(cell)))
+    if record is None:
+        return None
+    image = archive.find(client, tag(cell, record.identity.config_digest), record.identity.diff_ids)
+    if image is None or image.id is None:
+        return None
+    return BuiltImage(record.identity, record.sbom.encode(), image.id, record.environment)
+
+
+def assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fresh: bool = False) -> BuiltImage:
+    """Make the image of `cell` and load it; `fresh` makes the base anew too, wheels may come from the cache."""
+    lock, below = base.prepare(cell, progress, fresh=fresh)
+    files = wheelhouse.fetch(cell, progress)
+    base_image = _load_base(client, cell, below, progress)
+    with cache.scratch() as scratch:
+        above, about = layer.write(client, base_image, cell, files, scratch, progress)
+        _, wheel_lock = locks.read(cell.wheel_lock)
+        made = archive.config(
+            architecture=cell.base.architecture,
+            epoch=cell.epoch,
+            layers={below.diff_id: f"assay base {lock.sha256}", above.diff_id: f"assay wheels {wheel_lock}"},
+            environment=cell.environment,
+            labels=_labels(cell, lock, wheel_lock),
+        )
+        identity = ImageIdentity(
+            framework=cell.framework,
+            target=cell.target,
+            base=cell.base.provider,
+            base_lock_sha256=lock.sha256,
+            wheel_lock_sha256=wheel_lock,
+            config_digest=made.digest,
+            diff_ids=[below.diff_id, above.diff_id],
+            architecture=cell.base.architecture,
+            versions={file.name: file.version for file in files},
+            drift=list(lock.drift),
+        )
+        image = archive.load(client, made, [below, above], tag(cell, made.digest), progress)
+        content = sbom.document(identity, cell, files, about, locks.packages(lock.path))
+        record = _Record(identity=identity, environment=dict(cell.environment), sbom=content.decode())
+        (scratch / "record").write_text(record.model_dump_json())
+        cache.publish(scratch / "record", _place(cell, lock))
+    assert image.id is not None
+    built = BuiltImage(identity, content, image.id, dict(cell.environment))
+    verify(client, built)
+    return built
+
+
+def verify(client: docker.DockerClient, built: BuiltImage) -> None:
+    """Raise MachineError naming the layer unless the engine's image has exactly the recorded layers."""
+    try:
+        image = client.images.get(built.image_id)
+    except docker.errors.ImageNotFound:
+        raise MachineError(
+            f"the engine no longer has image {built.image_id}", fix="build it again: assay images build"
+        ) from None
+    found = archive.layers_of(image)
+    names = ["base", *["wheel"] * (len(built.identity.diff_ids) - 1)]
+    for number, expected in enumerate(built.identity.diff_ids):
+        has = found[number] if number < len(found) else "nothing"
+        if has != expected:
+            raise MachineError(
+                f"image {built.image_id}: layer {number} ({names[number]}) is {has}, the build recorded {expected}",
+                fix="do not trust this image; remove it and build again: assay images build",
+            )
+    if len(found) > len(built.identity.diff_ids):
+        extra = found[len(built.identity.diff_ids)]
+        raise MachineError(
+            f"image {built.image_id}: layer {len(built.identity.diff_ids)} ({extra}) is none the build recorded",
+            fix="do not trust this image; remove it and build again: assay images build",
+        )
+
+
+def tag(cell: Cell, config_digest: str) -> str:
+    """Return the name the engine keeps the image under."""
+    return f"assay/{cell.name}:{config_digest[:12]}"
+
+
+def _load_base(client: docker.DockerClient, cell: Cell, below: Layer, progress: Progress) -> str:
+    """Return the engine's image of the base layer alone, in which bytecode is compiled."""
+    made = archive.config(
+        architecture=cell.base.architecture, epoch=cell.epoch, layers={below.diff_id: "base"}, environment={}, labels={}
+    )
+    name = f"assay/base-{cell.base.architecture}:{below.diff_id[:12]}"
+    image = archive.find(client, name, [below.diff_id]) or archive.load(client, made, [below], name, progress)
+    assert image.id is not None
+    return image.id
+
+
+def _labels(cell: Cell, lock: BaseLock, wheel_lock: str) -> dict[str, str]:
+    return {
+        "org.opencontainers.image.title": f"assay {cell.name}",
+        "org.opencontainers.image.description": f"{cell.framework} for benchmark runs on target {cell.target}",
+        "org.opencontainers.image.version": cell.requirements[0].partition("==")[2],
+        "org.opencontainers.image.base.name": f"{cell.base.provider} {cell.base.suite}".strip(),
+        "assay.framework": cell.framework,
+        "assay.target": cell.target,
+        "assay.base-lock": lock.sha256,
+        "assay.wheel-lock": wheel_lock,
+        "assay.drift": json.dumps([drift.model_dump() for drift in lock.drift], sort_keys=True),
+    }
+
+
+def _place(cell: Cell, lock: BaseLock) -> Path:
+    """Return where the record of an image lies: named by everything that decides the image's bytes."""
+    _, wheel_lock = locks.read(cell.wheel_lock)
+    decides = asdict(cell) | {"base": cell.base.model_dump(), "base_lock": lock.sha256, "wheel_lock": wheel_lock}
+    decides |= {"format": _FORMAT, "recipe": base.recipe(cell)}
+    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    return cache.root() / "images" / f"{cell.name}-{key[:24]}.json"
+
+
+def _read(place: Path) -> _Record | None:
+    try:
+        return _Record.model_validate_json(place.read_bytes())
+    except (OSError, ValidationError):
+        return None

@@ -1,0 +1,180 @@
+"""The wheel layer: a tar of /opt/venv whose bytes follow from the wheels, the interpreter and the epoch alone.
+
+Names are sorted, owner is root, times are the epoch, modes are 0644 or 0755. What is written was verified on its way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import docker
+
+from rules.errors import MachineError
+from rules.text import printable
+from suite.images import bytecode, wheelhouse, wheels
+from suite.images.base import Layer, Progress
+from suite.images.matrix import Cell
+from suite.images.wheelhouse import WheelFile
+from suite.images.wheels import ENVIRONMENT, Entry, Metadata, Wheel
+
+
+class _Stream(io.RawIOBase):
+    """A readable file over an iterator of chunks, for tarfile, which wants one."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+class _Hashed:
+    """A writable file that knows the SHA-256 of all that went through it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        return self._file.write(data)
+
+
+def write(
+    client: docker.DockerClient, base_image: str, cell: Cell, files: list[WheelFile], folder: Path, progress: Progress
+) -> tuple[Layer, list[Metadata]]:
+    """Write the wheel layer of `cell` into `folder`; return it and what each wheel says of itself, in order of `files`.
+
+    Raises MachineError naming wheel and path for anything in a wheel that is not as it should be.
+    """
+    for number, file in enumerate(files):
+        progress("verify wheels", number, len(files))
+        wheelhouse.verify(file)
+    progress("verify wheels", len(files), len(files))
+    opened, paths = wheels.collect(files, cell.python)
+    try:
+        by_name = {wheel.file.name: wheel for wheel in opened}
+        compiled = _bytecode(client, base_image, cell, by_name, paths, folder, progress)
+        with tarfile.open(compiled, "r:") as bytecodes:
+            layer = _write(cell, by_name, paths, bytecodes, folder / "wheels.tar", progress)
+        return layer, [wheel.metadata() for wheel in opened]
+    finally:
+        for wheel in opened:
+            wheel.close()
+
+
+def _bytecode(
+    client: docker.DockerClient,
+    image: str,
+    cell: Cell,
+    opened: dict[str, Wheel],
+    paths: dict[str, list[Entry]],
+    folder: Path,
+    progress: Progress,
+) -> Path:
+    site = f"{ENVIRONMENT}/lib/python{cell.python}/site-packages/"
+    sources = sorted(path for path in paths if path.startswith(site) and path.endswith(".py"))
+    progress("compile bytecode", 0, len(sources))
+    packed, compiled = folder / "sources.tar", folder / "bytecode.tar"
+    with bytecode.source_tar(packed) as tar:
+        for parent in _parents([*sources, site + "x"]):
+            bytecode.add(tar, parent, 0, None)
+        for path in sources:
+            entry = paths[path][0]
+            bytecode.add(tar, path, entry.size, io.BufferedReader(_Stream(opened[entry.wheel.name].chunks(entry))))
+    bytecode.compile_sources(client, image, cell.interpreter, packed, compiled)
+    packed.unlink()
+    progress("compile bytecode", len(sources), len(sources))
+    return compiled
+
+
+def _write(
+    cell: Cell,
+    opened: dict[str, Wheel],
+    paths: dict[str, list[Entry]],
+    bytecodes: tarfile.TarFile,
+    place: Path,
+    progress: Progress,
+) -> Layer:
+    # The engine names members from the folder asked for: venv/lib/…
+    pyc = {f"opt/{m.name}": m for m in bytecodes if m.isreg() and m.name.endswith(".pyc")}
+    for name in pyc:
+        if not _belongs(name, paths):
+            raise MachineError(
+                f"unexpected bytecode /{printable(name)}", fix="a wheel brings bytecode of its own: do not use it"
+            )
+    made = _environment(cell)
+    if taken := (made.keys() | pyc.keys()) & paths.keys():
+        entry = paths[min(taken)][0]
+        raise MachineError(f"wheel {entry.wheel.filename} writes /{entry.path}, which the image makes itself")
+    names = sorted(paths.keys() | pyc.keys() | made.keys())
+    todo = sum(entries[0].size for entries in paths.values())
+    done = 0
+    with place.open("wb") as raw:
+        out = _Hashed(raw)
+        with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as tar:  # type: ignore[call-overload]
+            for name in sorted([*names, *_parents(names)]):
+                if name in paths:
+                    first, *others = paths[name]
+                    info = _info(name, cell.epoch, 0o755 if first.executable else 0o644, first.size)
+                    tar.addfile(info, io.BufferedReader(_Stream(opened[first.wheel.name].chunks(first)), 1 << 20))
+                    for other in others:
+                        for _ in opened[other.wheel.name].chunks(other):
+                            pass
+                    done += first.size
+                    progress("write wheel layer", done, todo)
+                elif name in pyc:
+                    tar.addfile(_info(name, cell.epoch, 0o644, pyc[name].size), bytecodes.extractfile(pyc[name]))
+                elif name in made:
+                    info, content = made[name]
+                    tar.addfile(info, io.BytesIO(content) if content else None)
+                else:
+                    info = _info(name, cell.epoch, 0o755, 0)
+                    info.type = tarfile.DIRTYPE
+                    tar.addfile(info)
+    return Layer(place, out.sha256.hexdigest())
+
+
+def _environment(cell: Cell) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
+    """Return what makes /opt/venv an environment: pyvenv.cfg and links to the base's interpreter."""
+    config = f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {cell.python}\n".encode()
+    made = {f"{ENVIRONMENT}/pyvenv.cfg": (_info(f"{ENVIRONMENT}/pyvenv.cfg", cell.epoch, 0o644, len(config)), config)}
+    for link, goal in (("python", cell.interpreter), ("python3", "python"), (f"python{cell.python}", "python")):
+        info = _info(f"{ENVIRONMENT}/bin/{link}", cell.epoch, 0o777, 0)
+        info.type, info.linkname = tarfile.SYMTYPE, goal
+        made[info.name] = (info, b"")
+    return made
+
+
+def _info(name: str, epoch: int, mode: int, size: int) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.mtime, info.mode, info.size = epoch, mode, size
+    return info
+
+
+def _belongs(name: str, paths: dict[str, list[Entry]]) -> bool:
+    """Tell whether a `__pycache__/x.cpython-311.pyc` stands beside the source it was made from."""
+    path = PurePosixPath(name)
+    return f"{path.parents[1]}/{path.name.partition('.')[0]}.py" in paths
+
+
+def _parents(names: list[str]) -> list[str]:
+    """Return the folders above `names`, each once, sorted."""
+    return sorted({str(parent) for name in names for parent in PurePosixPath(name).parents} - {"."})

@@ -1,0 +1,172 @@
+"""The wheels of a lock, fetched by pip with every hash required and kept in the cache under their hash.
+
+Where they come from is what pip is configured with on this machine; no address is written here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rules.errors import MachineError
+from rules.text import printable
+from suite.images import cache, locks
+from suite.images.base import Progress
+from suite.images.matrix import Cell
+
+_NO_MATCH = re.compile(r"No matching distribution found for (\S+)")
+_BAD_HASH = re.compile(r"^\s+(\S+==\S+) from ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class WheelFile:
+    """A wheel on disk: `filename` is its own name, `path` where the cache keeps it."""
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    path: Path
+
+
+def platform_tags(wheels: str) -> list[str]:
+    """Return every platform tag a machine of kind `wheels` (e.g. x86_64-manylinux_2_28) can install.
+
+    pip takes the tags it is given literally: `manylinux_2_28` does not imply the older ones.
+    """
+    architecture, _, newest = wheels.partition("-manylinux_2_")
+    oldest = 5 if architecture == "x86_64" else 17
+    tags = [f"manylinux_2_{minor}_{architecture}" for minor in range(int(newest), oldest - 1, -1)]
+    legacy = ["manylinux2014", "manylinux2010", "manylinux1"] if architecture == "x86_64" else ["manylinux2014"]
+    return [*tags, *(f"{name}_{architecture}" for name in legacy), f"linux_{architecture}"]
+
+
+def have(cell: Cell) -> list[WheelFile] | None:
+    """Return the wheels of the cell's lock where the cache has all of them; their bytes are not read."""
+    _, lock = locks.read(cell.wheel_lock)
+    index = _index(lock, cell)
+    if not index.exists():
+        return None
+    try:
+        rows = json.loads(index.read_text())
+        files = [WheelFile(r["name"], r["version"], r["filename"], r["sha256"], _place(r["sha256"])) for r in rows]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return files if all(file.path.exists() for file in files) else None
+
+
+def fetch(cell: Cell, progress: Progress) -> list[WheelFile]:
+    """Return the wheels of the cell's lock, downloaded where the cache lacks them, in order of name.
+
+    Raises MachineError naming the package where pip's index does not have it or has other bytes under its name.
+    """
+    with cache.locked(f"wheels-{cell.name}"):
+        if (files := have(cell)) is not None:
+            return files
+        pinned = locks.wheels(cell.wheel_lock)
+        progress("fetch wheels", 0, len(pinned))
+        with cache.scratch() as scratch:
+            _download(cell, scratch, len(pinned), progress)
+            files = [_identify(pin, scratch, cell) for pin in pinned]
+            for file in files:
+                cache.publish(scratch / file.filename, file.path)
+            rows = [{k: getattr(f, k) for k in ("name", "version", "filename", "sha256")} for f in files]
+            (scratch / "index").write_text(json.dumps(rows))
+            _, lock = locks.read(cell.wheel_lock)
+            cache.publish(scratch / "index", _index(lock, cell))
+        return files
+
+
+def verify(file: WheelFile) -> None:
+    """Raise MachineError, and drop the file, when its bytes are not what its hash says."""
+    with file.path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != file.sha256:
+        file.path.unlink()
+        raise MachineError(
+            f"{file.filename}: damaged in the cache (sha256 {found}, locked {file.sha256}), now removed",
+            fix="run the command again: it will be fetched anew",
+        )
+
+
+def _place(sha256: str) -> Path:
+    return cache.root() / "wheels" / f"{sha256}.whl"
+
+
+def _index(lock: str, cell: Cell) -> Path:
+    return cache.root() / "wheelhouses" / f"{lock}-{cell.wheels}.json"
+
+
+def _download(cell: Cell, destination: Path, total: int, progress: Progress) -> None:
+    command = [sys.executable, "-m", "pip", "--no-input", "download", "--progress-bar=off", "--no-deps"]
+    command += ["--require-hashes", "--only-binary=:all:", "--implementation=cp", f"--python-version={cell.python}"]
+    command += [f"--platform={tag}" for tag in platform_tags(cell.wheels)]
+    command += ["--dest", str(destination), "--requirement", str(cell.wheel_lock)]
+    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
+    said = []
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as pip:
+        assert pip.stdout is not None
+        collected = 0
+        for line in pip.stdout:
+            said.append(line)
+            if line.startswith("Collecting "):
+                progress("fetch wheels", min(collected, total), total)
+                collected += 1
+    if pip.returncode:
+        raise _explain("".join(said), cell)
+    progress("fetch wheels", total, total)
+
+
+def _explain(said: str, cell: Cell) -> MachineError:
+    """Turn pip's output into the error a person can act on."""
+    if match := _NO_MATCH.search(said):
+        wanted = match[1]
+        if wanted.startswith("torch=="):
+            return MachineError(
+                f"{wanted}, which {cell.wheel_lock} pins, is not where pip looks",
+                fix="it is published on PyTorch's CPU wheel index: add that index to pip's configuration "
+                "(pip config set global.extra-index-url ADDRESS), or put the wheel into a folder and name it "
+                "(pip config set global.find-links FOLDER)",
+            )
+        return MachineError(
+            f"{wanted}, which {cell.wheel_lock} pins, is not where pip looks",
+            fix="check pip's configuration (pip config list) and the network, or resolve anew: assay images lock",
+        )
+    if "DO NOT MATCH THE HASHES" in said:
+        names = ", ".join(_BAD_HASH.findall(said)) or "a package"
+        return MachineError(
+            f"{names}: the file pip's index has is not one that {cell.wheel_lock} pins",
+            fix="do not trust this index; if the lock is wrong, resolve anew: assay images lock",
+        )
+    last = " / ".join(line for line in said.splitlines() if "ERROR" in line)[-600:] or said[-600:]
+    return MachineError(
+        f"pip could not download the wheels of {cell.name}: {printable(last, 700)}", fix="see the message"
+    )
+
+
+def _identify(pin: locks.Pinned, folder: Path, cell: Cell) -> WheelFile:
+    """Find the one downloaded wheel of `pin` and check its hash against the lock, whatever pip did."""
+    stem = f"{pin.name.replace('-', '_')}-{pin.version}-"
+    found = [path for path in folder.glob("*.whl") if _normal(path.name).startswith(_normal(stem))]
+    if len(found) != 1:
+        raise MachineError(f"pip downloaded {len(found)} wheels for {pin.name}=={pin.version}", fix="report this")
+    with found[0].open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    if sha256 not in pin.hashes:
+        raise MachineError(
+            f"{found[0].name}: sha256 {sha256} is not among those {cell.wheel_lock} pins",
+            fix="do not trust this index; if the lock is wrong, resolve anew: assay images lock",
+        )
+    return WheelFile(pin.name, pin.version, found[0].name, sha256, _place(sha256))
+
+
+def _normal(filename: str) -> str:
+    return re.sub(r"[_.]+", "_", filename).lower()
