@@ -16,7 +16,7 @@ from docker.models.images import Image
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite.images.base import Layer, Progress
+from suite.images.files import Layer, Progress
 
 _CHUNK = 1 << 20
 _LOAD_TIMEOUT_S = 1800  # the engine says nothing while it unpacks a layer
@@ -66,7 +66,8 @@ def load(client: docker.DockerClient, made: Config, layers: list[Layer], tag: st
     api = client.api
     was, api.timeout = api.timeout, _LOAD_TIMEOUT_S
     try:
-        for event in api.load_image(_docker_archive(made, layers, tag, progress), quiet=False):
+        stream = _docker_archive(made, layers, tag, progress)
+        for event in api.load_image(stream, quiet=False):  # type: ignore[no-untyped-call]
             if isinstance(event, dict) and (error := event.get("error")):
                 raise MachineError(f"the engine refused the image {tag}: {printable(str(error), 400)}")
         return client.images.get(tag)

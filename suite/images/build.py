@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rules.documents import ImageIdentity
 from rules.errors import MachineError
 from suite.images import archive, base, cache, layer, locks, sbom, wheelhouse
-from suite.images.base import BaseLock, Layer, Progress
+from suite.images.base import BaseLock
+from suite.images.files import Progress
 from suite.images.matrix import Cell
 
 # Part of every record's key: raise it when the builder writes other bytes for the same locks.
@@ -67,16 +68,19 @@ def recorded(client: docker.DockerClient, cell: Cell) -> BuiltImage | None:
 
 def assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fresh: bool = False) -> BuiltImage:
     """Make the image of `cell` and load it; `fresh` makes the base anew too, wheels may come from the cache."""
-    lock, below = base.prepare(cell, progress, fresh=fresh)
+    below = base.prepare(client, cell, progress, fresh=fresh)
+    lock = below.lock
     files = wheelhouse.fetch(cell, progress)
-    base_image = _load_base(client, cell, below, progress)
     with cache.scratch() as scratch:
-        above, about = layer.write(client, base_image, cell, files, scratch, progress)
+        above, about = layer.write(client, below.image, cell, files, scratch, progress)
         _, wheel_lock = locks.read(cell.wheel_lock)
         made = archive.config(
             architecture=cell.base.architecture,
             epoch=cell.epoch,
-            layers={below.diff_id: f"assay base {lock.sha256}", above.diff_id: f"assay wheels {wheel_lock}"},
+            layers={
+                **{each.diff_id: f"assay base {lock.sha256}" for each in below.layers},
+                above.diff_id: f"assay wheels {wheel_lock}",
+            },
             environment=cell.environment,
             labels=_labels(cell, lock, wheel_lock),
         )
@@ -87,13 +91,13 @@ def assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fre
             base_lock_sha256=lock.sha256,
             wheel_lock_sha256=wheel_lock,
             config_digest=made.digest,
-            diff_ids=[below.diff_id, above.diff_id],
+            diff_ids=[each.diff_id for each in (*below.layers, above)],
             architecture=cell.base.architecture,
             versions={file.name: file.version for file in files},
             drift=list(lock.drift),
         )
-        image = archive.load(client, made, [below, above], tag(cell, made.digest), progress)
-        content = sbom.document(identity, cell, files, about, locks.packages(lock.path))
+        image = archive.load(client, made, [*below.layers, above], tag(cell, made.digest), progress)
+        content = sbom.document(identity, cell, files, about, below.packages)
         record = _Record(identity=identity, environment=dict(cell.environment), sbom=content.decode())
         (scratch / "record").write_text(record.model_dump_json())
         cache.publish(scratch / "record", _place(cell, lock))
@@ -112,7 +116,7 @@ def verify(client: docker.DockerClient, built: BuiltImage) -> None:
             f"the engine no longer has image {built.image_id}", fix="build it again: assay images build"
         ) from None
     found = archive.layers_of(image)
-    names = ["base", *["wheel"] * (len(built.identity.diff_ids) - 1)]
+    names = [*["base"] * (len(built.identity.diff_ids) - 1), "wheels"]
     for number, expected in enumerate(built.identity.diff_ids):
         has = found[number] if number < len(found) else "nothing"
         if has != expected:
@@ -131,17 +135,6 @@ def verify(client: docker.DockerClient, built: BuiltImage) -> None:
 def tag(cell: Cell, config_digest: str) -> str:
     """Return the name the engine keeps the image under."""
     return f"assay/{cell.name}:{config_digest[:12]}"
-
-
-def _load_base(client: docker.DockerClient, cell: Cell, below: Layer, progress: Progress) -> str:
-    """Return the engine's image of the base layer alone, in which bytecode is compiled."""
-    made = archive.config(
-        architecture=cell.base.architecture, epoch=cell.epoch, layers={below.diff_id: "base"}, environment={}, labels={}
-    )
-    name = f"assay/base-{cell.base.architecture}:{below.diff_id[:12]}"
-    image = archive.find(client, name, [below.diff_id]) or archive.load(client, made, [below], name, progress)
-    assert image.id is not None
-    return image.id
 
 
 def _labels(cell: Cell, lock: BaseLock, wheel_lock: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from rules.errors import MachineError
 from suite.images import cache
 
+_STATUS = "var/lib/dpkg/status"
 _ORDER = re.compile(r"^Inst (?P<name>\S+) .*?\((?P<version>\S+) ")
 
 
@@ -102,7 +104,7 @@ class Archive:
         found: dict[tuple[str, str], Package] = {}
         for start in range(0, len(pairs), 100):
             specs = [f"{name}={version}" for name, version in pairs[start : start + 100]]
-            for stanza in _stanzas(self._run("apt-cache", "show", "--no-all-versions", *specs, tolerate=True)):
+            for stanza in stanzas(self._run("apt-cache", "show", "--no-all-versions", *specs, tolerate=True)):
                 key = (stanza["Package"], stanza["Version"])
                 found[key] = Package(*key, stanza["Architecture"], stanza["SHA256"], int(stanza["Size"]))
         for name, version in pairs:
@@ -112,7 +114,7 @@ class Archive:
 
     def essential(self) -> set[str]:
         """Return the names of the packages every Debian system has: essential ones and those of priority required."""
-        every = _stanzas(self._run("apt-cache", "dumpavail"))
+        every = stanzas(self._run("apt-cache", "dumpavail"))
         return {s["Package"] for s in every if s.get("Essential") == "yes" or s.get("Priority") == "required"}
 
     def closure(self, names: Iterable[str]) -> list[tuple[str, str]]:
@@ -156,7 +158,67 @@ def fetch_deb(name: str, version: str, destination: Path) -> Path:
         return place
 
 
-def _stanzas(text: str) -> Iterable[dict[str, str]]:
+def installed(layers: Sequence[Path]) -> list[Package]:
+    """Return the packages installed in an image, from dpkg's own record in the last of its `layers` that has one.
+
+    The record knows no hashes: `sha256` is empty, `size` 0. Raises MachineError where no layer is a Debian system.
+    """
+    for layer in reversed(layers):
+        with tarfile.open(layer, "r:") as tar:
+            for member in tar:
+                if member.name.removeprefix("./") == _STATUS and member.isreg():
+                    file = tar.extractfile(member)
+                    assert file is not None
+                    found = stanzas(file.read().decode("utf-8", "replace"))
+                    return [
+                        Package(s["Package"], s["Version"], s["Architecture"], "", 0)
+                        for s in found
+                        if s.get("Status") == "install ok installed"
+                    ]
+    raise MachineError("the base has no record of Debian packages (var/lib/dpkg/status)", fix="use a Debian base")
+
+
+def sources(suite: str) -> str:
+    """Return deb822 sources of Debian `suite` on the archive this machine's apt uses, its security archive included."""
+    if own := os.environ.get("ASSAY_DEBIAN_SOURCES"):
+        return Path(own).read_text()
+    if shutil.which("apt-get") is None:
+        raise _no_debian(suite)
+    listed = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    stanzas: dict[str, None] = {}
+    for line in listed.splitlines():
+        address, _, release = line.partition(" ")
+        kind = address.rstrip("/").rpartition("/")[2]
+        if kind == "debian" and not release.endswith("-backports"):
+            wanted = f"{suite} {suite}-updates"
+        elif kind == "debian-security":
+            wanted = f"{suite}-security"
+        else:
+            continue
+        stanzas[f"Types: deb\nURIs: {address}\nSuites: {wanted}\nComponents: main\n{_signed_by()}"] = None
+    if not stanzas:
+        raise _no_debian(suite)
+    return "\n".join(stanzas)
+
+
+def _signed_by() -> str:
+    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    return f"Signed-By: {keyring}\n" if keyring.exists() else ""
+
+
+def _no_debian(suite: str) -> MachineError:
+    return MachineError(
+        f"this machine's apt has no Debian archive, which the base ({suite}) is made from",
+        fix="name a deb822 sources file in ASSAY_DEBIAN_SOURCES, or use a registry base: --base registry",
+    )
+
+
+def stanzas(text: str) -> Iterable[dict[str, str]]:
     """Yield the fields of each stanza of a Debian control text; continuation lines are left out."""
     stanza: dict[str, str] = {}
     for line in text.splitlines():

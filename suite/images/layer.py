@@ -17,7 +17,7 @@ import docker
 from rules.errors import MachineError
 from rules.text import printable
 from suite.images import bytecode, wheelhouse, wheels
-from suite.images.base import Layer, Progress
+from suite.images.files import Layer, Progress
 from suite.images.matrix import Cell
 from suite.images.wheelhouse import WheelFile
 from suite.images.wheels import ENVIRONMENT, Entry, Metadata, Wheel

@@ -17,7 +17,7 @@ from pathlib import Path
 from rules.errors import MachineError
 from rules.text import printable
 from suite.images import cache, locks
-from suite.images.base import Progress
+from suite.images.files import Progress
 from suite.images.matrix import Cell
 
 _NO_MATCH = re.compile(r"No matching distribution found for (\S+)")

@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.parser import HeaderParser
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from rules.errors import MachineError
 from rules.text import printable
@@ -296,25 +296,24 @@ def collect(files: list[WheelFile], python: str) -> tuple[list[Wheel], dict[str,
                 rivals = paths.setdefault(entry.path, [])
                 for rival in rivals:
                     if (rival.sha256, rival.executable) != (entry.sha256, entry.executable):
-                        raise MachineError(
-                            f"wheels {rival.wheel.filename} and {entry.wheel.filename} disagree on /{printable(entry.path)}",
-                            fix="lock versions of them that agree: assay images lock",
-                        )
+                        raise _disagreement(rival, entry, entry.path)
                 rivals.append(entry)
-        for path in paths:
-            for parent in PurePosixPath(path).parents:
-                if str(parent) in paths:
-                    [first, *_], [second, *_] = paths[str(parent)], paths[path]
-                    raise MachineError(
-                        f"wheels {first.wheel.filename} and {second.wheel.filename} disagree on /{printable(str(parent))}: "
-                        "a file in one, a folder in the other",
-                        fix="lock versions of them that agree: assay images lock",
-                    )
+        for path, entries in paths.items():
+            for parent in map(str, PurePosixPath(path).parents):
+                if parent in paths:
+                    raise _disagreement(paths[parent][0], entries[0], parent)
     except BaseException:
         for wheel in opened:
             wheel.close()
         raise
     return opened, paths
+
+
+def _disagreement(one: Entry, other: Entry, path: str) -> MachineError:
+    return MachineError(
+        f"wheels {one.wheel.filename} and {other.wheel.filename} disagree on /{printable(path, 200)}",
+        fix="lock versions of them that agree: assay images lock",
+    )
 
 
 def _canonical(name: str) -> str:

@@ -1,0 +1,101 @@
+"""A base from a registry, pinned by digest: for hosts that cannot assemble a Debian system themselves.
+
+The engine pulls and verifies it; its layers are then saved uncompressed, each checked against the diff_id the image's
+configuration names, so that an image built on it is written the same way as one on a base of our own.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+import tarfile
+from pathlib import Path
+from typing import IO
+
+import docker
+import docker.errors
+
+from rules.errors import MachineError
+from rules.text import printable
+from suite.images import cache
+from suite.images.archive import layers_of
+from suite.images.files import Layer, Progress
+
+_GZIP = b"\x1f\x8b"
+
+
+def pull(
+    client: docker.DockerClient, repository: str, digest: str, platform: str, progress: Progress
+) -> tuple[str, tuple[Layer, ...]]:
+    """Return the engine's image `repository@sha256:digest` and its layers, pulled where the engine lacks it.
+
+    Raises MachineError for an image that cannot be pulled or is for another platform.
+    """
+    name = f"{repository}@sha256:{digest}"
+    progress("pull base", 0, 1)
+    try:
+        try:
+            image = client.images.get(name)
+        except docker.errors.ImageNotFound:
+            image = client.images.pull(repository, tag=f"sha256:{digest}", platform=platform)
+    except docker.errors.DockerException as error:
+        raise MachineError(
+            f"the engine could not pull the base {name}: {printable(str(error), 400)}",
+            fix="check the name, and that the engine may reach and log in to that registry: docker pull " + name,
+        ) from None
+    found = f"{image.attrs.get('Os')}/{image.attrs.get('Architecture')}"
+    if found != platform:
+        raise MachineError(f"the base {name} is for {found}, not {platform}", fix="pin an image for this platform")
+    progress("pull base", 1, 1)
+    diff_ids = layers_of(image)
+    folder = cache.folder("registry", digest)
+    layers = tuple(Layer(folder / f"{diff_id}.tar", diff_id) for diff_id in diff_ids)
+    if not all(layer.path.exists() for layer in layers):
+        _save_layers(client, str(image.id), layers, progress)
+    return str(image.id), layers
+
+
+def _save_layers(client: docker.DockerClient, image: str, layers: tuple[Layer, ...], progress: Progress) -> None:
+    """Write the uncompressed layers of `image` to their places, each verified by its diff_id."""
+    with cache.scratch() as scratch:
+        saved = scratch / "image.tar"
+        done = 0
+        with saved.open("wb") as file:
+            for chunk in client.api.get_image(image):
+                file.write(chunk)
+                done += len(chunk)
+                progress("save base", done, 0)
+        try:
+            with tarfile.open(saved, "r:") as tar:
+                names = json.load(_member(tar, "manifest.json"))[0]["Layers"]
+                for layer, name in zip(layers, names, strict=True):
+                    place = scratch / "layer.tar"
+                    _uncompress(_member(tar, name), place)
+                    with place.open("rb") as file:
+                        found = hashlib.file_digest(file, "sha256").hexdigest()
+                    if found != layer.diff_id:
+                        raise MachineError(f"base {image}: layer {layer.diff_id} was saved as {found}")
+                    cache.publish(place, layer.path)
+        except (tarfile.TarError, ValueError, KeyError, IndexError, TypeError, OSError) as error:
+            raise MachineError(f"base {image}: the engine saved it in a form Assay cannot read: {error}") from None
+
+
+def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    file = tar.extractfile(name)
+    if file is None:
+        raise ValueError(f"{name} is no file")
+    return file
+
+
+def _uncompress(source: IO[bytes], place: Path) -> None:
+    """Copy a layer as it is, or unpacked where the engine's store keeps it compressed."""
+    start = source.read(2)
+    source.seek(0)
+    with place.open("wb") as out:
+        if start == _GZIP:
+            with gzip.open(source) as unpacked:
+                shutil.copyfileobj(unpacked, out, 1 << 20)
+        else:
+            shutil.copyfileobj(source, out, 1 << 20)
