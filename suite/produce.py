@@ -14,11 +14,12 @@ import docker
 import checker
 from checker.render import text as render_text
 from rules.errors import StoppedError, UsageError, unknown
-from rules.ruleset import ruleset
+from rules.ruleset import load
 from rules.workload import Division, WorkloadRules, workload_rules
 from suite import data, machine, parity, source
 from suite.engine import connect
-from suite.images import BuiltImage, build, cell, frameworks
+from suite.images.build import BuiltImage, build
+from suite.images.matrix import cell, select
 from suite.plan import Plan, hyperparameters, last_cpus, number_of_runs, result_folder
 from suite.progress import Phase, say
 from suite.run import execute
@@ -67,7 +68,7 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
             fix="letters, digits, '.', '_' and '-', beginning with a letter or digit",
         )
     rules = workload_rules(RULESET, request.workload)
-    known = frameworks(request.target)
+    known = [one.framework for one in select(target=request.target)]
     if request.framework not in (*known, "all"):
         raise unknown("framework", request.framework, [*known, "all"])
     chosen = known if request.framework == "all" else [request.framework]
@@ -159,7 +160,7 @@ def _plan(
     name = person.system_name or machine.machine_name(facts)
     return Plan(
         ruleset=RULESET,
-        salt=ruleset(RULESET).salt,
+        salt=load(RULESET).salt,
         workload=request.workload,
         framework=framework,
         target=request.target,

@@ -18,7 +18,7 @@ from rules.errors import AssayError, JudgedError, MachineError
 from rules.text import printable
 from rules.workload import WorkloadRules
 from suite.engine import EngineLostError
-from suite.images import BuiltImage, verify
+from suite.images.build import BuiltImage, verify
 from suite.plan import result_folder, submitter_folder
 from suite.progress import Phase, say
 from suite.sandbox import PROGRESS, Ended, Limits, Sandbox, command

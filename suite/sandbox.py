@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 import docker
+import requests
 from docker.types import LogConfig, Ulimit
 from docker.utils import socket as multiplexed
 
@@ -95,8 +96,10 @@ class Sandbox:
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.close()
-        with contextlib.suppress(docker.errors.DockerException, OSError):
+        with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError):
             self._container.remove(force=True, v=True)
+        with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError):
+            self._container.wait(condition="removed", timeout=30)
 
     def describe(self) -> Container:
         """Return the limits and hardening as the engine holds them, read back from it."""

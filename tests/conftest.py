@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     import docker
 
-    from suite.images import BuiltImage
+    from suite.images.build import BuiltImage
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,8 @@ def client() -> Iterator[docker.DockerClient]:
 @pytest.fixture(scope="session")
 def jax_image(client: docker.DockerClient) -> BuiltImage:
     """The smallest framework image, built on demand."""
-    from suite.images import build, cell
+    from suite.images.build import build
+    from suite.images.matrix import cell
 
     return build(client, cell("jax", "cpu"), lambda *_: None)
 
