@@ -1,0 +1,40 @@
+"use strict";
+(() => {
+  // Printing shows what is folded, and folds it again afterwards.
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open])")];
+    opened.forEach((d) => { d.open = true; });
+  });
+  addEventListener("afterprint", () => opened.forEach((d) => { d.open = false; }));
+
+  // A link to something folded opens what it lies in.
+  const reveal = () => {
+    const target = location.hash && document.getElementById(location.hash.slice(1));
+    for (let d = target && target.closest("details"); d; d = d.parentElement.closest("details")) d.open = true;
+  };
+  addEventListener("hashchange", reveal);
+  reveal();
+
+  const bar = document.getElementById("filter");
+  if (!bar) return;
+  const findings = [...document.querySelectorAll(".finding")];
+  const groups = [...document.querySelectorAll(".finding-group")];
+  const search = document.getElementById("search");
+  const status = document.getElementById("shown");
+  const texts = new Map(findings.map((f) => [f, f.textContent.toLowerCase()]));
+  const apply = () => {
+    const wanted = new Set([...bar.querySelectorAll("input:checked")].map((box) => box.value));
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const f of findings) {
+      f.hidden = !(wanted.has(f.dataset.severity) && words.every((w) => texts.get(f).includes(w)));
+      shown += f.hidden ? 0 : 1;
+    }
+    for (const g of groups) g.hidden = !g.querySelector(".finding:not([hidden])");
+    status.textContent = shown === findings.length ? "" : `${shown} of ${findings.length} findings shown`;
+  };
+  bar.addEventListener("input", apply);
+  bar.hidden = false;
+  apply();
+})();

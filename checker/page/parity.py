@@ -1,0 +1,147 @@
+"""The parity certificate: how far apart the frameworks' losses and gradients are, against the bounds and beyond."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+from checker.page.chart import Line, key, line_chart
+from checker.page.evidence import Result
+from checker.page.layout import code, facts, folded, section, table
+from checker.page.markup import Child, Markup, fragment, tag
+from checker.page.quantity import NOT_MEASURED, count, scientific
+from rules.documents import FrameworkParity, ParityCertificate
+
+SIDES = 6  # frameworks of one certificate
+TENSORS = 300
+STEPS = 1000
+FLOOR = 1e-17  # where a difference of zero stands on a logarithmic axis
+LOSS = GRADIENT = 1e-9
+FIRST_STEPS = ((1, 1e-6), (5, 1e-5))
+
+Pair = tuple[str, FrameworkParity, FrameworkParity]
+
+
+def parity_section(results: Sequence[Result]) -> Markup:
+    """Return each certificate once, with the results that carry it."""
+    carried: list[tuple[ParityCertificate, list[str]]] = []
+    without = []
+    for result in results:
+        if result.parity is None:
+            without.append(tag("li", f"{result.name}: {result.parity_problem}."))
+            continue
+        for certificate, names in carried:
+            if certificate == result.parity:
+                names.append(result.name)
+                break
+        else:
+            carried.append((result.parity, [result.name]))
+    return section(
+        "parity",
+        "Parity",
+        tag(
+            "p",
+            "The frameworks train one model if, from the same weights and the same batches, their losses agree "
+            "step by step. A closed-division result must carry the certificate; the open division need not.",
+        ),
+        tag("ul", without, class_="sentences") if without else None,
+        [_certificate(certificate, names) for certificate, names in carried],
+    )
+
+
+def _certificate(certificate: ParityCertificate, names: Sequence[str]) -> Markup:
+    sides = certificate.frameworks[:SIDES]
+    pairs = [(f"{a.framework}, {b.framework}", a, b) for a, b in combinations(sides, 2)]
+    return fragment(
+        tag("h3", "Certificate of ", ", ".join(side.framework for side in sides)),
+        facts(
+            [
+                ("Carried by", tag("ul", [tag("li", name) for name in names], class_="plain")),
+                ("Rule set", certificate.ruleset),
+                ("Seed", count(certificate.seed)),
+                ("Source", code(certificate.source_sha256)),
+                ("Initial weights", code(certificate.initial_weights_sha256)),
+            ]
+        ),
+        _against_bounds(certificate, pairs),
+        key([(name, i) for i, (name, _, _) in enumerate(pairs)]),
+        tag(
+            "div",
+            _curve("Relative loss difference, float64", pairs, lambda side: side.losses_float64),
+            _curve("Relative loss difference, float32", pairs, lambda side: side.losses_float32),
+            class_="charts",
+        ),
+        tag(
+            "p",
+            f"Differences of exactly zero are drawn at {FLOOR:.0e}. In float32 only the first steps are judged: beyond "
+            "them, training amplifies rounding in any framework, so the curve is shown and not judged.",
+            class_="note",
+        ),
+        folded("Losses of every step", [_losses(side) for side in sides]),
+        folded("Gradients of the first step, float64", _gradients(certificate)),
+        folded("What it is bound to", _bound(certificate)),
+    )
+
+
+def _against_bounds(certificate: ParityCertificate, pairs: Sequence[Pair]) -> Markup:
+    """Return the judged differences beside what the rules allow."""
+    rows: list[Sequence[Child]] = []
+
+    def row(what: str, where: str, value: float | None, bound: float) -> None:
+        held = NOT_MEASURED if value is None else "within" if value <= bound else "BEYOND"
+        mark = tag("span", held, class_="outcome good" if held == "within" else "outcome bad")
+        rows.append((what, where, scientific(value), f"{bound:.0e}", mark))
+
+    for name, a, b in pairs:
+        exact = relative_differences(a.losses_float64, b.losses_float64)
+        short = relative_differences(a.losses_float32, b.losses_float32)
+        row(f"Loss, float64, {name}", f"{len(exact)} steps", max(exact, default=None), LOSS)
+        for last, bound in FIRST_STEPS:
+            row(f"Loss, float32, {name}", f"steps ≤ {last}", max(short[:last], default=None), bound)
+    row(
+        "Gradients, float64, all pairs",
+        "step 0",
+        max(certificate.gradient_differences.values(), default=None),
+        GRADIENT,
+    )
+    heads = ("What", "Where", "Largest relative difference", "Allowed", "Verdict")
+    return table("Parity against its bounds", heads, rows, words=(1, 4))
+
+
+def relative_differences(a: Sequence[float], b: Sequence[float]) -> list[float]:
+    """Return |a - b| / max(|a|, |b|) step by step, as far as both go; 0 where both are 0."""
+    return [abs(x - y) / max(abs(x), abs(y)) if x != y else 0.0 for x, y in zip(a[:STEPS], b[:STEPS], strict=False)]
+
+
+def _curve(title: str, pairs: Sequence[Pair], losses: Callable[[FrameworkParity], Sequence[float]]) -> Markup:
+    lines = [
+        Line(name, i, [(n, max(d, FLOOR)) for n, d in enumerate(relative_differences(losses(a), losses(b)), start=1)])
+        for i, (name, a, b) in enumerate(pairs)
+    ]
+    text = "Largest difference of the loss between two frameworks at each step, on a logarithmic axis."
+    return line_chart(title, text, lines, ("step", 0.0), ("relative difference", None), log=True, marks=True)
+
+
+def _losses(side: FrameworkParity) -> Markup:
+    steps = range(min(STEPS, max(len(side.losses_float64), len(side.losses_float32))))
+
+    def at(losses: Sequence[float], step: int) -> str:
+        return f"{losses[step]:.15g}" if step < len(losses) else NOT_MEASURED
+
+    rows = [(str(s + 1), at(side.losses_float64, s), at(side.losses_float32, s)) for s in steps]
+    return table(f"{side.framework}: loss", ("Step", "float64", "float32"), rows)
+
+
+def _gradients(certificate: ParityCertificate) -> Markup:
+    ranked = sorted(certificate.gradient_differences.items(), key=lambda one: (-one[1], one[0]))[:TENSORS]
+    rows = [(name, scientific(value)) for name, value in ranked]
+    return table(
+        "Largest difference over all pairs, relative to the tensor's largest element", ("Tensor", "Difference"), rows
+    )
+
+
+def _bound(certificate: ParityCertificate) -> Markup:
+    wheels = [
+        (f"Wheel lock, {side.framework}", code(side.wheel_lock_sha256)) for side in certificate.frameworks[:SIDES]
+    ]
+    return facts([*wheels, *((f"Data, {name}", code(digest)) for name, digest in list(certificate.data.items())[:100])])

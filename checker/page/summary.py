@@ -1,0 +1,240 @@
+"""The head of the page, the results, every run, and whether a difference between results is more than noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from checker.findings import Report
+from checker.page.chart import Interval, interval_chart
+from checker.page.comparison import CONFIDENCE, Difference, differences, spread
+from checker.page.evidence import Result, Run
+from checker.page.layout import Group, code, facts, section, table, verdict_mark
+from checker.page.markup import Child, Markup, fragment, tag
+from checker.page.quantity import NOT_MEASURED, NOT_STATED, count, day, fixed, mebibytes
+
+LEVEL = f"{CONFIDENCE * 100:.0f} %"
+
+
+def header(report: Report, results: Sequence[Result]) -> Markup:
+    """Return title, verdict and the five facts a reader asks for first."""
+    errors = sum(f.severity == "error" for f in report.findings)
+    others = len(report.findings) - errors
+    said = (
+        "No rule objects."
+        if not report.findings
+        else f"{_plural(errors, 'error')}, {_plural(others, 'other finding')}."
+    )
+    began = [run.began_s for result in results for run in result.runs if run.began_s is not None]
+    days = NOT_STATED if not began else day(min(began))
+    if began and day(max(began))[:10] != day(min(began))[:10]:
+        days = f"{day(min(began))} to {day(max(began))}"
+    workloads = _listed(r.workload for r in results)
+    emulated = sorted(
+        {r.framework for r in results for run in r.runs if run.record is not None and run.record.emulated}
+    )
+    return tag(
+        "header",
+        tag("p", "Assay result", class_="kicker"),
+        tag("h1", f"{workloads}: training time to target" if results else "No result could be read"),
+        tag("p", verdict_mark(report.verdict), " ", said, " ", tag("a", "Findings", href="#findings"), class_="judged"),
+        tag("p", tag("strong", "Emulated. "), _emulation(emulated), class_="warning") if emulated else None,
+        facts(
+            [
+                ("Measured", _listed(_goal(r) for r in results)),
+                ("By", _listed(r.submitter for r in results)),
+                ("Systems", _listed(r.system for r in results)),
+                ("Logged", days),
+                ("Rule set", report.ruleset),
+                ("Judged by", f"Assay {report.assay}"),
+            ]
+        ),
+    )
+
+
+def results_section(results: Sequence[Result], more: int) -> Markup:
+    """Return the table of results and how its figures come about."""
+    heads = (
+        "Framework", "System", "Division", "Verdict", "Score, s", "Mean, s", f"{LEVEL} interval, s", "Fastest, s",
+        "Slowest, s", "Spread, %", "Reached target", "Threads", "Peak memory, MiB",
+    )  # fmt: skip
+    rows = [_row(result) for result in results]
+    return section(
+        "results",
+        "Results",
+        table("Time from run start to the evaluation that reached the target", heads, rows, words=(1, 2, 3)),
+        tag("p", f"{more} further results were judged and are not shown.", class_="note") if more else None,
+        tag(
+            "p",
+            "Score: olympic mean of the times to target, that is, the mean without the fastest and the slowest run. ",
+            f"Interval: Student's t interval at {LEVEL} around the mean of all runs that reached the target, n - 1 "
+            "degrees of freedom; it covers run-to-run variation (seed and machine noise) on this machine only. ",
+            "Spread: standard deviation over the mean. Peak memory: the highest of all runs.",
+            class_="note",
+        ),
+        [_run_table(result) for result in results],
+    )
+
+
+def comparison_section(group: Group, name: str) -> Markup:
+    """Return the comparison of a group's results: a picture, a sentence for each pair, the figures."""
+    labels, spreads = group.labels(), [spread(_times(r)) for r in group.results]
+    bars = [
+        Interval(label, i, s.mean, s.low, s.high, s.values, _why_no_time(group.results[i]))
+        for i, (label, s) in enumerate(zip(labels, spreads, strict=True))
+    ]
+    words = f"Bars: mean time to target. Whiskers: its {LEVEL} t interval. Dots: single runs. The axis begins at zero."
+    pairs = differences(list(zip(labels, spreads, strict=True)))
+    sentences = [tag("li", _sentence(pair)) for pair in pairs]
+    rows = [
+        (f"{p.slower} against {p.faster}", fixed(p.seconds, 2), f"{fixed(p.low, 2)} to {fixed(p.high, 2)}",
+         fixed(p.ratio, 3), _probability(p.probability))
+        for p in pairs
+    ]  # fmt: skip
+    return section(
+        name,
+        f"Comparison: {group.name}",
+        tag("ul", sentences, class_="sentences") if sentences else None,
+        interval_chart("Time to target", words, bars, "seconds"),
+        tag("p", words, class_="note"),
+        table(
+            "Pairs of results",
+            ("Pair", "Difference, s", f"{LEVEL} interval, s", "Ratio", "p, corrected"),
+            rows,
+        )
+        if rows
+        else None,
+        tag(
+            "p",
+            "Welch's t test on the single runs' times, two-sided; p values corrected after Holm for all pairs. ",
+            _confounders(group),
+            class_="note",
+        )
+        if rows
+        else None,
+    )
+
+
+def _row(result: Result) -> Sequence[Child]:
+    s, score = spread(_times(result)), result.score
+    peaks = [run.record.memory.peak_bytes for run in result.runs if run.record and run.record.memory]
+    threads = sorted({str(run.record.threads) for run in result.runs if run.record})
+    declared = "" if result.declared_runs is None else f" of {count(result.declared_runs)}"
+    return (
+        result.framework,
+        result.system,
+        result.division,
+        verdict_mark(result.verdict),
+        tag("strong", fixed(score.score_s if score else None, 2, "no score")),
+        fixed(s.mean, 2),
+        f"{fixed(s.low, 2)} to {fixed(s.high, 2)}" if s.low is not None else "needs two runs",
+        fixed(min(s.values, default=None), 2),
+        fixed(max(s.values, default=None), 2),
+        fixed(s.percent, 1),
+        f"{len(s.values)}{declared}",
+        ", ".join(threads) or NOT_STATED,
+        mebibytes(max(peaks, default=None)),
+    )
+
+
+def _run_table(result: Result) -> Markup:
+    heads = (
+        "Run", "Outcome", "Time to target, s", "Samples to target", "Last accuracy", "Seed", "Threads",
+        "Peak memory, MiB", "Earlier attempts",
+    )  # fmt: skip
+    rows = [_run_row(run) for run in result.runs]
+    explained = [
+        tag("li", f"Run {run.index}: {run.record.explanation}")
+        for run in result.runs
+        if run.record and run.record.explanation
+    ]
+    explained += [tag("li", f"Run {run.index}: {problem}") for run in result.runs for problem in run.problems]
+    return fragment(
+        table(f"Every run: {result.name}", heads, rows, words=(1, 8)),
+        tag("p", f"{result.more_runs} further runs are in the folder and not shown.") if result.more_runs else None,
+        tag("ul", explained, class_="sentences") if explained else None,
+    )
+
+
+def _run_row(run: Run) -> Sequence[Child]:
+    record = run.record
+    reached = run.to_target_s is not None
+    attempts = record.earlier_attempts if record else []
+    tried = "; ".join(f"{attempt.outcome}: {attempt.explanation}" for attempt in attempts[:5])
+    return (
+        str(run.index),
+        tag("span", run.outcome, class_="outcome good" if reached else "outcome bad"),
+        fixed(run.to_target_s, 2, "none"),
+        count(run.samples, NOT_MEASURED) if reached else f"none ({count(run.samples, NOT_MEASURED)} seen)",
+        fixed(run.accuracy[-1].value if run.accuracy else None, 4),
+        code(str(record.seed)) if record and record.seed < 2**63 else NOT_STATED,
+        count(record.threads) if record else NOT_STATED,
+        mebibytes(record.memory.peak_bytes if record and record.memory else None),
+        tried or "none",
+    )
+
+
+def _times(result: Result) -> list[float]:
+    return [run.to_target_s for run in result.runs if run.to_target_s is not None]
+
+
+def _why_no_time(result: Result) -> str:
+    return f"no run of {len(result.runs)} reached the target" if result.runs else "no run was found"
+
+
+def _sentence(pair: Difference) -> str:
+    if pair.probability is None:
+        return (
+            f"{pair.slower} and {pair.faster} cannot be compared: each needs at least two runs that reached the target."
+        )
+    share = f"{(pair.ratio - 1) * 100:.1f} %" if pair.ratio is not None else NOT_MEASURED
+    gap = f"{fixed(pair.seconds, 2)} s ({share}) longer than {pair.faster}"
+    if pair.probability < 1 - CONFIDENCE:
+        return f"{pair.slower} took {gap}: more than run-to-run noise (p = {_probability(pair.probability)})."
+    return (
+        f"{pair.slower} took {gap}, but the difference is not distinguishable from run-to-run noise "
+        f"(p = {_probability(pair.probability)})."
+    )
+
+
+def _probability(p: float | None) -> str:
+    return NOT_MEASURED if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _confounders(group: Group) -> str:
+    """Say what besides the framework differs between the results of a group."""
+    records = [record for result in group.results if (record := result.first()) is not None]
+    differing = []
+    if len({record.threads for record in records}) > 1:
+        differing.append("thread counts")
+    if len({record.container.cpuset for record in records}) > 1:
+        differing.append("the cores used")
+    if len({record.container.memory_bytes for record in records}) > 1:
+        differing.append("memory limits")
+    captures = [result.description.assay for result in group.results if result.description is not None]
+    if len({(c.cpus, c.memory_bytes, c.kernel, c.engine) for c in captures}) > 1:
+        differing.append("the machines or their kernels")
+    if not differing:
+        return "Threads, cores, memory limit and machine were the same for all, as far as stated."
+    return f"Note that {', '.join(differing)} differ too: the difference is not the framework's alone."
+
+
+def _goal(result: Result) -> str:
+    if result.rules is None:
+        return f"{result.workload}, a workload this rule set does not know"
+    quality = result.rules.quality
+    return f"{result.workload} to {quality.metric} ≥ {quality.target:.3f}"
+
+
+def _emulation(frameworks: Sequence[str]) -> str:
+    return (
+        f"{', '.join(frameworks)}: these runs were emulated; their times are no measure of any machine's performance."
+    )
+
+
+def _listed(names: object) -> str:
+    unique = list(dict.fromkeys(names))  # type: ignore[call-overload]
+    return ", ".join(unique[:6]) + (f" and {len(unique) - 6} more" if len(unique) > 6 else "") if unique else NOT_STATED
+
+
+def _plural(many: int, noun: str) -> str:
+    return f"{many} {noun}{'' if many == 1 else 's'}"
