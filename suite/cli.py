@@ -8,7 +8,9 @@ import sys
 
 import typer
 
+from checker import check_cli
 from rules.errors import AssayError, Exit, StoppedError
+from rules.text import printable
 from suite import run_cli
 
 app = typer.Typer(
@@ -22,6 +24,7 @@ app = typer.Typer(
 
 app.command()(run_cli.run)
 app.command()(run_cli.doctor)
+app.command()(check_cli.check)
 
 
 def main() -> None:
@@ -38,6 +41,12 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(Exit.PASS) from None
+    except Exception as error:
+        if os.environ.get("ASSAY_DEBUG") == "1":
+            raise
+        sys.stderr.write(f"assay: a defect of Assay: {type(error).__name__}: {printable(str(error))}\n")
+        sys.stderr.write("  fix: report it with this line and the command; ASSAY_DEBUG=1 shows where it arose\n")
+        raise SystemExit(Exit.DEFECT) from None
 
 
 def _stop(number: int, _frame: object) -> None:

@@ -1,0 +1,42 @@
+"""`assay check`: judge a submission, a result or a log."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rules.errors import unknown
+
+FORMATS = ("text", "json", "github")
+
+
+def check(
+    path: Annotated[Path, typer.Argument(help="Submissions, a submitter's folder, a result's folder, or one log.")],
+    round_: Annotated[
+        str | None, typer.Option("--round", metavar="ROUND", help="Judge by this round, not the one it says it is of.")
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, json or github.")] = "text",
+) -> None:
+    """Judge PATH by the rules of its round and say what is wrong, where, and how to fix it.
+
+    Exit code 0: it passes; 1: it does not; 3: nothing to check there.
+
+    \b
+      assay check submissions
+      assay check submissions/training/closed/acme/results/box_cpu_jax/image-classification
+      assay check result_0.txt --format json
+    """  # noqa: D301 - the command-line library wants the backspace itself
+    if format_ not in FORMATS:
+        raise unknown("format", format_, FORMATS)
+    import checker
+    from checker.render import github, json, text
+
+    report = checker.check(path, round_)
+    if format_ == "text":
+        sys.stdout.write(text.render(report, colour=sys.stdout.isatty()))
+    else:
+        sys.stdout.write({"json": json, "github": github}[format_].render(report))
+    raise typer.Exit(report.exit_code)

@@ -1,0 +1,129 @@
+"""What the checker says: findings, the verdict on each judged thing, scores. Every renderer reads this one model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rules.errors import Exit
+from rules.text import printable
+
+Verdict = Literal["pass", "fail"]
+Authority = Literal["assay", "official"]
+ItemKind = Literal["log", "system", "result", "organisation"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing a rule objects to, before the rule's card is attached; `path` is relative to the submitter's folder."""
+
+    message: str
+    expected: str = ""
+    found: str = ""
+    path: str | None = None  # None: the log being read
+    line: int | None = None  # from 1; None where no line can be named (a missing file, a key never logged)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule's objection, complete; `path` is relative to the path that was checked."""
+
+    rule: str
+    severity: Literal["error", "warning", "note"]
+    authority: Authority
+    audience: Literal["submitter", "reviewer", "auditor"]
+    path: str
+    line: int | None
+    message: str
+    expected: str
+    found: str
+    clause: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """A judged thing; `official_verdict` is None where no official checker exists."""
+
+    path: str
+    kind: ItemKind
+    verdict: Verdict
+    official_verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """A result's score: olympic mean of its runs' times to target, in seconds; None where the rules give it none."""
+
+    path: str
+    submitter: str
+    system: str
+    workload: str
+    division: str
+    framework: str
+    runs: int
+    converged: int
+    score_s: float | None
+    fastest_s: float | None
+    slowest_s: float | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything one check found."""
+
+    assay: str
+    path: str
+    ruleset: str
+    items: list[Item] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Pass unless an error was found."""
+        return "fail" if any(finding.severity == "error" for finding in self.findings) else "pass"
+
+    @property
+    def passed(self) -> bool:
+        """Whether the verdict is pass."""
+        return self.verdict == "pass"
+
+    @property
+    def exit_code(self) -> Exit:
+        """The command's exit code."""
+        return Exit.PASS if self.passed else Exit.FINDINGS
+
+    def of(self, path: str) -> Iterator[Finding]:
+        """Yield the findings on `path` or below it."""
+        return (f for f in self.findings if f.path == path or f.path.startswith(f"{path}/") or path == ".")
+
+
+def brief(value: Any) -> str:
+    """Return a value from a submission as a short, safe text, JSON-like."""
+    if isinstance(value, str):
+        return printable(f'"{value}"', 120)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return "a huge integer"
+    if isinstance(value, int | float):
+        return repr(value)
+    return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
+
+
+def limited(problems: Iterator[Problem] | list[Problem], most: int = 10) -> Iterator[Problem]:
+    """Yield at most `most` problems of one rule in one file; the last says how many more there are."""
+    last, more = None, 0
+    for position, problem in enumerate(problems):
+        if position < most - 1:
+            yield problem
+        elif last is None:
+            last = problem
+        else:
+            more += 1
+    if last is not None:
+        note = f" (and {more} more like it)" if more else ""
+        yield Problem(last.message + note, last.expected, last.found, last.path, last.line)

@@ -1,0 +1,72 @@
+"""Rules that compare a closed result with the round's own evidence: parity certificate and reference convergence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import fmean
+
+from checker.findings import Problem
+from checker.judges.registry import flaws, judge
+from checker.statistics import fastest_mean
+from checker.submission import Result, Run
+
+flaws("result", "parity-document")
+
+
+@judge("parity-present", "result")
+def parity_present(result: Result) -> Iterator[Problem]:
+    """Judge that a closed result carries a certificate."""
+    path = f"{result.folder}/parity.json"
+    if path not in result.tree.entries:
+        yield Problem("the result has no parity certificate", "a parity certificate", "nothing", path)
+
+
+@judge("parity-bound", "result")
+def parity_bound(result: Result) -> Iterator[Problem]:
+    """Judge that the certificate is of this round, workload, source, data and wheel lock."""
+    certificate = result.certificate
+    record = next((run.record.model for run in result.runs if run.record), None)
+    if certificate is None or record is None:
+        return
+    model = certificate.model
+    for member in ("ruleset", "workload", "source_sha256", "data"):
+        wanted, found = getattr(record, member), getattr(model, member)
+        if wanted != found:
+            yield certificate.problem(f"the certificate is of another {member}", wanted, found, member)
+    for position, side in enumerate(model.frameworks):
+        if side.framework == record.framework:
+            wanted, found = record.image.wheel_lock_sha256, side.wheel_lock_sha256
+            if wanted != found:
+                place = ("frameworks", position, "wheel_lock_sha256")
+                yield certificate.problem("the certificate is of other wheels", wanted, found, *place)
+            break
+    else:
+        names = ", ".join(side.framework for side in model.frameworks)
+        message = "the certificate does not cover this framework"
+        yield certificate.problem(message, record.framework, names, "frameworks")
+
+
+@judge("convergence", "result")
+def convergence(result: Result) -> Iterator[Problem]:
+    """Judge that the result does not reach the target in significantly fewer samples than the reference runs."""
+    references = result.references()
+    if references is None:
+        yield Problem("the round has no reference runs of this workload", "reference runs", "none", result.folder)
+        return
+    samples = [samples_to_end for run in result.runs if (samples_to_end := _samples(run)) is not None]
+    if len(samples) < 2 or len(samples) != len(result.runs):
+        return
+    reference = [float(one["samples"]) for one in references]
+    bound = fastest_mean(reference, len(samples), result.ruleset.significance)
+    mean = fmean(samples)
+    if mean < bound:
+        message = "the result reaches the target in fewer samples than the reference runs allow"
+        expected = f"at least {bound:.0f} samples on average ({len(reference)} reference runs)"
+        yield Problem(message, expected, f"{mean:.0f} samples over {len(samples)} runs", result.folder)
+
+
+def _samples(run: Run) -> int | None:
+    """Return the samples a run saw up to its end; short of the target that is its whole budget, a lower bound."""
+    stop = run.log.first("run_stop") if run.log else None
+    count = stop.metadata.get("samples_count") if stop else None
+    return count if type(count) is int else None

@@ -1,0 +1,46 @@
+"""Rules on the manifest: every file of the result is listed with the digest of its bytes, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checker.findings import Problem
+from checker.judges.registry import flaws, judge
+from checker.submission import Result
+from checker.tree import RefusedError
+
+flaws("result", "manifest")
+flaws("result", "sbom")
+
+
+@judge("manifest-digests", "result")
+def manifest_digests(result: Result) -> Iterator[Problem]:
+    """Judge that each listed file is there, inside the submission, with the listed digest."""
+    if result.manifest is None:
+        return
+    for position, file in enumerate(result.manifest.model.files):
+        where = result.manifest.line("files", position, "path")
+        try:
+            found = result.sha256(file.path)
+        except RefusedError as error:
+            yield Problem(f"the manifest lists a file that {error}", file.path, "", result.manifest.path, where)
+            continue
+        if found != file.sha256:
+            listed = f"{file.sha256} (manifest line {where + 1})"
+            yield Problem("the file is not the one the manifest lists", listed, found, file.path)
+
+
+@judge("manifest-complete", "result")
+def manifest_complete(result: Result) -> Iterator[Problem]:
+    """Judge that every file of the result is listed exactly once."""
+    if result.manifest is None:
+        return
+    listed: set[str] = set()
+    for position, file in enumerate(result.manifest.model.files):
+        if file.path in listed:
+            yield result.manifest.problem("the file is listed twice", "once", file.path, "files", position)
+        listed.add(file.path)
+    wanted = [entry.path for folder in (result.folder, result.implementation) for entry in result.tree.files(folder)]
+    for path in (*wanted, f"systems/{result.system}.json"):
+        if path != result.manifest.path and path not in listed:
+            yield Problem("the manifest does not list this file", "every file of the result", "not listed", path)

@@ -1,0 +1,56 @@
+"""The table of judges, filled by the modules beside this one when `load` imports them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, TypeVar
+
+from checker.findings import Problem
+
+Scope = Literal["log", "run", "result", "system", "submission"]
+F = TypeVar("F", bound=Callable[..., Iterator[Problem]])
+MODULES = ("log", "tree", "manifest", "record", "receipts", "system", "runs", "weights", "comparison")
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A procedure and what it is called with: Log; Result, Run; Result; System; Submission."""
+
+    name: str
+    scope: Scope
+    function: Callable[..., Iterator[Problem]]
+
+
+_TABLE: dict[str, Judge] = {}
+
+
+def judge(name: str, scope: Scope) -> Callable[[F], F]:
+    """Register the decorated procedure as judge `name`."""
+
+    def register(function: F) -> F:
+        if name in _TABLE:
+            raise ValueError(f"judge {name!r} is defined twice")
+        _TABLE[name] = Judge(name, scope, function)
+        return function
+
+    return register
+
+
+@cache
+def judges() -> dict[str, Judge]:
+    """Return all judges by name."""
+    for module in MODULES:
+        importlib.import_module(f"checker.judges.{module}")
+    return dict(_TABLE)
+
+
+def flaws(scope: Scope, name: str) -> None:
+    """Register a judge that reports what reading already found wrong under its name."""
+
+    def report(*facts: Any) -> Iterator[Problem]:
+        yield from facts[-1].flaws.get(name, ())
+
+    judge(name, scope)(report)

@@ -1,0 +1,82 @@
+"""Rules on the folder itself: nothing but plain files, within bounds, where the layout wants them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from checker.findings import Problem
+from checker.judges.registry import judge
+from checker.submission import RUN_FILE, Result, Submission, in_scope
+from checker.tree import Entry
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,149}")
+RESULT_FILES = ("manifest.json", "parity.json", "sbom.cdx.json")
+KINDS = {
+    "link": "is a symbolic link; links are not followed",
+    "special": "is a pipe, socket or device; it was not opened",
+    "unreadable": "cannot be read: permission denied",
+}
+
+
+def _entries(submission: Submission) -> Iterator[Entry]:
+    return (entry for entry in submission.tree.entries.values() if in_scope(entry.path, submission.scope))
+
+
+@judge("plain-files", "submission")
+def plain_files(submission: Submission) -> Iterator[Problem]:
+    """Judge that everything is a plain, readable file or folder."""
+    for entry in _entries(submission):
+        if entry.kind in KINDS:
+            yield Problem(KINDS[entry.kind], "a plain file", entry.kind, entry.path)
+
+
+@judge("bounds", "submission")
+def bounds(submission: Submission) -> Iterator[Problem]:
+    """Judge that the submission can be listed whole and no file is too large."""
+    limits = submission.tree.limits
+    if submission.tree.truncated is not None:
+        most = f"at most {limits.entries} entries, {limits.depth} folders deep"
+        yield Problem("the submission cannot be listed whole", most, submission.tree.truncated, ".")
+    for entry in _entries(submission):
+        if entry.size > limits.file_bytes:
+            most = f"at most {limits.file_bytes:,} bytes"
+            yield Problem("the file is too large and was not read", most, f"{entry.size:,} bytes", entry.path)
+
+
+@judge("names", "submission")
+def names(submission: Submission) -> Iterator[Problem]:
+    """Judge that names are plain: no blank, control character or leading dot."""
+    for entry in _entries(submission):
+        name = entry.path.rpartition("/")[2]
+        if not NAME.fullmatch(name):
+            yield Problem(
+                "the name is not allowed", "letters, digits, '.', '_', '+', '-'", "other characters", entry.path
+            )
+
+
+@judge("layout", "submission")
+def layout(submission: Submission) -> Iterator[Problem]:
+    """Judge that every file stands where the layout has a place for it."""
+    for entry in _entries(submission):
+        parts = entry.path.split("/")
+        if entry.kind == "folder":
+            known = parts[0] in ("systems", "benchmarks", "results") and (parts[0] != "systems" or len(parts) == 1)
+        elif parts[0] == "systems":
+            known = len(parts) == 2 and parts[1].endswith(".json")
+        elif parts[0] == "benchmarks":
+            known = len(parts) > 4 and parts[2] == "implementations"
+        else:
+            known = parts[0] == "results" and len(parts) == 4
+        if not known:
+            yield Problem("the layout has no place for this", "systems, benchmarks, results", entry.path, entry.path)
+
+
+@judge("result-files", "result")
+def result_files(result: Result) -> Iterator[Problem]:
+    """Judge that a result's folder holds only the files that a result has."""
+    for entry in result.tree.files(result.folder):
+        name = entry.path.removeprefix(f"{result.folder}/")
+        if not RUN_FILE.fullmatch(name) and name not in RESULT_FILES:
+            wanted = "result_<i>.txt, .json, .safetensors, " + ", ".join(RESULT_FILES)
+            yield Problem("the file does not belong to a result", wanted, name, entry.path)

@@ -1,0 +1,28 @@
+"""The report for programs: one JSON object, described by `rules/schemas/report.json`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from checker.findings import Finding, Report
+
+FINDING = ("rule", "severity", "authority", "path", "line", "message", "expected", "found", "clause", "fix")
+
+
+def render(report: Report) -> str:
+    """Return the report as indented JSON that ends with a newline."""
+    body = {
+        "assay": report.assay,
+        "path": report.path,
+        "ruleset": report.ruleset,
+        "verdict": report.verdict,
+        "items": [asdict(item) for item in report.items],
+        "findings": [_finding(finding) for finding in report.findings],
+        "scores": [asdict(score) for score in report.scores],
+    }
+    return json.dumps(body, indent=2, allow_nan=False) + "\n"
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {member: getattr(finding, member) for member in FINDING}

@@ -1,0 +1,85 @@
+"""The report for a person at a terminal: findings by result, scores, verdict; 80 columns, colour only on a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+
+from checker.findings import Finding, Report, Score
+
+WIDTH = 80
+COLOURS = {"error": "31", "warning": "33", "note": "36", "pass": "32", "fail": "31", "faint": "2", "bold": "1"}
+Paint = Callable[[str, str], str]
+
+
+def render(report: Report, *, colour: bool = False) -> str:
+    """Return the report as text that ends with a newline."""
+
+    def paint(name: str, text: str) -> str:
+        return f"\033[{COLOURS[name]}m{text}\033[0m" if colour else text
+
+    lines: list[str] = []
+    for heading, findings in _grouped(report).items():
+        lines += [paint("bold", heading), ""]
+        for finding in findings:
+            lines += [*_finding(finding, heading, paint), ""]
+    for position, score in enumerate(report.scores):
+        lines += _heading() if position == 0 else []
+        lines += _score(score, paint)
+    lines += [""] if report.scores else []
+    counts = {s: sum(f.severity == s for f in report.findings) for s in ("error", "warning", "note")}
+    said = ", ".join(f"{n} {s}{'' if n == 1 else 's'}" for s, n in counts.items() if n) or "no findings"
+    lines.append(f"{paint(report.verdict, report.verdict.upper())}  {said} ({report.ruleset})")
+    return "\n".join(lines) + "\n"
+
+
+def _grouped(report: Report) -> dict[str, list[Finding]]:
+    """Group findings by the result they stand in, else by file."""
+    results = sorted((item.path for item in report.items if item.kind == "result"), key=len, reverse=True)
+    groups: dict[str, list[Finding]] = {}
+    for finding in report.findings:
+        inside = (r for r in results if r == "." or finding.path == r or finding.path.startswith(f"{r}/"))
+        groups.setdefault(next(inside, finding.path), []).append(finding)
+    for findings in groups.values():
+        findings.sort(key=lambda f: (f.path, f.line or 0))
+    return dict(sorted(groups.items()))
+
+
+def _finding(finding: Finding, heading: str, paint: Paint) -> Iterator[str]:
+    where = finding.path.removeprefix(f"{heading}/") if finding.path != heading else finding.path.rpartition("/")[2]
+    where += f":{finding.line}" if finding.line is not None else ""
+    yield f"  {paint(finding.severity, finding.severity)} {paint('bold', finding.rule)}  {where}"
+    yield from _wrapped("", finding.message)
+    if finding.expected:
+        yield from _wrapped("expected  ", finding.expected)
+    if finding.found:
+        yield from _wrapped("found     ", finding.found)
+    yield from _wrapped("clause    ", finding.clause)
+    yield from _wrapped("fix       ", finding.fix)
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=f"    {label}", subsequent_indent=" " * (4 + len(label)), break_on_hyphens=False
+    )
+
+
+def _heading() -> list[str]:
+    return [f"{'result':<34}{'runs':>6}{'score':>10}{'fastest':>10}{'slowest':>10}  verdict", "-" * WIDTH]
+
+
+def _score(score: Score, paint: Paint) -> list[str]:
+    """Return a score's row under its name; a dash where the rules give none."""
+    name = f"{score.submitter} {score.system} {score.workload} ({score.division})"
+    runs = f"{score.converged}/{score.runs}"
+    times = "".join(f"{duration(t):>10}" for t in (score.score_s, score.fastest_s, score.slowest_s))
+    row = f"{runs:>6}{times}  {paint(score.verdict, score.verdict.upper())}"
+    return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<34}{row}"]
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time as minutes and seconds, 1:02.34; a dash for none."""
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(round(seconds * 100), 6000)
+    return f"{minutes}:{rest / 100:05.2f}"

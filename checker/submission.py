@@ -1,0 +1,260 @@
+"""A submission as read from its folder: submitter, systems, results, runs. Reading judges nothing.
+
+What could not be read is kept as a flaw for the judge that reports it, so that every other part is still judged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from checker.documents import Document, read_document, read_json
+from checker.findings import Problem
+from checker.mllog import Log, read_log
+from checker.strict_json import JsonError
+from checker.tree import RefusedError, Tree
+from rules.documents import Manifest, ParityCertificate, RunRecord, SystemDescription
+from rules.errors import UsageError
+from rules.ruleset import RuleSet
+from rules.workload import WorkloadRules
+
+RUN_FILE = re.compile(r"result_(0|[1-9]\d{0,5})\.(txt|json|safetensors)")
+DIVISIONS = ("closed", "open")
+
+
+@dataclass
+class Run:
+    """One run of a result: log, record and final weights; None where a file is missing or unusable."""
+
+    index: int
+    folder: str
+    log: Log | None = None
+    record: Document[RunRecord] | None = None
+    flaws: dict[str, list[Problem]] = field(default_factory=dict)
+
+    @property
+    def log_path(self) -> str:
+        """The log, relative to the submitter's folder."""
+        return f"{self.folder}/result_{self.index}.txt"
+
+    @property
+    def record_path(self) -> str:
+        """The run's record."""
+        return f"{self.folder}/result_{self.index}.json"
+
+    @property
+    def weights_path(self) -> str:
+        """The run's final weights."""
+        return f"{self.folder}/result_{self.index}.safetensors"
+
+    def interval(self, start: str, stop: str) -> float | None:
+        """Return the seconds from the first `start` to the first `stop` by the log's clock; None where unknown."""
+        ends = [self.log.first(key) if self.log else None for key in (start, stop)]
+        if ends[0] is None or ends[1] is None:
+            return None
+        times = [end.time_ms for end in ends if end and type(end.time_ms) is int]
+        return (times[1] - times[0]) / 1000 if len(times) == 2 else None
+
+    @property
+    def converged(self) -> bool:
+        """Whether the log says that the target was reached."""
+        stop = self.log.first("run_stop") if self.log else None
+        return stop is not None and stop.metadata.get("status") == "success"
+
+
+@dataclass
+class Result:
+    """`results/<system>/<workload>/` and what belongs to it elsewhere in the submitter's folder."""
+
+    tree: Tree
+    folder: str
+    ruleset: RuleSet
+    submitter: str | None  # the folder's name, where the layout says it is one
+    division: str  # closed where nothing says otherwise
+    division_of_folder: str | None
+    runs: list[Run]
+    manifest: Document[Manifest] | None
+    certificate: Document[ParityCertificate] | None
+    flaws: dict[str, list[Problem]]
+    system_document: Document[SystemDescription] | None = None
+    _digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def system(self) -> str:
+        """The system's name, by the folder."""
+        return self.folder.split("/")[1]
+
+    @property
+    def workload(self) -> str:
+        """The workload's name, by the folder."""
+        return self.folder.split("/")[2]
+
+    @cached_property
+    def rules(self) -> WorkloadRules | None:
+        """What the round fixes about the workload; None where it does not know it."""
+        try:
+            return self.ruleset.workload(self.workload)
+        except UsageError:
+            return None
+
+    @property
+    def framework(self) -> str:
+        """The framework, by the first record; empty where there is none."""
+        return next((run.record.model.framework for run in self.runs if run.record), "")
+
+    @property
+    def implementation(self) -> str:
+        """The folder of the source that ran."""
+        return f"benchmarks/{self.workload}/implementations/{self.framework}"
+
+    def sha256(self, path: str) -> str:
+        """Return the digest of a file, computed once; RefusedError where it cannot be read."""
+        if path not in self._digests:
+            self._digests[path] = self.tree.sha256(path)
+        return self._digests[path]
+
+    def references(self) -> Any:
+        """Return the round's reference runs of this workload, decoded; None where it has none."""
+        import json
+
+        path = self.ruleset.data("references", f"{self.workload}.json")
+        return None if path is None else json.loads(path.read_bytes())
+
+
+@dataclass
+class System:
+    """`systems/<system>.json`."""
+
+    path: str
+    document: Document[SystemDescription] | None
+    flaws: dict[str, list[Problem]]
+
+    @property
+    def name(self) -> str:
+        """The system's name, by the file."""
+        return self.path.removeprefix("systems/").removesuffix(".json")
+
+
+@dataclass
+class Submission:
+    """A submitter's folder; `scope` is the part of it that is judged, empty for all."""
+
+    root: Path
+    scope: str
+    tree: Tree
+    ruleset: RuleSet
+
+    @property
+    def submitter(self) -> str | None:
+        """The folder's name, where its place (`<division>/<submitter>`) says it is one."""
+        return self.root.name if self.division else None
+
+    @property
+    def division(self) -> str | None:
+        """The division, by the folder above, where that is one."""
+        return self.root.parent.name if self.root.parent.name in DIVISIONS else None
+
+    @cached_property
+    def result_folders(self) -> list[str]:
+        """Folders of results in scope; hidden ones are unfinished work, not results."""
+        folders = []
+        for entry in self.tree.entries.values():
+            parts = entry.path.split("/")
+            is_result = len(parts) == 3 and parts[0] == "results" and not parts[2].startswith(".")
+            if is_result and entry.kind == "folder" and in_scope(entry.path, self.scope):
+                folders.append(entry.path)
+        return folders
+
+    @cached_property
+    def systems(self) -> dict[str, System]:
+        """Systems in scope, by name: all files of `systems/`, or those the results in scope need."""
+        wanted = {folder.split("/")[1] for folder in self.result_folders}
+        if not self.scope:
+            files = [e.path for e in self.tree.files("systems") if e.path.count("/") == 1 and e.path.endswith(".json")]
+            wanted |= {path.removeprefix("systems/").removesuffix(".json") for path in files}
+        found = {}
+        for name in sorted(wanted):
+            path = f"systems/{name}.json"
+            document, problems = read_document(self.tree, path, "system-description", SystemDescription)
+            found[name] = System(path, document, {"system-document": problems})
+        return found
+
+    def results(self) -> Iterator[Result]:
+        """Read the results in scope one after the other."""
+        for folder in self.result_folders:
+            yield read_result(self, folder)
+
+
+def in_scope(path: str, scope: str) -> bool:
+    """Whether `path` is `scope` or below it."""
+    return not scope or path == scope or path.startswith(f"{scope}/")
+
+
+def read_result(submission: Submission, folder: str) -> Result:
+    """Read everything of the result in `folder`."""
+    tree = submission.tree
+    names = [e.path.rpartition("/")[2] for e in tree.files(folder) if e.path.count("/") == 3]
+    indices = sorted({int(match[1]) for name in names if (match := RUN_FILE.fullmatch(name))})
+    runs = [read_run(tree, folder, index) for index in indices]
+    flaws: dict[str, list[Problem]] = {}
+    manifest, flaws["manifest"] = read_document(tree, f"{folder}/manifest.json", "manifest", Manifest)
+    certificate = None
+    if f"{folder}/parity.json" in tree.entries:
+        certificate, flaws["parity-document"] = read_document(
+            tree, f"{folder}/parity.json", "parity-certificate", ParityCertificate
+        )
+    flaws["sbom"] = read_sbom(tree, f"{folder}/sbom.cdx.json")
+    stated = submission.division or next((run.record.model.division for run in runs if run.record), None)
+    system = submission.systems.get(folder.split("/")[1])
+    return Result(
+        tree=tree,
+        folder=folder,
+        ruleset=submission.ruleset,
+        submitter=submission.submitter,
+        division=stated or "closed",
+        division_of_folder=submission.division,
+        runs=runs,
+        manifest=manifest,
+        certificate=certificate,
+        flaws=flaws,
+        system_document=system.document if system else None,
+    )
+
+
+def read_run(tree: Tree, folder: str, index: int) -> Run:
+    """Read log and record of one run."""
+    run = Run(index, folder)
+    run.log, run.flaws["log-present"] = open_log(tree, run.log_path)
+    run.record, run.flaws["record"] = read_document(tree, run.record_path, "run-record", RunRecord)
+    return run
+
+
+def open_log(tree: Tree, path: str) -> tuple[Log | None, list[Problem]]:
+    """Read a log; None and the reason where the file cannot be read or holds no record line at all."""
+    try:
+        with tree.open(path, tree.limits.log_bytes) as file:
+            log = read_log(file, path, tree.limits)
+    except RefusedError as error:
+        return None, [Problem(f"the log {error}", "a log file", "", path)]
+    except OSError as error:
+        return None, [Problem(f"the log cannot be read: {error.strerror}", "a log file", "", path)]
+    if not log.tokens:
+        return None, [Problem("the log holds no :::MLLOG line", "the records of a run", "none", path)]
+    return log, []
+
+
+def read_sbom(tree: Tree, path: str) -> list[Problem]:
+    """Return why the bill of materials cannot be used."""
+    try:
+        _, value = read_json(tree, path)
+    except RefusedError as error:
+        return [Problem(f"the bill of materials {error}", "a CycloneDX document", "", path)]
+    except JsonError as error:
+        return [Problem(f"the bill of materials is not usable JSON: {error}", "CycloneDX", "", path, error.line)]
+    if not isinstance(value, dict) or value.get("bomFormat") != "CycloneDX":
+        return [Problem("the bill of materials is not a CycloneDX document", '"bomFormat": "CycloneDX"', "", path, 1)]
+    return []

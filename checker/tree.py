@@ -1,0 +1,175 @@
+"""The folder of a submission, read as hostile: no link is followed, no path leaves it, only plain files are opened.
+
+Every step down goes through a directory descriptor with O_NOFOLLOW, so that swapping a folder for a link while it is
+read gains nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+from rules.ruleset import Limits
+
+EntryKind = Literal["file", "folder", "link", "special", "unreadable"]
+
+
+class RefusedError(Exception):
+    """A path of a submission that is not read; the message says why, in words for a finding."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file or folder; `path` is POSIX, relative to the tree's root."""
+
+    path: str
+    kind: EntryKind
+    size: int
+
+
+def _parts(path: str) -> list[str]:
+    """Split a relative path, refusing whatever could leave the tree."""
+    if not path or path.startswith("/") or "\\" in path or "\0" in path:
+        raise RefusedError("is not a relative path")
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        raise RefusedError("is not a plain path inside the submission")
+    return parts
+
+
+class Tree:
+    """A folder and everything below it, within limits."""
+
+    def __init__(self, root: Path, limits: Limits) -> None:
+        self.root = root
+        self.limits = limits
+        self.truncated: str | None = None  # why the listing is incomplete
+        self._entries: dict[str, Entry] | None = None
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """All files and folders by path, sorted; links and special files are listed and never opened."""
+        if self._entries is None:
+            found: dict[str, Entry] = {}
+            self._list("", self.root, 1, found)
+            self._entries = dict(sorted(found.items()))
+        return self._entries
+
+    def _list(self, prefix: str, folder: Path, depth: int, found: dict[str, Entry]) -> None:
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            if prefix:
+                found[prefix.rstrip("/")] = Entry(prefix.rstrip("/"), "unreadable", 0)
+            return
+        try:
+            with os.scandir(descriptor) as listing:
+                for item in listing:
+                    if len(found) >= self.limits.entries:
+                        self.truncated = f"more than {self.limits.entries} files and folders"
+                        return
+                    path = prefix + item.name
+                    found[path] = entry = _entry(path, item)
+                    if entry.kind != "folder":
+                        continue
+                    if depth >= self.limits.depth:
+                        self.truncated = f"folders nested deeper than {self.limits.depth}"
+                    else:
+                        self._list(f"{path}/", folder / item.name, depth + 1, found)
+        except OSError:
+            self.truncated = "a folder that could not be listed"
+        finally:
+            os.close(descriptor)
+
+    def files(self, folder: str) -> list[Entry]:
+        """Return what is not a folder below `folder`, at any depth."""
+        return [e for e in self.entries.values() if e.path.startswith(f"{folder}/") and e.kind != "folder"]
+
+    def is_file(self, path: str) -> bool:
+        """Whether `path` is a plain file of the tree."""
+        entry = self.entries.get(path)
+        return entry is not None and entry.kind == "file"
+
+    @contextmanager
+    def open(self, path: str, most: int | None = None) -> Iterator[BinaryIO]:
+        """Open a plain file for reading; RefusedError for anything else, or one above `most` bytes."""
+        *folders, name = _parts(path)
+        at = -1
+        try:
+            at = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+            for folder in folders:
+                below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+                os.close(at)
+                at = below
+            _plain(os.stat(name, dir_fd=at, follow_symlinks=False))
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
+        except OSError as error:
+            raise RefusedError(_reason(error)) from None
+        finally:
+            if at >= 0:
+                os.close(at)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            _plain(status)
+            most = self.limits.file_bytes if most is None else most
+            if status.st_size > most:
+                raise RefusedError(f"has {status.st_size:,} bytes; at most {most:,} are read")
+            yield file
+
+    def read(self, path: str, most: int) -> bytes:
+        """Return a file's bytes, at most `most` of them; RefusedError otherwise."""
+        with self.open(path, most) as file:
+            try:
+                raw = file.read(most + 1)
+            except OSError as error:
+                raise RefusedError(_reason(error)) from None
+        if len(raw) > most:
+            raise RefusedError(f"grew beyond {most:,} bytes while it was read")
+        return raw
+
+    def sha256(self, path: str) -> str:
+        """Return the SHA-256 of a file's bytes; RefusedError where it cannot be read."""
+        with self.open(path) as file:
+            try:
+                return hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()
+            except OSError as error:
+                raise RefusedError(_reason(error)) from None
+
+
+def _entry(path: str, item: os.DirEntry[str]) -> Entry:
+    try:
+        status = item.stat(follow_symlinks=False)
+    except OSError:
+        return Entry(path, "unreadable", 0)
+    mode = status.st_mode
+    if stat.S_ISLNK(mode):
+        return Entry(path, "link", 0)
+    if stat.S_ISDIR(mode):
+        return Entry(path, "folder", 0)
+    return Entry(path, "file" if stat.S_ISREG(mode) else "special", status.st_size)
+
+
+def _plain(status: os.stat_result) -> None:
+    if stat.S_ISLNK(status.st_mode):
+        raise RefusedError("is a symbolic link; links are not followed")
+    if stat.S_ISDIR(status.st_mode):
+        raise RefusedError("is a folder, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise RefusedError("is not a plain file (a pipe, socket or device)")
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "does not exist"
+    if isinstance(error, PermissionError):
+        return "cannot be read: permission denied"
+    if isinstance(error, NotADirectoryError):
+        return "lies below something that is not a folder, or below a link"
+    return f"cannot be read: {os.strerror(error.errno or 0)}"

@@ -1,0 +1,143 @@
+"""The vocabulary of a rule: a card with id, clause, hint and examples, and what it demands.
+
+A card demands either constraints on the log, stated in the words below, or a *judge*: a named procedure of the checker
+for what spans several files. Text that begins with `=` is an expression (`rules/expressions.py`).
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from rules.workload import Strict
+
+
+class Severity(enum.StrEnum):
+    """How sure a finding is: an error fails the verdict, a warning asks for a look, a note informs."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Audience(enum.StrEnum):
+    """Who has to act on a finding."""
+
+    SUBMITTER = "submitter"
+    REVIEWER = "reviewer"
+    AUDITOR = "auditor"
+
+
+Scalar = bool | int | float | str
+Bound = int | float | str  # a number, or an expression
+EventType = Literal["INTERVAL_START", "INTERVAL_END", "POINT_IN_TIME"]
+ValueType = Literal["integer", "number", "text", "truth", "sha256"]
+
+
+class CountRange(Strict):
+    """How often a key may be logged."""
+
+    at_least: Annotated[int, Field(ge=0)] = 0
+    at_most: int | None = None
+
+
+class Within(Strict):
+    """Time since the first line of `since`, by time_ms, is under `seconds`."""
+
+    since: str
+    seconds: Bound
+
+
+class LogConstraint(Strict):
+    """What must hold for the lines of some keys. All members given must hold; each failing line is one finding."""
+
+    keys: Literal["*"] | list[str] | None = None  # "*": every line
+    each: str | None = None  # instead of keys: those of a mapping of the workload's rules; `each` is the value there
+    where: str | None = None  # expression: only such lines are concerned
+    count: int | CountRange | None = None
+    event: EventType | None = None
+    of: str = "value"  # what the tests below look at: value, time_ms, metadata.NAME
+    type: ValueType | None = None
+    equals: Scalar | None = None
+    one_of: list[Scalar] | None = None
+    at_least: Bound | None = None
+    at_most: Bound | None = None
+    above: Bound | None = None
+    between: tuple[Bound, Bound] | None = None  # both ends allowed
+    after: list[str] = Field(default_factory=list)  # each of these was logged before
+    before: list[str] = Field(default_factory=list)  # none of these was logged before
+    within: Within | None = None
+    unique: bool = False
+    never_falls: bool = False  # from one such line to the next
+    first: str | None = None  # expression on the first such line
+    holds: str | None = None  # expression on every such line
+    at_least_one: str | None = None  # expression on some such line
+    pairs_with: str | None = None  # intervals: each line is followed by one of this key, and they do not overlap
+    expects: str = ""  # in words, for expressions: what the log should say
+
+    @model_validator(mode="after")
+    def _concerns_something(self) -> LogConstraint:
+        if (self.keys is None) == (self.each is None):
+            raise ValueError("a constraint has either 'keys' or 'each'")
+        return self
+
+
+class ExampleEvent(Strict):
+    """A log line of an example; `time_ms` is given where it matters."""
+
+    key: str
+    value: Any = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    time_ms: Any = 0
+    event: EventType = "POINT_IN_TIME"
+
+
+class Edit(Strict):
+    """A change to one file of a valid submission, the rest sealed again around it."""
+
+    file: str  # relative to the submitter's folder; {result} stands for the result's folder
+    set: dict[str, Any] = Field(
+        default_factory=dict
+    )  # a.b.0 -> value, in a JSON document or, with `line`, in that record of a log
+    line: str | None = None  # the key whose first line is changed
+    remove: bool = False  # the file, or with `line` that line
+    add: bool = False  # with `set`: numbers are added to those there
+    write: str | None = None  # the file's whole new text
+    copy_of: str | None = None  # another file, whose bytes it gets
+    link: str | None = None  # where a symbolic link in its place points
+    seal: bool = True  # digests that bind the file are brought up to date
+
+
+class Example(Strict):
+    """What a rule accepts or refuses: log lines given to this rule alone, lines of text, or an edited submission."""
+
+    why: str = ""
+    log: list[ExampleEvent] | None = None
+    text: str | None = None  # a log's raw text
+    edit: list[Edit] | None = None
+    division: Literal["closed", "open"] = "closed"
+
+
+class Card(Strict):
+    """One rule."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)+$")]
+    title: str
+    clause: str  # section of the round's rules document
+    severity: Severity = Severity.ERROR
+    audience: Audience = Audience.SUBMITTER
+    division: Literal["closed", "open"] | None = None  # None: both
+    requires: list[str] = Field(default_factory=list)  # rules without which this one says nothing
+    log: list[LogConstraint] | None = None
+    judge: str | None = None
+    hint: str
+    passes: Example
+    fails: Example
+
+    @model_validator(mode="after")
+    def _demands_something(self) -> Card:
+        if (self.log is None) == (self.judge is None):
+            raise ValueError(f"{self.id}: a rule has either 'log' or 'judge'")
+        return self

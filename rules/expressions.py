@@ -1,0 +1,398 @@
+"""The small language in which a rule states arithmetic across log keys.
+
+Numbers, text, truth values; `+ - * / %`, comparisons, `and or not`, a dozen functions. Names are `value`, `time_ms`,
+`metadata.NAME` (the line judged), `previous.…` (the line of the same key before it), `log.KEY…` (the last line of
+another key so far), `count.KEY`, `derived.NAME`, and the constants a rule set gives (`rule.…`). An expression is
+parsed, checked for names and kinds, and compiled to closures once; nothing is ever given to Python's own evaluator.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Protocol
+
+Scalar = bool | int | float | str | None
+
+
+class Kind(enum.StrEnum):
+    """What an expression yields; ANY is known only once a log is read."""
+
+    NUMBER = "a number"
+    TEXT = "text"
+    TRUTH = "true or false"
+    ANY = "anything"
+
+
+class ExpressionError(ValueError):
+    """A mistake in a rule: `position` (from 0) is where in `text` it stands."""
+
+    def __init__(self, message: str, text: str, position: int) -> None:
+        super().__init__(f"{message} at character {position + 1} of {text!r}")
+        self.message = message
+        self.position = position
+
+
+class UndefinedError(Exception):
+    """An expression has no value for this log: a key not logged yet, text where a number is needed, division by 0."""
+
+
+class Event(Protocol):
+    """What an expression may read of a log line."""
+
+    key: str
+    value: Any
+    metadata: dict[str, Any]
+    time_ms: Any
+    number: int
+
+
+@dataclass(slots=True)
+class Moment:
+    """The state of a log at the line being judged."""
+
+    event: Event | None = None
+    previous: Event | None = None  # the line before it that the same rule concerns
+    latest: dict[str, Event] = field(default_factory=dict)  # key -> last line before this one
+    counts: dict[str, int] = field(default_factory=dict)  # key -> lines so far, this one included
+
+
+Evaluate = Callable[[Moment], Any]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A compiled expression; `evaluate` raises UndefinedError where this log gives it no value."""
+
+    text: str
+    kind: Kind
+    evaluate: Evaluate
+
+
+TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d[\d_]*(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<text>'[^']*'|\"[^\"]*\")"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)|(?P<sign>==|!=|<=|>=|[-+*/%<>(),]))"
+)
+
+
+def _number(value: Any, what: str) -> Any:
+    if type(value) is int or type(value) is float:
+        return value
+    raise UndefinedError(f"{what} is not a number")
+
+
+def _truth(value: Any, what: str) -> bool:
+    if type(value) is bool:
+        return value
+    raise UndefinedError(f"{what} is neither true nor false")
+
+
+def same(a: Any, b: Any) -> bool:
+    """Compare as the rules do: 1 equals 1.0, but a truth value equals only a truth value."""
+    return bool(a == b) and (type(a) is bool) == (type(b) is bool)
+
+
+def _is_integer(x: float) -> bool:
+    """MLCommons' tolerance: within 1e-5 of a whole number."""
+    return abs(round(x) - x) < 1e-5
+
+
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int, Kind]] = {
+    "abs": (abs, 1, Kind.NUMBER),
+    "ceil": (math.ceil, 1, Kind.NUMBER),
+    "floor": (math.floor, 1, Kind.NUMBER),
+    "sqrt": (math.sqrt, 1, Kind.NUMBER),
+    "log2": (math.log2, 1, Kind.NUMBER),
+    "min": (min, 2, Kind.NUMBER),
+    "max": (max, 2, Kind.NUMBER),
+    "is_integer": (_is_integer, 1, Kind.TRUTH),
+}
+ARITHMETIC = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "%": operator.mod,
+}
+ORDER = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+WORDS = {"and", "or", "not", "true", "false", "null"}
+
+
+@dataclass(frozen=True)
+class Token:
+    """One word of an expression and where it starts."""
+
+    kind: str
+    text: str
+    position: int
+
+
+def _tokens(text: str) -> list[Token]:
+    found, at = [], 0
+    while text[at:].strip():
+        match = TOKEN.match(text, at)
+        if match is None:
+            at += len(text[at:]) - len(text[at:].lstrip())
+            raise ExpressionError(f"{text[at]!r} is not part of the language", text, at)
+        kind = str(match.lastgroup)
+        word = match[kind]
+        found.append(Token("word" if word in WORDS else kind, word, match.start(kind)))
+        at = match.end()
+    return [*found, Token("end", "the end", len(text))]
+
+
+class _Compiler:
+    """Recursive descent over one expression, from the loosest binding (`or`) to the tightest."""
+
+    def __init__(self, text: str, constants: Mapping[str, Scalar], derived: Mapping[str, Expression]) -> None:
+        self.text = text
+        self.constants = constants
+        self.derived = derived
+        self.tokens = _tokens(text)
+        self.at = 0
+
+    def whole(self) -> Expression:
+        expression = self.disjunction()
+        if self.now.kind != "end":
+            raise self.error(f"{self.now.text!r} is not expected")
+        return expression
+
+    @property
+    def now(self) -> Token:
+        return self.tokens[self.at]
+
+    def error(self, message: str, token: Token | None = None) -> ExpressionError:
+        return ExpressionError(message, self.text, (token or self.now).position)
+
+    def take(self, *words: str) -> Token | None:
+        token = self.now
+        if token.kind in ("sign", "word") and token.text in words:
+            self.at += 1
+            return token
+        return None
+
+    def made(self, start: Token, kind: Kind, evaluate: Evaluate) -> Expression:
+        end = self.tokens[self.at].position
+        return Expression(self.text[start.position : end].strip(), kind, evaluate)
+
+    def require(self, expression: Expression, kind: Kind, token: Token) -> Evaluate:
+        """Return a closure that yields `kind`, refusing now what can never be one."""
+        if expression.kind not in (kind, Kind.ANY):
+            raise self.error(f"{expression.text!r} is {expression.kind}, not {kind}", token)
+        if expression.kind is kind:
+            return expression.evaluate
+        check = _number if kind is Kind.NUMBER else _truth
+        inner, what = expression.evaluate, expression.text
+        return lambda moment: check(inner(moment), what)
+
+    def disjunction(self) -> Expression:
+        return self.connective("or", self.conjunction)
+
+    def conjunction(self) -> Expression:
+        return self.connective("and", self.negation)
+
+    def connective(self, word: str, operand: Callable[[], Expression]) -> Expression:
+        start = self.now
+        left = operand()
+        while token := self.take(word):
+            a = self.require(left, Kind.TRUTH, start)
+            b = self.require(operand(), Kind.TRUTH, token)
+            left = self.made(start, Kind.TRUTH, _either(a, b) if word == "or" else _both(a, b))
+        return left
+
+    def negation(self) -> Expression:
+        start = self.now
+        if not self.take("not"):
+            return self.comparison()
+        a = self.require(self.negation(), Kind.TRUTH, start)
+        return self.made(start, Kind.TRUTH, lambda moment: not a(moment))
+
+    def comparison(self) -> Expression:
+        start = self.now
+        left = self.sum()
+        token = self.take("==", "!=", *ORDER)
+        if token is None:
+            return left
+        right = self.sum()
+        if token.text in ORDER:
+            test = ORDER[token.text]
+            a, b = self.require(left, Kind.NUMBER, start), self.require(right, Kind.NUMBER, token)
+            return self.made(start, Kind.TRUTH, lambda moment: test(a(moment), b(moment)))
+        if Kind.ANY not in (left.kind, right.kind) and left.kind is not right.kind:
+            raise self.error(f"{left.text!r} is {left.kind} and {right.text!r} is {right.kind}: never equal", token)
+        x, y, wanted = left.evaluate, right.evaluate, token.text == "=="
+        return self.made(start, Kind.TRUTH, lambda moment: same(x(moment), y(moment)) is wanted)
+
+    def sum(self) -> Expression:
+        return self.chain(("+", "-"), self.product)
+
+    def product(self) -> Expression:
+        return self.chain(("*", "/", "%"), self.sign)
+
+    def chain(self, signs: tuple[str, ...], operand: Callable[[], Expression]) -> Expression:
+        start = self.now
+        left = operand()
+        while token := self.take(*signs):
+            a = self.require(left, Kind.NUMBER, start)
+            b = self.require(operand(), Kind.NUMBER, token)
+            left = self.made(start, Kind.NUMBER, _computed(ARITHMETIC[token.text], a, b))
+        return left
+
+    def sign(self) -> Expression:
+        start = self.now
+        if not self.take("-"):
+            return self.atom()
+        a = self.require(self.sign(), Kind.NUMBER, start)
+        return self.made(start, Kind.NUMBER, lambda moment: -a(moment))
+
+    def atom(self) -> Expression:
+        token = self.now
+        self.at += 1
+        if token.kind == "number":
+            literal = token.text.replace("_", "")
+            value = float(literal) if re.search(r"[.eE]", literal) else int(literal)
+            return self.made(token, Kind.NUMBER, lambda _: value)
+        if token.kind == "text":
+            return self.made(token, Kind.TEXT, lambda _: token.text[1:-1])
+        if token.kind == "word" and token.text in ("true", "false", "null"):
+            constant = {"true": True, "false": False, "null": None}[token.text]
+            return self.made(token, _kind_of(constant), lambda _: constant)
+        if token.text == "(" and token.kind == "sign":
+            inner = self.disjunction()
+            self.close()
+            return inner
+        if token.kind == "name":
+            return self.call(token) if self.now.text == "(" else self.name(token)
+        self.at -= 1
+        raise self.error(f"a value is expected, not {token.text!r}", token)
+
+    def close(self) -> None:
+        if not self.take(")"):
+            raise self.error("')' is expected")
+
+    def call(self, token: Token) -> Expression:
+        if token.text not in FUNCTIONS:
+            raise self.error(_unknown("function", token.text, FUNCTIONS), token)
+        function, arity, kind = FUNCTIONS[token.text]
+        self.take("(")
+        arguments = []
+        while True:
+            start = self.now
+            arguments.append(self.require(self.disjunction(), Kind.NUMBER, start))
+            if not self.take(","):
+                break
+        self.close()
+        if len(arguments) != arity:
+            raise self.error(f"{token.text} takes {arity} argument(s), not {len(arguments)}", token)
+        return self.made(token, kind, _computed(function, *arguments))
+
+    def name(self, token: Token) -> Expression:
+        head, _, rest = token.text.partition(".")
+        if token.text in self.constants:
+            constant = self.constants[token.text]
+            return self.made(token, _kind_of(constant), lambda _: constant)
+        if head == "derived" and rest in self.derived:
+            return self.made(token, self.derived[rest].kind, self.derived[rest].evaluate)
+        if head == "count" and rest and "." not in rest:
+            return self.made(token, Kind.NUMBER, lambda moment: moment.counts.get(rest, 0))
+        if head == "previous" and rest:
+            member = _member(rest)
+            if member:
+                return self.made(token, Kind.ANY, _of_previous(member, token.text))
+        if head == "log" and rest:
+            key, _, path = rest.partition(".")
+            member = _member(path or "value")
+            if member:
+                return self.made(token, Kind.ANY, _of_latest(key, member))
+        member = _member(token.text)
+        if member:
+            return self.made(token, Kind.ANY, _of_event(member))
+        known = [*self.constants, *(f"derived.{n}" for n in self.derived), "value", "time_ms", "metadata", "number"]
+        raise self.error(_unknown("name", token.text, known), token)
+
+
+def _unknown(what: str, name: str, known: Any) -> str:
+    near = get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f"unknown {what} {name!r}" + (f" (did you mean {near[0]!r}?)" if near else "")
+
+
+def _kind_of(value: Scalar) -> Kind:
+    if isinstance(value, bool):
+        return Kind.TRUTH
+    if isinstance(value, int | float):
+        return Kind.NUMBER
+    return Kind.TEXT if isinstance(value, str) else Kind.ANY
+
+
+def _either(a: Evaluate, b: Evaluate) -> Evaluate:
+    return lambda moment: a(moment) or b(moment)
+
+
+def _both(a: Evaluate, b: Evaluate) -> Evaluate:
+    return lambda moment: a(moment) and b(moment)
+
+
+def _computed(function: Callable[..., Any], *arguments: Evaluate) -> Evaluate:
+    def evaluate(moment: Moment) -> Any:
+        try:
+            return function(*[argument(moment) for argument in arguments])
+        except (ArithmeticError, ValueError) as error:
+            raise UndefinedError(f"the value cannot be computed ({error})") from None
+
+    return evaluate
+
+
+def _member(path: str) -> Callable[[Event], Any] | None:
+    """Return the reader of one part of a log line, or None where a line has no such part."""
+    if path in ("value", "time_ms", "number"):
+        return operator.attrgetter(path)
+    head, _, name = path.partition(".")
+    if head != "metadata" or not name or "." in name:
+        return None
+
+    def read(event: Event) -> Any:
+        try:
+            return event.metadata[name]
+        except KeyError:
+            raise UndefinedError(f"metadata.{name} is missing") from None
+
+    return read
+
+
+def _of_event(member: Callable[[Event], Any]) -> Evaluate:
+    def evaluate(moment: Moment) -> Any:
+        assert moment.event is not None
+        return member(moment.event)
+
+    return evaluate
+
+
+def _of_previous(member: Callable[[Event], Any], what: str) -> Evaluate:
+    def evaluate(moment: Moment) -> Any:
+        if moment.previous is None:
+            raise UndefinedError(f"{what} does not exist on the first line")
+        return member(moment.previous)
+
+    return evaluate
+
+
+def _of_latest(key: str, member: Callable[[Event], Any]) -> Evaluate:
+    def evaluate(moment: Moment) -> Any:
+        event = moment.latest.get(key)
+        if event is None:
+            raise UndefinedError(f"{key} is not logged before this line")
+        return member(event)
+
+    return evaluate
+
+
+def compile_expression(
+    text: str, constants: Mapping[str, Scalar] | None = None, derived: Mapping[str, Expression] | None = None
+) -> Expression:
+    """Compile `text`; raise ExpressionError with the position for syntax, unknown names and impossible kinds."""
+    return _Compiler(text, constants or {}, derived or {}).whole()
