@@ -7,6 +7,7 @@ difference of definition is a million times larger. Float32 shows how soon round
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,32 +20,41 @@ from suite.workloads.protocol import Examples, Precision, Splits, Task, Trainer,
 
 
 def run(job: Job, log: Log) -> int:
-    """Write `parity.json` and `gradients.safetensors` (float64, of the first batch); return the exit code 0."""
+    """Write `parity.json`, `gradients.safetensors` and `weights.safetensors` (both float64); return exit code 0."""
     task, trainer = implementation.task(job), implementation.trainer(job)
     initial = task.initial_weights(job.seed)
     log.event("framework", trainer.version())
     log.event("seed", job.seed)
     log.event("initial_weights_sha256", weights_sha256(initial))
     # Float32 first: JAX switches to 64 bits for the whole process.
-    single, _ = losses(job, log, task, trainer, initial, "float32")
-    double, gradients = losses(job, log, task, trainer, initial, "float64")
+    single = first_steps(job, log, task, trainer, initial, "float32")
+    double = first_steps(job, log, task, trainer, initial, "float64")
     found = {
         "framework": trainer.version(),
         "initial_weights_sha256": weights_sha256(initial),
-        "losses_float32": single,
-        "losses_float64": double,
+        "losses_float32": single.losses,
+        "losses_float64": double.losses,
     }
     (job.out / "parity.json").write_text(json.dumps(found, allow_nan=False))
-    (job.out / "gradients.safetensors").write_bytes(serialised(gradients))
+    (job.out / "gradients.safetensors").write_bytes(serialised(double.gradients))
+    (job.out / "weights.safetensors").write_bytes(serialised(double.weights))
     return 0
 
 
-def losses(
+class FirstSteps(NamedTuple):
+    """Loss of each step, gradients of the first batch before any step, weights and running statistics at the end."""
+
+    losses: list[float]
+    gradients: Weights
+    weights: Weights
+
+
+def first_steps(
     job: Job, log: Log, task: Task, trainer_type: type[Trainer], initial: Weights, precision: Precision
-) -> tuple[list[float], Weights]:
-    """Return the loss of each step and the first batch's gradients, at the workload's own batch size and rates."""
+) -> FirstSteps:
+    """Train the first steps of the run with the job's seed, at the workload's own batch size and rates."""
     plan = recipe(job)
-    trainer = trainer_type(plan.optimiser, precision, job.threads)
+    trainer = trainer_type(plan.optimiser, precision)
     batches = DataOrder(job.seed, task.TRAIN_SAMPLES, plan.batch).take(job.parity_steps)
     train, test = task.read(job.folder / "data", precision)
     # Only the pictures of these steps: the whole set in float64 would want another half gigabyte.
@@ -57,4 +67,4 @@ def losses(
     for step, rate in enumerate(learning_rates(plan)[: job.parity_steps]):
         found.extend(trainer.train(batches[step : step + 1], np.array([rate])).tolist())
         log.progress(precision, step + 1, job.parity_steps)
-    return found, gradients
+    return FirstSteps(found, gradients, trainer.weights())

@@ -56,7 +56,7 @@ def run(job: Job, log: Log) -> int:
     describe(job, log, task, trainer_type)
     initial = task.initial_weights(job.seed)
     log.event("initial_weights_sha256", weights_sha256(initial))
-    trainer = trainer_type(plan.optimiser, "float32", job.threads)
+    trainer = trainer_type(plan.optimiser, "float32")
     warm_up(job, log, task, trainer, initial, call_sizes(evaluations, trainer.steps_per_call), plan)
     log.stop("init_stop")
 

@@ -47,8 +47,11 @@ class Trainer(Protocol):
 
     steps_per_call: int  # how many steps the harness hands to one call of `train`
 
-    def __init__(self, optimiser: Optimiser, precision: Precision, threads: int) -> None:
-        """Configure the framework for deterministic work on `threads` threads."""
+    def __init__(self, optimiser: Optimiser, precision: Precision) -> None:
+        """Configure the framework for deterministic work.
+
+        The process has as many cores as threads were declared: frameworks size their pools by that.
+        """
 
     @staticmethod
     def version() -> str:
