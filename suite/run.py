@@ -177,9 +177,9 @@ def _one(
 
 def _memory(ended: Ended, result: dict[str, Any]) -> Memory | None:
     """Return the cgroup's peak, or the process's own where the kernel gave none."""
-    if ended.memory or "max_rss_bytes" not in result:
+    if ended.memory or "peak_memory_bytes" not in result:
         return ended.memory
-    return Memory(peak_bytes=result["max_rss_bytes"], source="process ru_maxrss")
+    return Memory(peak_bytes=result["peak_memory_bytes"], source="process ru_maxrss")
 
 
 def judge(ended: Ended, watch: Watch, rules: WorkloadRules) -> tuple[Outcome, str]:
