@@ -12,6 +12,7 @@ from checker import check_cli
 from rules.errors import AssayError, Exit, StoppedError
 from rules.text import printable
 from suite import run_cli
+from suite.images import cli as images_cli
 
 app = typer.Typer(
     name="assay",
@@ -24,6 +25,7 @@ app = typer.Typer(
 
 app.command()(run_cli.run)
 app.command()(run_cli.doctor)
+app.add_typer(images_cli.app, name="images")
 app.command()(check_cli.check)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,14 +48,33 @@ def build(client: docker.DockerClient, cell: Cell, progress: Progress) -> BuiltI
     """Return the image of `cell`, made and loaded into the engine where it is not there yet.
 
     `progress(phase, done, total)` is called as work goes on, in bytes or items. Raises MachineError for a package
-    that cannot be fetched or is not what the lock says, and for an engine that refuses the image.
+    that cannot be fetched or is not what the lock says, for an engine that refuses the image, and for a full disk.
     """
     if (built := recorded(client, cell)) is not None:
         return built
-    with cache.locked(f"image-{cell.name}"):
-        if (built := recorded(client, cell)) is not None:
-            return built
-        return assemble(client, cell, progress)
+    with _alone(cell):
+        return recorded(client, cell) or _assemble(client, cell, progress)
+
+
+def rebuild(client: docker.DockerClient, cell: Cell, progress: Progress) -> BuiltImage:
+    """Make the image of `cell` anew, its base too; only fetched packages may come from the cache."""
+    with _alone(cell):
+        return _assemble(client, cell, progress, fresh=True)
+
+
+@contextmanager
+def _alone(cell: Cell) -> Iterator[None]:
+    """Keep other builds of the same image waiting, and give a full disk its sentence."""
+    try:
+        with cache.locked(f"image-{cell.name}"):
+            yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise MachineError(
+            f"the disk of the cache ({cache.root()}) is full",
+            fix="free space there, or set ASSAY_CACHE to a larger one",
+        ) from None
 
 
 def recorded(client: docker.DockerClient, cell: Cell) -> BuiltImage | None:
@@ -66,8 +88,37 @@ def recorded(client: docker.DockerClient, cell: Cell) -> BuiltImage | None:
     return BuiltImage(record.identity, record.sbom.encode(), image.id, record.environment)
 
 
-def assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fresh: bool = False) -> BuiltImage:
-    """Make the image of `cell` and load it; `fresh` makes the base anew too, wheels may come from the cache."""
+def verify(client: docker.DockerClient, built: BuiltImage) -> None:
+    """Raise MachineError naming the layer unless the engine's image has exactly the recorded layers."""
+    try:
+        image = client.images.get(built.image_id)
+    except docker.errors.ImageNotFound:
+        raise MachineError(
+            f"the engine no longer has image {built.image_id}", fix="build it again: assay images build"
+        ) from None
+    found = archive.layers_of(image)
+    names = [*["base"] * (len(built.identity.diff_ids) - 1), "wheels"]
+    for number, expected in enumerate(built.identity.diff_ids):
+        has = found[number] if number < len(found) else "nothing"
+        if has != expected:
+            raise MachineError(
+                f"image {built.image_id}: layer {number} ({names[number]}) is {has}, the build recorded {expected}",
+                fix="do not trust this image; remove it and build again: assay images build",
+            )
+    if len(found) > len(built.identity.diff_ids):
+        extra = found[len(built.identity.diff_ids)]
+        raise MachineError(
+            f"image {built.image_id}: layer {len(built.identity.diff_ids)} ({extra}) is none the build recorded",
+            fix="do not trust this image; remove it and build again: assay images build",
+        )
+
+
+def tag(cell: Cell, config_digest: str) -> str:
+    """Return the name the engine keeps the image under."""
+    return f"assay/{cell.name}:{config_digest[:12]}"
+
+
+def _assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fresh: bool = False) -> BuiltImage:
     below = base.prepare(client, cell, progress, fresh=fresh)
     lock = below.lock
     files = wheelhouse.fetch(cell, progress)
@@ -105,36 +156,6 @@ def assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fre
     built = BuiltImage(identity, content, image.id, dict(cell.environment))
     verify(client, built)
     return built
-
-
-def verify(client: docker.DockerClient, built: BuiltImage) -> None:
-    """Raise MachineError naming the layer unless the engine's image has exactly the recorded layers."""
-    try:
-        image = client.images.get(built.image_id)
-    except docker.errors.ImageNotFound:
-        raise MachineError(
-            f"the engine no longer has image {built.image_id}", fix="build it again: assay images build"
-        ) from None
-    found = archive.layers_of(image)
-    names = [*["base"] * (len(built.identity.diff_ids) - 1), "wheels"]
-    for number, expected in enumerate(built.identity.diff_ids):
-        has = found[number] if number < len(found) else "nothing"
-        if has != expected:
-            raise MachineError(
-                f"image {built.image_id}: layer {number} ({names[number]}) is {has}, the build recorded {expected}",
-                fix="do not trust this image; remove it and build again: assay images build",
-            )
-    if len(found) > len(built.identity.diff_ids):
-        extra = found[len(built.identity.diff_ids)]
-        raise MachineError(
-            f"image {built.image_id}: layer {len(built.identity.diff_ids)} ({extra}) is none the build recorded",
-            fix="do not trust this image; remove it and build again: assay images build",
-        )
-
-
-def tag(cell: Cell, config_digest: str) -> str:
-    """Return the name the engine keeps the image under."""
-    return f"assay/{cell.name}:{config_digest[:12]}"
 
 
 def _labels(cell: Cell, lock: BaseLock, wheel_lock: str) -> dict[str, str]:

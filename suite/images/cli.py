@@ -1,0 +1,67 @@
+"""`assay images`: list, lock, build, check, prove and dockerfile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="The images benchmarks run in: pinned, hermetic, reproducible.")
+
+Framework = Annotated[str, typer.Option(help="a framework, or all")]
+Target = Annotated[str, typer.Option(help="a target, or all")]
+Base = Annotated[str | None, typer.Option(help="mmdebstrap (default) or registry; $ASSAY_BASE says it too")]
+
+
+@app.command("list")
+def list_(framework: Framework = "all", target: Target = "all", base: Base = None) -> None:
+    """List the images: their locks' digests, and whether the engine has them."""
+    from suite.images import commands
+
+    commands.list_images(framework, target, base)
+
+
+@app.command()
+def lock(framework: Framework = "all", target: Target = "all", base: Base = None) -> None:
+    """Resolve wheels and Debian packages anew and write the locks (a change in images/, to be committed)."""
+    from suite.images import commands
+
+    commands.lock(framework, target, base)
+
+
+@app.command()
+def build(framework: Framework = "all", target: Target = "all", base: Base = None) -> None:
+    """Fetch what the locks pin, assemble the images without a network, load them into the engine."""
+    from suite.images import commands
+
+    commands.build(framework, target, base)
+
+
+@app.command()
+def check(framework: Framework = "all", target: Target = "all", base: Base = None) -> None:
+    """Check locks, fetched wheels and the engine's images, building nothing. Exit code 1: something failed."""
+    from suite.images import commands
+
+    commands.check(framework, target, base)
+
+
+@app.command()
+def prove(framework: Framework = "all", target: Target = "all", base: Base = None) -> None:
+    """Build every selected image twice from scratch and compare the digests. Exit code 1: they differ."""
+    from suite.images import commands
+
+    commands.prove(framework, target, base)
+
+
+@app.command()
+def dockerfile(
+    framework: Annotated[str, typer.Option(help="a framework")],
+    target: Annotated[str, typer.Option(help="a target")] = "cpu",
+    base: Base = None,
+    context: Annotated[Path | None, typer.Option(help="also write all it needs, into this folder")] = None,
+) -> None:
+    """Print a Dockerfile that gives the same files as the image; --context writes what it needs beside it."""
+    from suite.images import commands
+
+    commands.dockerfile(framework, target, base, context)
