@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
     passed = True
     for result in results:
         report = checker.check(result)
-        show(render_text.render(report))
+        show(render_text.render(report, colour=sys.stdout.isatty()))
         passed &= report.passed
     return passed
 
