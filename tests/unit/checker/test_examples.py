@@ -1,0 +1,98 @@
+"""Every rule's card tells the truth: what it calls right passes, what it calls wrong is named by that rule."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from checker.findings import Report
+from checker.judges.registry import judges
+from checker.log_rules import compile_rules
+from checker.mllog import Record, read_log
+from checker.review import constants_of
+from rules.cards import Card, Example
+from rules.ruleset import load
+from tests.unit.checker.submissions import WORKLOAD, Built, said
+
+CARDS = sorted(load("assay/1.0").cards.values(), key=lambda card: card.id)
+TEXT = {"log-line", "log-json", "log-members"}
+
+
+def records(example: Example) -> list[Record]:
+    return [
+        Record("", event.time_ms, event.event, event.key, event.value, event.metadata, number)
+        for number, event in enumerate(example.log or [], 1)
+    ]
+
+
+def objections(card: Card, example: Example, built: Callable[..., Built]) -> list[str]:
+    """What the rule of `card` says about an example, run through the engine."""
+    round_ = load("assay/1.0")
+    if card.log is not None:
+        constants, mappings = constants_of(round_.workload(WORKLOAD))
+        constants["round.name"] = round_.name
+        program = compile_rules([card], constants, mappings, round_.derived, example.division)
+        return [problem.message for _, problem in program.judge(records(example))]
+    if example.text is not None:
+        log = read_log(io.BytesIO(example.text.encode() + b"\n"), "log", round_.limits)
+        return [problem.message for problem in judges()[str(card.judge)].function(log)]
+    if example.log is not None:
+        return [problem.message for problem in single_log(example, built).findings if problem.rule == card.id]
+    submission = built(division=example.division)
+    submission.apply(example.edit or [])
+    return [f.message for f in submission.check().findings if f.rule == card.id]
+
+
+def single_log(example: Example, built: Callable[..., Built]) -> Report:
+    submission = built()
+    submission.write("one.txt", b"")
+    from tests.unit.checker.submissions import text_of
+
+    body = [
+        {"namespace": "", "time_ms": 0, "event_type": e.event, "key": e.key, "value": e.value, "metadata": {}}
+        for e in example.log or []
+    ]
+    submission.write("one.txt", text_of(body))
+    return submission.check("one.txt")
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+def test_the_example_that_passes_passes(card: Card, built: Callable[..., Built]) -> None:
+    assert objections(card, card.passes, built) == []
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+def test_the_example_that_fails_is_named_by_its_rule(card: Card, built: Callable[..., Built]) -> None:
+    assert objections(card, card.fails, built)
+
+
+def test_every_judge_has_a_card_and_every_card_a_judge_or_constraints() -> None:
+    named = {card.judge for card in CARDS if card.judge is not None}
+    assert named == set(judges())
+
+
+def test_every_rule_that_another_requires_exists() -> None:
+    known = {card.id for card in CARDS}
+    assert {rule for card in CARDS for rule in card.requires} <= known
+
+
+def test_every_clause_is_a_section_of_the_rules_document() -> None:
+    round_ = load("assay/1.0")
+    text = (Path(__file__).parents[3] / round_.document).read_text()
+    sections = {line.split()[1].rstrip(".") for line in text.splitlines() if line.startswith(("## ", "### "))}
+    assert {card.clause for card in CARDS} <= sections
+
+
+def test_a_valid_closed_submission_passes_without_a_finding(built: Callable[..., Built]) -> None:
+    report = built().check()
+    assert report.verdict == "pass", said(report)
+    assert report.findings == [], said(report)
+
+
+def test_a_valid_open_submission_passes_without_a_finding(built: Callable[..., Built]) -> None:
+    settings = {"global_batch_size": 256, "opt_learning_rate_training_steps": 500, "opt_base_learning_rate": 0.7}
+    report = built(division="open", samples=[120000, 128000, 119808], hyperparameters=settings).check()
+    assert report.findings == [], said(report)
