@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from checker.page.markup import Markup, tag
 from checker.page.quantity import number
 
-WIDTH, HEIGHT = 440, 280
-LEFT, RIGHT, TOP, BOTTOM = 54, 14, 14, 44
+WIDTH, HEIGHT = 400, 270
+LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 44
 POINTS = 300  # of one line; more than the picture has pixels says nothing
 LINES = 60
 STYLES = 6  # colours and dashes that page.css knows; further series repeat them
@@ -146,13 +146,13 @@ def line_chart(
     up = y_axis(y[0], min(heights) - room if y[1] is None else y[1], max(heights) + room, log=log)
     if log:
         up = y_axis(
-            y[0], 10 ** math.floor(math.log10(min(heights))), 10 ** math.ceil(math.log10(max(heights))), log=log
+            y[0], 10 ** math.floor(math.log10(min(heights))), 10 ** math.floor(math.log10(max(heights)) + 1), log=log
         )
     body = [_grid(across, up)]
     if target:
         height = round(up.at(target[0]), 1)
         body.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=height, y2=height, class_="target"))
-        body.append(tag("text", target[1], x=WIDTH - RIGHT - 2, y=height - 5, class_="target-name", text_anchor="end"))
+        body.append(tag("text", target[1], x=LEFT + 4, y=height - 5, class_="target-name"))
     for line in shown:
         places = [(across.at(a), up.at(b)) for a, b in thinned(line.points)]
         path = " ".join(f"{a:.1f},{b:.1f}" for a, b in places)
@@ -293,6 +293,6 @@ def _grid(across: Axis, up: Axis) -> Markup:
         parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"))
         parts.append(tag("text", up.word(value), x=LEFT - 6, y=y + 4, text_anchor="end", class_="tick"))
     middle = round((TOP + HEIGHT - BOTTOM) / 2, 1)
-    turned = f"translate(12 {middle}) rotate(-90)"
+    turned = f"translate(11 {middle}) rotate(-90)"
     parts.append(tag("text", up.label, transform=turned, text_anchor="middle", class_="axis"))
     return tag("g", parts, aria_hidden="true")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
-from statistics import fmean, stdev
+from statistics import fmean, stdev, variance
 
 from checker.statistics import t_cdf, t_quantile
 
@@ -31,15 +31,15 @@ class Spread:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much longer the slower of two results took, the interval of that, the corrected p; None: not testable."""
+    """How much longer the slower of two results took on average, the interval of that, and the corrected p value."""
 
     slower: str
     faster: str
-    seconds: float | None = None
-    low: float | None = None
-    high: float | None = None
-    ratio: float | None = None
-    probability: float | None = None
+    seconds: float
+    low: float
+    high: float
+    ratio: float | None
+    probability: float
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -54,30 +54,28 @@ def spread(values: Sequence[float]) -> Spread:
 def differences(named: Sequence[tuple[str, Spread]]) -> list[Difference]:
     """Compare every pair by Welch's t test; p values are corrected after Holm for all pairs together.
 
+    Give only results all of whose runs reached the target: the runs that did are a choice of the fast ones.
+
     Sources: B. L. Welch, Biometrika 34 (1947) 28-35, with Satterthwaite's degrees of freedom; S. Holm, Scandinavian
     Journal of Statistics 6 (1979) 65-70. The intervals are of each pair by itself.
     """
-    pairs = [_welch(a, b) for a, b in combinations(named, 2)]
-    tested = sorted((p for p in pairs if p.probability is not None), key=lambda p: p.probability or 0.0)
-    corrected: dict[Difference, float] = {}
-    least = 0.0
-    for rank, pair in enumerate(tested):
-        least = max(least, min(1.0, (len(tested) - rank) * (pair.probability or 0.0)))
-        corrected[pair] = least
-    return [Difference(**{**vars(pair), "probability": corrected.get(pair)}) for pair in pairs]
+    pairs = sorted((_welch(a, b) for a, b in combinations(named, 2)), key=lambda pair: pair.probability)
+    corrected, least = [], 0.0
+    for rank, pair in enumerate(pairs):
+        least = max(least, min(1.0, (len(pairs) - rank) * pair.probability))
+        corrected.append(replace(pair, probability=least))
+    return corrected
 
 
 def _welch(a: tuple[str, Spread], b: tuple[str, Spread]) -> Difference:
-    (fast, f), (slow, s) = sorted((a, b), key=lambda one: one[1].mean or 0.0)
-    if len(f.values) < 2 or len(s.values) < 2:
-        return Difference(a[0], b[0])
+    """Compare two results of at least two values each."""
+    (fast, f), (slow, s) = sorted((a, b), key=lambda one: fmean(one[1].values))
     gap = fmean(s.values) - fmean(f.values)
     ratio = fmean(s.values) / fmean(f.values) if fmean(f.values) else None
-    parts = [stdev(one.values) ** 2 / len(one.values) for one in (s, f)]
-    variance = sum(parts)
-    if variance == 0:
+    parts = [variance(one.values) / len(one.values) for one in (s, f)]
+    if sum(parts) == 0:
         return Difference(slow, fast, gap, gap, gap, ratio, 1.0 if gap == 0 else 0.0)
-    freedom = variance**2 / sum(p**2 / (len(o.values) - 1) for p, o in zip(parts, (s, f), strict=True))
-    error = math.sqrt(variance)
+    freedom = sum(parts) ** 2 / sum(p**2 / (len(o.values) - 1) for p, o in zip(parts, (s, f), strict=True))
+    error = math.sqrt(sum(parts))
     half = t_quantile(1 - (1 - CONFIDENCE) / 2, freedom) * error
     return Difference(slow, fast, gap, gap - half, gap + half, ratio, 2 * (1 - t_cdf(gap / error, freedom)))

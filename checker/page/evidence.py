@@ -54,7 +54,8 @@ class Run:
     def outcome(self) -> str:
         """How the run ended, in the record's words, else as far as the log tells."""
         if self.record is not None:
-            return self.record.outcome.value
+            claimed = self.record.outcome.value
+            return f"{claimed} (the log disagrees)" if self.reached is (claimed != Outcome.SUCCESS) else claimed
         return {True: Outcome.SUCCESS.value, False: "target not reached (log)", None: "not stated"}[self.reached]
 
     @property

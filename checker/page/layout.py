@@ -50,10 +50,11 @@ def section(name: str, title: str, *children: Child) -> Markup:
     return tag("section", tag("h2", title, id=f"{name}-title"), *children, id=name, aria_labelledby=f"{name}-title")
 
 
-def table(
-    caption: str, heads: Sequence[Child], rows: Sequence[Sequence[Child]], *, words: Iterable[int] = ()
-) -> Markup:
-    """Return a table whose first column heads its rows; columns in `words` hold text, all others figures."""
+def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Child]], *, words: Iterable[int] = ()) -> Markup:
+    """Return a table whose first column heads its rows; columns in `words` hold text, all others figures.
+
+    What follows the comma in a head is its unit. The caption stands outside, so that it does not scroll with the table.
+    """
     text = {0, *words}
 
     def cell(at: int, content: Child) -> Markup:
@@ -61,12 +62,20 @@ def table(
             return tag("th", content, scope="row")
         return tag("td", content, class_=None if at in text else "figure")
 
-    head = tag("tr", [tag("th", h, scope="col", class_=None if i in text else "figure") for i, h in enumerate(heads)])
+    head = tag(
+        "tr", [tag("th", *_head(h), scope="col", class_=None if i in text else "figure") for i, h in enumerate(heads)]
+    )
     body = [tag("tr", [cell(i, c) for i, c in enumerate(row)]) for row in rows[:ROWS]]
     more = len(rows) - ROWS
     note = tag("p", f"{more:,} further rows are not shown.", class_="note") if more > 0 else None
-    whole = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", body))
-    return tag("div", whole, note, class_="scroll", role="region", aria_label=caption, tabindex="0")
+    whole = tag("table", tag("thead", head), tag("tbody", body), aria_label=caption)
+    scroll = tag("div", whole, class_="scroll", role="region", aria_label=caption, tabindex="0")
+    return tag("div", tag("p", caption, class_="caption"), scroll, note, class_="table")
+
+
+def _head(text: str) -> Sequence[Child]:
+    name, comma, unit = text.rpartition(", ")
+    return (name, " ", tag("span", unit, class_="unit")) if comma else (text,)
 
 
 def folded(summary: Child, *children: Child, opened: bool = False) -> Markup:

@@ -19,7 +19,7 @@ def findings_section(report: Report, results: Sequence[Result]) -> Markup:
     shown = report.findings[:FINDINGS]
     more = len(report.findings) - len(shown)
     if not shown:
-        return section("findings", "Findings", tag("p", f"None. No rule of {report.ruleset} objects."))
+        return section("findings", "Findings", tag("p", f"None. Every rule of {report.ruleset} held."))
     return section(
         "findings",
         f"Findings ({len(report.findings)})",

@@ -67,7 +67,7 @@ def _certificate(certificate: ParityCertificate, names: Sequence[str]) -> Markup
         key([(name, i) for i, (name, _, _) in enumerate(pairs)]),
         tag(
             "div",
-            _curve("Relative loss difference, float64", pairs, lambda side: side.losses_float64),
+            _curve("Relative loss difference, float64", pairs, lambda side: side.losses_float64, LOSS),
             _curve("Relative loss difference, float32", pairs, lambda side: side.losses_float32),
             class_="charts",
         ),
@@ -97,14 +97,19 @@ def _against_bounds(certificate: ParityCertificate, pairs: Sequence[Pair]) -> Ma
         short = relative_differences(a.losses_float32, b.losses_float32)
         row(f"Loss, float64, {name}", f"{len(exact)} steps", max(exact, default=None), LOSS)
         for last, bound in FIRST_STEPS:
-            row(f"Loss, float32, {name}", f"steps ≤ {last}", max(short[:last], default=None), bound)
+            row(
+                f"Loss, float32, {name}",
+                "step 1" if last == 1 else f"steps 1 to {last}",
+                max(short[:last], default=None),
+                bound,
+            )
     row(
         "Gradients, float64, all pairs",
         "step 0",
         max(certificate.gradient_differences.values(), default=None),
         GRADIENT,
     )
-    heads = ("What", "Where", "Largest relative difference", "Allowed", "Verdict")
+    heads = ("What", "Where", "Largest relative difference", "Allowed", "Held")
     return table("Parity against its bounds", heads, rows, words=(1, 4))
 
 
@@ -113,13 +118,18 @@ def relative_differences(a: Sequence[float], b: Sequence[float]) -> list[float]:
     return [abs(x - y) / max(abs(x), abs(y)) if x != y else 0.0 for x, y in zip(a[:STEPS], b[:STEPS], strict=False)]
 
 
-def _curve(title: str, pairs: Sequence[Pair], losses: Callable[[FrameworkParity], Sequence[float]]) -> Markup:
+def _curve(
+    title: str, pairs: Sequence[Pair], losses: Callable[[FrameworkParity], Sequence[float]], bound: float | None = None
+) -> Markup:
     lines = [
         Line(name, i, [(n, max(d, FLOOR)) for n, d in enumerate(relative_differences(losses(a), losses(b)), start=1)])
         for i, (name, a, b) in enumerate(pairs)
     ]
+    target = None if bound is None else (bound, f"allowed: {bound:.0e}".replace("e-0", "e-"))
     text = "Largest difference of the loss between two frameworks at each step, on a logarithmic axis."
-    return line_chart(title, text, lines, ("step", 0.0), ("relative difference", None), log=True, marks=True)
+    return line_chart(
+        title, text, lines, ("step", 0.0), ("relative difference", None), target=target, log=True, marks=True
+    )
 
 
 def _losses(side: FrameworkParity) -> Markup:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from checker.findings import Report
 from checker.page.chart import Interval, interval_chart
@@ -17,17 +17,6 @@ LEVEL = f"{CONFIDENCE * 100:.0f} %"
 
 def header(report: Report, results: Sequence[Result]) -> Markup:
     """Return title, verdict and the five facts a reader asks for first."""
-    errors = sum(f.severity == "error" for f in report.findings)
-    others = len(report.findings) - errors
-    said = (
-        "No rule objects."
-        if not report.findings
-        else f"{_plural(errors, 'error')}, {_plural(others, 'other finding')}."
-    )
-    began = [run.began_s for result in results for run in result.runs if run.began_s is not None]
-    days = NOT_STATED if not began else day(min(began))
-    if began and day(max(began))[:10] != day(min(began))[:10]:
-        days = f"{day(min(began))} to {day(max(began))}"
     workloads = _listed(r.workload for r in results)
     emulated = sorted(
         {r.framework for r in results for run in r.runs if run.record is not None and run.record.emulated}
@@ -35,15 +24,23 @@ def header(report: Report, results: Sequence[Result]) -> Markup:
     return tag(
         "header",
         tag("p", "Assay result", class_="kicker"),
-        tag("h1", f"{workloads}: training time to target" if results else "No result could be read"),
-        tag("p", verdict_mark(report.verdict), " ", said, " ", tag("a", "Findings", href="#findings"), class_="judged"),
+        tag("h1", f"{workloads}: training time to target" if results else "Nothing here is a whole result"),
+        tag(
+            "p",
+            verdict_mark(report.verdict),
+            " ",
+            _said(report),
+            " ",
+            tag("a", "Findings", href="#findings"),
+            class_="judged",
+        ),
         tag("p", tag("strong", "Emulated. "), _emulation(emulated), class_="warning") if emulated else None,
         facts(
             [
                 ("Measured", _listed(_goal(r) for r in results)),
                 ("By", _listed(r.submitter for r in results)),
                 ("Systems", _listed(r.system for r in results)),
-                ("Logged", days),
+                ("Logged", _days(results)),
                 ("Rule set", report.ruleset),
                 ("Judged by", f"Assay {report.assay}"),
             ]
@@ -54,14 +51,14 @@ def header(report: Report, results: Sequence[Result]) -> Markup:
 def results_section(results: Sequence[Result], more: int) -> Markup:
     """Return the table of results and how its figures come about."""
     heads = (
-        "Framework", "System", "Division", "Verdict", "Score, s", "Mean, s", f"{LEVEL} interval, s", "Fastest, s",
-        "Slowest, s", "Spread, %", "Reached target", "Threads", "Peak memory, MiB",
+        "Framework", "Verdict", "Score, s", "Mean, s", f"{LEVEL} interval, s", "Fastest, s", "Slowest, s", "Spread, %",
+        "Reached target", "Threads", "Peak memory, MiB", "System", "Division",
     )  # fmt: skip
     rows = [_row(result) for result in results]
     return section(
         "results",
         "Results",
-        table("Time from run start to the evaluation that reached the target", heads, rows, words=(1, 2, 3)),
+        table("Time from run start to the evaluation that reached the target", heads, rows, words=(1, 11, 12)),
         tag("p", f"{more} further results were judged and are not shown.", class_="note") if more else None,
         tag(
             "p",
@@ -78,13 +75,19 @@ def results_section(results: Sequence[Result], more: int) -> Markup:
 def comparison_section(group: Group, name: str) -> Markup:
     """Return the comparison of a group's results: a picture, a sentence for each pair, the figures."""
     labels, spreads = group.labels(), [spread(_times(r)) for r in group.results]
+    whole = [len(s.values) == len(r.runs) > 1 for s, r in zip(spreads, group.results, strict=True)]
     bars = [
-        Interval(label, i, s.mean, s.low, s.high, s.values, _why_no_time(group.results[i]))
+        Interval(label + _short_of(group.results[i]), i, s.mean, s.low, s.high, s.values, "no run reached the target")
         for i, (label, s) in enumerate(zip(labels, spreads, strict=True))
     ]
     words = f"Bars: mean time to target. Whiskers: its {LEVEL} t interval. Dots: single runs. The axis begins at zero."
-    pairs = differences(list(zip(labels, spreads, strict=True)))
+    pairs = differences([(label, s) for label, s, all_of_it in zip(labels, spreads, whole, strict=True) if all_of_it])
     sentences = [tag("li", _sentence(pair)) for pair in pairs]
+    sentences += [
+        tag("li", f"{label} is not compared: {_untested(result)}.")
+        for label, result, all_of_it in zip(labels, group.results, whole, strict=True)
+        if not all_of_it
+    ]
     rows = [
         (f"{p.slower} against {p.faster}", fixed(p.seconds, 2), f"{fixed(p.low, 2)} to {fixed(p.high, 2)}",
          fixed(p.ratio, 3), _probability(p.probability))
@@ -121,8 +124,6 @@ def _row(result: Result) -> Sequence[Child]:
     declared = "" if result.declared_runs is None else f" of {count(result.declared_runs)}"
     return (
         result.framework,
-        result.system,
-        result.division,
         verdict_mark(result.verdict),
         tag("strong", fixed(score.score_s if score else None, 2, "no score")),
         fixed(s.mean, 2),
@@ -133,6 +134,8 @@ def _row(result: Result) -> Sequence[Child]:
         f"{len(s.values)}{declared}",
         ", ".join(threads) or NOT_STATED,
         mebibytes(max(peaks, default=None)),
+        result.system,
+        result.division,
     )
 
 
@@ -177,15 +180,19 @@ def _times(result: Result) -> list[float]:
     return [run.to_target_s for run in result.runs if run.to_target_s is not None]
 
 
-def _why_no_time(result: Result) -> str:
-    return f"no run of {len(result.runs)} reached the target" if result.runs else "no run was found"
+def _short_of(result: Result) -> str:
+    reached = len(_times(result))
+    return "" if reached == len(result.runs) else f" (the {reached} of {len(result.runs)} runs that reached the target)"
+
+
+def _untested(result: Result) -> str:
+    if len(result.runs) < 2:
+        return "a test needs at least two runs"
+    missed = len(result.runs) - len(_times(result))
+    return f"{missed} of its {len(result.runs)} runs did not reach the target, and the others are not a fair sample"
 
 
 def _sentence(pair: Difference) -> str:
-    if pair.probability is None:
-        return (
-            f"{pair.slower} and {pair.faster} cannot be compared: each needs at least two runs that reached the target."
-        )
     share = f"{(pair.ratio - 1) * 100:.1f} %" if pair.ratio is not None else NOT_MEASURED
     gap = f"{fixed(pair.seconds, 2)} s ({share}) longer than {pair.faster}"
     if pair.probability < 1 - CONFIDENCE:
@@ -196,8 +203,8 @@ def _sentence(pair: Difference) -> str:
     )
 
 
-def _probability(p: float | None) -> str:
-    return NOT_MEASURED if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+def _probability(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _confounders(group: Group) -> str:
@@ -218,6 +225,20 @@ def _confounders(group: Group) -> str:
     return f"Note that {', '.join(differing)} differ too: the difference is not the framework's alone."
 
 
+def _said(report: Report) -> str:
+    """Return how many findings there are, in words."""
+    many = {noun: sum(f.severity == noun for f in report.findings) for noun in ("error", "warning", "note")}
+    counted = [f"{n:,} {noun}{'' if n == 1 else 's'}" for noun, n in many.items() if n]
+    return f"{', '.join(counted)}." if counted else "Every rule held."
+
+
+def _days(results: Sequence[Result]) -> str:
+    """Return when the first and the last run began, by their logs."""
+    began = [run.began_s for result in results for run in result.runs if run.began_s is not None]
+    first, last = day(min(began, default=None)), day(max(began, default=None))
+    return first if first[:10] == last[:10] else f"{first} to {last}"
+
+
 def _goal(result: Result) -> str:
     if result.rules is None:
         return f"{result.workload}, a workload this rule set does not know"
@@ -231,10 +252,6 @@ def _emulation(frameworks: Sequence[str]) -> str:
     )
 
 
-def _listed(names: object) -> str:
-    unique = list(dict.fromkeys(names))  # type: ignore[call-overload]
+def _listed(names: Iterable[str]) -> str:
+    unique = list(dict.fromkeys(names))
     return ", ".join(unique[:6]) + (f" and {len(unique) - 6} more" if len(unique) > 6 else "") if unique else NOT_STATED
-
-
-def _plural(many: int, noun: str) -> str:
-    return f"{many} {noun}{'' if many == 1 else 's'}"

@@ -30,7 +30,14 @@ def log_lines(seed: int, framework: str, step_s: float, reached: bool) -> list[d
     def say(key: str, value: Any = None, kind: str = "POINT_IN_TIME", **metadata: Any) -> None:
         where = {"file": "suite/harness/train.py", "lineno": 60 + len(lines) % 40}
         lines.append(
-            {"namespace": "", "time_ms": int(now), "event_type": kind, "key": key, "value": value, "metadata": where | metadata}
+            {
+                "namespace": "",
+                "time_ms": int(now),
+                "event_type": kind,
+                "key": key,
+                "value": value,
+                "metadata": where | metadata,
+            }
         )
 
     for key, value in (("submission_benchmark", "image-classification"), ("submission_division", "closed")):
@@ -50,7 +57,7 @@ def log_lines(seed: int, framework: str, step_s: float, reached: bool) -> list[d
     say("run_start", kind="INTERVAL_START")
     started, step = now, 0
     evaluations = list(range(468, 937, 78))
-    accuracy = 0.0
+    accuracy, last = 0.0, evaluations[-1 - noise.randrange(3)]
     for stop in evaluations:
         say("block_start", kind="INTERVAL_START", first_epoch_num=step / 468, samples_count=stop * 128)
         now = started + stop * step_s * 1000
@@ -60,7 +67,7 @@ def log_lines(seed: int, framework: str, step_s: float, reached: bool) -> list[d
         say("eval_start", kind="INTERVAL_START", **at)
         now += 500
         accuracy = min(0.9 - 0.001, 0.855 + 0.00009 * (stop - 468) + noise.gauss(0, 0.004))
-        if reached and stop == evaluations[-1 - noise.randrange(3)]:
+        if reached and stop == last:
             accuracy = TARGET + abs(noise.gauss(0.002, 0.001))
         say("eval_accuracy", accuracy, **at)
         say("eval_stop", kind="INTERVAL_END", **at)
@@ -157,6 +164,7 @@ def certificate() -> dict[str, Any]:
         "initial_weights_sha256": sha("initial"),
         "frameworks": sides,
         "gradient_differences": {f"layer{n}.conv.weight": n * 3e-16 for n in range(9)},
+        "weight_differences": {f"layer{n}.conv.weight": n * 3e-16 for n in range(9)},
     }
 
 
