@@ -1,0 +1,118 @@
+"""What an MLPerf Training or HPC round fixes about a whole submission: run counts, reference points, systems.
+
+`package.yaml` of a round's folder says only what differs from the round it extends; a mapping in it is merged member by
+member. Reference convergence points are `rcp/<benchmark>.json`, found in the round or the nearest one it extends.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal
+
+import msgspec
+import yaml
+from pydantic import Field, ValidationError
+
+import rules.workload
+from rules.errors import UsageError
+from rules.ruleset import RuleSet, load
+from rules.workload import Strict
+
+
+class Tool(Strict):
+    """The official checker whose verdict is the official one, and what it calls this round."""
+
+    name: str
+    version: str
+    usage: Literal["training", "hpc"]
+    ruleset: str
+
+
+class SystemRules(Strict):
+    """What the official system-description check asks for."""
+
+    members: list[str]
+    statuses: list[str]  # empty: any
+    texts: list[str]  # members it joins into a table line: anything but text stops it
+
+
+class Power(Strict):
+    """What the rules ask of power measurements."""
+
+    samples_at_least: int
+
+
+class Repository(Strict):
+    """What the official repository check asks for."""
+
+    file_bytes: int
+
+
+class PackageRules(Strict):
+    """`package.yaml`, resolved."""
+
+    tool: Tool
+    scaling: list[str]  # folders between system and benchmark, e.g. strong and weak; empty: none
+    benchmarks: list[str]  # folder names the official package checker looks into; it passes over others
+    references: list[str]  # those with reference convergence points
+    runs: dict[str, int]  # result files a benchmark needs
+    tolerated: dict[str, int]  # failing runs allowed and scores trimmed at each end; `default` for the rest
+    counted_in_samples: list[str]  # benchmarks whose convergence is metadata.samples_count; the rest: epoch_num
+    leniency: dict[str, int]  # taken off the least acceptable mean
+    significance: float = Field(gt=0, lt=0.5)
+    system: SystemRules
+    power: Power
+    repository: Repository
+
+    def trimmed(self, benchmark: str) -> int:
+        """Return how many runs olympic scoring leaves out at each end."""
+        return self.tolerated.get(benchmark, self.tolerated["default"])
+
+
+class Point(msgspec.Struct, frozen=True):
+    """Reference runs at one batch size: where each converged, in epochs or samples."""
+
+    batch_size: int
+    converged_at: tuple[int | float, ...]
+
+
+class References(msgspec.Struct, frozen=True):
+    """All reference points of one benchmark, in the order of their source."""
+
+    source: str
+    benchmark: str
+    points: tuple[Point, ...]
+
+
+@cache
+def package_rules(round_name: str) -> PackageRules:
+    """Return the package rules of a round; UsageError for a mistake in its files."""
+    merged: dict[str, Any] = {}
+    for name in reversed(load(round_name).chain):
+        path = rules.workload.ROOT / name / "package.yaml"
+        if path.is_file():
+            given = yaml.load(path.read_bytes(), yaml.CSafeLoader) or {}
+            for member, value in given.items():
+                before = merged.get(member)
+                both = isinstance(before, dict) and isinstance(value, dict)
+                merged[member] = {**before, **value} if both else value
+    try:
+        return PackageRules.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{round_name}/package.yaml: {place}: {first['msg']}", fix="correct the rule file") from None
+
+
+@cache
+def references(round_name: str, benchmark: str) -> References | None:
+    """Return the reference points of a benchmark; None where the round has none."""
+    ruleset: RuleSet = load(round_name)
+    if benchmark not in package_rules(round_name).references:
+        return None
+    path = ruleset.data("rcp", f"{benchmark}.json")
+    if path is None:
+        raise UsageError(
+            f"{round_name}: rcp/{benchmark}.json is missing", fix="give the reference points, or unlist them"
+        )
+    return msgspec.json.decode(path.read_bytes(), type=References)
