@@ -43,7 +43,7 @@ def config(
     labels: Mapping[str, str],
 ) -> Config:
     """Return the configuration of an image of `layers` (diff_id -> what made it); equal arguments give equal bytes."""
-    created = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    created = timestamp(epoch)
     document = {
         "architecture": architecture,
         "os": "linux",
@@ -59,6 +59,11 @@ def config(
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}" for diff_id in layers]},
     }
     return Config(json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
+
+
+def timestamp(epoch: int) -> str:
+    """Return Unix seconds in RFC 3339, as image configurations and bills of materials want them."""
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def load(client: docker.DockerClient, made: Config, layers: list[Layer], tag: str, progress: Progress) -> Image:

@@ -21,7 +21,7 @@ from suite.images.files import Progress
 from suite.images.matrix import Cell
 
 # Part of every record's key: raise it when the builder writes other bytes for the same locks.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -159,17 +159,24 @@ def _assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fr
 
 
 def _labels(cell: Cell, lock: BaseLock, wheel_lock: str) -> dict[str, str]:
-    return {
+    """Return the image's labels: OCI's own keys where there is one, ours for locks and drift."""
+    labels = {
         "org.opencontainers.image.title": f"assay {cell.name}",
         "org.opencontainers.image.description": f"{cell.framework} for benchmark runs on target {cell.target}",
         "org.opencontainers.image.version": cell.requirements[0].partition("==")[2],
-        "org.opencontainers.image.base.name": f"{cell.base.provider} {cell.base.suite}".strip(),
+        "org.opencontainers.image.created": archive.timestamp(cell.epoch),
         "assay.framework": cell.framework,
         "assay.target": cell.target,
+        "assay.base": cell.base.provider,
         "assay.base-lock": lock.sha256,
         "assay.wheel-lock": wheel_lock,
         "assay.drift": json.dumps([drift.model_dump() for drift in lock.drift], sort_keys=True),
     }
+    if cell.base.provider == "registry":
+        repository, digest = locks.image(lock.path.read_text(), str(lock.path))
+        labels["org.opencontainers.image.base.name"] = repository
+        labels["org.opencontainers.image.base.digest"] = f"sha256:{digest}"
+    return labels
 
 
 def _place(cell: Cell, lock: BaseLock) -> Path:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from rules.documents import ImageIdentity
+from suite.images.archive import timestamp
 from suite.images.debian import Package
 from suite.images.matrix import Cell
 from suite.images.wheelhouse import WheelFile
@@ -30,7 +30,7 @@ def document(
         "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, identity.config_digest)}",
         "version": 1,
         "metadata": {
-            "timestamp": datetime.fromtimestamp(cell.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "timestamp": timestamp(cell.epoch),
             "component": {
                 "bom-ref": "image",
                 "type": "container",

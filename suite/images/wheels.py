@@ -31,12 +31,10 @@ _OBJECT = re.compile(r"^(?P<module>[A-Za-z_][\w.]*):(?P<attribute>[A-Za-z_][\w.]
 # As pip writes them, so that an image made with pip has the same file.
 _LAUNCHER = """\
 #!/{environment}/bin/python
-# -*- coding: utf-8 -*-
-import re
 import sys
 from {module} import {first}
-if __name__ == "__main__":
-    sys.argv[0] = re.sub(r"(-script\\.pyw|\\.exe)?$", "", sys.argv[0])
+if __name__ == '__main__':
+    sys.argv[0] = sys.argv[0].removesuffix('.exe')
     sys.exit({attribute}())
 """
 
