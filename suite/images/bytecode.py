@@ -49,11 +49,16 @@ def add(tar: tarfile.TarFile, name: str, size: int, content: IO[bytes] | None) -
     tar.addfile(info, content)
 
 
-def compile_sources(client: docker.DockerClient, image: str, interpreter: str, sources: Path, out: Path) -> None:
+def compile_sources(
+    client: docker.DockerClient, image: str, interpreter: str, sources: Path, out: Path, owner: str
+) -> None:
     """Compile the tar `sources` (paths as in the image) in a container of `image`; write the engine's tar to `out`.
 
+    `owner` names this build and no other that may run now; what an earlier one of this name left behind is removed.
     Raises MachineError when the base has no such interpreter or the container fails.
     """
+    for left in client.containers.list(all=True, filters={"label": f"assay.bytecode={owner}"}):
+        left.remove(v=True, force=True)
     script = _COMPILE.format(environment=ENVIRONMENT)
     container = client.containers.create(
         image,
@@ -67,7 +72,7 @@ def compile_sources(client: docker.DockerClient, image: str, interpreter: str, s
         pids_limit=64,
         mem_limit="2g",
         volumes=["/io"],
-        labels={"assay.role": "bytecode"},
+        labels={"assay.bytecode": owner},
     )
     try:
         with sources.open("rb") as data:

@@ -40,12 +40,38 @@ def locked(name: str) -> Iterator[None]:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Give an empty folder on the cache's file system; it is gone afterwards, whatever happened."""
-    path = Path(tempfile.mkdtemp(dir=folder("scratch")))
+    """Give an empty folder on the cache's file system; it is gone afterwards, whatever happened.
+
+    A process that was killed leaves its folder behind, but not the lock on it: the next caller removes it.
+    """
+    shelf = folder("scratch")
+    with locked("scratch"):
+        for left in shelf.iterdir():
+            if (handle := _try_lock(left)) is not None:
+                shutil.rmtree(left, ignore_errors=True)
+                os.close(handle)
+        path = Path(tempfile.mkdtemp(dir=shelf))
+        held = _try_lock(path)
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def _try_lock(path: Path) -> int | None:
+    """Return a handle that holds the lock on the folder `path`, or None where another process holds it."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def publish(finished: Path, place: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import platform
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -16,7 +17,7 @@ import docker
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite.images import bytecode, wheelhouse, wheels
+from suite.images import bytecode, cache, wheelhouse, wheels
 from suite.images.files import Layer, Progress
 from suite.images.matrix import Cell
 from suite.images.wheelhouse import WheelFile
@@ -99,7 +100,9 @@ def _bytecode(
         for path in sources:
             entry = paths[path][0]
             bytecode.add(tar, path, entry.size, io.BufferedReader(_Stream(opened[entry.wheel.name].chunks(entry))))
-    bytecode.compile_sources(client, image, cell.interpreter, packed, compiled)
+    # One build per image and cache at a time: the cache's lock sees to that.
+    owner = hashlib.sha256(f"{platform.node()} {cache.root()} {cell.name}".encode()).hexdigest()[:16]
+    bytecode.compile_sources(client, image, cell.interpreter, packed, compiled, owner)
     packed.unlink()
     progress("compile bytecode", len(sources), len(sources))
     return compiled
