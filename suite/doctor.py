@@ -14,7 +14,15 @@ from pathlib import Path
 import docker
 
 from rules.errors import AssayError
+from rules.workload import workload_rules
+from suite.cache import cache_dir
 from suite.engine import connect
+from suite.images import wheelhouse
+from suite.images.build import recorded
+from suite.images.matrix import Cell, select
+from suite.settings import workloads
+
+RULESET = "assay/1.0"
 
 GIB = 2**30
 NEED_DISK_GIB = 8  # three images, their wheels and the layers the engine unpacks: measured in docs/images.md
@@ -51,6 +59,10 @@ def examine(cache: Path, submissions: Path) -> Iterator[Check]:
         yield Check("engine", Level.FAIL, error.message, error.fix)
         return
     yield from engine(client)
+    for chosen in select():
+        yield image(client, chosen)
+    for workload in workloads():
+        yield ready(workload)
 
 
 def python() -> Check:
@@ -104,6 +116,23 @@ def engine(client: docker.DockerClient) -> Iterator[Check]:
         yield Check("limits", Level.FAIL, f"the engine cannot limit {', '.join(missing)}", fix)
     else:
         yield Check("limits", Level.OK, f"memory, cpuset and pids, cgroup v{info.get('CgroupVersion', '1')}")
+
+
+def image(client: docker.DockerClient, chosen: Cell) -> Check:
+    """Look whether the image of a cell is built, or what building it still has to fetch."""
+    if recorded(client, chosen):
+        return Check(chosen.name, Level.OK, "built")
+    if wheelhouse.have(chosen):
+        return Check(chosen.name, Level.OK, "not built yet; its wheels are here, no download needed")
+    return Check(chosen.name, Level.OK, "not built yet; the first run fetches its wheels (minutes)")
+
+
+def ready(workload: str) -> Check:
+    """Look whether the data of a workload is in the cache; the first run verifies it by digest."""
+    place = cache_dir() / "data" / workload
+    if all((place / name).exists() for name in workload_rules(RULESET, workload).data):
+        return Check("data", Level.OK, f"{workload}: in the cache")
+    return Check("data", Level.OK, f"{workload}: the first run fetches it, or give your own copy with --data")
 
 
 Show = Callable[[str], None]

@@ -113,7 +113,7 @@ def describe(
         "accelerator_memory_capacity": NONE,
         "accelerator_interconnect": NONE,
         "accelerator_interconnect_topology": NONE,
-        "framework": f"{framework} {versions[DISTRIBUTION.get(framework, framework)]}",
+        "framework": framework,
         "other_software_stack": stack,
         "operating_system": info["OperatingSystem"],
         **person.model_dump(exclude={"system_name"}),
@@ -132,10 +132,6 @@ def describe(
         ),
     }
     return SystemDescription.model_validate(fields)
-
-
-# The distribution whose version names the framework, where it is not the framework's own name.
-DISTRIBUTION = {"pytorch": "torch", "tensorflow": "tensorflow"}
 
 
 def _virtualisation(facts: dict[str, Any]) -> str:

@@ -113,6 +113,17 @@ def _result(
             fix="measure that one again too, or use another --submitter or --output",
         )
     certificate = parity.certificate(plan) if request.division == "closed" else None
+    described = machine.describe(
+        client,
+        facts,
+        person,
+        submitter=request.submitter,
+        division=request.division,
+        system=plan.system,
+        versions=plan.image.versions,
+        framework=f"{framework} {chosen.requirements[0].partition('==')[2]}",
+        emulated=plan.emulated,
+    )
     work = Work(request.output, plan)
     with work.held():
         if request.discard:
@@ -127,17 +138,6 @@ def _result(
                 f"{stopped.message}; {len(work.finished())} of {plan.runs} runs are kept in {work.folder}",
                 fix="go on with --resume (make run RESUME=1)",
             ) from None
-        described = machine.describe(
-            client,
-            facts,
-            person,
-            submitter=request.submitter,
-            division=request.division,
-            system=plan.system,
-            versions=plan.image.versions,
-            framework=framework,
-            emulated=plan.emulated,
-        )
         beside = {"sbom.cdx.json": image.sbom}
         if certificate:
             beside["parity.json"] = document(certificate)
