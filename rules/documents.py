@@ -233,6 +233,8 @@ class ParityCertificate(Document):
     frameworks: Annotated[list[FrameworkParity], Field(min_length=2)]
     # tensor name -> largest |a - b| / max|a| over all framework pairs, step 0, float64
     gradient_differences: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+    # the same of weights and running statistics after the last step: losses in training do not show the latter
+    weight_differences: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
 
 SystemDescription.model_rebuild()

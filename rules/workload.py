@@ -44,6 +44,20 @@ class Runs(Strict):
     open: Annotated[int, Field(ge=1)]
 
 
+Bound = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Parity(Strict):
+    """The first steps all frameworks take from one seed, and how far they may part: relative differences, at most."""
+
+    seed: Annotated[int, Field(ge=0)]
+    steps: Annotated[int, Field(ge=1)]
+    losses_float64: Bound  # at every step
+    gradients_float64: Bound  # before the first step, each tensor against its largest element
+    weights_float64: Bound  # after the last step, running statistics too
+    losses_float32: dict[Annotated[int, Field(ge=1)], Bound]  # up to the step that is the key
+
+
 class WorkloadRules(Strict):
     """The rules on one workload in one round."""
 
@@ -57,6 +71,7 @@ class WorkloadRules(Strict):
     warmup_steps: Annotated[int, Field(ge=1)]  # at least, on synthetic data, before run_start
     time_limit_s: Annotated[float, Field(gt=0)]  # one run, from container start to its end
     init_limit_s: Annotated[float, Field(gt=0)]  # init_start to init_stop
+    parity: Parity
     hyperparameters: dict[str, Value]  # fixed in the closed division, defaults in the open one
 
 

@@ -11,7 +11,7 @@ import typer
 from checker import check_cli
 from rules.errors import AssayError, Exit, StoppedError
 from rules.text import printable
-from suite import run_cli
+from suite import parity_cli, run_cli
 from suite.images import cli as images_cli
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 
 app.command()(run_cli.run)
 app.command()(run_cli.doctor)
+app.command()(parity_cli.parity)
 app.add_typer(images_cli.app, name="images")
 app.command()(check_cli.check)
 

@@ -1,0 +1,47 @@
+"""`assay parity`: prove that the frameworks train the same model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rules.errors import JudgedError
+
+RULESET = "assay/1.0"
+
+
+def parity(
+    workload: Annotated[str, typer.Argument(help="e.g. image-classification")],
+    target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
+    data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
+    publish: Annotated[bool, typer.Option("--publish", help="make it the round's own certificate")] = False,
+) -> None:
+    """Run the first steps in every framework from the same weights and batches, compare, write the certificate.
+
+    Example: assay parity image-classification
+    """
+    from checker.parity import disagreements
+    from rules.workload import workload_rules
+    from suite import parity as runs
+    from suite import source
+    from suite.data import obtain
+    from suite.engine import connect
+    from suite.parity_table import table
+    from suite.progress import Phase
+    from suite.settings import settings
+
+    rules = workload_rules(RULESET, workload)
+    client = connect()
+    with Phase("data") as phase:
+        files = obtain(workload, rules, data, phase.to)
+    code = source.files(workload)
+    found = runs.certify(client, RULESET, rules, dict.fromkeys(settings(workload).frameworks, code), files, target)
+    typer.echo(table(found, rules.parity))
+    if problems := disagreements(found, rules.parity):
+        lines = "\n".join(f"  {p.message}: {p.found}, {p.expected}" for p in problems)
+        raise JudgedError(f"the frameworks do not train the same model:\n{lines}", fix="correct the one that differs")
+    place = runs.published(RULESET, workload) if publish else runs.kept(found)
+    runs.write(found, place)
+    typer.echo(f"certificate: {place}")
