@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -65,9 +66,16 @@ class Plan(Document):
         }
 
     def differences(self, other: Plan) -> list[str]:
-        """Return one line per member in which `other` differs from this plan."""
-        mine, theirs = self.model_dump(by_alias=True), other.model_dump(by_alias=True)
-        return [f"{name}: {mine[name]!r} then, {theirs[name]!r} now" for name in mine if mine[name] != theirs[name]]
+        """Return one line per value in which `other` differs from this plan, nested ones by their path."""
+        return list(_differences("", self.model_dump(by_alias=True), other.model_dump(by_alias=True)))
+
+
+def _differences(place: str, then: Any, now: Any) -> Iterator[str]:
+    if isinstance(then, dict) and isinstance(now, dict):
+        for name in {**then, **now}:
+            yield from _differences(f"{place}.{name}".lstrip("."), then.get(name), now.get(name))
+    elif then != now:
+        yield f"{place} was {then!r}, is {now!r}"
 
 
 def number_of_runs(rules: WorkloadRules, division: Division, asked: int | None) -> int:

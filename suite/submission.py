@@ -89,7 +89,8 @@ class Work:
             raise UsageError(f"{path}: {error}", fix="add --discard to start anew") from None
         if changed := frozen.differences(self.plan):
             raise UsageError(
-                f"{self.folder}: this is not the result that was begun: {'; '.join(changed)}"[:1500],
+                f"{self.folder}: this is not the result that was begun: {'; '.join(changed[:4])}"
+                + (f"; and {len(changed) - 4} more differences" if len(changed) > 4 else ""),
                 fix="run it as it was begun, or add --discard to start anew",
             )
 
