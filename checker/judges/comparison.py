@@ -7,6 +7,7 @@ from statistics import fmean
 
 from checker.findings import Problem
 from checker.judges.registry import flaws, judge
+from checker.parity import disagreements
 from checker.statistics import fastest_mean
 from checker.submission import Result, Run
 
@@ -44,6 +45,15 @@ def parity_bound(result: Result) -> Iterator[Problem]:
         names = ", ".join(side.framework for side in model.frameworks)
         message = "the certificate does not cover this framework"
         yield certificate.problem(message, record.framework, names, "frameworks")
+
+
+@judge("parity", "result")
+def parity(result: Result) -> Iterator[Problem]:
+    """Judge every comparison of the certificate against the round's bounds."""
+    if result.certificate is None or result.rules is None:
+        return
+    for one in disagreements(result.certificate.model, result.rules.parity):
+        yield result.certificate.problem(one.message, one.expected, one.found, one.member)
 
 
 @judge("convergence", "result")

@@ -14,9 +14,7 @@ import rules.workload
 from checker.review import program
 from rules.ruleset import load
 from rules.workload import workload_rules
-from tests.unit.checker.submissions import WORKLOAD, Built, Settings, sha
-
-REFERENCE_SAMPLES = [79872, 89856, 99840, 109824] * 6
+from tests.unit.checker.submissions import WORKLOAD, Built, Settings, at, sha
 
 
 def forget() -> None:
@@ -33,7 +31,7 @@ def rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     references.parent.mkdir(exist_ok=True)
     runs: list[dict[str, Any]] = [
         {"framework": "pytorch", "seed": seed, "samples": samples, "log_sha256": sha(f"log {seed}")}
-        for seed, samples in enumerate(REFERENCE_SAMPLES)
+        for seed, samples in enumerate([at(1), at(2), at(3), at(4)] * 6)
     ]
     references.write_text(json.dumps(runs))
     monkeypatch.setattr(rules.workload, "ROOT", root)

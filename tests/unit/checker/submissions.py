@@ -262,7 +262,6 @@ def certificate(settings: Settings) -> dict[str, Any]:
         ],
         "gradient_differences": {"stem.weight": 1e-14, "linear.bias": 2e-15},
         "weight_differences": {"stem.weight": 1e-14, "linear.bias": 2e-15},
-        "weight_differences": {"stem.weight": 1e-14, "linear.bias": 2e-15},
     }
 
 
