@@ -1,9 +1,14 @@
 """The small language in which a rule states arithmetic across log keys.
 
-Numbers, text, truth values; `+ - * / %`, comparisons, `and or not`, a dozen functions. Names are `value`, `time_ms`,
-`metadata.NAME` (the line judged), `previous.…` (the line of the same key before it), `log.KEY…` (the last line of
-another key so far), `count.KEY`, `derived.NAME`, and the constants a rule set gives (`rule.…`). An expression is
-parsed, checked for names and kinds, and compiled to closures once; nothing is ever given to Python's own evaluator.
+Numbers, text, truth values; `+ - * / %`, comparisons, `'NAME' in metadata`, `and or not`, a dozen functions. Names are
+`value`, `time_ms`, `metadata.NAME` (the line judged), `previous.…` (the line of the same key before it), `log.KEY…`
+(the last line of another key so far), `count.KEY`, `held.NAME` (what a sheet remembers), `derived.NAME`, and the
+constants a rule set gives (`rule.…`). An expression is parsed, checked for names and kinds, and compiled to closures
+once; nothing is ever given to Python's own evaluator.
+
+An expression means one of two things (`Meaning`). STRICT is what the rules mean: truth values are no numbers, text is
+never compared with numbers. LOOSE is what a checker written in Python makes of the same sentence; there any exception
+may come out, and the caller decides what that amounts to.
 """
 
 from __future__ import annotations
@@ -27,6 +32,13 @@ class Kind(enum.StrEnum):
     TEXT = "text"
     TRUTH = "true or false"
     ANY = "anything"
+
+
+class Meaning(enum.Enum):
+    """How strictly an expression takes the types of what a log says."""
+
+    STRICT = "strict"
+    LOOSE = "loose"
 
 
 class ExpressionError(ValueError):
@@ -60,6 +72,7 @@ class Moment:
     previous: Event | None = None  # the line before it that the same rule concerns
     latest: dict[str, Event] = field(default_factory=dict)  # key -> last line before this one
     counts: dict[str, int] = field(default_factory=dict)  # key -> lines so far, this one included
+    held: dict[str, Any] = field(default_factory=dict)  # name -> what a sheet remembers of the lines so far
 
 
 Evaluate = Callable[[Moment], Any]
@@ -111,6 +124,9 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, Kind]] = {
     "min": (min, 2, Kind.NUMBER),
     "max": (max, 2, Kind.NUMBER),
     "is_integer": (_is_integer, 1, Kind.TRUTH),
+    "close": (math.isclose, 2, Kind.TRUTH),
+    "integer": (int, 1, Kind.NUMBER),
+    "length": (len, 1, Kind.NUMBER),
 }
 ARITHMETIC = {
     "+": operator.add,
@@ -120,7 +136,33 @@ ARITHMETIC = {
     "%": operator.mod,
 }
 ORDER = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-WORDS = {"and", "or", "not", "true", "false", "null"}
+WORDS = {"and", "or", "not", "in", "true", "false", "null"}
+
+
+class _Unwieldy:
+    """What Python would make of text times a number: never equal to anything a rule compares it with."""
+
+
+def _loosely(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """Apply Python's `*` or `%`, without building the text of any length that they can make of text."""
+
+    def applied(a: Any, b: Any) -> Any:
+        for x, other in ((a, b), (b, a)):
+            if isinstance(x, str | list | _Unwieldy) and isinstance(other, int) and function is operator.mul:
+                return _Unwieldy()
+        if isinstance(a, str) and "%" in a and function is operator.mod:
+            return _Unwieldy()
+        return function(a, b)
+
+    return applied
+
+
+def _power_of_half(x: Any) -> Any:
+    return x**0.5  # as MLCommons' rules write a square root: of a negative number it is complex
+
+
+LOOSE_FUNCTIONS = {"sqrt": _power_of_half}
+LOOSE_ARITHMETIC = {**ARITHMETIC, "*": _loosely(operator.mul), "%": _loosely(operator.mod)}
 
 
 @dataclass(frozen=True)
@@ -149,8 +191,17 @@ def _tokens(text: str) -> list[Token]:
 class _Compiler:
     """Recursive descent over one expression, from the loosest binding (`or`) to the tightest."""
 
-    def __init__(self, text: str, constants: Mapping[str, Scalar], derived: Mapping[str, Expression]) -> None:
+    def __init__(
+        self,
+        text: str,
+        constants: Mapping[str, Scalar],
+        derived: Mapping[str, Expression],
+        meaning: Meaning,
+        held: frozenset[str],
+    ) -> None:
         self.text = text
+        self.loose = meaning is Meaning.LOOSE
+        self.held = held
         self.constants = constants
         self.derived = derived
         self.tokens = _tokens(text)
@@ -184,7 +235,7 @@ class _Compiler:
         """Return a closure that yields `kind`, refusing now what can never be one."""
         if expression.kind not in (kind, Kind.ANY):
             raise self.error(f"{expression.text!r} is {expression.kind}, not {kind}", token)
-        if expression.kind is kind:
+        if expression.kind is kind or self.loose:
             return expression.evaluate
         check = _number if kind is Kind.NUMBER else _truth
         inner, what = expression.evaluate, expression.text
@@ -215,10 +266,12 @@ class _Compiler:
     def comparison(self) -> Expression:
         start = self.now
         left = self.sum()
-        token = self.take("==", "!=", *ORDER)
+        token = self.take("==", "!=", "in", *ORDER)
         if token is None:
             return left
         right = self.sum()
+        if token.text == "in":
+            return self.membership(start, token, left, right)
         if token.text in ORDER:
             test = ORDER[token.text]
             a, b = self.require(left, Kind.NUMBER, start), self.require(right, Kind.NUMBER, token)
@@ -226,7 +279,22 @@ class _Compiler:
         if Kind.ANY not in (left.kind, right.kind) and left.kind is not right.kind:
             raise self.error(f"{left.text!r} is {left.kind} and {right.text!r} is {right.kind}: never equal", token)
         x, y, wanted = left.evaluate, right.evaluate, token.text == "=="
+        if self.loose:
+            return self.made(start, Kind.TRUTH, lambda moment: bool(x(moment) == y(moment)) is wanted)
         return self.made(start, Kind.TRUTH, lambda moment: same(x(moment), y(moment)) is wanted)
+
+    def membership(self, start: Token, token: Token, left: Expression, right: Expression) -> Expression:
+        if left.kind is not Kind.TEXT or right.text not in ("metadata", "value"):
+            raise self.error("'in' asks whether metadata or value has a member: 'NAME' in metadata", token)
+        name, whole, loose = left.evaluate(Moment()), right.evaluate, self.loose
+
+        def evaluate(moment: Moment) -> bool:
+            found = whole(moment)
+            if not loose and not isinstance(found, dict):
+                raise UndefinedError(f"{right.text} is not an object")
+            return name in found
+
+        return self.made(start, Kind.TRUTH, evaluate)
 
     def sum(self) -> Expression:
         return self.chain(("+", "-"), self.product)
@@ -240,7 +308,8 @@ class _Compiler:
         while token := self.take(*signs):
             a = self.require(left, Kind.NUMBER, start)
             b = self.require(operand(), Kind.NUMBER, token)
-            left = self.made(start, Kind.NUMBER, _computed(ARITHMETIC[token.text], a, b))
+            table = LOOSE_ARITHMETIC if self.loose else ARITHMETIC
+            left = self.made(start, Kind.NUMBER, _computed(table[token.text], a, b))
         return left
 
     def sign(self) -> Expression:
@@ -276,20 +345,41 @@ class _Compiler:
             raise self.error("')' is expected")
 
     def call(self, token: Token) -> Expression:
+        if token.text == "choose":
+            return self.choice(token)
         if token.text not in FUNCTIONS:
-            raise self.error(_unknown("function", token.text, FUNCTIONS), token)
+            raise self.error(_unknown("function", token.text, [*FUNCTIONS, "choose"]), token)
         function, arity, kind = FUNCTIONS[token.text]
+        if self.loose:
+            function = LOOSE_FUNCTIONS.get(token.text, function)
         self.take("(")
         arguments = []
         while True:
             start = self.now
-            arguments.append(self.require(self.disjunction(), Kind.NUMBER, start))
+            given = self.disjunction()
+            arguments.append(_sized(given) if token.text == "length" else self.require(given, Kind.NUMBER, start))
             if not self.take(","):
                 break
         self.close()
         if len(arguments) != arity:
             raise self.error(f"{token.text} takes {arity} argument(s), not {len(arguments)}", token)
         return self.made(token, kind, _computed(function, *arguments))
+
+    def choice(self, token: Token) -> Expression:
+        """Compile choose(test, a, b): a where the test holds, else b; only one of the two is evaluated."""
+        self.take("(")
+        parts = []
+        for last in (False, False, True):
+            start = self.now
+            parts.append((self.disjunction(), start))
+            if not last and not self.take(","):
+                raise self.error("choose takes 3 arguments")
+        self.close()
+        test = self.require(parts[0][0], Kind.TRUTH, parts[0][1])
+        yes, no = parts[1][0], parts[2][0]
+        kind = yes.kind if yes.kind is no.kind else Kind.ANY
+        a, b = yes.evaluate, no.evaluate
+        return self.made(token, kind, lambda moment: a(moment) if test(moment) else b(moment))
 
     def name(self, token: Token) -> Expression:
         head, _, rest = token.text.partition(".")
@@ -298,6 +388,8 @@ class _Compiler:
             return self.made(token, _kind_of(constant), lambda _: constant)
         if head == "derived" and rest in self.derived:
             return self.made(token, self.derived[rest].kind, self.derived[rest].evaluate)
+        if head == "held" and rest in self.held:
+            return self.made(token, Kind.ANY, _of_held(rest))
         if head == "count" and rest and "." not in rest:
             return self.made(token, Kind.NUMBER, lambda moment: moment.counts.get(rest, 0))
         if head == "previous" and rest:
@@ -312,7 +404,8 @@ class _Compiler:
         member = _member(token.text)
         if member:
             return self.made(token, Kind.ANY, _of_event(member))
-        known = [*self.constants, *(f"derived.{n}" for n in self.derived), "value", "time_ms", "metadata", "number"]
+        known = [*self.constants, *(f"derived.{n}" for n in self.derived), *(f"held.{n}" for n in self.held)]
+        known += ["value", "time_ms", "metadata", "number"]
         raise self.error(_unknown("name", token.text, known), token)
 
 
@@ -349,17 +442,18 @@ def _computed(function: Callable[..., Any], *arguments: Evaluate) -> Evaluate:
 
 def _member(path: str) -> Callable[[Event], Any] | None:
     """Return the reader of one part of a log line, or None where a line has no such part."""
-    if path in ("value", "time_ms", "number"):
+    if path in ("value", "time_ms", "number", "metadata"):
         return operator.attrgetter(path)
     head, _, name = path.partition(".")
-    if head != "metadata" or not name or "." in name:
+    if head not in ("metadata", "value") or not name or "." in name:
         return None
+    whole = operator.attrgetter(head)
 
     def read(event: Event) -> Any:
         try:
-            return event.metadata[name]
-        except KeyError:
-            raise UndefinedError(f"metadata.{name} is missing") from None
+            return whole(event)[name]
+        except (KeyError, TypeError):
+            raise UndefinedError(f"{path} is missing") from None
 
     return read
 
@@ -381,6 +475,25 @@ def _of_previous(member: Callable[[Event], Any], what: str) -> Evaluate:
     return evaluate
 
 
+def _of_held(name: str) -> Evaluate:
+    def evaluate(moment: Moment) -> Any:
+        if name not in moment.held:
+            raise UndefinedError(f"{name} is not known before this line")
+        return moment.held[name]
+
+    return evaluate
+
+
+def _sized(expression: Expression) -> Evaluate:
+    def evaluate(moment: Moment) -> Any:
+        found = expression.evaluate(moment)
+        if not isinstance(found, str | list | dict):
+            raise UndefinedError(f"{expression.text} has no length")
+        return found
+
+    return evaluate
+
+
 def _of_latest(key: str, member: Callable[[Event], Any]) -> Evaluate:
     def evaluate(moment: Moment) -> Any:
         event = moment.latest.get(key)
@@ -392,7 +505,12 @@ def _of_latest(key: str, member: Callable[[Event], Any]) -> Evaluate:
 
 
 def compile_expression(
-    text: str, constants: Mapping[str, Scalar] | None = None, derived: Mapping[str, Expression] | None = None
+    text: str,
+    constants: Mapping[str, Scalar] | None = None,
+    derived: Mapping[str, Expression] | None = None,
+    *,
+    meaning: Meaning = Meaning.STRICT,
+    held: frozenset[str] = frozenset(),
 ) -> Expression:
     """Compile `text`; raise ExpressionError with the position for syntax, unknown names and impossible kinds."""
-    return _Compiler(text, constants or {}, derived or {}).whole()
+    return _Compiler(text, constants or {}, derived or {}, meaning, held).whole()
