@@ -1,7 +1,9 @@
-"""The command `assay report`: the result page of a submission, as one file."""
+"""`assay report`: the result page of a submission, as one file."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,43 +13,39 @@ from rules.errors import UsageError
 
 
 def report(
-    path: Annotated[
-        Path, typer.Argument(help="A submission, a result, or a folder of submissions.", show_default=False)
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where the page goes; - is standard output.")] = Path(
-        "report.html"
-    ),
-    ruleset: Annotated[
-        str | None, typer.Option("--round", help="Judge by this round, not the submission's own.")
+    path: Annotated[Path, typer.Argument(help="Submissions, a submitter's folder, or a result's folder.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where the page goes; - is standard output.")
+    ] = "report.html",
+    round_: Annotated[
+        str | None, typer.Option("--round", metavar="ROUND", help="Judge by this round, not the one it says it is of.")
     ] = None,
 ) -> None:
-    """Write what is known of a result, and the checker's verdict on it, as one self-contained web page.
+    """Write one self-contained web page on the results at PATH: figures, charts, provenance, verdict and findings.
 
-    Exit code 0 says that the page was written; the verdict stands on it (`assay check` has it as exit code).
+    Exit code 0: the page was written, and the verdict stands on it; 2: it cannot be written there; 3: nothing at PATH.
 
-    Example: assay report submissions/training/closed/local -o report.html
-    """
-    import sys
-
+    \b
+      assay report submissions -o report.html
+      assay report submissions/training/closed/acme -o - > acme.html
+    """  # noqa: D301 - the command-line library wants the backspace itself
+    import checker
     from checker.discovery import discover
     from checker.page.document import page
-    from checker.review import review
     from rules.ruleset import load
 
-    judged = review(path, ruleset)
+    judged = checker.check(path, round_)
     content = page(path, judged, load(judged.ruleset)).encode()
-    if str(output) == "-":
+    if output == "-":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
-    _write(output, discover(path).submitters, content)
+    _write(Path(output), discover(path).submitters, content)
     sys.stderr.write(f"{output}: {judged.verdict}, {len(content):,} bytes\n")
 
 
 def _write(output: Path, submitters: list[Path], content: bytes) -> None:
     """Write the page whole or not at all; UsageError where it would lie in what it judges, or cannot be written."""
-    import os
-
     folder = output.parent.resolve()
     for root in submitters:
         if folder == root or root in folder.parents:

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from checker import check_cli
+from checker import check_cli, report_cli, rules_cli
 from rules.errors import AssayError, Exit, StoppedError
 from rules.text import printable
 from suite import parity_cli, run_cli
@@ -28,6 +28,8 @@ app.command()(run_cli.doctor)
 app.command()(parity_cli.parity)
 app.add_typer(images_cli.app, name="images")
 app.command()(check_cli.check)
+app.add_typer(rules_cli.app, name="rules")
+app.command()(report_cli.report)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ WIDTH, HEIGHT = 400, 270
 LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 44
 POINTS = 300  # of one line; more than the picture has pixels says nothing
 LINES = 60
+MARKS = 40  # points of a line up to which each is marked, and not only the last
 STYLES = 6  # colours and dashes that page.css knows; further series repeat them
 
 Point = tuple[float, float]
@@ -133,7 +134,6 @@ def line_chart(
     *,
     target: tuple[float, str] | None = None,
     log: bool = False,
-    marks: bool = False,
 ) -> Markup:
     """Return lines over (label, fixed lower end or None) axes; `target` is a horizontal line with its name."""
     shown = [Line(line.name, line.style, drawable(line.points)) for line in lines[:LINES]]
@@ -141,7 +141,8 @@ def line_chart(
     if not points:
         return nothing(title, "no point of this chart was measured")
     heights = [p[1] for p in points] + ([target[0]] if target else [])
-    across = x_axis(x[0], min(p[0] for p in points) if x[1] is None else x[1], max(p[0] for p in points))
+    first, last = min(p[0] for p in points), max(p[0] for p in points)
+    across = x_axis(x[0], first - (last - first) * 0.04 if x[1] is None else x[1], last)
     room = 0.0 if log else (max(heights) - min(heights)) * 0.06
     up = y_axis(y[0], min(heights) - room if y[1] is None else y[1], max(heights) + room, log=log)
     if log:
@@ -161,7 +162,7 @@ def line_chart(
                 "g",
                 tag("title", line.name),
                 tag("polyline", points=path, class_="line"),
-                [_mark(line.style, a, b) for a, b in (places if marks else places[-1:])],
+                [_mark(line.style, a, b) for a, b in (places if len(places) <= MARKS else places[-1:])],
                 class_=f"series s{line.style % STYLES}",
             )
         )
@@ -185,12 +186,12 @@ def interval_chart(title: str, text: str, bars: Sequence[Interval], label: str) 
             body.append(tag("text", bar.missing or "not measured", x=16, y=y + 34, class_="missing"))
             continue
         parts = [tag("rect", x=12, y=y + 20, width=round(across.at(bar.value) - 12, 1), height=20, class_="bar")]
-        singles = [v for v in bar.single if number(v) is not None][:POINTS]
-        parts += [tag("circle", cx=round(across.at(v), 1), cy=y + 30, r=2.6, class_="dot") for v in singles]
+        singles = [v for v in bar.single if number(v) is not None and v >= 0][:POINTS]
+        parts += [tag("circle", cx=round(across.at(v), 1), cy=y + 35, r=2.4, class_="dot") for v in singles]
         if bar.low is not None and bar.high is not None:
             a, b = round(across.at(max(bar.low, 0.0)), 1), round(across.at(bar.high), 1)
-            ends = [tag("line", x1=x, x2=x, y1=y + 24, y2=y + 36, class_="whisker") for x in (a, b)]
-            parts += [tag("line", x1=a, x2=b, y1=y + 30, y2=y + 30, class_="whisker"), *ends]
+            ends = [tag("line", x1=x, x2=x, y1=y + 22, y2=y + 31, class_="whisker") for x in (a, b)]
+            parts += [tag("line", x1=a, x2=b, y1=y + 26.5, y2=y + 26.5, class_="whisker"), *ends]
         body.append(tag("g", tag("title", bar.name), *parts, class_=f"series s{bar.style % STYLES}"))
     return _picture(title, text, height, body)
 
@@ -201,7 +202,7 @@ def histogram(title: str, text: str, values: Sequence[float], label: str, style:
     if not finite:
         return nothing(title, "no step time was recorded")
     low, bins = min(finite), 36
-    across = x_axis(label, low, max(cut, low))
+    across = x_axis(label, low, max(number(cut) or low, low))
     low, high = across.low, across.high
     counts = [0] * bins
     for value in finite:

@@ -28,11 +28,11 @@ def curves_section(group: Group, name: str) -> Markup:
             for run in result.runs
         ]
 
-    reading = "One line per run; the mark ends the run."
+    reading = "One line per run, one mark per evaluation."
     evaluated = f"{metric} at each evaluation. {reading}"
     averaged = f"Mean loss of the steps since the evaluation before. {reading}"
-    seconds = ("seconds since run start", 0.0)
-    samples = ("thousand training samples", 0.0)
+    seconds = ("seconds since run start", None)
+    samples = ("thousand training samples", None)
     by_time = lines(lambda run: run.accuracy, lambda m: m.seconds)
     by_samples = lines(lambda run: run.accuracy, lambda m: m.samples / 1000)
     losses = lines(lambda run: run.loss, lambda m: m.samples / 1000)

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 from checker.page.chart import Line, key, line_chart
 from checker.page.evidence import Result
 from checker.page.layout import code, facts, folded, section, table
 from checker.page.markup import Child, Markup, fragment, tag
-from checker.page.quantity import NOT_MEASURED, count, scientific
+from checker.page.quantity import NOT_MEASURED, NOT_STATED, count, scientific
+from checker.parity import relative_difference
 from rules.documents import FrameworkParity, ParityCertificate
+from rules.workload import Parity
 
 SIDES = 6  # frameworks of one certificate
 TENSORS = 300
 STEPS = 1000
 FLOOR = 1e-17  # where a difference of zero stands on a logarithmic axis
-LOSS = GRADIENT = 1e-9
-FIRST_STEPS = ((1, 1e-6), (5, 1e-5))
 
 Pair = tuple[str, FrameworkParity, FrameworkParity]
 
 
 def parity_section(results: Sequence[Result]) -> Markup:
     """Return each certificate once, with the results that carry it."""
-    carried: list[tuple[ParityCertificate, list[str]]] = []
+    carried: list[tuple[ParityCertificate, list[Result]]] = []
     without = []
     for result in results:
         if result.parity is None:
             without.append(tag("li", f"{result.name}: {result.parity_problem}."))
             continue
-        for certificate, names in carried:
+        for certificate, carriers in carried:
             if certificate == result.parity:
-                names.append(result.name)
+                carriers.append(result)
                 break
         else:
-            carried.append((result.parity, [result.name]))
+            carried.append((result.parity, [result]))
     return section(
         "parity",
         "Parity",
@@ -45,29 +45,36 @@ def parity_section(results: Sequence[Result]) -> Markup:
             "step by step. A closed-division result must carry the certificate; the open division need not.",
         ),
         tag("ul", without, class_="sentences") if without else None,
-        [_certificate(certificate, names) for certificate, names in carried],
+        [_certificate(certificate, carriers) for certificate, carriers in carried],
     )
 
 
-def _certificate(certificate: ParityCertificate, names: Sequence[str]) -> Markup:
+def _certificate(certificate: ParityCertificate, carriers: Sequence[Result]) -> Markup:
     sides = certificate.frameworks[:SIDES]
     pairs = [(f"{a.framework}, {b.framework}", a, b) for a, b in combinations(sides, 2)]
+    rules = carriers[0].rules.parity if carriers[0].rules else None
+    bound = rules.losses_float64 if rules else None
     return fragment(
         tag("h3", "Certificate of ", ", ".join(side.framework for side in sides)),
         facts(
             [
-                ("Carried by", tag("ul", [tag("li", name) for name in names], class_="plain")),
+                ("Carried by", tag("ul", [tag("li", result.name) for result in carriers], class_="plain")),
                 ("Rule set", certificate.ruleset),
                 ("Seed", count(certificate.seed)),
                 ("Source", code(certificate.source_sha256)),
                 ("Initial weights", code(certificate.initial_weights_sha256)),
             ]
         ),
-        _against_bounds(certificate, pairs),
+        _differences(certificate, pairs, rules),
         key([(name, i) for i, (name, _, _) in enumerate(pairs)]),
         tag(
             "div",
-            _curve("Relative loss difference, float64", pairs, lambda side: side.losses_float64, LOSS),
+            _curve(
+                "Relative loss difference, float64",
+                pairs,
+                lambda side: side.losses_float64,
+                bound,
+            ),
             _curve("Relative loss difference, float32", pairs, lambda side: side.losses_float32),
             class_="charts",
         ),
@@ -78,44 +85,42 @@ def _certificate(certificate: ParityCertificate, names: Sequence[str]) -> Markup
             class_="note",
         ),
         folded("Losses of every step", [_losses(side) for side in sides]),
-        folded("Gradients of the first step, float64", _gradients(certificate)),
+        folded("Gradients and weights, tensor by tensor", _tensors(certificate)),
         folded("What it is bound to", _bound(certificate)),
     )
 
 
-def _against_bounds(certificate: ParityCertificate, pairs: Sequence[Pair]) -> Markup:
-    """Return the judged differences beside what the rules allow."""
+def _differences(certificate: ParityCertificate, pairs: Sequence[Pair], rules: Parity | None) -> Markup:
+    """Return the largest differences beside what the rules allow."""
     rows: list[Sequence[Child]] = []
 
-    def row(what: str, where: str, value: float | None, bound: float) -> None:
-        held = NOT_MEASURED if value is None else "within" if value <= bound else "BEYOND"
+    def row(what: str, where: str, values: Iterable[float], bound: float | None) -> None:
+        worst = max(values, default=None)
+        held = NOT_MEASURED if worst is None or bound is None else "within" if worst <= bound else "BEYOND"
         mark = tag("span", held, class_="outcome good" if held == "within" else "outcome bad")
-        rows.append((what, where, scientific(value), f"{bound:.0e}", mark))
+        rows.append((what, where, scientific(worst), scientific(bound, NOT_STATED), mark))
 
     for name, a, b in pairs:
         exact = relative_differences(a.losses_float64, b.losses_float64)
+        row(f"Loss, float64: {name}", _steps(len(exact)), exact, rules.losses_float64 if rules else None)
+    for name, a, b in pairs:
         short = relative_differences(a.losses_float32, b.losses_float32)
-        row(f"Loss, float64, {name}", f"{len(exact)} steps", max(exact, default=None), LOSS)
-        for last, bound in FIRST_STEPS:
-            row(
-                f"Loss, float32, {name}",
-                "step 1" if last == 1 else f"steps 1 to {last}",
-                max(short[:last], default=None),
-                bound,
-            )
-    row(
-        "Gradients, float64, all pairs",
-        "step 0",
-        max(certificate.gradient_differences.values(), default=None),
-        GRADIENT,
-    )
+        for last, bound in sorted(rules.losses_float32.items()) if rules else ():
+            row(f"Loss, float32: {name}", _steps(last), short[:last], bound)
+    gradients, weights = certificate.gradient_differences.values(), certificate.weight_differences.values()
+    row("Gradients, float64: all pairs", "before step 1", gradients, rules.gradients_float64 if rules else None)
+    row("Weights, float64: all pairs", "after the last step", weights, rules.weights_float64 if rules else None)
     heads = ("What", "Where", "Largest relative difference", "Allowed", "Held")
     return table("Parity against its bounds", heads, rows, words=(1, 4))
 
 
+def _steps(last: int) -> str:
+    return "step 1" if last == 1 else f"steps 1 to {last}"
+
+
 def relative_differences(a: Sequence[float], b: Sequence[float]) -> list[float]:
-    """Return |a - b| / max(|a|, |b|) step by step, as far as both go; 0 where both are 0."""
-    return [abs(x - y) / max(abs(x), abs(y)) if x != y else 0.0 for x, y in zip(a[:STEPS], b[:STEPS], strict=False)]
+    """Return the relative difference step by step, as far as both go."""
+    return [relative_difference(x, y) for x, y in zip(a[:STEPS], b[:STEPS], strict=False)]
 
 
 def _curve(
@@ -127,9 +132,7 @@ def _curve(
     ]
     target = None if bound is None else (bound, f"allowed: {bound:.0e}".replace("e-0", "e-"))
     text = "Largest difference of the loss between two frameworks at each step, on a logarithmic axis."
-    return line_chart(
-        title, text, lines, ("step", 0.0), ("relative difference", None), target=target, log=True, marks=True
-    )
+    return line_chart(title, text, lines, ("step", 0.0), ("relative difference", None), target=target, log=True)
 
 
 def _losses(side: FrameworkParity) -> Markup:
@@ -142,12 +145,12 @@ def _losses(side: FrameworkParity) -> Markup:
     return table(f"{side.framework}: loss", ("Step", "float64", "float32"), rows)
 
 
-def _gradients(certificate: ParityCertificate) -> Markup:
-    ranked = sorted(certificate.gradient_differences.items(), key=lambda one: (-one[1], one[0]))[:TENSORS]
-    rows = [(name, scientific(value)) for name, value in ranked]
-    return table(
-        "Largest difference over all pairs, relative to the tensor's largest element", ("Tensor", "Difference"), rows
-    )
+def _tensors(certificate: ParityCertificate) -> Markup:
+    gradients, weights = certificate.gradient_differences, certificate.weight_differences
+    names = sorted(gradients.keys() | weights.keys(), key=lambda name: (-weights.get(name, 0.0), name))[:TENSORS]
+    rows = [(name, scientific(gradients.get(name)), scientific(weights.get(name))) for name in names]
+    caption = "Largest difference over all pairs, relative to the tensor's largest element, float64"
+    return table(caption, ("Tensor", "Gradient, before step 1", "Weights, after the last step"), rows)
 
 
 def _bound(certificate: ParityCertificate) -> Markup:

@@ -10,7 +10,8 @@ from checker.page.markup import Child, Markup, fragment, tag
 from checker.page.quantity import NOT_STATED, count, mebibytes
 from rules.documents import RunRecord, SystemDescription
 
-EMPTY = frozenset({"", "none", "n/a", "na", "unknown", "not stated", "not exposed"})
+UNSTATED = frozenset({"", "unknown", "not stated"})
+NEEDLESS = frozenset({"n/a", "na", "not applicable"})
 LISTED = 500  # versions, layers, variables
 
 
@@ -137,11 +138,13 @@ def _system(description: SystemDescription | None) -> Markup:
     seen = description.assay.model_dump()
     seen["memory_bytes"] = f"{mebibytes(seen['memory_bytes'])} MiB"
     seen["cpu_flags"] = " ".join(description.assay.cpu_flags[:LISTED])
-    missing = [name for name, value in stated.items() if str(value).strip().lower() in EMPTY]
-    rows = [(name, _stated(value)) for name, value in stated.items() if name not in missing]
+    missing = [name for name, value in stated.items() if str(value).strip().lower() in UNSTATED]
+    needless = [name for name, value in stated.items() if str(value).strip().lower() in NEEDLESS]
+    rows = [(name, _stated(value)) for name, value in stated.items() if name not in {*missing, *needless}]
     return fragment(
         table("As described (MLPerf's fields)", ("Field", "Value"), rows, words=(1,)),
         tag("p", tag("strong", "Not stated: "), ", ".join(missing) or "nothing", "."),
+        tag("p", tag("strong", "Does not apply: "), ", ".join(needless), ".") if needless else None,
         table("As captured by the program", ("Field", "Value"), [(n, _stated(v)) for n, v in seen.items()], words=(1,)),
     )
 

@@ -90,7 +90,7 @@ def comparison_section(group: Group, name: str) -> Markup:
     ]
     rows = [
         (f"{p.slower} against {p.faster}", fixed(p.seconds, 2), f"{fixed(p.low, 2)} to {fixed(p.high, 2)}",
-         fixed(p.ratio, 3), _probability(p.probability))
+         fixed(p.ratio, 3), _probability(p.probability).lstrip("= "))
         for p in pairs
     ]  # fmt: skip
     return section(
@@ -196,15 +196,15 @@ def _sentence(pair: Difference) -> str:
     share = f"{(pair.ratio - 1) * 100:.1f} %" if pair.ratio is not None else NOT_MEASURED
     gap = f"{fixed(pair.seconds, 2)} s ({share}) longer than {pair.faster}"
     if pair.probability < 1 - CONFIDENCE:
-        return f"{pair.slower} took {gap}: more than run-to-run noise (p = {_probability(pair.probability)})."
+        return f"{pair.slower} took {gap}: more than run-to-run noise (p {_probability(pair.probability)})."
     return (
         f"{pair.slower} took {gap}, but the difference is not distinguishable from run-to-run noise "
-        f"(p = {_probability(pair.probability)})."
+        f"(p {_probability(pair.probability)})."
     )
 
 
 def _probability(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
 def _confounders(group: Group) -> str:

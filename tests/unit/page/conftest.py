@@ -1,4 +1,4 @@
-"""A plausible submission, made from the document models: what `assay run` would leave, in seconds instead of minutes."""
+"""A plausible submission: what `assay run` would leave, in milliseconds instead of minutes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import json
 import math
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rules.documents import SystemDescription
 from rules.seeds import run_seed
 
 START_MS = 1_790_000_000_000
@@ -135,10 +137,10 @@ def record(framework: str, system: str, run: int, seed: int, outcome: str, step_
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges"],
         },
-        "memory": {"peak_bytes": int((700 + 300 * (framework == "tensorflow") + noise.gauss(0, 9)) * 2**20), "source": "cgroup-v1 max_usage"},
+        "memory": {"peak_bytes": int((700 + noise.gauss(0, 9)) * 2**20), "source": "cgroup-v1 max_usage"},
         "steps": {"steps_per_call": steps_per_call, "seconds": seconds[:858]},
         "assay": "0.1.0",
-    }  # fmt: skip
+    }
 
 
 def certificate() -> dict[str, Any]:
@@ -165,17 +167,11 @@ def certificate() -> dict[str, Any]:
         "frameworks": sides,
         "gradient_differences": {f"layer{n}.conv.weight": n * 3e-16 for n in range(9)},
         "weight_differences": {f"layer{n}.conv.weight": n * 5e-15 for n in range(9)},
-        "weight_differences": {f"layer{n}.conv.weight": n * 3e-16 for n in range(9)},
     }
 
 
 def system_description(system: str) -> dict[str, Any]:
-    texts = (
-        "host_processor_frequency host_processor_caches host_processor_interconnect host_storage_type host_storage_capacity "
-        "host_networking host_networking_topology host_memory_configuration accelerator_host_interconnect "
-        "accelerator_frequency accelerator_on-chip_memories accelerator_memory_configuration accelerator_memory_capacity "
-        "accelerator_interconnect accelerator_interconnect_topology cooling hw_notes other_software_stack sw_notes"
-    ).split()
+    texts = [field.alias or name for name, field in SystemDescription.model_fields.items() if field.annotation is str]
     return dict.fromkeys(texts, "") | {
         "submitter": "local",
         "division": "closed",
@@ -210,37 +206,42 @@ def system_description(system: str) -> dict[str, Any]:
 SPEED = {"pytorch": 0.0352, "tensorflow": 0.0355, "jax": 0.0421}
 
 
+def build_submission(
+    folder: Path,
+    frameworks: tuple[str, ...] = ("pytorch", "tensorflow", "jax"),
+    runs: int = 5,
+    failing: tuple[str, int] | None = None,
+    edit: Callable[[str, int, dict[str, Any], list[dict[str, Any]]], None] | None = None,
+) -> Path:
+    """Write a submitter's folder and return it; `edit(framework, run, record, lines)` may change what is written."""
+    top = folder / "submissions/training/closed/local"
+    (top / "systems").mkdir(parents=True)
+    for framework in frameworks:
+        system = f"amd-epyc-2c_cpu_{framework}"
+        result = top / "results" / system / "image-classification"
+        result.mkdir(parents=True)
+        (top / "systems" / f"{system}.json").write_text(json.dumps(system_description(system)))
+        for run in range(runs):
+            seed = run_seed("salt", "local", system, "image-classification", "closed", run)
+            step_s = SPEED[framework] * (1 + 0.01 * random.Random(seed).random())
+            reached = (framework, run) != failing
+            lines = log_lines(seed, framework, step_s, reached)
+            one = record(framework, system, run, seed, "success" if reached else "target-not-reached", step_s)
+            if edit is not None:
+                edit(framework, run, one, lines)
+            text = "".join(f":::MLLOG {json.dumps(line)}\n" for line in lines)
+            (result / f"result_{run}.txt").write_text(text)
+            (result / f"result_{run}.json").write_text(json.dumps(one))
+        (result / "parity.json").write_text(json.dumps(certificate()))
+        (result / "manifest.json").write_text(json.dumps({"schema": "assay/manifest/1", "runs": runs, "files": []}))
+    return top
+
+
+@pytest.fixture
+def build() -> Callable[..., Path]:
+    return build_submission
+
+
 @pytest.fixture
 def submission(tmp_path: Path) -> Callable[..., Path]:
-    """Write a submitter's folder; `edit(framework, run, record, lines)` may change what is written."""
-
-    def write(
-        frameworks: tuple[str, ...] = ("pytorch", "tensorflow", "jax"),
-        runs: int = 5,
-        failing: tuple[str, int] | None = None,
-        edit: Callable[[str, int, dict[str, Any], list[dict[str, Any]]], None] | None = None,
-    ) -> Path:
-        top = tmp_path / "submissions/training/closed/local"
-        for framework in frameworks:
-            system = f"amd-epyc-2c_cpu_{framework}"
-            folder = top / "results" / system / "image-classification"
-            folder.mkdir(parents=True)
-            (top / "systems").mkdir(exist_ok=True)
-            (top / "systems" / f"{system}.json").write_text(json.dumps(system_description(system)))
-            for run in range(runs):
-                seed = run_seed("salt", "local", system, "image-classification", "closed", run)
-                step_s = SPEED[framework] * (1 + 0.01 * random.Random(seed).random())
-                reached = (framework, run) != failing
-                lines = log_lines(seed, framework, step_s, reached)
-                one = record(framework, system, run, seed, "success" if reached else "target-not-reached", step_s)
-                if edit is not None:
-                    edit(framework, run, one, lines)
-                text = "".join(f":::MLLOG {json.dumps(line)}\n" for line in lines)
-                (folder / f"result_{run}.txt").write_text(text)
-                (folder / f"result_{run}.json").write_text(json.dumps(one))
-            (folder / "parity.json").write_text(json.dumps(certificate()))
-            manifest = {"schema": "assay/manifest/1", "runs": runs, "files": []}
-            (folder / "manifest.json").write_text(json.dumps(manifest))
-        return top
-
-    return write
+    return partial(build_submission, tmp_path)
