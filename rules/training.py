@@ -94,8 +94,9 @@ def package_rules(round_name: str) -> PackageRules:
             given = yaml.load(path.read_bytes(), yaml.CSafeLoader) or {}
             for member, value in given.items():
                 before = merged.get(member)
-                both = isinstance(before, dict) and isinstance(value, dict)
-                merged[member] = {**before, **value} if both else value
+                if isinstance(before, dict) and isinstance(value, dict):
+                    value = {**before, **value}
+                merged[member] = value
     try:
         return PackageRules.model_validate(merged)
     except ValidationError as error:

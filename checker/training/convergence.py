@@ -1,4 +1,4 @@
-"""Reference convergence points (RCP): has a submission converged suspiciously fast for its batch size?
+"""Reference convergence points (RCP): whether a submission converged suspiciously fast for its batch size.
 
 The official test: a submission's olympic mean of where its runs converged must not lie below the least mean that a
 one-sided two-sample t-test at 5 % would still accept as drawn from the reference runs. Passing, but below the reference

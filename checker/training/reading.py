@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +18,7 @@ TOKEN = b":::MLLOG "
 LONG = 1500  # bytes; below it a line can reach neither limit that Python's JSON has and the fast decoder has not
 DIGITS = re.compile(rb"\d{4300}")
 DEPTH = 200
+LARGEST = 1 << 63
 
 
 class Record(msgspec.Struct, gc=False):
@@ -29,7 +29,7 @@ class Record(msgspec.Struct, gc=False):
     value: Any
     metadata: Any
     # Set after decoding, whatever the line says; no JSON member is expected to have this name.
-    offset: int = msgspec.field(default=0, name="\x00offset")
+    offset: int = msgspec.field(default=0, name="(offset)")
 
 
 DECODE = msgspec.json.Decoder(Record).decode
@@ -51,6 +51,7 @@ class Reading:
 
     records: list[Record] = field(default_factory=list)
     malformed: list[Malformed] = field(default_factory=list)
+    marks: dict[int, frozenset[bytes]] = field(default_factory=dict)  # offset -> which of `names` the line's text holds
     tokens: int = 0
 
     @property
@@ -59,14 +60,18 @@ class Reading:
         return next((line.cause for line in self.malformed if line.crash), None)
 
 
-def bodies(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (offset, text after the last token) of each line that has the token."""
+def read(data: bytes, names: tuple[bytes, ...] = ()) -> Reading:
+    """Read a whole log, whatever its bytes are; note the lines whose text holds any of `names`.
+
+    One loop without calls for the common line: a round has a million of them.
+    """
     if b"\r" in data:
         data = data.replace(b"\r", b"\n")  # same offsets; an empty line more is no line with a token
-    length = len(TOKEN)
-    at = data.find(TOKEN)
+    reading = Reading()
+    append, marks, find, length, decode = reading.records.append, reading.marks, data.find, len(TOKEN), DECODE
+    at = find(TOKEN)
     while at >= 0:
-        end = data.find(b"\n", at)
+        end = find(b"\n", at)
         if end < 0:
             end = len(data)
         at += length
@@ -74,36 +79,27 @@ def bodies(data: bytes) -> Iterator[tuple[int, bytes]]:
         if TOKEN in body:
             last = body.rfind(TOKEN) + length
             at, body = at + last, body[last:]
-        yield at, body
-        at = data.find(TOKEN, end)
-
-
-def read(data: bytes) -> Reading:
-    """Read a whole log, whatever its bytes are."""
-    reading = Reading()
-    for offset, body in bodies(data):
+        for name in names:
+            if name in body:
+                marks[at] = marks.get(at, frozenset()) | {name}
         reading.tokens += 1
-        line = decode(offset, body)
+        line: Record | Malformed
+        try:
+            line = decode(body)
+            if len(body) > LONG and (DIGITS.search(body) or body.count(b"[") + body.count(b"{") > DEPTH):
+                line = exact(at, body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            line = exact(at, body)
+        if type(line) is Record and (type(line.time_ms) is not int or not -LARGEST < line.time_ms < LARGEST):
+            line = exact(at, body)
         if type(line) is Record:
-            reading.records.append(line)
+            line.offset = at
+            append(line)
         else:
             assert isinstance(line, Malformed)
             reading.malformed.append(line)
+        at = find(TOKEN, end)
     return reading
-
-
-def decode(offset: int, body: bytes) -> Record | Malformed:
-    """Decode what follows the token on one line."""
-    if len(body) < LONG or not (DIGITS.search(body) or body.count(b"[") + body.count(b"{") > DEPTH):
-        try:
-            record = DECODE(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return exact(offset, body)
-        time_ms = record.time_ms
-        if (type(time_ms) is int and -(1 << 63) < time_ms < 1 << 63) or type(time_ms) is float:
-            record.offset = offset
-            return record
-    return exact(offset, body)
 
 
 def exact(offset: int, body: bytes) -> Record | Malformed:
@@ -129,7 +125,22 @@ def exact(offset: int, body: bytes) -> Record | Malformed:
     return record
 
 
-def line_number(data: bytes, offset: int) -> int:
-    """Return the line (from 1) on which `offset` lies, with line ends as universal as the parser's."""
-    before = data[:offset]
-    return before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n") + 1
+class Lines:
+    """Tells the line (from 1) of an offset; cheap when asked in rising order."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._returns = b"\r" in data
+        self._at, self._line = 0, 1
+
+    def of(self, offset: int) -> int:
+        """Return the line on which `offset` lies, with line ends as universal as the parser's."""
+        if offset < self._at:
+            self._at, self._line = 0, 1
+        start, data = self._at, self._data
+        self._line += data.count(b"\n", start, offset)
+        if self._returns:
+            # "\r\n" is one line end; an offset never lies between its halves.
+            self._line += data.count(b"\r", start, offset) - data.count(b"\r\n", start, offset)
+        self._at = offset
+        return self._line
