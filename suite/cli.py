@@ -31,6 +31,9 @@ app.command()(check_cli.check)
 app.add_typer(rules_cli.app, name="rules")
 app.command()(report_cli.report)
 
+# What the extra `run` brings; a reviewer's installation has none of it.
+RUN_ONLY = {"docker", "requests", "rich"}
+
 
 def main() -> None:
     """Run the command line; every expected failure ends as a sentence and a documented exit code."""
@@ -38,20 +41,26 @@ def main() -> None:
         signal.signal(number, _stop)
     try:
         app()
-    except AssayError as error:
-        sys.stderr.write(f"assay: {error.message}\n")
-        if error.fix:
-            sys.stderr.write(f"  fix: {error.fix}\n")
-        raise SystemExit(error.exit_code) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(Exit.PASS) from None
     except Exception as error:
         if os.environ.get("ASSAY_DEBUG") == "1":
             raise
-        sys.stderr.write(f"assay: a defect of Assay: {type(error).__name__}: {printable(str(error))}\n")
-        sys.stderr.write("  fix: report it with this line and the command; ASSAY_DEBUG=1 shows where it arose\n")
-        raise SystemExit(Exit.DEFECT) from None
+        code, message, fix = _explained(error)
+        sys.stderr.write(f"assay: {message}\n" + (f"  fix: {fix}\n" if fix else ""))
+        raise SystemExit(code) from None
+
+
+def _explained(error: Exception) -> tuple[Exit, str, str]:
+    """Return exit code, message and fix for whatever ended a command."""
+    if isinstance(error, AssayError):
+        return error.exit_code, error.message, error.fix
+    if isinstance(error, ModuleNotFoundError) and error.name in RUN_ONLY:
+        message = f"this installation judges results; to produce them it lacks {error.name}"
+        return Exit.MACHINE, message, "pip install 'assay[run]'"
+    message = f"a defect of Assay: {type(error).__name__}: {printable(str(error))}"
+    return Exit.DEFECT, message, "report it with this line and the command; ASSAY_DEBUG=1 shows where it arose"
 
 
 def _stop(number: int, _frame: object) -> None:
