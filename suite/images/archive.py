@@ -76,11 +76,6 @@ def load(client: docker.DockerClient, made: Config, layers: list[Layer], tag: st
             if isinstance(event, dict) and (error := event.get("error")):
                 raise MachineError(f"the engine refused the image {tag}: {printable(str(error), 400)}")
         return client.images.get(tag)
-    except docker.errors.DockerException as error:
-        raise MachineError(
-            f"the engine could not load the image {tag}: {printable(str(error), 400)}",
-            fix="see that the engine answers and has disk space: docker system df",
-        ) from None
     finally:
         api.timeout = was
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rules.documents import ImageIdentity
 from rules.errors import MachineError
+from suite.engine import sentences
 from suite.images import archive, base, cache, layer, locks, sbom, wheelhouse
 from suite.images.base import BaseLock
 from suite.images.files import Progress
@@ -64,17 +65,22 @@ def rebuild(client: docker.DockerClient, cell: Cell, progress: Progress) -> Buil
 
 @contextmanager
 def _alone(cell: Cell) -> Iterator[None]:
-    """Keep other builds of the same image waiting, and give a full disk its sentence."""
-    try:
-        with cache.locked(f"image-{cell.name}"):
-            yield
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+    """Keep other builds of the same image waiting; give a full disk and a lost engine their sentences."""
+    with sentences(f"building image {cell.name}"):
+        try:
+            with cache.locked(f"image-{cell.name}"):
+                yield
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise MachineError(
+                    f"the disk of the cache ({cache.root()}) is full",
+                    fix="free space there, or set ASSAY_CACHE to a larger one",
+                ) from None
+            if error.filename is not None:  # the engine's client raises OSErrors too, without one
+                raise MachineError(
+                    f"{error.filename}: {error.strerror}", fix="see that this user may write there, or set ASSAY_CACHE"
+                ) from None
             raise
-        raise MachineError(
-            f"the disk of the cache ({cache.root()}) is full",
-            fix="free space there, or set ASSAY_CACHE to a larger one",
-        ) from None
 
 
 def recorded(client: docker.DockerClient, cell: Cell) -> BuiltImage | None:
