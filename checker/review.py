@@ -87,8 +87,9 @@ def _related(unit: Unit, other: Unit) -> bool:
 
 def review(path: Path, name: str | None) -> Report:
     """Check `path` by the round `name`, or the round it says it is of."""
+    chosen = load(name) if name else None
     found = discover(path)
-    ruleset = load(name or round_of(found))
+    ruleset = chosen or load(round_of(found))
     ledger = Ledger(found.base, ruleset)
     if found.log is not None:
         _single_log(ledger, found.log)

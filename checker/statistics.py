@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import fmean, pstdev, stdev
+from statistics import fmean, stdev
 
 
 def olympic_mean(values: Sequence[float], drop: int = 1) -> float:
@@ -51,7 +51,11 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
 
 def t_cdf(t: float, freedom: float) -> float:
     """Return P(T <= t) of Student's t with `freedom` degrees of freedom (DLMF 8.17, Abramowitz & Stegun 26.7.1)."""
-    tail = incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t)) / 2
+    square = t * t
+    if square < freedom:  # near the middle the tail's complement keeps the digits
+        half = incomplete_beta(0.5, freedom / 2, square / (freedom + square)) / 2
+        return 0.5 + math.copysign(half, t)
+    tail = incomplete_beta(freedom / 2, 0.5, freedom / (freedom + square)) / 2
     return 1 - tail if t > 0 else tail
 
 
@@ -79,8 +83,3 @@ def fastest_mean(reference: Sequence[float], runs: int, significance: float) -> 
     deviation = stdev(reference)
     margin = t_quantile(1 - significance, n + runs - 2) * deviation * math.sqrt(1 / n + 1 / runs)
     return fmean(reference) - margin
-
-
-def spread(values: Sequence[float]) -> float:
-    """Return the population standard deviation of `values`."""
-    return pstdev(values)

@@ -1,0 +1,110 @@
+"""Rule cards as text: for `assay rules explain`, and as the generated reference docs/rules.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from rules.cards import Card, Edit, Example, LogConstraint
+from rules.ruleset import RuleSet
+
+
+def explained(round_: RuleSet, card: Card) -> str:
+    """Return everything about one rule, as text that ends with a newline."""
+    lines = [f"{card.id}: {card.title}", ""]
+    lines.append(f"  round     {round_.name}, §{card.clause} of {round_.document}")
+    lines.append(f"  severity  {card.severity}, for the {card.audience}")
+    lines.append(f"  applies   {f'{card.division} division' if card.division else 'both divisions'}")
+    if card.requires:
+        lines.append(f"  after     {', '.join(card.requires)} (silent where one of them fails)")
+    lines.append(f"  fix       {card.hint}")
+    lines += ["", "  demands", *(f"    {line}" for line in demands(card))]
+    used = [name for name in round_.derived if f"derived.{name}" in card.model_dump_json()]
+    lines += [f"    where {name} is {round_.derived[name]}" for name in used]
+    lines += ["", "  passes", *(f"    {line}" for line in shown(card.passes))]
+    lines += ["", "  fails", *(f"    {line}" for line in shown(card.fails))]
+    return "\n".join(lines) + "\n"
+
+
+def demands(card: Card) -> Iterator[str]:
+    """Yield what a card demands, a line per constraint."""
+    if card.judge is not None:
+        yield f"{card.title} (judged by procedure {card.judge!r})"
+    for constraint in card.log or ():
+        yield constrained(constraint)
+
+
+def constrained(constraint: LogConstraint) -> str:
+    """Return a constraint in words: which lines, then what of them."""
+    if constraint.keys == "*":
+        subject = "every line"
+    elif constraint.each is not None:
+        subject = f"each of the workload's {constraint.each}"
+    else:
+        subject = ", ".join(constraint.keys or ())
+    given = constraint.model_dump(exclude_defaults=True, exclude={"keys", "each", "expects"})
+    said = [f"{name.replace('_', ' ')} {_value(value)}" for name, value in given.items()]
+    return f"{subject}: {'; '.join(said)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(one) for one in value)
+    if isinstance(value, dict):
+        return " ".join(f"{name.replace('_', ' ')} {_value(one)}" for name, one in value.items() if one is not None)
+    if value is True:
+        return "(yes)"
+    return str(value).removeprefix("=") if isinstance(value, str) else json.dumps(value)
+
+
+def shown(example: Example) -> Iterator[str]:
+    """Yield an example, a line per log line or change."""
+    if example.why:
+        yield f"# {example.why}"
+    for event in example.log or ():
+        parts = [event.key]
+        parts += [] if event.value is None else [f"= {json.dumps(event.value)}"]
+        parts += [f"at {event.time_ms} ms"] if event.time_ms else []
+        parts += [event.event] if event.event != "POINT_IN_TIME" else []
+        parts += [json.dumps(event.metadata)] if event.metadata else []
+        yield " ".join(parts)
+    if example.text is not None:
+        yield example.text
+    if example.edit is not None and not example.edit:
+        yield "a submission as `assay run` writes it"
+    for edit in example.edit or ():
+        yield _edited(edit)
+
+
+def _edited(edit: Edit) -> str:
+    where = edit.file if edit.line is None else f"{edit.file}, line {edit.line}"
+    if edit.remove:
+        return f"{where}: removed"
+    if edit.link is not None:
+        return f"{where}: a link to {edit.link}"
+    if edit.copy_of is not None:
+        return f"{where}: a copy of {edit.copy_of}"
+    if edit.write is not None:
+        return f"{where}: new, {json.dumps(edit.write)}"
+    changes = ", ".join(f"{name} {'+=' if edit.add else '='} {json.dumps(value)}" for name, value in edit.set.items())
+    return f"{where}: {changes}"
+
+
+def reference(round_: RuleSet) -> str:
+    """Return the Markdown reference of a round's rules."""
+    document = round_.document.rpartition("/")[2]
+    lines = [
+        f"# Rules of {round_.title}",
+        "",
+        f"Generated from `rules/{round_.name}/` by `assay rules show {round_.name} --markdown`.",
+        f"The text of each clause stands in [{document}]({document}).",
+        "",
+    ]
+    for card in sorted(round_.cards.values(), key=lambda card: ([int(n) for n in card.clause.split(".")], card.id)):
+        applies = f" {card.division} division." if card.division else ""
+        lines += [f"## {card.id}", "", f"{card.title}. §{card.clause}, {card.severity}, {card.audience}.{applies}", ""]
+        lines += ["Fix: " + card.hint + ".", "", "```text", *demands(card), "```", ""]
+        lines += ["Passes:", "", "```text", *shown(card.passes), "```", "", "Fails:", "", "```text"]
+        lines += [*shown(card.fails), "```", ""]
+    return "\n".join(lines).rstrip() + "\n"

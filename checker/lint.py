@@ -1,0 +1,53 @@
+"""Mistakes in rule files, found before a log is: unknown names in expressions, judges and clauses that do not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import rules.workload
+from checker.judges.registry import judges
+from checker.log_rules import RuleError
+from checker.review import program
+from rules.errors import AssayError
+from rules.ruleset import RuleSet, load, rulesets
+
+
+def mistakes() -> Iterator[str]:
+    """Yield each mistake in each round, with its place."""
+    for name in rulesets():
+        try:
+            round_ = load(name)
+        except AssayError as error:
+            yield error.message
+            continue
+        yield from (f"{name}: {mistake}" for mistake in _in(round_))
+
+
+def _in(round_: RuleSet) -> Iterator[str]:
+    known = judges()
+    sections = _sections(rules.workload.ROOT.parent / round_.document)
+    for card in round_.cards.values():
+        if card.judge is not None and card.judge not in known:
+            yield f"{card.id}: judge {card.judge!r} does not exist"
+        yield from (f"{card.id}: requires {other!r}, which does not exist" for other in _missing(card.requires, round_))
+        if sections is not None and card.clause not in sections:
+            yield f"{card.id}: {round_.document} has no section {card.clause}"
+    for workload in (None, *round_.workloads()):
+        for division in ("closed", "open"):
+            try:
+                program(round_.name, workload, division)
+            except (RuleError, AssayError) as error:
+                yield f"{workload or 'no workload'}, {division}: {error}"
+
+
+def _missing(required: list[str], round_: RuleSet) -> list[str]:
+    return [rule for rule in required if rule not in round_.cards]
+
+
+def _sections(document: Path) -> set[str] | None:
+    """Return the numbers of a rules document's sections; None where it is not part of this installation."""
+    if not document.is_file():
+        return None
+    headings = (line.split() for line in document.read_text().splitlines() if line.startswith("##"))
+    return {words[1].rstrip(".") for words in headings if len(words) > 1}

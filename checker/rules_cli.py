@@ -1,0 +1,90 @@
+"""`assay rules`: what the rounds demand."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rules.errors import Exit, unknown
+
+if TYPE_CHECKING:
+    from rules.cards import Card
+
+app = typer.Typer(no_args_is_help=True, help="Show, explain and check the rules of the rounds.")
+
+
+@app.command("list")
+def list_(
+    round_: Annotated[str, typer.Option("--round", metavar="ROUND", help="A round, e.g. assay/1.0.")] = "assay/1.0",
+) -> None:
+    """List the rounds and the rules of one."""
+    from rules.ruleset import load, rulesets
+
+    chosen = load(round_)
+    sys.stdout.write(f"rounds: {', '.join(rulesets())}\n{chosen.name} ({chosen.title}), rules:\n")
+    for card in sorted(chosen.cards.values(), key=lambda card: (card.clause, card.id)):
+        sys.stdout.write(f"  §{card.clause:<4} {card.id:<30} {card.severity:<8} {card.title}\n")
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A rule's id or a round.")],
+    round_: Annotated[str, typer.Option("--round", metavar="ROUND", help="The round of a rule.")] = "assay/1.0",
+    markdown: Annotated[bool, typer.Option("--markdown", help="A round as Markdown: docs/rules.md.")] = False,
+) -> None:
+    """Show what a rule demands, or all rules of a round."""
+    from checker.cards import demands, reference
+    from rules.ruleset import load, rulesets
+
+    if name in rulesets() and markdown:
+        sys.stdout.write(reference(load(name)))
+        return
+    cards = load(name).cards.values() if name in rulesets() else [_card(name, round_)]
+    for card in cards:
+        sys.stdout.write(f"{card.id}  §{card.clause}  {card.severity}  {card.title}\n")
+        sys.stdout.writelines(f"    {line}\n" for line in demands(card))
+
+
+@app.command()
+def explain(
+    rule: Annotated[str, typer.Argument(help="A rule's id, as findings name it.")],
+    round_: Annotated[str, typer.Option("--round", metavar="ROUND", help="The round of the rule.")] = "assay/1.0",
+) -> None:
+    """Explain a rule: clause, fix, an example that passes and one that fails."""
+    from checker.cards import explained
+    from rules.ruleset import load
+
+    sys.stdout.write(explained(load(round_), _card(rule, round_)))
+
+
+def _card(name: str, round_: str) -> Card:
+    from rules.ruleset import load, rulesets
+
+    chosen = load(round_)
+    if name not in chosen.cards:
+        raise unknown("rule or round", name, [*chosen.cards, *rulesets()])
+    return chosen.cards[name]
+
+
+@app.command()
+def schemas() -> None:
+    """Write the documents' JSON Schemas, rules/schemas/*.json, from their models."""
+    from rules.schemas import export
+
+    for path in export():
+        sys.stdout.write(f"{path}\n")
+
+
+@app.command()
+def lint() -> None:
+    """Check every round's files: members, expressions, judges, clauses; say each mistake with its place."""
+    from checker.lint import mistakes
+
+    found = list(mistakes())
+    for mistake in found:
+        sys.stdout.write(f"{mistake}\n")
+    if found:
+        raise typer.Exit(Exit.FINDINGS)
+    sys.stdout.write("rules: no mistake found\n")

@@ -1,0 +1,155 @@
+"""A round is data: it says only what differs from the one before, and its mistakes are named."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import rules.workload
+from checker.lint import mistakes
+from checker.review import program
+from rules import schemas
+from rules.cards import Severity
+from rules.errors import UsageError
+from rules.ruleset import load, rulesets
+from rules.workload import workload_rules
+
+PROJECT = Path(__file__).parents[3]
+
+
+def forget() -> None:
+    for cached in (load, workload_rules, program):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Write a file of a round that stands beside assay/1.0."""
+    shutil.copytree(rules.workload.ROOT / "assay", tmp_path / "assay")
+    monkeypatch.setattr(rules.workload, "ROOT", tmp_path)
+    forget()
+
+    def file(name: str, text: str) -> None:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    yield file
+    forget()
+
+
+def test_the_rounds_that_ship_have_no_mistakes() -> None:
+    assert list(mistakes()) == []
+
+
+@pytest.mark.parametrize("name", sorted(schemas.MODELS))
+def test_the_published_schemas_are_those_of_the_models(name: str) -> None:
+    text = (schemas.FOLDER / f"{name}.json").read_text()
+    assert text == schemas.exported(name), "run `assay rules schemas`"
+
+
+def test_the_reference_is_the_generated_one() -> None:
+    command = [sys.executable, "-m", "suite.cli", "rules", "show", "assay/1.0", "--markdown"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stdout
+    assert (PROJECT / "docs/rules.md").read_text() == said, (
+        "run `assay rules show assay/1.0 --markdown > docs/rules.md`"
+    )
+
+
+CARD = """
+- id: {id}
+  title: A title
+  clause: "5.2"
+  severity: warning
+  log: [{{keys: [eval_accuracy], holds: "{holds}"}}]
+  hint: a fix
+  passes: {{log: [{{key: eval_accuracy, value: 1}}]}}
+  fails: {{log: [{{key: eval_accuracy, value: 0}}]}}
+"""
+
+
+def test_a_round_says_only_what_differs(write: Callable[[str, str], None]) -> None:
+    write(
+        "assay/1.1/ruleset.yaml",
+        "{name: assay/1.1, title: Next, extends: assay/1.0, salt: other, drop: [assay-loss]}",
+    )
+    write("assay/1.1/cards/5.yaml", CARD.format(id="assay-accuracy", holds="value == 1"))
+    before, after = load("assay/1.0"), load("assay/1.1")
+    assert set(before.cards) - set(after.cards) == {"assay-loss"}
+    assert after.card("assay-accuracy").severity is Severity.WARNING
+    assert after.card("assay-status") == before.card("assay-status")
+    assert (after.salt, after.limits) == ("other", before.limits)
+    assert after.workloads() == before.workloads()
+    assert after.workload("image-classification") == before.workload("image-classification")
+    assert "assay/1.1" in rulesets()
+    assert list(mistakes()) == []
+
+
+@pytest.mark.parametrize(
+    ("holds", "said"),
+    [
+        ("valu == 1", "did you mean 'value'"),
+        ("value == ", "a value is expected"),
+        ("value + 1", "the expression is a number"),
+        ("value > rule.quality.tarjet", "did you mean 'rule.quality.target'"),
+    ],
+)
+def test_lint_names_a_mistake_in_an_expression_with_its_place(
+    holds: str, said: str, write: Callable[[str, str], None]
+) -> None:
+    write("assay/1.1/ruleset.yaml", "{name: assay/1.1, title: Next, extends: assay/1.0}")
+    write("assay/1.1/cards/5.yaml", CARD.format(id="assay-new", holds=holds))
+    found = list(mistakes())
+    assert found
+    assert all("assay-new" in mistake and "at character" in mistake and said in mistake for mistake in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- {id: assay-x, titel: t}", "assay-x: title"),
+        ("- {id: assay-x, title: t, clause: '1', hint: h, passes: {}, fails: {}}", "either 'log' or 'judge'"),
+        ("- [", "cards/5.yaml"),
+        (CARD.format(id="assay-x", holds="value == 1") * 2, "assay-x is defined twice"),
+    ],
+)
+def test_a_broken_card_is_named_with_its_file(text: str, said: str, write: Callable[[str, str], None]) -> None:
+    write("assay/1.1/ruleset.yaml", "{name: assay/1.1, title: Next, extends: assay/1.0}")
+    write("assay/1.1/cards/5.yaml", text)
+    with pytest.raises(UsageError) as error:
+        load("assay/1.1")
+    assert "assay/1.1" in error.value.message
+    assert said in error.value.message
+
+
+def test_lint_names_judges_clauses_and_prerequisites_that_do_not_exist(write: Callable[[str, str], None]) -> None:
+    card = CARD.format(id="assay-x", holds="value == 1").replace(
+        'clause: "5.2"', 'clause: "5.9"\n  requires: [assay-y]'
+    )
+    write("assay/1.1/ruleset.yaml", "{name: assay/1.1, title: Next, extends: assay/1.0, document: document.md}")
+    write("assay/1.1/cards/5.yaml", card)
+    write(
+        "assay/1.1/cards/6.yaml", "- {id: assay-z, title: t, clause: '1', judge: sed, hint: h, passes: {}, fails: {}}"
+    )
+    assert "assay/1.1: assay-x: requires 'assay-y', which does not exist" in list(mistakes())
+    assert "assay/1.1: assay-z: judge 'sed' does not exist" in list(mistakes())
+
+
+def test_dropping_a_rule_that_is_not_there_is_a_mistake(write: Callable[[str, str], None]) -> None:
+    write("assay/1.1/ruleset.yaml", "{name: assay/1.1, title: Next, extends: assay/1.0, drop: [assay-los]}")
+    with pytest.raises(UsageError, match="drops 'assay-los'"):
+        load("assay/1.1")
+
+
+def test_unknown_names_suggest_the_nearest() -> None:
+    with pytest.raises(UsageError) as error:
+        load("assay/1.00")
+    assert "did you mean 'assay/1.0'?" in error.value.fix
+    with pytest.raises(UsageError) as error:
+        load("assay/1.0").card("assay-sed-derived")
+    assert "did you mean 'assay-seed-derived'?" in error.value.fix
