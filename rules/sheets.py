@@ -1,0 +1,173 @@
+"""What a log of an MLPerf Training or HPC round must hold, key by key: the round's sheets.
+
+The official rules come as sheets that are laid over the log one after the other: `common`, then the division's, then the
+benchmark's, then for some the optimiser's. `logs/*.yaml` of a round's folder hold its sheets by name (grouped into files
+only for the reader) and say no more than what differs from the round it extends: a sheet is merged with the one of that
+name key by key, a sheet given as null is gone. Rounds of another suite in the chain lend no sheets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+
+import rules.workload
+from rules.errors import UsageError, unknown
+from rules.ruleset import load
+from rules.workload import Strict
+
+Value = bool | int | float | str
+
+
+class TimeLimit(Strict):
+    """Time since the earliest line of `since` is under `minutes`, one number or one for each division."""
+
+    since: str
+    minutes: float | dict[str, float]
+
+
+class Demand(Strict):
+    """What the lines of one key must satisfy; members are judged in the order they are declared here."""
+
+    occurs: Literal["once", "some", "any"] | Annotated[int, Field(ge=2)] = "any"  # a number: at least so often
+    instead: list[str] = Field(default_factory=list)  # at least one line of this key or of these
+    after: list[str] = Field(default_factory=list)  # each of these was logged before
+    before: list[str] = Field(default_factory=list)  # none of these was logged before
+    within: TimeLimit | None = None
+    has: list[str] = Field(default_factory=list)  # one of these is a member of metadata
+    equals: Value | None = None
+    one_of: list[Value] = Field(default_factory=list)
+    single: bool = False  # with one_of: a list or an object cannot even be compared
+    holds: list[str] = Field(default_factory=list)  # expressions true of every line
+    between: tuple[float, float] | None = None  # both ends allowed
+    remembers: dict[str, str] = Field(default_factory=dict)  # name -> expression, kept as held.NAME after each line
+    loads: str | dict[str, str] | None = None  # the sheet to lay over the log next: from the value, or by the value
+    first: str | None = None  # expression true of the first line
+    reaches: str | None = None  # expression true of some line, before or after anything
+
+    @field_validator("holds", mode="before")
+    @classmethod
+    def _one_or_many(cls, given: Any) -> Any:
+        return [given] if isinstance(given, str) else given
+
+
+class Gather(Strict):
+    """Lines of `key` whose metadata has `part` become one line of `into` for each value of metadata `by`, after the log.
+
+    The value of that line is an object: `by`, and for each line gathered its metadata `part` with its value.
+    """
+
+    key: str
+    by: str
+    part: str
+    into: str
+
+
+class SheetFile(Strict):
+    """A sheet as written."""
+
+    like: str | None = None  # another sheet of the round, from which this one differs
+    without: list[str] = Field(default_factory=list)  # keys of the sheet it is merged with that are gone
+    begins: dict[str, Value | None] = Field(default_factory=dict)  # held.NAME before the first line
+    gathers: Gather | None = None
+    once: list[str] = Field(default_factory=list)  # keys logged exactly once, whatever the value
+    fixed: dict[str, Value] = Field(default_factory=dict)  # keys logged exactly once, and their value
+    keys: dict[str, Demand] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet with all it inherits."""
+
+    name: str
+    begins: Mapping[str, Value | None]
+    gathers: Gather | None
+    keys: Mapping[str, Demand]
+
+    @property
+    def held(self) -> frozenset[str]:
+        """Names its expressions may ask for as held.NAME."""
+        return frozenset(self.begins).union(*(demand.remembers for demand in self.keys.values()))
+
+
+@cache
+def sheets(round_name: str) -> Mapping[str, Sheet]:
+    """Return the sheets of a round by name; UsageError for a mistake in its files, with the place."""
+    chain = load(round_name).chain
+    suite = round_name.partition("/")[0]
+    resolved: dict[str, Sheet] = {}
+    for name in reversed([name for name in chain if name.partition("/")[0] == suite]):
+        written = _written(rules.workload.ROOT / name / "logs")
+        done: dict[str, Sheet] = {}
+        for sheet in written:
+            _resolve(sheet, written, resolved, done, name)
+        resolved = {**{k: v for k, v in resolved.items() if k not in written}, **done}
+    return resolved
+
+
+def sheet(round_name: str, name: str) -> Sheet:
+    """Return one sheet of a round."""
+    known = sheets(round_name)
+    if name not in known:
+        raise unknown("sheet", name, known)
+    return known[name]
+
+
+def _written(folder: Path) -> dict[str, tuple[Path, SheetFile | None]]:
+    found: dict[str, tuple[Path, SheetFile | None]] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            raw = yaml.load(path.read_bytes(), yaml.CSafeLoader) or {}
+        except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+            raise UsageError(f"{path}: {error}", fix="correct the rule file") from None
+        for name, given in raw.items():
+            if name in found:
+                raise UsageError(f"{path}: sheet {name} is also in {found[name][0].name}", fix="give each sheet once")
+            try:
+                found[name] = path, None if given is None else SheetFile.model_validate(given)
+            except ValidationError as error:
+                first = error.errors()[0]
+                place = ".".join(str(part) for part in (name, *first["loc"]))
+                raise UsageError(f"{path}: {place}: {first['msg']}", fix="correct the rule file") from None
+    return found
+
+
+def _resolve(
+    name: str,
+    written: Mapping[str, tuple[Path, SheetFile | None]],
+    before: Mapping[str, Sheet],
+    done: dict[str, Sheet],
+    round_name: str,
+    asked: tuple[str, ...] = (),
+) -> Sheet | None:
+    if name in done:
+        return done[name]
+    if name not in written:
+        return before.get(name)
+    path, given = written[name]
+    if given is None:
+        return None
+    if name in asked:
+        raise UsageError(f"{path}: {name}: 'like' leads back to itself", fix="correct the rule file")
+    base = before.get(name)
+    if given.like is not None:
+        base = _resolve(given.like, written, before, done, round_name, (*asked, name))
+        if base is None:
+            raise UsageError(f"{path}: {name}: there is no sheet {given.like!r} in {round_name}", fix="correct 'like'")
+    keys = dict(base.keys) if base else {}
+    for key in given.without:
+        if key not in keys:
+            raise UsageError(f"{path}: {name}: 'without' names {key!r}, which is not there", fix="correct 'without'")
+        del keys[key]
+    keys |= {key: Demand(occurs="once") for key in given.once}
+    keys |= {key: Demand(occurs="once", equals=value) for key, value in given.fixed.items()}
+    keys |= given.keys
+    begins = {**(base.begins if base else {}), **given.begins}
+    done[name] = Sheet(name, begins, given.gathers or (base.gathers if base else None), keys)
+    return done[name]
