@@ -130,7 +130,8 @@ class Wheel:
         folders = set()
         for info in self._zip.infolist():
             name = info.filename
-            bare = name.rstrip("/") if info.is_dir() else name
+            is_folder = name.endswith("/")  # not info.is_dir(), which fails on an empty name
+            bare = name.removesuffix("/")
             kind = stat.S_IFMT(info.external_attr >> 16)
             if info.flag_bits & 0x1:
                 raise self._refuse(name, "encrypted")
@@ -140,9 +141,9 @@ class Wheel:
                 raise self._refuse(name, "a path that leaves the environment")
             if len(name.encode()) > 1000:
                 raise self._refuse(name, "a path longer than 1000 bytes")
-            if kind not in ({0, stat.S_IFDIR} if info.is_dir() else {0, stat.S_IFREG}):
+            if kind not in ({0, stat.S_IFDIR} if is_folder else {0, stat.S_IFREG}):
                 raise self._refuse(name, "neither a plain file nor a folder (a symbolic link, a device?)")
-            if info.is_dir():
+            if is_folder:
                 folders.add(bare)
                 continue
             if name in members:

@@ -35,7 +35,8 @@ def registry(tmp_path: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     config = tmp_path / "registry.yml"
     config.write_text(
-        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/store}}}}\nhttp: {{addr: 127.0.0.1:{port}}}\n"
+        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/store}}}}\n"
+        f"http: {{addr: 127.0.0.1:{port}}}\n"
     )
     with subprocess.Popen(
         ["docker-registry", "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -87,7 +88,7 @@ def test_a_base_the_registry_does_not_have_is_named(
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ASSAY_BASE_IMAGE", f"{registry}/nothing@sha256:{'1' * 64}")
     below = cell("jax", "cpu", "registry")
-    with pytest.raises(MachineError, match="could not pull the base .*/nothing@sha256:1111"):
+    with pytest.raises(MachineError, match=r"could not pull the base .*/nothing@sha256:1111"):
         build.build(client, replace(tiny, base=below.base, base_lock=below.base_lock), silent)
 
 
