@@ -22,29 +22,34 @@ def forget() -> None:
         cached.cache_clear()
 
 
-@pytest.fixture
-def rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy of the rule sets, whose reference runs are known to the tests."""
-    root = tmp_path / "rules"
+    root = tmp_path_factory.mktemp("rounds") / "rules"
     shutil.copytree(rules.workload.ROOT / "assay", root / "assay")
     references = root / "assay/1.0/references" / f"{WORKLOAD}.json"
     references.parent.mkdir(exist_ok=True)
+    samples = [at(1), at(2), at(3), at(4)] * 6
     runs: list[dict[str, Any]] = [
-        {"framework": "pytorch", "seed": seed, "samples": samples, "log_sha256": sha(f"log {seed}")}
-        for seed, samples in enumerate([at(1), at(2), at(3), at(4)] * 6)
+        {"framework": "pytorch", "seed": seed, "samples": seen, "log_sha256": sha(f"log {seed}")}
+        for seed, seen in enumerate(samples)
     ]
     references.write_text(json.dumps(runs))
-    monkeypatch.setattr(rules.workload, "ROOT", root)
-    forget()
-    yield root
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rules.workload, "ROOT", root)
+        forget()
+        yield root
     forget()
 
 
 @pytest.fixture
-def built(tmp_path: Path, rounds: Path) -> Callable[..., Built]:
+def built(tmp_path: Path, rounds: Path) -> Iterator[Callable[..., Built]]:
     """Build a valid submission; arguments are those of Settings."""
+    references = rounds / "assay/1.0/references" / f"{WORKLOAD}.json"
+    kept = references.read_bytes()
 
     def build(**settings: Any) -> Built:
         return Built(tmp_path / "submissions", Settings(**settings)).build()
 
-    return build
+    yield build
+    references.write_bytes(kept)
