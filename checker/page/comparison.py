@@ -15,7 +15,10 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Spread:
-    """Single values in the order of the runs, their mean, and Student's t interval around it; None where undefined."""
+    """Single durations in the order of the runs, their mean, and Student's t interval around it; None where undefined.
+
+    The interval is cut at zero: where it would reach below, the runs scatter too much for it to say anything.
+    """
 
     values: tuple[float, ...]
     mean: float | None
@@ -48,7 +51,7 @@ def spread(values: Sequence[float]) -> Spread:
         return Spread(tuple(values), values[0] if values else None, None, None, None)
     mean, deviation = fmean(values), stdev(values)
     half = t_quantile(1 - (1 - CONFIDENCE) / 2, len(values) - 1) * deviation / math.sqrt(len(values))
-    return Spread(tuple(values), mean, mean - half, mean + half, deviation)
+    return Spread(tuple(values), mean, max(0.0, mean - half), mean + half, deviation)
 
 
 def differences(named: Sequence[tuple[str, Spread]]) -> list[Difference]:

@@ -83,39 +83,57 @@ def memory_section(group: Group, name: str) -> Markup:
 
 def steps_section(group: Group, name: str) -> Markup:
     """Return how long training steps took: a histogram per result, percentiles per run."""
-    charts, rows, together = [], [], []
-    for i, (label, result) in enumerate(zip(group.labels(), group.results, strict=True)):
+    charts, rows = [], []
+    labels = group.labels()
+    for i, (label, result) in enumerate(zip(labels, group.results, strict=True)):
         pooled: list[float] = []
         for run in result.runs:
             steps = run.record.steps if run.record else None
             times = sorted(1000 * s for s in (steps.seconds[:STEPS] if steps else []) if number(s) is not None)
             pooled.extend(times)
-            rows.append(
-                (f"{label}, run {run.index}", *_percentiles(times), count(steps.steps_per_call if steps else None))
-            )
-            if steps and steps.steps_per_call > 1:
-                together.append(label)
+            together = count(steps.steps_per_call if steps else None)
+            rows.append((f"{label}, run {run.index}", *_percentiles(times), together))
         pooled.sort()
         cut = percentile(pooled, 0.99) * 1.02 if pooled else 0.0
         words = f"{label}: {len(pooled):,} steps of all runs; the last bin holds all that are slower."
         charts.append(histogram(f"Step time, {label}", words, pooled, "milliseconds", i, cut=cut))
-    note = None
-    if together:
-        note = (
-            f"{', '.join(dict.fromkeys(together))}: several steps run in one call and each has its "
-            "call's mean, so the spread inside a call is not visible."
-        )
     return section(
         name,
         f"Step time: {group.name}",
         tag("div", charts, class_="charts"),
-        tag("p", note, class_="note") if note else None,
+        _remarks(labels, group.results),
         table(
             "Step time per run",
             ("Run", "Steps", "Mean, ms", *(f"{word}, ms" for _, word in PERCENTILES), "Max, ms", "Steps per call"),
             rows,
         ),
     )
+
+
+def _remarks(labels: Sequence[str], results: Sequence[Result]) -> Child:
+    """Return what a reader must know before trusting the step times."""
+    together, odd = [], []
+    for label, result in zip(labels, results, strict=True):
+        for run in result.runs:
+            steps = run.record.steps if run.record else None
+            if steps and steps.steps_per_call > 1:
+                together.append(label)
+            if steps and (trained := _steps_trained(run)) not in (None, len(steps.seconds)):
+                odd.append(f"{label}, run {run.index}: {len(steps.seconds):,} durations for {count(trained)} steps")
+    calls = ", ".join(dict.fromkeys(together))
+    merged = (
+        f"{calls}: several steps run in one call and each has its call's mean; the spread inside a call is not seen."
+    )
+    return [
+        tag("p", merged, class_="note") if together else None,
+        tag("p", f"Not one duration per step, so not step times: {'; '.join(odd)}.", class_="warning") if odd else None,
+    ]
+
+
+def _steps_trained(run: Run) -> float | None:
+    """Return how many steps a run took by its log and batch size; None where either is not stated."""
+    batch = number(run.record.hyperparameters.get("global_batch_size")) if run.record else None
+    return run.samples / batch if batch and run.samples is not None else None
 
 
 def _percentiles(times: list[float]) -> Sequence[Child]:

@@ -34,7 +34,7 @@ def page(path: Path, report: Report, ruleset: RuleSet) -> str:
             header(report, results),
             tag("nav", tag("ul", links), aria_label="Contents"),
             tag("main", [part for _, _, part in parts]),
-            tag("footer", tag("p", f"Made by Assay {report.assay} from {report.path}.", class_="note")),
+            tag("footer", tag("p", f"Made by `assay report`, Assay {report.assay}.", class_="note")),
             class_="page",
         ),
         program("script", _own("page.js")),

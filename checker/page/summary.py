@@ -64,7 +64,8 @@ def results_section(results: Sequence[Result], more: int) -> Markup:
             "p",
             "Score: olympic mean of the times to target, that is, the mean without the fastest and the slowest run. ",
             f"Interval: Student's t interval at {LEVEL} around the mean of all runs that reached the target, n - 1 "
-            "degrees of freedom; it covers run-to-run variation (seed and machine noise) on this machine only. ",
+            "degrees of freedom; it covers run-to-run variation (seed and machine noise) on this machine only, "
+            "and is cut at zero. ",
             "Spread: standard deviation over the mean. Peak memory: the highest of all runs.",
             class_="note",
         ),

@@ -23,6 +23,10 @@ def test_one_value_has_no_interval_and_none_has_no_mean() -> None:
     assert spread([]).mean is None
 
 
+def test_the_interval_of_a_duration_does_not_reach_below_zero() -> None:
+    assert spread([1.0, 100.0]).low == 0.0
+
+
 def test_welch_agrees_with_a_published_example() -> None:
     # Data of R's `sleep`, t.test(extra ~ group): t = -1.8608, df = 17.776, p = 0.07939, interval 0.2055 around 0.
     first = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import checker
 from checker.findings import Finding, Report
 from checker.page.document import page
 from rules.ruleset import load
+from tests.unit.page.plausible import build_submission
 
 Write = Callable[..., Path]
 HOSTILE = '</script><img src=x onerror=alert(1)>"\'><a href="javascript:x">&lt;\u202e\u200b\x00\x1b[2J'
@@ -134,14 +135,14 @@ def test_the_page_asks_nothing_of_the_network_and_runs_only_its_own_script(submi
     assert not re.search(r"<[^>]*\sstyle=", source)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None)
 @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60) | st.just(HOSTILE))
 def test_no_text_of_a_submission_changes_the_structure_of_the_page(
-    tmp_path_factory: pytest.TempPathFactory, build: Any, text: str
+    tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
     pages = []
     for content in ("x", f"x{text}"):
-        top = build(tmp_path_factory.mktemp("page"), ("pytorch",), runs=2, edit=texts_of(content))
+        top = build_submission(tmp_path_factory.mktemp("page"), ("pytorch",), runs=2, edit=texts_of(content))
         rewrite_system(top, content)
         pages.append(skeleton(rendered(top, said(content))))
     assert pages[0].parts == pages[1].parts
@@ -208,6 +209,16 @@ def test_a_record_that_claims_success_against_its_log_is_marked(submission: Writ
 
     text = " ".join(skeleton(rendered(submission(("jax",), failing=("jax", 1), edit=edit))).text)
     assert "success (the log disagrees)" in text
+
+
+def test_durations_that_are_not_one_per_step_are_called_out(submission: Write) -> None:
+    def edit(framework: str, run: int, record: dict[str, Any], lines: list[dict[str, Any]]) -> None:
+        if run == 1:
+            record["steps"]["seconds"] = record["steps"]["seconds"][:30]
+
+    source = rendered(submission(("jax",), runs=2, edit=edit))
+    assert re.search(r"not step times: jax, run 1: 30 durations for \d{3} steps", source)
+    assert "jax, run 0: " not in source
 
 
 def test_an_emulated_run_is_called_so_before_any_figure(submission: Write) -> None:

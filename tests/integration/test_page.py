@@ -1,0 +1,79 @@
+"""The result page in a real browser: it runs its script under its own policy, and filtering and printing work."""
+
+from __future__ import annotations
+
+import html
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import checker
+from checker.page.document import page
+from rules.ruleset import load
+from tests.unit.page.plausible import build_submission
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+QUIET = [f"--{name}" for name in (
+    "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
+    "disable-component-update", "disable-sync", "enable-logging=stderr", "virtual-time-budget=3000",
+)]  # fmt: skip
+
+
+def browse(folder: Path, source: str, *wanted: str) -> tuple[str, list[str]]:
+    """Open a page; return the document after its scripts ran, and what the console said."""
+    (folder / "page.html").write_text(source)
+    command = [
+        str(CHROMIUM),
+        *QUIET,
+        f"--user-data-dir={folder / 'profile'}",
+        *wanted,
+        f"file://{folder / 'page.html'}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    top = build_submission(tmp_path, ("pytorch", "jax"), runs=2)
+    report = checker.check(top)
+    return page(top, report, load(report.ruleset))
+
+
+def test_the_page_opens_without_a_word_on_the_console(tmp_path: Path, source: str) -> None:
+    document, console = browse(tmp_path, source, "--dump-dom")
+    assert console == []
+    assert document.count("<svg") == source.count("<svg")
+    assert re.search(r'<div class="filter" id="filter">', document), "the script did not show the filter"
+
+
+def test_a_script_that_is_not_the_pages_own_does_not_run(tmp_path: Path, source: str) -> None:
+    planted = source.replace("</main>", "<script>document.title = 'taken'</script></main>")
+    document, console = browse(tmp_path, planted, "--dump-dom")
+    assert "<title>taken" not in document
+    assert any("Content Security Policy" in line for line in console)
+
+
+def test_no_part_is_wider_than_a_narrow_screen(tmp_path: Path, source: str) -> None:
+    # In a frame, since the browser's own window cannot be made as narrow as a telephone.
+    probe = "parent.postMessage(document.documentElement.scrollWidth, '*');"
+    allowed = re.sub(r"script-src [^;]+;", "script-src &#x27;unsafe-inline&#x27;;", source)
+    probed = allowed.replace("<details>", "<details open>").replace("</body>", f"<script>{probe}</script></body>")
+    frame = f'<iframe style="width:360px;height:800px;border:0" srcdoc="{html.escape(probed)}"></iframe>'
+    listener = "<script>onmessage = (m) => { document.title = `width ${m.data}`; };</script>"
+    document, _ = browse(tmp_path, f"<!doctype html>{listener}{frame}", "--dump-dom")
+    found = re.search(r"<title>width (\d+)</title>", document)
+    assert found is not None
+    assert int(found[1]) <= 360
+
+
+def test_printing_shows_what_is_folded(tmp_path: Path, source: str) -> None:
+    pages = []
+    for name, content in (("whole", source), ("bare", re.sub(r"<details>.*?</details>", "", source, flags=re.DOTALL))):
+        browse(tmp_path, content, f"--print-to-pdf={tmp_path / name}.pdf", "--no-pdf-header-footer")
+        pages.append(len(re.findall(rb"/Type\s*/Page\b", (tmp_path / f"{name}.pdf").read_bytes())))
+    assert pages[0] > pages[1]
