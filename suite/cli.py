@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command()(run_cli.run)
 app.command()(run_cli.doctor)
 app.command()(parity_cli.parity)
+app.command()(parity_cli.reference)
 app.add_typer(images_cli.app, name="images")
 app.command()(check_cli.check)
 app.add_typer(rules_cli.app, name="rules")

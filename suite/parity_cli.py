@@ -1,4 +1,4 @@
-"""`assay parity`: prove that the frameworks train the same model."""
+"""`assay parity` and `assay reference`: the round's own evidence about a workload."""
 
 from __future__ import annotations
 
@@ -45,3 +45,33 @@ def parity(
     place = runs.published(RULESET, workload) if publish else runs.kept(found)
     runs.write(found, place)
     typer.echo(f"certificate: {place}")
+
+
+def reference(
+    workload: Annotated[str, typer.Argument(help="e.g. image-classification")],
+    logs: Annotated[Path, typer.Option(help="folder for the logs, compressed")],
+    runs: Annotated[int, typer.Option(help="runs of each framework", min=1)] = 8,
+    target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
+    data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
+) -> None:
+    """Make the round's reference runs anew: for the author of a rule set.
+
+    Example: assay reference image-classification --logs tests/data/references
+    """
+    from rules.workload import workload_rules
+    from suite import reference as references
+    from suite.data import obtain
+    from suite.engine import connect
+    from suite.images.build import build
+    from suite.images.matrix import cell
+    from suite.progress import Phase
+    from suite.settings import settings
+
+    rules = workload_rules(RULESET, workload)
+    client = connect()
+    with Phase("data") as phase:
+        files = obtain(workload, rules, data, phase.to)
+    names = settings(workload).frameworks
+    images = {name: build(client, cell(name, target), lambda *_: None) for name in names}
+    found = list(references.measure(client, RULESET, rules, images, files, runs))
+    typer.echo(f"{len(found)} reference runs: {references.write(RULESET, workload, found, logs)}")

@@ -1,0 +1,65 @@
+"""Time the workload's trainer and a hand-written loop in turn, in one process: `python -m loops.measure JOB`."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+ROUNDS, STEPS = 12, 26
+WEIGHT_DECAY, MOMENTUM, RATE = 5e-4, 0.9, 0.05
+
+
+def main(folder: Path) -> int:
+    """Write `out/loops.json`: seconds of each round of 26 steps, and of one evaluation, for both."""
+    job = json.loads((folder / "job.json").read_text())
+    cores = sorted(os.sched_getaffinity(0))[: job["threads"]]
+    os.sched_setaffinity(0, cores)
+    os.environ["OMP_NUM_THREADS"] = str(len(cores))
+    import numpy as np
+
+    from suite.harness.schedule import DataOrder, calls
+    from suite.workloads.image_classification import task
+    from suite.workloads.protocol import Optimiser
+
+    workload = importlib.import_module(f"suite.workloads.image_classification.{job['framework']}")
+    hand = importlib.import_module(f"loops.{job['framework']}")
+    splits, weights = task.read(folder / "data", "float32"), task.initial_weights(job["seed"])
+    trainer = workload.Trainer(Optimiser(MOMENTUM, WEIGHT_DECAY), "float32")
+    trainer.place(splits)
+    trainer.load(weights)
+    loop = hand.Loop(splits, weights)
+
+    def ours(order: DataOrder) -> float:
+        began = time.perf_counter()
+        for steps in calls(0, STEPS, trainer.steps_per_call):
+            trainer.train(order.take(steps), np.full(steps, RATE))
+        return time.perf_counter() - began
+
+    def theirs(order: DataOrder) -> float:
+        began = time.perf_counter()
+        loop.train(order.take(STEPS), RATE)
+        return time.perf_counter() - began
+
+    orders = [DataOrder(job["seed"], len(splits.train.labels), 128) for _ in range(2)]
+    found: dict[str, list[float]] = {"ours": [], "hand": [], "ours_evaluation": [], "hand_evaluation": []}
+    for turn in range(ROUNDS + 1):
+        sides = [("ours", ours, orders[0], trainer), ("hand", theirs, orders[1], loop)]
+        for name, train, order, side in sides if turn % 2 else sides[::-1]:
+            seconds = train(order)
+            began = time.perf_counter()
+            right = side.evaluate()
+            evaluation = time.perf_counter() - began
+            if turn:  # the first round compiles
+                found[name].append(seconds)
+                found[f"{name}_evaluation"].append(evaluation)
+            found[f"{name}_accuracy"] = [right / len(splits.test.labels)]
+    (folder / "out/loops.json").write_text(json.dumps(found))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1])))
