@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from checker.findings import Finding, Report, Score
 
 WIDTH = 80
+PLACES = 4  # shown of one rule in one result
+SEVERITIES = ("error", "warning", "note")
 COLOURS = {"error": "31", "warning": "33", "note": "36", "pass": "32", "fail": "31", "faint": "2", "bold": "1"}
 Paint = Callable[[str, str], str]
 
@@ -21,13 +23,13 @@ def render(report: Report, *, colour: bool = False) -> str:
     lines: list[str] = []
     for heading, findings in _grouped(report).items():
         lines += [paint("bold", heading), ""]
-        for finding in findings:
-            lines += [*_finding(finding, heading, paint), ""]
+        for same in _by_rule(findings):
+            lines += [*_rule(same, heading, paint), ""]
     for position, score in enumerate(report.scores):
         lines += _heading() if position == 0 else []
         lines += _score(score, paint)
     lines += [""] if report.scores else []
-    counts = {s: sum(f.severity == s for f in report.findings) for s in ("error", "warning", "note")}
+    counts = {s: sum(f.severity == s for f in report.findings) for s in SEVERITIES}
     said = ", ".join(f"{n} {s}{'' if n == 1 else 's'}" for s, n in counts.items() if n) or "no findings"
     lines.append(f"{paint(report.verdict, report.verdict.upper())}  {said} ({report.ruleset})")
     return "\n".join(lines) + "\n"
@@ -45,17 +47,29 @@ def _grouped(report: Report) -> dict[str, list[Finding]]:
     return dict(sorted(groups.items()))
 
 
-def _finding(finding: Finding, heading: str, paint: Paint) -> Iterator[str]:
-    where = finding.path.removeprefix(f"{heading}/") if finding.path != heading else finding.path.rpartition("/")[2]
-    where += f":{finding.line}" if finding.line is not None else ""
-    yield f"  {paint(finding.severity, finding.severity)} {paint('bold', finding.rule)}  {where}"
-    yield from _wrapped("", finding.message)
-    if finding.expected:
-        yield from _wrapped("expected  ", finding.expected)
-    if finding.found:
-        yield from _wrapped("found     ", finding.found)
-    yield from _wrapped("clause    ", finding.clause)
-    yield from _wrapped("fix       ", finding.fix)
+def _by_rule(findings: list[Finding]) -> list[list[Finding]]:
+    """Bring the findings of one rule together, errors first, in the order of the places they name."""
+    rules: dict[str, list[Finding]] = {}
+    for finding in sorted(findings, key=lambda f: SEVERITIES.index(f.severity)):
+        rules.setdefault(finding.rule, []).append(finding)
+    return list(rules.values())
+
+
+def _rule(findings: list[Finding], heading: str, paint: Paint) -> Iterator[str]:
+    """Yield a rule's clause and fix, then the places; beyond a few only their number."""
+    first = findings[0]
+    yield f"  {paint(first.severity, first.severity)} {paint('bold', first.rule)}  {paint('faint', first.clause)}"
+    for finding in findings[:PLACES]:
+        where = finding.path.removeprefix(f"{heading}/") if finding.path != heading else finding.path.rpartition("/")[2]
+        where += f":{finding.line}" if finding.line is not None else ""
+        yield from _wrapped("", f"{where}: {finding.message}")
+        if finding.expected:
+            yield from _wrapped("    expected  ", finding.expected)
+        if finding.found and finding.found not in finding.message:
+            yield from _wrapped("    found     ", finding.found)
+    if len(findings) > PLACES:
+        yield f"    … and {len(findings) - PLACES} more places (--format json lists them)"
+    yield from _wrapped("fix: ", first.fix)
 
 
 def _wrapped(label: str, text: str) -> list[str]:
