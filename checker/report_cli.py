@@ -34,22 +34,29 @@ def report(
     from checker.page.document import page
     from rules.ruleset import load
 
+    if output != "-":
+        _refuse_inside(Path(output), discover(path).submitters)
     judged = checker.check(path, round_)
     content = page(path, judged, load(judged.ruleset)).encode()
     if output == "-":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
-    _write(Path(output), discover(path).submitters, content)
+    _write(Path(output), content)
     sys.stderr.write(f"{output}: {judged.verdict}, {len(content):,} bytes\n")
 
 
-def _write(output: Path, submitters: list[Path], content: bytes) -> None:
-    """Write the page whole or not at all; UsageError where it would lie in what it judges, or cannot be written."""
+def _refuse_inside(output: Path, submitters: list[Path]) -> None:
+    """Raise UsageError where the page would lie in what it judges, and change it."""
     folder = output.parent.resolve()
     for root in submitters:
         if folder == root or root in folder.parents:
             raise UsageError(f"{output}: lies inside the submission", fix="write the page elsewhere: -o report.html")
+
+
+def _write(output: Path, content: bytes) -> None:
+    """Write the page whole or not at all; UsageError where it cannot be written."""
+    folder = output.parent.resolve()
     partial = folder / f".{output.name}.{os.getpid()}.partial"
     try:
         with partial.open("xb") as file:

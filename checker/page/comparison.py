@@ -11,6 +11,7 @@ from statistics import fmean, stdev, variance
 from checker.statistics import t_cdf, t_quantile
 
 CONFIDENCE = 0.95
+LEVEL = f"{CONFIDENCE * 100:.0f} %"
 
 
 @dataclass(frozen=True)

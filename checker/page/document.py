@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from checker.findings import Report
+from checker.page.beside import comparison_section
 from checker.page.curves import curves_section, memory_section, steps_section
 from checker.page.evidence import Result, gather
 from checker.page.layout import groups
@@ -17,7 +18,7 @@ from checker.page.markup import Markup, program, tag
 from checker.page.objections import findings_section
 from checker.page.parity import parity_section
 from checker.page.provenance import provenance_section
-from checker.page.summary import comparison_section, header, results_section
+from checker.page.summary import header, results_section
 from rules.ruleset import RuleSet
 
 

@@ -16,7 +16,7 @@ from checker.mllog import Log, Record
 from checker.page.quantity import number
 from checker.submission import Submission, read_result
 from checker.tree import Tree
-from rules.documents import Outcome, ParityCertificate, RunRecord, SystemDescription
+from rules.documents import FileDigest, Outcome, ParityCertificate, RunRecord, SystemDescription
 from rules.ruleset import RuleSet
 from rules.text import printable
 from rules.workload import WorkloadRules
@@ -48,6 +48,7 @@ class Run:
     accuracy: tuple[Moment, ...] = ()
     loss: tuple[Moment, ...] = ()
     digests: dict[str, str] = field(default_factory=dict)  # what the log itself says, by key
+    clock_gap_s: float | None = None  # largest |host's receipt - log's own time| of a line
     problems: tuple[str, ...] = ()
 
     @property
@@ -79,6 +80,7 @@ class Result:
     runs: tuple[Run, ...]
     more_runs: int  # found, not shown
     declared_runs: int | None
+    files: tuple[FileDigest, ...]  # as the manifest lists them
     rules: WorkloadRules | None
     description: SystemDescription | None
     parity: ParityCertificate | None
@@ -88,6 +90,10 @@ class Result:
     def name(self) -> str:
         """The result in a few words."""
         return f"{self.framework}, {self.system}, {self.workload}, {self.division}"
+
+    def times_to_target(self) -> list[float]:
+        """Return the seconds of every run that reached the target, in the order of the runs."""
+        return [run.to_target_s for run in self.runs if run.to_target_s is not None]
 
     def first(self) -> RunRecord | None:
         """Return the first run's record that could be read."""
@@ -124,6 +130,7 @@ def _result(found: submission.Result, item: Item, score: Score | None) -> Result
         runs=tuple(_run(run) for run in found.runs[:RUNS]),
         more_runs=len(found.runs[RUNS:]),
         declared_runs=found.manifest.model.runs if found.manifest else None,
+        files=tuple(found.manifest.model.files) if found.manifest else (),
         rules=found.rules,
         description=system.model if system else None,
         parity=found.certificate.model if found.certificate else None,
@@ -150,8 +157,18 @@ def _run(run: submission.Run) -> Run:
         accuracy=_moments(log, "eval_accuracy", start),
         loss=_moments(log, "train_loss", start),
         digests={key: value for key in LOGGED_DIGESTS if isinstance(value := log.value(key), str)},
+        clock_gap_s=_clock_gap(log, record),
         problems=problems,
     )
+
+
+def _clock_gap(log: Log, record: RunRecord | None) -> float | None:
+    """Return how far the log's times and the host's receipts of its lines part; None where they do not pair up."""
+    if record is None or not record.receipts or len(record.receipts) != len(log.records):
+        return None
+    times = [number(line.time_ms) for line in log.records]
+    gaps = [abs(host - own / 1000) for host, own in zip(record.receipts, times, strict=True) if own is not None]
+    return max(gaps, default=None)
 
 
 def _moments(log: Log, key: str, start: Record | None) -> tuple[Moment, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 
 from checker.page.evidence import Result, Run
 from checker.page.layout import code, facts, folded, section, table
 from checker.page.markup import Child, Markup, fragment, tag
-from checker.page.quantity import NOT_STATED, count, mebibytes
+from checker.page.quantity import NOT_STATED, count, fixed, mebibytes
 from rules.documents import RunRecord, SystemDescription
 
 UNSTATED = frozenset({"", "unknown", "not stated"})
@@ -18,7 +19,9 @@ LISTED = 500  # versions, layers, variables
 def provenance_section(results: Sequence[Result]) -> Markup:
     """Return the provenance of every result, and how to check it again."""
     paths = sorted({result.path for result in results})
-    commands = ["assay check PATH", "assay images check", "assay images prove", "assay rules show"]
+    images = sorted({(r.image.framework, r.image.target) for result in results if (r := result.first()) is not None})
+    commands = ["assay check PATH"]
+    commands += [f"assay images prove --framework {framework} --target {target}" for framework, target in images[:20]]
     return section(
         "provenance",
         "Provenance",
@@ -26,7 +29,11 @@ def provenance_section(results: Sequence[Result]) -> Markup:
         [_provenance(result) for result in results],
         folded(
             "Check it again",
-            tag("p", "With the submission at hand, where PATH is the folder that this page was made from:"),
+            tag(
+                "p",
+                "The first command judges again, where PATH is the folder that this page was made from; the others "
+                "build each image twice from its locks and show that the digests above come out.",
+            ),
             tag("ul", [tag("li", code(command)) for command in commands], class_="plain"),
             tag("p", "Results on this page, below PATH: ", [fragment(code(path), " ") for path in paths[:50]]),
         ),
@@ -69,7 +76,7 @@ def _provenance(result: Result) -> Markup:
                 ("Written by", f"Assay {record.assay}"),
             ]
         ),
-        folded("Weights of every run", _weights(result.runs)),
+        folded("Weights and clocks of every run", _weights(result.runs)),
         folded("Data", _digests("Data files", record.data.items())),
         folded("Image layers (diff ids)", tag("ol", [tag("li", code(d)) for d in image.diff_ids[:LISTED]])),
         folded(
@@ -83,6 +90,15 @@ def _provenance(result: Result) -> Markup:
         ),
         folded("Arguments, environment, hyperparameters", _setting(record)),
         folded("System", _system(result.description)),
+        folded(
+            f"Files of the result ({len(result.files)})",
+            table(
+                "As the manifest lists them",
+                ("File", "SHA-256"),
+                [(f.path, code(f.sha256)) for f in result.files],
+                words=(1,),
+            ),
+        ),
     )
 
 
@@ -107,9 +123,16 @@ def _weights(runs: Sequence[Run]) -> Markup:
         initial = run.record.initial_weights_sha256 if run.record else run.digests.get("initial_weights_sha256")
         final = run.record.final_weights.sha256 if run.record and run.record.final_weights else None
         logged = run.digests.get("final_weights_sha256")
-        rows.append((str(run.index), *(code(d) if d else NOT_STATED for d in (initial, logged, final))))
-    heads = ("Run", "Initial weights", "Final weights, content (log)", "Final weights, file (record)")
-    return table("Weights", heads, rows, words=(1, 2, 3))
+        digests = [code(digest) if digest else NOT_STATED for digest in (initial, logged, final)]
+        gap = None if run.clock_gap_s is None else 1000 * run.clock_gap_s
+        rows.append((str(run.index), *digests, fixed(gap, 1)))
+    heads = ("Run", "Initial weights", "Final weights, by the log", "Final weights, by the record", "Clock gap, ms")
+    return fragment(
+        table("Weights and clocks", heads, rows, words=(1, 2, 3)),
+        tag(
+            "p", "Clock gap: largest difference between a line's own time and the host's receipt of it.", class_="note"
+        ),
+    )
 
 
 def _digests(caption: str, digests: Iterable[tuple[str, str]]) -> Markup:
@@ -121,7 +144,7 @@ def _setting(record: RunRecord) -> Markup:
     variables = sorted(record.environment.items())[:LISTED]
     values = sorted(record.hyperparameters.items())[:LISTED]
     return fragment(
-        tag("p", "Arguments: ", code(" ".join(record.arguments[:LISTED])) if record.arguments else "none"),
+        tag("p", "Arguments: ", code(shlex.join(record.arguments[:LISTED])) if record.arguments else "none"),
         table("Environment", ("Variable", "Value"), [(n, code(v)) for n, v in variables], words=(1,)),
         table("Hyperparameters", ("Key", "Value"), [(n, _value(v)) for n, v in values]),
     )

@@ -1,18 +1,15 @@
-"""The head of the page, the results, every run, and whether a difference between results is more than noise."""
+"""The head of the page, the table of results, and every run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from checker.findings import Report
-from checker.page.chart import Interval, interval_chart
-from checker.page.comparison import CONFIDENCE, Difference, differences, spread
+from checker.page.comparison import LEVEL, spread
 from checker.page.evidence import Result, Run
-from checker.page.layout import Group, code, facts, section, table, verdict_mark
+from checker.page.layout import code, facts, section, table, verdict_mark
 from checker.page.markup import Child, Markup, fragment, tag
 from checker.page.quantity import NOT_MEASURED, NOT_STATED, count, day, fixed, mebibytes
-
-LEVEL = f"{CONFIDENCE * 100:.0f} %"
 
 
 def header(report: Report, results: Sequence[Result]) -> Markup:
@@ -43,6 +40,7 @@ def header(report: Report, results: Sequence[Result]) -> Markup:
                 ("Logged", _days(results)),
                 ("Rule set", report.ruleset),
                 ("Judged by", f"Assay {report.assay}"),
+                ("Official checker", _official(report)),
             ]
         ),
     )
@@ -73,53 +71,8 @@ def results_section(results: Sequence[Result], more: int) -> Markup:
     )
 
 
-def comparison_section(group: Group, name: str) -> Markup:
-    """Return the comparison of a group's results: a picture, a sentence for each pair, the figures."""
-    labels, spreads = group.labels(), [spread(_times(r)) for r in group.results]
-    whole = [len(s.values) == len(r.runs) > 1 for s, r in zip(spreads, group.results, strict=True)]
-    bars = [
-        Interval(label + _short_of(group.results[i]), i, s.mean, s.low, s.high, s.values, "no run reached the target")
-        for i, (label, s) in enumerate(zip(labels, spreads, strict=True))
-    ]
-    words = f"Bars: mean time to target. Whiskers: its {LEVEL} t interval. Dots: single runs. The axis begins at zero."
-    pairs = differences([(label, s) for label, s, all_of_it in zip(labels, spreads, whole, strict=True) if all_of_it])
-    sentences = [tag("li", _sentence(pair)) for pair in pairs]
-    sentences += [
-        tag("li", f"{label} is not compared: {_untested(result)}.")
-        for label, result, all_of_it in zip(labels, group.results, whole, strict=True)
-        if not all_of_it
-    ]
-    rows = [
-        (f"{p.slower} against {p.faster}", fixed(p.seconds, 2), f"{fixed(p.low, 2)} to {fixed(p.high, 2)}",
-         fixed(p.ratio, 3), _probability(p.probability).lstrip("= "))
-        for p in pairs
-    ]  # fmt: skip
-    return section(
-        name,
-        f"Comparison: {group.name}",
-        tag("ul", sentences, class_="sentences") if sentences else None,
-        interval_chart("Time to target", words, bars, "seconds"),
-        tag("p", words, class_="note"),
-        table(
-            "Pairs of results",
-            ("Pair", "Difference, s", f"{LEVEL} interval, s", "Ratio", "p, corrected"),
-            rows,
-        )
-        if rows
-        else None,
-        tag(
-            "p",
-            "Welch's t test on the single runs' times, two-sided; p values corrected after Holm for all pairs. ",
-            _confounders(group),
-            class_="note",
-        )
-        if rows
-        else None,
-    )
-
-
 def _row(result: Result) -> Sequence[Child]:
-    s, score = spread(_times(result)), result.score
+    s, score = spread(result.times_to_target()), result.score
     peaks = [run.record.memory.peak_bytes for run in result.runs if run.record and run.record.memory]
     threads = sorted({str(run.record.threads) for run in result.runs if run.record})
     declared = "" if result.declared_runs is None else f" of {count(result.declared_runs)}"
@@ -177,60 +130,20 @@ def _run_row(run: Run) -> Sequence[Child]:
     )
 
 
-def _times(result: Result) -> list[float]:
-    return [run.to_target_s for run in result.runs if run.to_target_s is not None]
-
-
-def _short_of(result: Result) -> str:
-    reached = len(_times(result))
-    return "" if reached == len(result.runs) else f" (the {reached} of {len(result.runs)} runs that reached the target)"
-
-
-def _untested(result: Result) -> str:
-    if len(result.runs) < 2:
-        return "a test needs at least two runs"
-    missed = len(result.runs) - len(_times(result))
-    return f"{missed} of its {len(result.runs)} runs did not reach the target, and the others are not a fair sample"
-
-
-def _sentence(pair: Difference) -> str:
-    share = f"{(pair.ratio - 1) * 100:.1f} %" if pair.ratio is not None else NOT_MEASURED
-    gap = f"{fixed(pair.seconds, 2)} s ({share}) longer than {pair.faster}"
-    if pair.probability < 1 - CONFIDENCE:
-        return f"{pair.slower} took {gap}: more than run-to-run noise (p {_probability(pair.probability)})."
-    return (
-        f"{pair.slower} took {gap}, but the difference is not distinguishable from run-to-run noise "
-        f"(p {_probability(pair.probability)})."
-    )
-
-
-def _probability(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
-
-
-def _confounders(group: Group) -> str:
-    """Say what besides the framework differs between the results of a group."""
-    records = [record for result in group.results if (record := result.first()) is not None]
-    differing = []
-    if len({record.threads for record in records}) > 1:
-        differing.append("thread counts")
-    if len({record.container.cpuset for record in records}) > 1:
-        differing.append("the cores used")
-    if len({record.container.memory_bytes for record in records}) > 1:
-        differing.append("memory limits")
-    captures = [result.description.assay for result in group.results if result.description is not None]
-    if len({(c.cpus, c.memory_bytes, c.kernel, c.engine) for c in captures}) > 1:
-        differing.append("the machines or their kernels")
-    if not differing:
-        return "Threads, cores, memory limit and machine were the same for all, as far as stated."
-    return f"Note that {', '.join(differing)} differ too: the difference is not the framework's alone."
-
-
 def _said(report: Report) -> str:
     """Return how many findings there are, in words."""
     many = {noun: sum(f.severity == noun for f in report.findings) for noun in ("error", "warning", "note")}
     counted = [f"{n:,} {noun}{'' if n == 1 else 's'}" for noun, n in many.items() if n]
     return f"{', '.join(counted)}." if counted else "Every rule held."
+
+
+def _official(report: Report) -> str:
+    """Return MLCommons' own verdict, which is never mixed with Assay's."""
+    verdicts = [item.official_verdict for item in report.items if item.official_verdict is not None]
+    if not verdicts:
+        return f"none exists for {report.ruleset}"
+    failed = verdicts.count("fail")
+    return "passes everything" if not failed else f"fails {failed} of {len(verdicts)} judged things"
 
 
 def _days(results: Sequence[Result]) -> str:

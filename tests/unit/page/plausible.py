@@ -225,6 +225,7 @@ def build_submission(
             lines = log_lines(seed, framework, step_s, reached)
             steps = lines[-2]["metadata"]["samples_count"] // 128
             one = record(framework, system, run, seed, "success" if reached else "target-not-reached", step_s, steps)
+            one["receipts"] = [line["time_ms"] / 1000 + 0.02 for line in lines]
             if edit is not None:
                 edit(framework, run, one, lines)
             text = "".join(f":::MLLOG {json.dumps(line)}\n" for line in lines)

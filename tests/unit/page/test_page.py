@@ -135,14 +135,14 @@ def test_the_page_asks_nothing_of_the_network_and_runs_only_its_own_script(submi
     assert not re.search(r"<[^>]*\sstyle=", source)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60) | st.just(HOSTILE))
 def test_no_text_of_a_submission_changes_the_structure_of_the_page(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
     pages = []
     for content in ("x", f"x{text}"):
-        top = build_submission(tmp_path_factory.mktemp("page"), ("pytorch",), runs=2, edit=texts_of(content))
+        top = build_submission(tmp_path_factory.mktemp("page"), ("pytorch",), runs=1, edit=texts_of(content))
         rewrite_system(top, content)
         pages.append(skeleton(rendered(top, said(content))))
     assert pages[0].parts == pages[1].parts
@@ -219,6 +219,12 @@ def test_durations_that_are_not_one_per_step_are_called_out(submission: Write) -
     source = rendered(submission(("jax",), runs=2, edit=edit))
     assert re.search(r"not step times: jax, run 1: 30 durations for \d{3} steps", source)
     assert "jax, run 0: " not in source
+
+
+def test_the_gap_between_the_logs_clock_and_the_hosts_is_shown(submission: Write) -> None:
+    text = " ".join(skeleton(rendered(submission(("jax",), runs=1))).text)
+    assert "Clock gap" in text
+    assert "20.0" in text
 
 
 def test_an_emulated_run_is_called_so_before_any_figure(submission: Write) -> None:
