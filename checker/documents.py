@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from checker.findings import Problem, brief
-from checker.strict_json import JsonError, depth_of, line_of, loads
+from checker.strict_json import JsonError, Lines, depth_of, loads
 from checker.tree import RefusedError, Tree
 from rules import schemas
 from rules.text import printable
 
 M = TypeVar("M", bound=BaseModel)
 MOST = 5  # problems reported per document
+EXPLAINED = 1 << 20  # bytes up to which jsonschema, slow on long lists, is asked; the model alone judges larger ones
 
 
-@dataclass(frozen=True)
+@dataclass
 class Document(Generic[M]):
     """A valid document, with what is needed to point into it."""
 
@@ -28,7 +30,11 @@ class Document(Generic[M]):
 
     def line(self, *place: str | int) -> int:
         """Return the line of the member at `place`."""
-        return line_of(self.raw, place)
+        return self._lines.line(place)
+
+    @cached_property
+    def _lines(self) -> Lines:
+        return Lines(self.raw)
 
     def problem(self, message: str, expected: Any, found: Any, *place: str | int) -> Problem:
         """Return a problem with the member at `place`; `expected` and `found` are values or, as text, words."""
@@ -56,7 +62,8 @@ def read_document(tree: Tree, path: str, kind: str, model: type[M]) -> tuple[Doc
         return None, [Problem(f"the file {error}", f"a {kind} document", "", path)]
     except JsonError as error:
         return None, [Problem(f"the file is not usable JSON: {error}", f"a {kind} document", "", path, error.line)]
-    problems = [_schema_problem(path, raw, error) for error, _ in zip(_errors(kind, value), range(MOST), strict=False)]
+    errors = islice(_errors(kind, value), MOST) if len(raw) <= EXPLAINED else ()
+    problems = [_schema_problem(path, raw, error) for error in errors]
     if problems:
         return None, problems
     try:
@@ -82,7 +89,8 @@ def _schema_problem(path: str, raw: bytes, error: Any) -> Problem:
     wanted, rule = error.validator_value, error.validator
     if rule == "required":
         missing = next((name for name in wanted if name not in error.instance), "a member")
-        return Problem(f"{where} lacks '{missing}'", f"member '{missing}'", "nothing", path, line_of(raw, place))
+        line = Lines(raw).line(place)
+        return Problem(f"{printable(where)} lacks '{missing}'", f"member '{missing}'", "nothing", path, line)
     if rule == "additionalProperties":
         extra = next((n for n in error.instance if n not in error.schema.get("properties", {})), "a member")
         return Problem(
@@ -90,7 +98,7 @@ def _schema_problem(path: str, raw: bytes, error: Any) -> Problem:
             "only members of the schema",
             brief(extra),
             path,
-            line_of(raw, [*place, extra]),
+            Lines(raw).line([*place, extra]),
         )
     words = {
         "type": f"of type {wanted}",
@@ -102,7 +110,11 @@ def _schema_problem(path: str, raw: bytes, error: Any) -> Problem:
     }
     expected = words.get(rule, f"valid by {rule}")
     return Problem(
-        f"{printable(where)} is not as the schema wants it", expected, brief(error.instance), path, line_of(raw, place)
+        f"{printable(where)} is not as the schema wants it",
+        expected,
+        brief(error.instance),
+        path,
+        Lines(raw).line(place),
     )
 
 
@@ -110,4 +122,4 @@ def _model_problem(path: str, raw: bytes, error: Any) -> Problem:
     place = [part for part in error["loc"] if isinstance(part, str | int)]
     where = ".".join(map(str, place)) or "the document"
     found = brief(error.get("input"))
-    return Problem(f"{printable(where)}: {error['msg']}", error["type"], found, path, line_of(raw, place))
+    return Problem(f"{printable(where)}: {error['msg']}", error["type"], found, path, Lines(raw).line(place))

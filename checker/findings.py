@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 from rules.errors import Exit
@@ -101,6 +102,9 @@ class Report:
         return (f for f in self.findings if f.path == path or f.path.startswith(f"{path}/") or path == ".")
 
 
+COUNTED = 10_000  # problems of one rule in one place that are counted
+
+
 def brief(value: Any) -> str:
     """Return a value from a submission as a short, safe text, JSON-like."""
     if isinstance(value, str):
@@ -114,10 +118,10 @@ def brief(value: Any) -> str:
     return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
 
 
-def limited(problems: Iterator[Problem] | list[Problem], most: int = 10) -> Iterator[Problem]:
-    """Yield at most `most` problems of one rule in one file; the last says how many more there are."""
+def limited(problems: Iterable[Problem], most: int = 10) -> Iterator[Problem]:
+    """Yield at most `most` problems of one rule in one place; the last says how many more there are."""
     last, more = None, 0
-    for position, problem in enumerate(problems):
+    for position, problem in enumerate(islice(problems, COUNTED)):
         if position < most - 1:
             yield problem
         elif last is None:
@@ -126,4 +130,5 @@ def limited(problems: Iterator[Problem] | list[Problem], most: int = 10) -> Iter
             more += 1
     if last is not None:
         note = f" (and {more} more like it)" if more else ""
+        note = note.replace("and", "and at least") if more + most == COUNTED else note
         yield Problem(last.message + note, last.expected, last.found, last.path, last.line)

@@ -10,6 +10,7 @@ from checker.judges.registry import judges
 from checker.log_rules import RuleError
 from checker.review import program
 from rules.errors import AssayError
+from rules.references import references
 from rules.ruleset import RuleSet, load, rulesets
 
 
@@ -33,6 +34,11 @@ def _in(round_: RuleSet) -> Iterator[str]:
         yield from (f"{card.id}: requires {other!r}, which does not exist" for other in _missing(card.requires, round_))
         if sections is not None and card.clause not in sections:
             yield f"{card.id}: {round_.document} has no section {card.clause}"
+    for name in round_.workloads():
+        try:
+            references(round_, name)
+        except AssayError as error:
+            yield error.message
     for workload in (None, *round_.workloads()):
         for division in ("closed", "open"):
             try:

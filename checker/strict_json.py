@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
@@ -95,50 +97,43 @@ def depth_of(value: Any) -> int:
     return depth
 
 
-def line_of(raw: bytes, place: Sequence[str | int]) -> int:
-    """Return the line (from 1) of the member or element at `place` in the valid JSON document `raw`.
+class Lines:
+    """Where in a valid JSON document things stand; each container is scanned once, however often it is asked about."""
 
-    A member that is missing has the line of the object it is missing from.
-    """
-    text = raw.decode("utf-8")
-    at = _skip(text, 0)
-    for part in place:
-        step = _member(text, at, part) if text[at] == "{" else _element(text, at, part) if text[at] == "[" else None
-        if step is None:
-            break
-        at = step
-    return text.count("\n", 0, at) + 1
+    def __init__(self, raw: bytes) -> None:
+        self._text = raw.decode("utf-8")
+        self._ends = [match.start() for match in re.finditer("\n", self._text)]
+        self._inside: dict[int, dict[str | int, int]] = {}
 
+    def line(self, place: Sequence[str | int]) -> int:
+        """Return the line (from 1) of the member or element at `place`, or of the nearest container that is there."""
+        at = self._skip(0)
+        for part in place:
+            if at not in self._inside:
+                self._inside[at] = dict(self._members(at))
+            if part not in self._inside[at]:
+                break
+            at = self._inside[at][part]
+        return bisect_left(self._ends, at) + 1
 
-def _skip(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n":
-        at += 1
-    return at
+    def _skip(self, at: int) -> int:
+        while at < len(self._text) and self._text[at] in " \t\r\n":
+            at += 1
+        return at
 
-
-def _member(text: str, at: int, name: str | int) -> int | None:
-    at = _skip(text, at + 1)
-    while text[at] == '"':
-        key, at = scanstring(text, at + 1, True)
-        at = _skip(text, _skip(text, at) + 1)
-        if key == name:
-            return at
-        _, at = DECODER.raw_decode(text, at)
-        at = _skip(text, at)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-    return None
-
-
-def _element(text: str, at: int, index: str | int) -> int | None:
-    at = _skip(text, at + 1)
-    position = 0
-    while text[at] != "]":
-        if position == index:
-            return at
-        _, at = DECODER.raw_decode(text, at)
-        at = _skip(text, at)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-        position += 1
-    return None
+    def _members(self, at: int) -> Iterator[tuple[str | int, int]]:
+        """Yield name or index, and position, of what stands in the container at `at`; nothing for a scalar."""
+        text, opening = self._text, self._text[at]
+        if opening not in "{[":
+            return
+        at = self._skip(at + 1)
+        index = 0
+        while text[at] not in "}]":
+            name: str | int = index
+            if opening == "{":
+                name, at = scanstring(text, at + 1, True)
+                at = self._skip(self._skip(at) + 1)
+            yield name, at
+            at = self._skip(DECODER.raw_decode(text, at)[1])
+            at = self._skip(at + 1) if text[at] == "," else at
+            index += 1

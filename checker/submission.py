@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from checker.documents import Document, read_document, read_json
 from checker.findings import Problem
@@ -116,13 +115,6 @@ class Result:
         if path not in self._digests:
             self._digests[path] = self.tree.sha256(path)
         return self._digests[path]
-
-    def references(self) -> Any:
-        """Return the round's reference runs of this workload, decoded; None where it has none."""
-        import json
-
-        path = self.ruleset.data("references", f"{self.workload}.json")
-        return None if path is None else json.loads(path.read_bytes())
 
 
 @dataclass

@@ -10,6 +10,7 @@ from checker.judges.registry import flaws, judge
 from checker.parity import disagreements
 from checker.statistics import fastest_mean
 from checker.submission import Result, Run
+from rules.references import references
 
 flaws("result", "parity-document")
 
@@ -59,14 +60,14 @@ def parity(result: Result) -> Iterator[Problem]:
 @judge("convergence", "result")
 def convergence(result: Result) -> Iterator[Problem]:
     """Judge that the result does not reach the target in significantly fewer samples than the reference runs."""
-    references = result.references()
-    if references is None:
+    runs = references(result.ruleset, result.workload)
+    if runs is None:
         yield Problem("the round has no reference runs of this workload", "reference runs", "none", result.folder)
         return
     samples = [samples_to_end for run in result.runs if (samples_to_end := _samples(run)) is not None]
     if len(samples) < 2 or len(samples) != len(result.runs):
         return
-    reference = [float(one["samples"]) for one in references]
+    reference = [float(run.samples) for run in runs]
     bound = fastest_mean(reference, len(samples), result.ruleset.significance)
     mean = fmean(samples)
     if mean < bound:

@@ -19,14 +19,14 @@ def manifest_digests(result: Result) -> Iterator[Problem]:
     if result.manifest is None:
         return
     for position, file in enumerate(result.manifest.model.files):
-        where = result.manifest.line("files", position, "path")
         try:
             found = result.sha256(file.path)
         except RefusedError as error:
-            yield Problem(f"the manifest lists a file that {error}", file.path, "", result.manifest.path, where)
+            message = f"the manifest lists a file that {error}"
+            yield result.manifest.problem(message, file.path, "", "files", position, "path")
             continue
         if found != file.sha256:
-            listed = f"{file.sha256} (manifest line {where + 1})"
+            listed = f"{file.sha256} (manifest line {result.manifest.line('files', position, 'sha256')})"
             yield Problem("the file is not the one the manifest lists", listed, found, file.path)
 
 

@@ -96,3 +96,9 @@ def test_a_valid_open_submission_passes_without_a_finding(built: Callable[..., B
     settings = {"global_batch_size": 256, "opt_learning_rate_training_steps": 500, "opt_base_learning_rate": 0.7}
     report = built(division="open", samples=[128000] * 3, hyperparameters=settings).check()
     assert report.findings == [], said(report)
+
+
+def test_only_an_error_silences_other_rules() -> None:
+    """Else a warning could hide an error and turn a failure into a pass."""
+    round_ = load("assay/1.0")
+    assert {round_.card(rule).severity.value for card in CARDS for rule in card.requires} == {"error"}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from checker import check
 from checker.mllog import read_log
-from checker.strict_json import JsonError, depth_of, line_of, loads
+from checker.strict_json import JsonError, Lines, depth_of, loads
 from rules.errors import NothingToCheckError
 from rules.ruleset import load
 from tests.unit.checker.submissions import Built, errors, said
@@ -180,7 +180,7 @@ values = st.recursive(
 def test_the_line_of_a_member_is_where_it_stands(value: Any) -> None:
     """In a two-space rendering each scalar has a line of its own, which holds the scalar."""
     raw = json.dumps(value, indent=2).encode()
-    lines = raw.decode().split("\n")
+    lines, where = raw.decode().split("\n"), Lines(raw)
 
     def walk(inner: Any, place: list[str | int]) -> None:
         if isinstance(inner, dict):
@@ -190,7 +190,7 @@ def test_the_line_of_a_member_is_where_it_stands(value: Any) -> None:
             for position, below in enumerate(inner):
                 walk(below, [*place, position])
         else:
-            assert json.dumps(inner) in lines[line_of(raw, place) - 1]
+            assert json.dumps(inner) in lines[where.line(place) - 1]
 
     walk(value, [])
     assert depth_of(value) <= 20
