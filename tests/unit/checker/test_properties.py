@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel, ValidationError
 
 from checker import check
 from checker.mllog import read_log
 from checker.strict_json import JsonError, Lines, depth_of, loads
+from rules import schemas
 from rules.errors import NothingToCheckError
 from rules.ruleset import load
 from tests.unit.checker.submissions import Built, errors, said
@@ -153,6 +156,80 @@ def test_any_document_whatever_is_judged_and_fails(valid: Built, name: str, cont
         assert valid.check().verdict == "fail"
     finally:
         path.write_bytes(whole)
+
+
+@given(data=st.data())
+@quick
+def test_any_line_put_into_a_log_is_judged_with_its_run(data: st.DataObject, valid: Built) -> None:
+    """With every digest forged, so that all rules on runs and results meet the line."""
+    path, record = valid.path("{result}/result_1.txt"), valid.path("{result}/result_1.json")
+    whole, kept = path.read_bytes(), record.read_bytes()
+    at = data.draw(st.integers(0, len(whole.splitlines()) - 1))
+    line = data.draw(hostile_lines)
+    valid.edit_log(1, lambda lines: [*lines[:at], line + b"\n", *lines[at + 1 :]])
+    valid.seal()
+    try:
+        report = valid.check()
+        assert report.verdict == "fail"
+        assert any(f.line == at + 1 for f in report.findings if f.path == valid.relative("{result}/result_1.txt"))
+    finally:
+        path.write_bytes(whole)
+        record.write_bytes(kept)
+        valid.seal()
+
+
+KINDS = {"result_1.json": "run-record", "manifest.json": "manifest", "parity.json": "parity-certificate"}
+odd = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 10**20),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8),
+    st.just("0" * 64),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=4), st.integers(), max_size=2),
+)
+
+
+def places(value: Any, place: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:3]) if isinstance(value, list) else ()
+    return [place, *(found for name, below in inner for found in places(below, (*place, name)))]
+
+
+@given(data=st.data())
+@quick
+def test_any_value_anywhere_in_a_document_is_judged_alike_by_schema_and_model(
+    data: st.DataObject, valid: Built
+) -> None:
+    name = data.draw(st.sampled_from(sorted(KINDS)))
+    path = valid.path(f"{{result}}/{name}")
+    whole = path.read_bytes()
+    body = json.loads(whole)
+    place = data.draw(st.sampled_from(places(body)[1:]))
+    value = data.draw(odd)
+    inner = body
+    for part in place[:-1]:
+        inner = inner[part]
+    before, inner[place[-1]] = inner[place[-1]], value
+    path.write_text(json.dumps(body, indent=2))
+    try:
+        report = valid.check()
+        assert report.verdict == "fail" or (before == value and type(before) is type(value)), said(report)
+        by_schema = Draft202012Validator(schemas.schema(KINDS[name])).is_valid(body)
+        by_model = accepted(schemas.MODELS[KINDS[name]], path.read_bytes())
+        # JSON Schema takes 1.0 for an integer; the model is stricter, never laxer.
+        assert by_schema or not by_model
+        assert by_model or not by_schema or isinstance(value, float)
+    finally:
+        path.write_bytes(whole)
+
+
+def accepted(model: type[BaseModel], raw: bytes) -> bool:
+    try:
+        model.model_validate_json(raw)
+    except ValidationError:
+        return False
+    return True
 
 
 @given(st.binary(max_size=400))
