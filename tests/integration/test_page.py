@@ -71,6 +71,21 @@ def test_no_part_is_wider_than_a_narrow_screen(tmp_path: Path, source: str) -> N
     assert int(found[1]) <= 360
 
 
+def test_searching_leaves_only_the_findings_that_hold_every_word(tmp_path: Path, source: str) -> None:
+    typing = """
+        const search = document.getElementById("search");
+        search.value = "Seed DERIVED";
+        search.dispatchEvent(new Event("input", {bubbles: true}));
+        document.title = `left ${document.querySelectorAll(".finding:not([hidden])").length}`;
+    """
+    allowed = re.sub(r"script-src [^;]+;", "script-src &#x27;unsafe-inline&#x27;;", source)
+    document, _ = browse(tmp_path, allowed.replace("</body>", f"<script>{typing}</script></body>"), "--dump-dom")
+    held = [f for f in re.findall(r"<article.*?</article>", source, re.DOTALL) if "assay-seed-derived" in f]
+    assert held
+    assert f"<title>left {len(held)}</title>" in document
+    assert re.search(rf"{len(held)} of \d+ findings shown", document)
+
+
 def test_printing_shows_what_is_folded(tmp_path: Path, source: str) -> None:
     pages = []
     for name, content in (("whole", source), ("bare", re.sub(r"<details>.*?</details>", "", source, flags=re.DOTALL))):
