@@ -171,27 +171,29 @@ def _explain(outcome: Outcome, folder: Folder, decision: Decision) -> None:
 
 def gather_convergence(logs: Sequence[LogFacts]) -> tuple[Any, Any, list[Any], int] | str:
     """Return batch size, benchmark, where each run converged and how many did not; a text is why the tool crashes."""
-    batch_size: Any = -1
-    benchmark: Any = None
     converged: list[Any] = []
     failed = 0
     for log in logs:
-        one = log.converged
         if log.refused is not None:
             return f"the log {log.refused}"
-        if one.crash is not None:
-            return one.crash
-        converged.append(one.at)
-        failed += one.failed
-        if batch_size == -1:
-            batch_size = one.batch_size
-        elif one.batch_size != batch_size:
-            return f"KeyError: None: the logs differ in batch size ({brief(batch_size)}, {brief(one.batch_size)})"
-        if benchmark is None:
-            benchmark = one.benchmark
-        elif one.benchmark != benchmark:
-            return f"KeyError: None: the logs differ in benchmark ({brief(benchmark)}, {brief(one.benchmark)})"
-    return batch_size, benchmark, converged, failed
+        if log.converged.crash is not None:
+            return log.converged.crash
+        converged.append(log.converged.at)
+        failed += log.converged.failed
+    if not logs:
+        return "KeyError: None: there is no log"
+    first = logs[0].converged
+    for log in logs[1:]:
+        # The tool forgives a batch size or name that is missing where it lists that file first; here it never is,
+        # since the order in which a file system lists its files is no property of a submission.
+        other = log.converged
+        if not other.batch_size == first.batch_size:
+            return (
+                f"KeyError: None: the logs differ in batch size: {brief(first.batch_size)}, {brief(other.batch_size)}"
+            )
+        if not other.benchmark == first.benchmark:
+            return f"KeyError: None: the logs differ in benchmark: {brief(first.benchmark)}, {brief(other.benchmark)}"
+    return first.batch_size, first.benchmark, converged, failed
 
 
 @dataclass

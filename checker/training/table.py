@@ -54,6 +54,8 @@ def olympic_score(minutes: Sequence[float], dropped: int, trimmed: int) -> float
 
 def rows(review: OrganisationReview, fixed: PackageRules) -> list[Row]:
     """Return the rows of one organisation, one for each folder of results/, by name."""
+    if not review.organisation.has_results:
+        return [Row("", crash="FileNotFoundError: results")]
     by_system: dict[str, list[FolderReview]] = {}
     entries = review.organisation.tree.entries
     for path, entry in entries.items():
@@ -134,6 +136,8 @@ def _strong(row: Row, review: OrganisationReview, folder: FolderReview, system: 
     if benchmark not in fixed.benchmarks:
         raise _StoppedError(f"AssertionError: {folder.folder.path}: no column for this benchmark")
     minutes, energies, dropped = [], [], 0
+    power = review.organisation.tree.entries.get(f"{folder.folder.path}/power")
+    has_power = power is not None and power.kind == "folder"
     for log in folder.folder.logs:
         if log.refused is not None or (log.verdict is not None and log.verdict.answer == "crash"):
             raise _StoppedError(f"{log.path}: {log.refused or (log.verdict and log.verdict.cause)}")
@@ -142,7 +146,7 @@ def _strong(row: Row, review: OrganisationReview, folder: FolderReview, system: 
             dropped += 1
             continue
         minutes.append(time)
-        if folder.folder.power is not None:
+        if has_power:
             name = log.path.rpartition("/")[2].split(".")[0]
             try:
                 energies.append(energy_of(review.organisation, folder.folder, name, time * MINUTE))

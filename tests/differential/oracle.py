@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import re
@@ -210,12 +211,21 @@ def package(organisation: Path, usage: str, ruleset: str) -> Package:
             rcp_checker.check_directory = original_rcp
             system_desc_checker.check_system_desc = original_system
             package_checker.check_training_result_files = original_results
-        scaling = {inside(str(f.parent)): float(f.read_text()[19:-1]) for f in root.rglob("scaling.json")}
+        scaling = {
+            inside(str(f.parent)): factor for f in root.rglob("scaling.json") if (factor := _factor(f)) is not None
+        }
     if cause:
         overall: Answer = "crash"
     else:
         overall = "pass" if answer[0] and "fail" not in systems.values() else "fail"
     return Package(overall, cause, list(errors), systems, seeds, converged, scaling)
+
+
+def _factor(file: Path) -> float | None:
+    try:
+        return float(json.loads(file.read_text())["scaling_factor"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def table(organisation: Path, usage: str, ruleset: str) -> Table:
