@@ -271,7 +271,7 @@ def _setting(member: str, value: Any) -> Callable[[dict[str, Any]], Any]:
 
 
 def _power(root: Path) -> None:
-    from tests.differential.synthetic import text
+    from tests.differential.passing import text
 
     for log in _logs(root):
         folder = log.parent / "power" / log.stem
