@@ -57,20 +57,24 @@ def certify(
     client: docker.DockerClient,
     ruleset: str,
     limits: WorkloadRules,
-    code: Mapping[str, Mapping[str, bytes]],
     data: Mapping[str, Path],
-    target: str = "cpu",
+    target: str,
 ) -> ParityCertificate:
-    """Run every framework of `code` (framework -> source files) on `target` and return what they said, not judged.
+    """Run every framework of the workload on `target` and return what they said, not judged.
 
     Raises JudgedError where a framework fails, or where they do not even hold the same tensors.
     """
-    sides = []
-    for framework, files in code.items():
+    sides, code = [], source.files(limits.workload)
+    for framework in settings(limits.workload).frameworks:
         with Phase(f"image {framework} {target}") as phase:
             image = build(client, cell(framework, target), _shown_by(phase))
         with Phase(f"parity {framework}") as phase:
-            sides.append(run_side(client, image, ruleset, limits, files, data, phase))
+            sides.append(run_side(client, image, ruleset, limits, code, data, phase))
+    return certificate_of(ruleset, limits, source.digest(code), sides)
+
+
+def certificate_of(ruleset: str, limits: WorkloadRules, source_sha256: str, sides: Sequence[Side]) -> ParityCertificate:
+    """Compare the sides; raise JudgedError where they did not start alike or do not hold the same tensors."""
     initial = {side.initial_weights_sha256 for side in sides}
     if len(initial) > 1:
         raise JudgedError("the frameworks did not start from the same weights")
@@ -79,7 +83,7 @@ def certify(
         ruleset=ruleset,
         workload=limits.workload,
         seed=limits.parity.seed,
-        source_sha256=source.digest(source.files(limits.workload)),
+        source_sha256=source_sha256,
         data=limits.data,
         initial_weights_sha256=initial.pop(),
         frameworks=[side.parity for side in sides],

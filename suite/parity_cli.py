@@ -25,19 +25,16 @@ def parity(
     from checker.parity import disagreements
     from rules.workload import workload_rules
     from suite import parity as runs
-    from suite import source
     from suite.data import obtain
     from suite.engine import connect
     from suite.parity_table import table
     from suite.progress import Phase
-    from suite.settings import settings
 
     rules = workload_rules(RULESET, workload)
     client = connect()
     with Phase("data") as phase:
         files = obtain(workload, rules, data, phase.to)
-    code = source.files(workload)
-    found = runs.certify(client, RULESET, rules, dict.fromkeys(settings(workload).frameworks, code), files, target)
+    found = runs.certify(client, RULESET, rules, files, target)
     typer.echo(table(found, rules.parity))
     if problems := disagreements(found, rules.parity):
         lines = "\n".join(f"  {p.message}: {p.found}, {p.expected}" for p in problems)

@@ -54,14 +54,14 @@ def measure(
     count = int(client.info()["NCPU"])
     for cpu in range(count):
         cpus.put(cpu)
-    salt = load(ruleset).salt
+    salt, code = load(ruleset).salt, source.files(limits.workload)
 
     def one(work: tuple[str, int]) -> Reference:
         framework, run = work
         seed = run_seed(salt, SUBMITTER, framework, limits.workload, "closed", run)
         cpu = cpus.get()
         try:
-            return _run(client, ruleset, limits, images[framework], data, seed, cpu)
+            return _run(client, ruleset, limits, images[framework], code, data, seed, cpu)
         finally:
             cpus.put(cpu)
 
@@ -77,12 +77,13 @@ def _run(
     ruleset: str,
     limits: WorkloadRules,
     image: BuiltImage,
+    code: Mapping[str, bytes],
     data: Mapping[str, Path],
     seed: int,
     cpu: int,
 ) -> Reference:
     """Train once; raise JudgedError where the target is not reached: such a workload needs other rules."""
-    framework, code = image.identity.framework, source.files(limits.workload)
+    framework = image.identity.framework
     job = {
         "mode": "train",
         "workload": limits.workload,
