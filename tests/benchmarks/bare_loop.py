@@ -1,6 +1,7 @@
 """The workload's training loop with nothing around it: no log, no container, no progress, no record.
 
-`python bare_loop.py WORKLOAD FRAMEWORK DATA STEPS EVERY CPU` prints the seconds from the first read to the last evaluation.
+`python bare_loop.py WORKLOAD FRAMEWORK DATA STEPS EVERY CPU` prints the seconds from first read
+to last evaluation.
 """
 
 from __future__ import annotations

@@ -70,9 +70,10 @@ def measure(client: docker.DockerClient, cell: Cell) -> None:
     build.rebuild(client, cell, lambda *_: None)
     fetched = time.monotonic() - start
     client.images.remove(tag)
+    idle = sorted(unchanged)[2]
     print(
         f"{cell.name}: cold {cold:.1f} s, from fetched packages (base anew) {fetched:.1f} s, "
-        f"nothing changed {1000 * sorted(unchanged)[2]:.1f} ms (ratio 1:{cold / sorted(unchanged)[2]:.0f}), {size / 1e6:.0f} MB"
+        f"nothing changed {1000 * idle:.1f} ms (ratio 1:{cold / idle:.0f}), {size / 1e6:.0f} MB"
     )
     print("  cold, by phase: " + ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in phases.items()), flush=True)
 
