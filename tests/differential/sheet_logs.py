@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from checker.official.chain import OfficialRules, official_rules
-from checker.official.sheet import CompiledKey, CompiledSheet
+from checker.sheets.official import OfficialRules, official_rules
+from checker.sheets.loose import CompiledKey, CompiledSheet
 from checker.training.reading import Record
 from rules.expressions import Meaning, Moment, compile_expression
 from rules.sheets import Sheet
@@ -22,7 +22,17 @@ LINE = dict[str, Any]
 BATCH: Mapping[str, int] = {"qwen35_397b_grpo": 256, "llama31_405b": 1152, "dlrmv4": 8192}
 CANDIDATES: tuple[Any, ...] = (16, 1, 0.5, 0.0001, 0.001, 2e-5, 1e-6, 0, "text", True, [0.9, 0.999], 0.91)
 METRICS = ("eval_accuracy", "eval_error", "averaged_validation_loss")
-FRAME = ("init_start", "init_stop", "run_start", "block_start", "eval_start", *METRICS, "eval_stop", "block_stop", "run_stop")
+FRAME = (
+    "init_start",
+    "init_stop",
+    "run_start",
+    "block_start",
+    "eval_start",
+    *METRICS,
+    "eval_stop",
+    "block_stop",
+    "run_stop",
+)
 SKIPPED = ("epoch_start", "epoch_stop", "staging_start", "staging_stop", "aggregated_eval_accuracy")
 
 
@@ -164,7 +174,9 @@ def _add(
     for value in _tries(compiled, given, benchmark, sheets, moments):
         record = Record(writer.clock + 1000, compiled.key, value, {"samples_count": 512, "epoch_num": 1})
         # A benchmark the open division forgot to allow (4.0, 4.1) has its log all the same.
-        if compiled.key in given or all(_fits(sheet.keys[compiled.key], moment, record) for sheet, moment in zip(sheets, moments, strict=True)):
+        if compiled.key in given or all(
+            _fits(sheet.keys[compiled.key], moment, record) for sheet, moment in zip(sheets, moments, strict=True)
+        ):
             event = "INTERVAL_START" if compiled.key.endswith("_start") else "POINT_IN_TIME"
             writer.write(compiled.key, value, event=event)
             return
@@ -210,7 +222,11 @@ def _tries(
         yield demand.equals
     yield from demand.one_of
     for text in demand.holds:
-        for pattern, scale in ((r"value == (.*)", 1), (r"abs\(value - (.*)\) < 1e-9", 1), (r"value \* 1152 == (.*)", 1152)):
+        for pattern, scale in (
+            (r"value == (.*)", 1),
+            (r"abs\(value - (.*)\) < 1e-9", 1),
+            (r"value \* 1152 == (.*)", 1152),
+        ):
             if match := re.fullmatch(pattern, text):
                 try:
                     right = compile_expression(match[1], meaning=Meaning.LOOSE, held=sheets[-1].sheet.held)

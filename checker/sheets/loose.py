@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from checker.training.reading import Record
-from rules.expressions import Event, ExpressionError, Kind, Meaning, Moment, compile_expression
+from rules.expressions import Event, ExpressionError, Meaning, Moment, compile_expression
 from rules.sheets import Demand, Sheet, TimeLimit
 
 Test = Callable[[Moment], Any]
@@ -111,10 +111,11 @@ class CompiledSheet:
             if tally.count == 1 or not compiled.once:
                 for part, test in compiled.tests:
                     try:
-                        if not test(moment):
-                            by_key[key] = Message("check", (key,), part, record)
+                        kind = None if test(moment) else "check"
                     except Exception:
-                        by_key[key] = Message("executing", (key,), part, record)
+                        kind = "executing"
+                    if kind is not None:
+                        by_key[key] = _failed(kind, key, part, moment)
                 if compiled.watched:
                     counts[key] = tally.count
                     latest[key] = event
@@ -129,10 +130,11 @@ class CompiledSheet:
                     by_key[key] = Message("code", (key,), "remembers", record)
             if compiled.first is not None and tally.count == 1:
                 try:
-                    if not compiled.first(moment):
-                        by_key[key] = Message("check", (key,), "first", record)
+                    kind = None if compiled.first(moment) else "check"
                 except Exception:
-                    by_key[key] = Message("executing", (key,), "first", record)
+                    kind = "executing"
+                if kind is not None:
+                    by_key[key] = _failed(kind, key, "first", moment)
             if compiled.reaches is not None:
                 try:
                     if compiled.reaches(moment):
@@ -168,6 +170,13 @@ class CompiledSheet:
                 seen.add(either)
 
 
+def _failed(kind: str, key: str, part: str, moment: Moment) -> Message:
+    """Return the message of a test that does not hold; CrashError where the official checker cannot print its state."""
+    if any(type(value) is complex for value in moment.held.values()):
+        raise CrashError(f"{key}: TypeError: the square root of a negative number cannot be printed")
+    return Message(kind, (key,), part, cast("Record", moment.event))
+
+
 _EARLIEST = " earliest"  # held beside a sheet's own names, none of which has a blank
 _SINCE = "init_start"
 
@@ -190,7 +199,9 @@ def compile_sheet(sheet: Sheet) -> CompiledSheet:
     watched |= set(_keys_asked_for(sheet))
     if any(demand.within for demand in sheet.keys.values()):
         watched |= {_SINCE, DIVISION}
-    return CompiledSheet(sheet, {key: _compile_key(sheet, key, demand, key in watched) for key, demand in sheet.keys.items()})
+    return CompiledSheet(
+        sheet, {key: _compile_key(sheet, key, demand, key in watched) for key, demand in sheet.keys.items()}
+    )
 
 
 def _keys_asked_for(sheet: Sheet) -> Iterator[str]:
@@ -281,6 +292,3 @@ def _one_of(wanted: list[Any] | frozenset[Any]) -> Test:
 
 def _between(least: float, most: float) -> Test:
     return lambda moment: least <= moment.event.value <= most  # type: ignore[union-attr]
-
-
-__all__ = ["CompiledSheet", "CrashError", "Kind", "Laid", "Message", "SheetError", "compile_sheet"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from checker.official.sheet import CompiledSheet, CrashError, Laid, Message, compile_sheet
+from checker.sheets.loose import CompiledSheet, CrashError, Laid, Message, compile_sheet
 from checker.training.reading import Reading, Record
 from rules.sheets import Gather, sheets
 
