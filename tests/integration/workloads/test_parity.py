@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import WORKLOAD
 
 from checker.parity import disagreements
 from rules.documents import ParityCertificate
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 
+WORKLOAD = "image-classification"
 RULES = workload_rules("assay/1.0", WORKLOAD)
 FILE = "suite/workloads/image_classification/jax.py"
 CLEAN = source.files(WORKLOAD)

@@ -6,10 +6,10 @@ import hashlib
 from typing import Any
 
 import pytest
-from conftest import FRAMEWORKS
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 
+FRAMEWORKS = ("pytorch", "tensorflow", "jax")
 ORDER = [
     "submission_benchmark",
     "submission_division",
