@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from rules.errors import Exit
@@ -12,7 +13,7 @@ from rules.text import printable
 
 Verdict = Literal["pass", "fail"]
 Authority = Literal["assay", "official"]
-ItemKind = Literal["log", "system", "result", "organisation"]
+ItemKind = Literal["log", "system", "rcp", "result", "organisation"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Item:
     kind: ItemKind
     verdict: Verdict
     official_verdict: Verdict | None = None
+    official_crash: str | None = None  # where the official checker stops with a traceback: its cause; a rejection
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Score:
     fastest_s: float | None
     slowest_s: float | None
     verdict: Verdict
+    official: dict[str, Any] | None = None  # the row of the official result table this stands for, by its column names
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,12 @@ class Report:
     def exit_code(self) -> Exit:
         """The command's exit code."""
         return Exit.PASS if self.passed else Exit.FINDINGS
+
+    @property
+    def base(self) -> str:
+        """The folder that the paths of findings are relative to."""
+        alone = len(self.items) == 1 and self.items[0].kind == "log"
+        return str(PurePosixPath(self.path).parent) if alone else self.path
 
     def of(self, path: str) -> Iterator[Finding]:
         """Yield the findings on `path` or below it."""

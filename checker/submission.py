@@ -235,7 +235,9 @@ def open_log(tree: Tree, path: str) -> tuple[Log | None, list[Problem]]:
     except OSError as error:
         return None, [Problem(f"the log cannot be read: {error.strerror}", "a log file", "", path)]
     if not log.tokens:
-        return None, [Problem("the log holds no :::MLLOG line", "the records of a run", "none", path)]
+        first = next(iter(log.flaws.get("log-line", [])), None)
+        why, line = (f": {first.message}", first.line) if first else ("", None)
+        return None, [Problem(f"the log holds no :::MLLOG line{why}", "the records of a run", "none", path, line)]
     return log, []
 
 

@@ -14,7 +14,7 @@ LEVELS = {"error": "error", "warning": "warning", "note": "notice"}
 
 def render(report: Report) -> str:
     """Return one `::error …::` line per finding and a last line with the verdict."""
-    lines = [_annotation(report.path, finding) for finding in report.findings]
+    lines = [_annotation(report.base, finding) for finding in report.findings]
     return "\n".join([*lines, f"assay: {report.verdict.upper()} ({report.ruleset})"]) + "\n"
 
 

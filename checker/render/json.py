@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from checker.findings import Finding, Report
+from checker.findings import Finding, Item, Report
 
 FINDING = ("rule", "severity", "authority", "path", "line", "message", "expected", "found", "clause", "fix")
 
@@ -17,11 +17,19 @@ def render(report: Report) -> str:
         "path": report.path,
         "ruleset": report.ruleset,
         "verdict": report.verdict,
-        "items": [asdict(item) for item in report.items],
+        "items": [_item(item) for item in report.items],
         "findings": [_finding(finding) for finding in report.findings],
         "scores": [asdict(score) for score in report.scores],
     }
     return json.dumps(body, indent=2, allow_nan=False) + "\n"
+
+
+def _item(item: Item) -> dict[str, object]:
+    """Return an item; the cause of an official checker's crash only where there was one."""
+    body = asdict(item)
+    if item.official_crash is None:
+        del body["official_crash"]
+    return body
 
 
 def _finding(finding: Finding) -> dict[str, object]:

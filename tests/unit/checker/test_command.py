@@ -165,6 +165,29 @@ def test_github_annotations_cannot_be_broken_out_of() -> None:
     assert "%250A" in lines[0]
 
 
+def test_github_annotations_name_files_from_where_the_command_was_run(built: Callable[..., Built]) -> None:
+    submission = built()
+    log = submission.path("{result}/result_0.txt")
+    log.write_bytes(b"")
+    for path in (log, submission.path("{result}"), submission.submissions):
+        annotations = invoke("check", str(path), "--format", "github").output.splitlines()[:-1]
+        assert any(f"file={log}," in line for line in annotations)
+
+
+def test_a_result_fails_with_the_system_it_ran_on_and_with_any_file_in_its_folder(built: Callable[..., Built]) -> None:
+    submission = built()
+    (submission.path("{result}") / "link").symlink_to("/")
+    kinds = {item.kind: item.verdict for item in submission.check().items}
+    assert kinds == {"organisation": "fail", "system": "pass", "result": "fail", "log": "pass"}
+    (submission.path("{result}") / "link").unlink()
+    submission.write("systems/{system}.json", "{}")
+    submission.seal()
+    report = submission.check()
+    kinds = {item.kind: item.verdict for item in report.items}
+    assert kinds == {"organisation": "fail", "system": "fail", "result": "fail", "log": "fail"}
+    assert report.scores[0].verdict == "fail"
+
+
 def test_text_fits_eighty_columns_and_ends_with_the_verdict() -> None:
     shown = text_renderer.render(report_with("word " * 60))
     assert max(map(len, shown.splitlines())) <= 80

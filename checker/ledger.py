@@ -1,0 +1,127 @@
+"""What one check gathers: problems as rules raise them, folded into findings, and the verdict on each judged thing.
+
+A problem is about a *unit*: the submission, a system, a result or a run. A rule is silent about a unit where a rule it
+requires failed on the same unit, its whole or its part, so that one missing file is not ten findings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from checker.findings import Finding, Item, ItemKind, Problem, Score, Verdict
+from rules.cards import Card, Severity
+from rules.ruleset import RuleSet
+from rules.text import printable
+
+Unit = tuple[str, ...]  # (), ("systems", name), ("results", folder), ("results", folder, run)
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A problem, the rule that raised it and the unit it is about; `path` is relative to the submitter's folder."""
+
+    card: Card
+    unit: Unit
+    path: str
+    problem: Problem
+
+    @property
+    def where(self) -> str:
+        """The file or folder the problem is in."""
+        return self.problem.path or self.path
+
+
+def raised(card: Card, unit: Unit, path: str, problems: Iterable[Problem]) -> Iterator[Raised]:
+    """Attach rule and unit to each problem."""
+    return (Raised(card, unit, path, problem) for problem in problems)
+
+
+class Failures:
+    """Which rules failed on which units."""
+
+    def __init__(self, all_raised: Iterable[Raised]) -> None:
+        self._on: dict[str, set[Unit]] = {}
+        self._within: dict[str, set[Unit]] = {}  # the same units and all that they are part of
+        for one in all_raised:
+            self._on.setdefault(one.card.id, set()).add(one.unit)
+            self._within.setdefault(one.card.id, set()).update(_wholes(one.unit))
+
+    def explain(self, one: Raised) -> bool:
+        """Whether a failed rule that `one`'s rule requires makes it a mere consequence."""
+        wholes = {*_wholes(one.unit), *_system(one.unit)}
+        return any(
+            not wholes.isdisjoint(self._on.get(rule, ())) or one.unit in self._within.get(rule, ())
+            for rule in one.card.requires
+        )
+
+
+class Errors:
+    """Which units and files errors are about; warnings and notes fail nothing."""
+
+    def __init__(self, all_raised: Iterable[Raised]) -> None:
+        self._units: set[Unit] = set()
+        self._paths: set[str] = set()
+        for one in all_raised:
+            if one.card.severity is Severity.ERROR:
+                self._units.update(_wholes(one.unit))
+                if one.unit == ():
+                    self._paths.update(str(folder) for folder in (one.where, *PurePosixPath(one.where).parents))
+
+    def against(self, path: str, unit: Unit) -> bool:
+        """Whether an error is about `unit`, a part of it, the system it ran on, or a file at or below `path`."""
+        return unit in self._units or not self._units.isdisjoint(_system(unit)) or path in self._paths
+
+
+def _wholes(unit: Unit) -> Iterator[Unit]:
+    return (unit[:length] for length in range(len(unit) + 1))
+
+
+def _system(unit: Unit) -> Iterator[Unit]:
+    """Yield the system that a result or run depends on."""
+    if unit[:1] == ("results",):
+        yield ("systems", unit[1].split("/")[1])
+
+
+@dataclass
+class Ledger:
+    """Findings, items and scores of one check; `base` is what their paths are relative to."""
+
+    base: Path
+    ruleset: RuleSet
+    items: list[Item] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
+
+    def shown(self, root: Path, path: str) -> str:
+        """Return a path below `root` relative to what was checked, safe to print."""
+        return printable(Path(os.path.relpath(root / path, self.base)).as_posix(), 1000)
+
+    def settle(self, root: Path, all_raised: list[Raised]) -> None:
+        """Turn what was raised into findings, leaving out what only follows from another."""
+        failures = Failures(all_raised)
+        self.findings += (self._finding(root, one) for one in all_raised if not failures.explain(one))
+
+    def judge(self, root: Path, path: str, kind: ItemKind, unit: Unit, errors: Errors) -> Verdict:
+        """Add the item `path` with the verdict that the errors about it give; return the verdict."""
+        verdict: Verdict = "fail" if errors.against(path, unit) else "pass"
+        self.items.append(Item(self.shown(root, path), kind, verdict))
+        return verdict
+
+    def _finding(self, root: Path, one: Raised) -> Finding:
+        card, problem = one.card, one.problem
+        return Finding(
+            rule=card.id,
+            severity=card.severity.value,
+            authority="assay",
+            audience=card.audience.value,
+            path=self.shown(root, one.where),
+            line=problem.line,
+            message=printable(problem.message),
+            expected=printable(problem.expected),
+            found=printable(problem.found),
+            clause=self.ruleset.clause(card),
+            fix=card.hint,
+        )
