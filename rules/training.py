@@ -1,7 +1,7 @@
 """What an MLPerf Training or HPC round fixes about a whole submission: run counts, reference points, systems.
 
-`package.yaml` of a round's folder says only what differs from the round it extends; a mapping in it is merged member by
-member. Reference convergence points are `rcp/<benchmark>.json`, found in the round or the nearest one it extends.
+`package.yaml` of a round's folder says only what differs from the round it extends; mappings in it are merged member
+by member. Reference convergence points are `rcp/<benchmark>.json`, found in the round or the nearest one it extends.
 """
 
 from __future__ import annotations
@@ -48,6 +48,15 @@ class Repository(Strict):
     file_bytes: int
 
 
+class Reviewed(Strict):
+    """What integrity checks go by, beyond what the official tool looks at."""
+
+    cadence: dict[str, int]  # training samples between evaluations, before rounding up to whole batches
+    backwards_s: float  # how far a clock may go back and still be skew between ranks
+    spread: float  # most a run's throughput may be of the median of its result
+    superlinear: float  # most a throughput per accelerator may be of the same submitter's smaller systems
+
+
 class PackageRules(Strict):
     """`package.yaml`, resolved."""
 
@@ -63,6 +72,7 @@ class PackageRules(Strict):
     system: SystemRules
     power: Power
     repository: Repository
+    reviewed: Reviewed
 
     def trimmed(self, benchmark: str) -> int:
         """Return how many runs olympic scoring leaves out at each end."""
@@ -84,6 +94,12 @@ class References(msgspec.Struct, frozen=True):
     points: tuple[Point, ...]
 
 
+def _merged(before: Any, given: Any) -> Any:
+    if not (isinstance(before, dict) and isinstance(given, dict)):
+        return given
+    return {**before, **{name: _merged(before.get(name), value) for name, value in given.items()}}
+
+
 @cache
 def package_rules(round_name: str) -> PackageRules:
     """Return the package rules of a round; UsageError for a mistake in its files."""
@@ -92,11 +108,7 @@ def package_rules(round_name: str) -> PackageRules:
         path = rules.workload.ROOT / name / "package.yaml"
         if path.is_file():
             given = yaml.load(path.read_bytes(), yaml.CSafeLoader) or {}
-            for member, value in given.items():
-                before = merged.get(member)
-                if isinstance(before, dict) and isinstance(value, dict):
-                    value = {**before, **value}
-                merged[member] = value
+            merged = _merged(merged, given)
     try:
         return PackageRules.model_validate(merged)
     except ValidationError as error:

@@ -10,9 +10,20 @@ from typing import Any, Literal, TypeVar
 
 from checker.findings import Problem
 
-Scope = Literal["log", "run", "result", "system", "submission"]
+Scope = Literal[
+    "log",
+    "run",
+    "result",
+    "system",
+    "submission",
+    "training-official",
+    "training-run",
+    "training-folder",
+    "training-organisation",
+    "training-round",
+]
 F = TypeVar("F", bound=Callable[..., Iterator[Problem]])
-MODULES = ("log", "tree", "manifest", "record", "receipts", "system", "runs", "weights", "comparison")
+MODULES = ("log", "tree", "manifest", "record", "receipts", "system", "runs", "weights", "comparison", "training")
 
 
 @dataclass(frozen=True)

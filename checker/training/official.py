@@ -1,7 +1,7 @@
 """The official package check of one organisation: what each part decides, and the verdict of the whole.
 
 Equal in its decisions to mlperf-logging's package_checker, quirks included (a failing log within the tolerated number
-is tolerated whatever the reason; folders of unknown benchmarks are passed over; batch sizes that differ stop it with a traceback).
+is tolerated whatever the reason; folders of unknown benchmarks are passed over; batch sizes that differ are a crash).
 Unlike it, every part is judged even where an earlier one stops it, and nothing is written.
 """
 
@@ -144,7 +144,7 @@ def _convergence(outcome: Outcome, folder: Folder, fixed: PackageRules, round_na
 
 
 def _refused(outcome: Outcome, folder: Folder, message: str, expected: str, found: str) -> Decision:
-    outcome.fail("converges", Problem(message, expected, found, folder.path))
+    outcome.fail("run-converges", Problem(message, expected, found, folder.path))
     return Decision(False, message)
 
 
@@ -187,11 +187,11 @@ def gather_convergence(logs: Sequence[LogFacts]) -> tuple[Any, Any, list[Any], i
         # The tool forgives a batch size or name that is missing where it lists that file first; here it never is,
         # since the order in which a file system lists its files is no property of a submission.
         other = log.converged
-        if not other.batch_size == first.batch_size:
+        if other.batch_size != first.batch_size:
             return (
                 f"KeyError: None: the logs differ in batch size: {brief(first.batch_size)}, {brief(other.batch_size)}"
             )
-        if not other.benchmark == first.benchmark:
+        if other.benchmark != first.benchmark:
             return f"KeyError: None: the logs differ in benchmark: {brief(first.benchmark)}, {brief(other.benchmark)}"
     return first.batch_size, first.benchmark, converged, failed
 
@@ -202,19 +202,19 @@ class OrganisationReview:
 
     organisation: Organisation
     folders: list[FolderReview]
+    own: list[tuple[str, Problem]]  # what is said of no system and no results folder
     outcome: Outcome
 
 
 def judge_organisation(organisation: Organisation, fixed: PackageRules, round_name: str) -> OrganisationReview:
     """Judge an organisation whose logs were read."""
     whole = Outcome()
-    for system in organisation.systems.values():
-        assert system.outcome is not None
-        whole.merge([system.outcome])
     if not organisation.has_results:
         whole.crash("FileNotFoundError: results", "results")
     for path in organisation.misplaced:
         whole.crash("AssertionError: neither strong nor weak", path)
+    own = list(whole.problems)
+    whole.merge(system.outcome for system in organisation.systems.values() if system.outcome is not None)
     folders = [judge_folder(organisation, folder, fixed, round_name) for folder in organisation.folders]
     whole.merge(review.outcome for review in folders)
-    return OrganisationReview(organisation, folders, whole)
+    return OrganisationReview(organisation, folders, own, whole)

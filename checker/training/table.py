@@ -79,19 +79,19 @@ def _row(review: OrganisationReview, name: str, folders: list[FolderReview], fix
                 _weak(row, folder, fixed)
             else:
                 _strong(row, review, folder, system, fixed)
-    except _StoppedError as stopped:
+    except StoppedError as stopped:
         row.crash = str(stopped)
     return row
 
 
-class _StoppedError(Exception):
+class StoppedError(Exception):
     """The official summariser stops here with a traceback."""
 
 
 def _described(system: System, fixed: PackageRules) -> Mapping[str, Any]:
     document = system.document
     if system.unreadable or not isinstance(document, dict):
-        raise _StoppedError(f"{system.path}: {system.unreadable or 'not an object'}")
+        raise StoppedError(f"{system.path}: {system.unreadable or 'not an object'}")
     wanted = (
         *("division", "status", "submitter", "system_name", "host_processor_model_name", "number_of_nodes"),
         *("host_processor_core_count", "host_processors_per_node", "accelerator_model_name", "accelerators_per_node"),
@@ -99,7 +99,7 @@ def _described(system: System, fixed: PackageRules) -> Mapping[str, Any]:
     )
     for member in wanted:
         if member not in document:
-            raise _StoppedError(f"{system.path}: {member} is missing")
+            raise StoppedError(f"{system.path}: {member} is missing")
     try:
         nodes = int(document["number_of_nodes"])
         processors = int(document["host_processors_per_node"]) * nodes
@@ -111,7 +111,7 @@ def _described(system: System, fixed: PackageRules) -> Mapping[str, Any]:
         if name == "tpu-v3":
             name = f"TPUv3.{int(document['accelerators_per_node']) * 2}"
     except (ValueError, TypeError, OverflowError) as error:
-        raise _StoppedError(f"{system.path}: {type(error).__name__}: {error}") from None
+        raise StoppedError(f"{system.path}: {type(error).__name__}: {error}") from None
     url = f"https://github.com/mlcommons/{fixed.tool.usage}_results_v{fixed.tool.ruleset[:3]}"
     columns = {
         "division": document["division"],
@@ -134,13 +134,13 @@ def _described(system: System, fixed: PackageRules) -> Mapping[str, Any]:
 def _strong(row: Row, review: OrganisationReview, folder: FolderReview, system: System, fixed: PackageRules) -> None:
     benchmark = {"mask": "maskrcnn"}.get(folder.folder.benchmark, folder.folder.benchmark)
     if benchmark not in fixed.benchmarks:
-        raise _StoppedError(f"AssertionError: {folder.folder.path}: no column for this benchmark")
+        raise StoppedError(f"AssertionError: {folder.folder.path}: no column for this benchmark")
     minutes, energies, dropped = [], [], 0
     power = review.organisation.tree.entries.get(f"{folder.folder.path}/power")
     has_power = power is not None and power.kind == "folder"
     for log in folder.folder.logs:
         if log.refused is not None or (log.verdict is not None and log.verdict.answer == "crash"):
-            raise _StoppedError(f"{log.path}: {log.refused or (log.verdict and log.verdict.cause)}")
+            raise StoppedError(f"{log.path}: {log.refused or (log.verdict and log.verdict.cause)}")
         time = minutes_of(log)
         if time is None:
             dropped += 1
@@ -151,7 +151,7 @@ def _strong(row: Row, review: OrganisationReview, folder: FolderReview, system: 
             try:
                 energies.append(energy_of(review.organisation, folder.folder, name, time * MINUTE))
             except PowerError as error:
-                raise _StoppedError(str(error)) from None
+                raise StoppedError(str(error)) from None
     trimmed = fixed.trimmed(benchmark)
     factor = scaling_of(review, folder)
     score = olympic_score(minutes, dropped, trimmed)
@@ -204,7 +204,7 @@ def published_scaling(review: OrganisationReview, folder: FolderReview) -> float
     try:
         return float(json.loads(tree.read(path, tree.limits.document_bytes).decode("utf-8"))["scaling_factor"])
     except (RefusedError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise _StoppedError(f"{path}: {type(error).__name__}: {error}") from None
+        raise StoppedError(f"{path}: {type(error).__name__}: {error}") from None
 
 
 def _weak(row: Row, folder: FolderReview, fixed: PackageRules) -> None:
@@ -213,16 +213,16 @@ def _weak(row: Row, folder: FolderReview, fixed: PackageRules) -> None:
     start, stop, models, scale = math.inf, -math.inf, 0, None
     for log in folder.folder.logs:
         if log.refused is not None or (log.verdict is not None and log.verdict.answer == "crash"):
-            raise _StoppedError(f"{log.path}: {log.refused or (log.verdict and log.verdict.cause)}")
+            raise StoppedError(f"{log.path}: {log.refused or (log.verdict and log.verdict.cause)}")
         if minutes_of(log) is None or log.started is None or log.stopped is None:
             continue
         start, stop, models = min(start, log.started), max(stop, log.stopped), models + 1
         try:
             mine = int(log.value("number_of_nodes")) * max(int(log.value("accelerators_per_node")), 1)
         except (TypeError, ValueError) as error:
-            raise _StoppedError(f"{log.path}: {type(error).__name__}: {error}") from None
+            raise StoppedError(f"{log.path}: {type(error).__name__}: {error}") from None
         if scale is not None and mine != scale:
-            raise _StoppedError(f"AssertionError: {log.path} was run on another number of accelerators")
+            raise StoppedError(f"AssertionError: {log.path} was run on another number of accelerators")
         scale = mine
     if models >= fixed.runs.get(benchmark, models + 1):
         row.weak[f"{benchmark}:time_to_train_all"] = (stop - start) / 60 / 1000

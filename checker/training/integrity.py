@@ -1,0 +1,276 @@
+"""Integrity checks that the official tools lack: what one run, one result, one organisation or a round must not show.
+
+Each is a judge: a rule card names it and says why, how sure it is, and what passes and fails. A judge of a run gets the
+facts of its log, one of a result its folder, one of an organisation all of its results, one of a round the traces that
+every run left.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from checker.findings import Problem, brief
+from checker.judges.registry import judge
+from checker.training.facts import LogFacts, Place
+from checker.training.official import FolderReview, OrganisationReview
+from checker.training.table import StoppedError, minutes_of, published_scaling
+from rules.training import PackageRules
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a run leaves for comparison with every other run of the round; `path` relative to what is checked."""
+
+    path: str
+    organisation: str
+    system: str
+    benchmark: str
+    size: int
+    checksum: int
+    curve: str
+    seeds: tuple[int, ...]
+    started: float | None
+    stopped: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunCase:
+    """What a judge of a run is given."""
+
+    folder: FolderReview
+    log: LogFacts
+    fixed: PackageRules
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCase:
+    """What a judge of a result is given."""
+
+    folder: FolderReview
+    review: OrganisationReview
+    fixed: PackageRules
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationCase:
+    """What a judge of an organisation is given."""
+
+    review: OrganisationReview
+    fixed: PackageRules
+
+
+def position(place: Place) -> float | None:
+    """Return where in training an evaluation lies, in samples or epochs as logged."""
+    if not isinstance(place.metadata, dict):
+        return None
+    at = place.metadata.get("samples_count", place.metadata.get("epoch_num"))
+    return float(at) if isinstance(at, int | float) and not isinstance(at, bool) else None
+
+
+@judge("run-succeeded", "training-run")
+def run_succeeded(case: RunCase) -> Iterator[Problem]:
+    """Judge that run_stop says success."""
+    stop = case.log.run_stop
+    status = stop.metadata.get("status") if stop is not None and isinstance(stop.metadata, dict) else None
+    if stop is not None and status != "success":
+        yield Problem("the run did not end well", 'status "success"', brief(status), case.log.path, stop.line)
+
+
+@judge("run-takes-time", "training-run")
+def run_takes_time(case: RunCase) -> Iterator[Problem]:
+    """Judge that the run stops after it started, by the clock."""
+    if case.log.run_start is None or case.log.run_stop is None:
+        return
+    took = case.log.run_stop.time_ms - case.log.run_start.time_ms
+    if not took > 0:
+        what = "by its own clock the run stops before it starts"
+        yield Problem(what, "run_stop after run_start", f"{took / 1000:.3f} s", case.log.path, case.log.run_stop.line)
+
+
+@judge("time-forward", "training-run")
+def time_forward(case: RunCase) -> Iterator[Problem]:
+    """Judge that the clock never goes back by more than ranks' clocks may differ."""
+    allowed = case.fixed.reviewed.backwards_s
+    for line, back_ms in case.log.order.backwards:
+        if back_ms > allowed * 1000:
+            what = "the time of this line lies before that of an earlier one"
+            found = f"{back_ms / 1000:,.1f} s back"
+            yield Problem(what, f"at most {allowed:g} s back (skew between ranks)", found, case.log.path, line)
+
+
+@judge("stops-at-target", "training-run")
+def stops_at_target(case: RunCase) -> Iterator[Problem]:
+    """Judge that no evaluation is logged after run_stop."""
+    if case.log.run_stop is None:
+        return
+    late = [place for place in case.log.evaluations if place.line > case.log.run_stop.line]
+    if late:
+        what = "an evaluation is logged after run_stop, off the clock"
+        yield Problem(what, "none", f"{len(late)} of them", case.log.path, late[0].line)
+
+
+@judge("intervals-paired", "training-run")
+def intervals_paired(case: RunCase) -> Iterator[Problem]:
+    """Judge that each block, epoch and evaluation that starts also stops, before the next of its kind."""
+    for line, key in case.log.order.unpaired:
+        kind = "is not followed by its stop" if key.endswith("_start") else "stops what was not started"
+        yield Problem(f"'{key}' {kind}", "pairs of start and stop", "one alone", case.log.path, line)
+    for line, key in case.log.order.negative:
+        yield Problem(
+            f"'{key}' lies before its start, by the clock", "after its start", "before it", case.log.path, line
+        )
+
+
+@judge("evaluation-cadence", "training-run")
+def evaluation_cadence(case: RunCase) -> Iterator[Problem]:
+    """Judge that evaluations lie as far apart as the rules have it, rounded up to whole batches."""
+    every = case.fixed.reviewed.cadence.get(case.folder.folder.benchmark)
+    batch = case.log.value("global_batch_size")
+    if every is None or not isinstance(batch, int) or batch <= 0 or case.log.value("submission_division") != "closed":
+        return
+    wanted = math.ceil(every / batch) * batch
+    placed = [(place, at) for place in case.log.evaluations if (at := position(place)) is not None]
+    for (_, before), (place, at) in pairwise(placed):
+        if at - before != wanted:
+            what = "evaluations lie at other distances than the rules have it"
+            expected = f"every {wanted:,} samples (batch size {batch})"
+            yield Problem(what, expected, f"{at - before:,.0f} samples", case.log.path, place.line)
+            return
+
+
+@judge("runs-steady", "training-folder")
+def runs_steady(case: FolderCase) -> Iterator[Problem]:
+    """Judge that no run is much faster than the others of its result, sample for sample."""
+    rates = [(log, rate) for log in case.folder.folder.logs if (rate := throughput(log)) is not None]
+    if len(rates) < 3:
+        return
+    usual = statistics.median(rate for _, rate in rates)
+    for log, rate in rates:
+        if rate > usual * case.fixed.reviewed.spread:
+            what = "this run trains much faster than the other runs of its result"
+            found = f"{rate / usual:.2f} times their median throughput"
+            yield Problem(what, f"at most {case.fixed.reviewed.spread:g} times", found, log.path)
+
+
+def throughput(log: LogFacts) -> float | None:
+    """Return how far the run got per second, in samples or epochs; None where it cannot be told."""
+    minutes = minutes_of(log)
+    last = position(log.evaluations[-1]) if log.evaluations else None
+    if minutes is None or last is None or not minutes > 0 or not last > 0:
+        return None
+    return last / (minutes * 60)
+
+
+@judge("scaling-file-agrees", "training-folder")
+def scaling_file_agrees(case: FolderCase) -> Iterator[Problem]:
+    """Judge that scaling.json holds what the convergence test gives."""
+    decision = case.folder.decision
+    if decision is None or decision.mean is None:
+        return
+    path = f"{case.folder.folder.path}/scaling.json"
+    try:
+        published = published_scaling(case.review, case.folder)
+    except StoppedError as error:
+        yield Problem("scaling.json cannot be read", "a scaling factor", str(error), path)
+        return
+    computed = decision.scaling
+    if published is not None and not math.isclose(published, computed or 1.0, rel_tol=1e-6):
+        expected = "no such file" if computed is None else f"{computed:.6f}"
+        yield Problem("scaling.json does not hold what the logs give", expected, f"{published:.6f}", path)
+
+
+@judge("scales-plausibly", "training-organisation")
+def scales_plausibly(case: OrganisationCase) -> Iterator[Problem]:
+    """Judge that a larger system of the same accelerator is not faster per accelerator than the smaller ones."""
+    rates: dict[tuple[str, str], list[tuple[int, float, str]]] = {}
+    for folder in case.review.folders:
+        system = case.review.organisation.systems.get(folder.folder.system)
+        count = system.accelerators if system is not None else None
+        mine = [rate for log in folder.folder.logs if (rate := throughput(log)) is not None]
+        if system is None or not count or not mine:
+            continue
+        model = str(system.document.get("accelerator_model_name"))
+        rate = statistics.median(mine) / count
+        rates.setdefault((folder.folder.benchmark, model), []).append((count, rate, folder.folder.path))
+    for found in rates.values():
+        found.sort()
+        for count, rate, path in found:
+            smaller = [other for other in found if other[0] < count]
+            if not smaller:
+                continue
+            best = max(smaller, key=lambda other: other[1])
+            if rate > best[1] * case.fixed.reviewed.superlinear:
+                what = f"faster per accelerator than the same submitter's smaller system {best[2]}"
+                found_ = f"{rate / best[1]:.2f} times, on {count} instead of {best[0]} accelerators"
+                yield Problem(what, f"at most {case.fixed.reviewed.superlinear:g} times", found_, path)
+
+
+@judge("runs-in-turn", "training-organisation")
+def runs_in_turn(case: OrganisationCase) -> Iterator[Problem]:
+    """Judge that runs on one system do not overlap in time."""
+    by_system: dict[str, list[tuple[float, float, str]]] = {}
+    for folder in case.review.folders:
+        if folder.folder.scaling == "weak":
+            continue  # models trained side by side are what weak scaling measures
+        for log in folder.folder.logs:
+            if log.started is not None and log.stopped is not None and log.stopped > log.started:
+                by_system.setdefault(folder.folder.system, []).append((log.started, log.stopped, log.path))
+    for spans in by_system.values():
+        spans.sort()
+        for (_, stop, other), (start, _, path) in pairwise(spans):
+            if start < stop:
+                what = f"the run overlaps in time with {other} on the same system"
+                yield Problem(what, "one run at a time", f"{(stop - start) / 1000:,.0f} s", path)
+
+
+@judge("config-present", "training-organisation")
+def config_present(case: OrganisationCase) -> Iterator[Problem]:
+    """Judge that a configuration file the log names is part of the submitted code."""
+    tree = case.review.organisation.tree
+    names = {path.rpartition("/")[2] for path in tree.entries if path.startswith("benchmarks/")}
+    if not names:
+        return
+    for folder in case.review.folders:
+        for log in folder.folder.logs:
+            places = log.kept.get("config_filename", [])
+            named = places[0].value if places else None
+            if isinstance(named, str) and named.rpartition("/")[2] not in names:
+                what = "the log names a configuration file that the submission lacks"
+                yield Problem(what, "a file of that name in benchmarks/", brief(named), log.path, places[0].line)
+                break
+
+
+@judge("runs-original", "training-round")
+def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
+    """Judge that no log is a copy of another."""
+    for first, other in _twins(traces, lambda trace: (trace.size, trace.checksum) if trace.size else None):
+        what = f"the log is, byte for byte, {first.path}"
+        yield Problem(what, "a run of its own", f"{other.size:,} equal bytes", other.path)
+
+
+@judge("curves-original", "training-round")
+def curves_original(traces: Sequence[Trace]) -> Iterator[Problem]:
+    """Judge that no two runs show the same course of losses and evaluations."""
+    for first, other in _twins(traces, lambda trace: trace.curve or None):
+        if (first.size, first.checksum) == (other.size, other.checksum):
+            continue  # a copy, and said to be one
+        what = f"every loss and evaluation is equal to those of {first.path}, to the last digit"
+        seeds = "the same seed" if first.seeds == other.seeds else f"seeds {first.seeds} and {other.seeds}"
+        yield Problem(what, "a course of its own", seeds, other.path)
+
+
+def _twins(traces: Iterable[Trace], mark: object) -> Iterator[tuple[Trace, Trace]]:
+    assert callable(mark)
+    seen: dict[object, Trace] = {}
+    for trace in traces:
+        sign = mark(trace)
+        if sign is None:
+            continue
+        if sign in seen:
+            yield seen[sign], trace
+        else:
+            seen[sign] = trace

@@ -1,0 +1,111 @@
+"""The judge of single logs as it is plugged into the scan: the official answer, and what the round's own rules say.
+
+Both come from the same sheets over the same records. An official message becomes a finding of the card of its kind, so
+`official-log-<kind>` and the quoted keys at the head of its message identify it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from checker.findings import Problem, brief
+from checker.log_rules import Program, compile_rules
+from checker.mllog import Record as LogRecord
+from checker.sheets.loose import Message
+from checker.sheets.official import OfficialRules, Verdict
+from checker.sheets.strict import StrictRules, strict_rules
+from checker.sheets.words import listed, wanted
+from checker.training.facts import LogVerdict
+from checker.training.reading import Lines, Reading, Record
+from checker.training.scan import Judge
+from rules.ruleset import load
+from rules.sheets import Demand
+
+
+@cache
+def log_judge(round_name: str) -> Judge:
+    """Return the judge of the logs of a round, compiled."""
+    strict = strict_rules(round_name)
+    official = strict.official
+    programs = {division: _program(round_name, division) for division in ("closed", "open")}
+    keys = frozenset(check.key for program in programs.values() for check in program.checks)
+
+    def judge(reading: Reading, data: bytes) -> LogVerdict:
+        records = strict.relevant(reading)
+        verdict = official.judge(reading, records)
+        problems = list(official_problems(official, verdict, reading, data))
+        problems += strict.judge(reading, data, records)
+        if keys:
+            lines = Lines(data)
+            mine = [_numbered(one, lines) for one in reading.records if type(one.key) is str and one.key in keys]
+            problems += programs[_division(strict, records)].judge(one for one in mine if type(one.metadata) is dict)
+        return LogVerdict(verdict.answer, verdict.cause, problems)
+
+    return judge
+
+
+def _program(round_name: str, division: str) -> Program:
+    return compile_rules(load(round_name).cards.values(), {}, {}, {}, division)
+
+
+def _numbered(record: Record, lines: Lines) -> LogRecord:
+    number = lines.of(record.offset)
+    return LogRecord("", record.time_ms, "", record.key, record.value, record.metadata, number)
+
+
+def _division(strict: StrictRules, records: list[Record]) -> str:
+    return "open" if "open_common" in strict.names(records) else "closed"
+
+
+def official_problems(
+    rules: OfficialRules, verdict: Verdict, reading: Reading, data: bytes
+) -> Iterator[tuple[str, Problem]]:
+    """Yield the official messages as (rule, problem), with the line each is about."""
+    lines = Lines(data)
+    if verdict.answer == "crash":
+        what = "the official checker stops here with a traceback, which rejects the log"
+        at = next((lines.of(line.offset) for line in reading.malformed if line.crash), None)
+        yield "official-crash", Problem(what, "", verdict.cause, line=at)
+    for message in verdict.messages:
+        yield f"official-log-{message.kind.replace('_', '-')}", _told(rules, verdict, message, reading, lines)
+    for message in verdict.warnings:
+        yield "official-log-repeated", _told(rules, verdict, message, reading, lines)
+
+
+def _told(rules: OfficialRules, verdict: Verdict, message: Message, reading: Reading, lines: Lines) -> Problem:
+    keys = " or ".join(f"'{key}'" for key in message.keys)
+    if message.kind == "parse":
+        first = next(line for line in reading.malformed if not line.crash)
+        return Problem("a line is no record", "JSON", first.cause, line=lines.of(first.offset))
+    if message.kind == "empty":
+        return Problem("the log has no records", "lines that begin with :::MLLOG", "none")
+    demand = _demand(rules, verdict, message.keys[0])
+    several = message.kind == "at_least_one_of"
+    asked = f"a line of {listed(list(message.keys))}" if several else wanted(demand, message.part, message.keys[0])
+    if message.record is not None:
+        said = SAID.get(message.kind, "is not as the rules have it")
+        line = lines.of(message.record.offset)
+        return Problem(f"{keys} {said}", asked, brief(message.record.value), line=line)
+    found = "none" if not message.count else f"{message.count} times"
+    return Problem(f"{keys} {SAID[message.kind]}", asked, found)
+
+
+SAID = {
+    "check": "is not as the rules have it",
+    "executing": "cannot be judged",
+    "code": "gives no value to go on with",
+    "exactly_one": "is not logged exactly once",
+    "at_least_one": "is not logged",
+    "at_least": "is not logged often enough",
+    "at_least_one_of": "is not logged",
+    "at_least_one_check": "does not reach the target",
+}
+
+
+def _demand(rules: OfficialRules, verdict: Verdict, key: str) -> Demand:
+    """Return the demand on a key in the last sheet laid that has one."""
+    for name in reversed(verdict.laid):
+        if key in rules.sheets[name].keys:
+            return rules.sheets[name].keys[key].demand
+    raise KeyError(key)

@@ -1,0 +1,355 @@
+"""A whole review in one pass over the data: logs read once, by two processes, then each organisation judged in turn.
+
+What every run leaves behind for the comparison across organisations is a trace of a few numbers; all else of an
+organisation is dropped before the next is judged, so memory does not grow with the round.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from checker.findings import Finding, Item, ItemKind, Problem, Report, Score, Verdict, limited
+from checker.judges.registry import judges
+from checker.training.discovery import Scope, find
+from checker.training.facts import LogFacts
+from checker.training.integrity import FolderCase, OrganisationCase, RunCase, Trace
+from checker.training.log_verdict import log_judge
+from checker.training.official import FolderReview, OrganisationReview, judge_organisation
+from checker.training.organisation import Organisation, find_organisation
+from checker.training.outcome import Outcome
+from checker.training.repository import judge_repository
+from checker.training.scan import scan
+from checker.training.table import Row, minutes_of, rows
+from checker.tree import Tree
+from rules.cards import Card, Severity
+from rules.ruleset import RuleSet, load
+from rules.text import printable
+from rules.training import PackageRules, package_rules
+
+CHUNK = 4 << 20  # bytes of logs given to a process at a time
+SMALL = 8 << 20  # below it starting a second process costs more than it saves
+MOST = 20  # findings of one rule on one thing
+
+
+def review(path: Path, round_name: str, logs_only: bool = False, jobs: int | None = None) -> Report:
+    """Judge what `path` holds by a round of MLPerf Training or HPC; nothing below `path` is written.
+
+    Raises NothingToCheckError and UsageError as `find` does; whatever a submission holds becomes findings.
+    """
+    fixed = package_rules(round_name)
+    scope = find(path, logs_only)
+    ledger = _Ledger(scope.base, load(round_name), fixed)
+    with _readers(round_name, scope, jobs) as readers:
+        if scope.logs:
+            _loose_logs(ledger, scope, readers)
+        pending = [(root, *_listed(root, scope, ledger, readers)) for root in scope.organisations]
+        while pending:
+            root, organisation, reading = pending.pop(0)
+            by_path = {facts.path: facts for facts in reading()}
+            for folder in organisation.folders:
+                folder.logs = [by_path[log] for log in folder.log_paths if log in by_path]
+            _organisation(ledger, root, organisation, scope)
+    _across(ledger)
+    return Report(
+        assay=version("assay"),
+        path=printable(str(path)),
+        ruleset=round_name,
+        items=ledger.items,
+        findings=ledger.findings,
+        scores=ledger.scores,
+    )
+
+
+# Reading, in processes
+
+
+@dataclass
+class _Readers:
+    """Reads logs: in this process, or in a few others."""
+
+    round_name: str
+    pool: ProcessPoolExecutor | None
+
+    def read(self, root: Path, paths: Sequence[tuple[str, int]]) -> Iterable[list[LogFacts]]:
+        """Start reading logs below `root`, given with their sizes; the result yields facts as they are ready."""
+        chunks = list(_chunks(paths))
+        if self.pool is None:
+            return (_read(self.round_name, root, chunk) for chunk in chunks)
+        futures: list[Future[list[LogFacts]]] = [
+            self.pool.submit(_read, self.round_name, root, chunk) for chunk in chunks
+        ]
+        return (future.result() for future in futures)
+
+
+def _chunks(paths: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    held = 0
+    for path, size in paths:
+        chunk.append(path)
+        held += size
+        if held >= CHUNK:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk
+
+
+def _read(round_name: str, root: Path, paths: list[str]) -> list[LogFacts]:
+    tree = Tree(root, load(round_name).limits)
+    in_samples = frozenset(package_rules(round_name).counted_in_samples)
+    judge = log_judge(round_name)
+    return [scan(tree, path, in_samples, judge) for path in paths]
+
+
+@contextmanager
+def _readers(round_name: str, scope: Scope, jobs: int | None) -> Iterator[_Readers]:
+    wanted = jobs if jobs is not None else min(2, os.cpu_count() or 1)
+    if wanted < 2 or (not scope.whole and not scope.logs) or len(scope.logs) == 1:
+        yield _Readers(round_name, None)
+        return
+    log_judge(round_name)  # compiled before the processes part, so that each has it
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+    with ProcessPoolExecutor(wanted, mp_context=multiprocessing.get_context(method)) as pool:
+        yield _Readers(round_name, pool)
+
+
+def _listed(root: Path, scope: Scope, ledger: _Ledger, readers: _Readers) -> tuple[Organisation, Any]:
+    """List one organisation and start reading its logs."""
+    tree = Tree(root, ledger.ruleset.limits)
+    organisation = find_organisation(ledger.shown(root, "."), tree, ledger.fixed)
+    if scope.only:
+        _narrow(organisation, scope.only)
+    sized = [(log, tree.entries[log].size) for folder in organisation.folders for log in folder.log_paths]
+    started = readers.read(root, sized)
+    return organisation, lambda: [facts for chunk in started for facts in chunk]
+
+
+def _narrow(organisation: Organisation, only: str) -> None:
+    """Keep what lies at or below one path, and the systems that its results need."""
+    kept = [folder for folder in organisation.folders if folder.path == only or folder.path.startswith(f"{only}/")]
+    if only.startswith("systems"):
+        kept = []
+        organisation.systems = {k: s for k, s in organisation.systems.items() if only in ("systems", s.path)}
+    else:
+        needed = {folder.system for folder in kept} or {only.split("/")[1] if "/" in only else ""}
+        if only != "results":
+            organisation.systems = {name: s for name, s in organisation.systems.items() if name in needed}
+    organisation.folders = kept
+
+
+# Findings
+
+
+@dataclass
+class _Ledger:
+    """What one review gathers."""
+
+    base: Path
+    ruleset: RuleSet
+    fixed: PackageRules
+    items: list[Item] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
+    traces: list[Trace] = field(default_factory=list)
+
+    def shown(self, root: Path, path: str) -> str:
+        """Return a path below `root` relative to what is judged, safe to print."""
+        return printable(Path(os.path.relpath(root / path, self.base)).as_posix(), 1000)
+
+    def add(self, root: Path, rule: str, problem: Problem, at_most: Severity | None = None) -> Finding:
+        """Turn a problem into a finding of its rule's card, no graver than `at_most`."""
+        card = self.ruleset.card(rule)
+        found = Finding(
+            rule=card.id,
+            severity=_lower(card.severity, at_most).value,
+            authority=authority(card),
+            audience=card.audience.value,
+            path=self.shown(root, problem.path or "."),
+            line=problem.line,
+            message=printable(problem.message),
+            expected=printable(problem.expected),
+            found=printable(problem.found),
+            clause=self.ruleset.clause(card),
+            fix=card.hint,
+        )
+        self.findings.append(found)
+        return found
+
+    def item(self, root: Path, path: str, kind: ItemKind, failed: bool, official: Outcome | None) -> None:
+        """Note a judged thing with both verdicts."""
+        verdict: Verdict = "fail" if failed else "pass"
+        theirs: Verdict | None = None if official is None else "pass" if official.answer == "pass" else "fail"
+        crash = printable(official.cause) if official is not None and official.answer == "crash" else None
+        self.items.append(Item(self.shown(root, path), kind, verdict, theirs, crash))
+
+
+def authority(card: Card) -> Literal["assay", "official"]:
+    """Return whose verdict a rule's finding belongs to."""
+    official = card.id.startswith("official-") or (card.judge or "").startswith("official-")
+    return "official" if official else "assay"
+
+
+def _lower(severity: Severity, at_most: Severity | None) -> Severity:
+    if at_most is None:
+        return severity
+    order = list(Severity)
+    return max(severity, at_most, key=order.index)
+
+
+def _raised(ledger: _Ledger, scope: str, *facts: Any) -> Iterator[tuple[str, Problem]]:
+    """Run all judges of a scope that the round has cards for."""
+    known = judges()
+    for card in ledger.ruleset.cards.values():
+        if card.judge is not None and known[card.judge].scope == scope:
+            yield from ((card.id, problem) for problem in limited(known[card.judge].function(*facts), MOST))
+
+
+# One organisation
+
+
+def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope: Scope) -> None:
+    fixed = ledger.fixed
+    judged = judge_organisation(organisation, fixed, ledger.ruleset.name)
+    start = len(ledger.findings)
+    for system in organisation.systems.values():
+        assert system.outcome is not None
+        failed = _settle(ledger, root, system.outcome.problems)
+        ledger.item(root, system.path, "system", failed, system.outcome)
+    own = Outcome()
+    own.problems = list(judged.own)
+    _settle(ledger, root, own.problems)
+    if scope.whole:
+        _settle(ledger, root, judge_repository(organisation, fixed))
+    table = rows(judged, fixed) if not scope.only.startswith("systems") else []
+    for folder in judged.folders:
+        _folder(ledger, root, judged, folder)
+    _settle(ledger, root, _raised(ledger, "training-organisation", OrganisationCase(judged, fixed)))
+    _scores(ledger, root, judged, table)
+    if scope.whole:
+        failed = any(finding.severity == "error" for finding in ledger.findings[start:])
+        ledger.item(root, ".", "organisation", failed, judged.outcome)
+
+
+def _settle(
+    ledger: _Ledger, root: Path, problems: Iterable[tuple[str, Problem]], at_most: Severity | None = None
+) -> bool:
+    """Add findings; return whether any is an error by its own rule, whatever it was lowered to."""
+    failed = False
+    for rule, problem in problems:
+        ledger.add(root, rule, problem, at_most)
+        failed |= ledger.ruleset.card(rule).severity is Severity.ERROR
+    return failed
+
+
+def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: FolderReview) -> None:
+    fixed, start = ledger.fixed, len(ledger.findings)
+    tolerated = len(folder.failing) <= fixed.trimmed(folder.folder.benchmark)
+    for log in folder.folder.logs:
+        _log(ledger, root, folder, log, tolerated)
+    converged = folder.convergence
+    _settle(ledger, root, [*folder.layout.problems, *folder.compliance.problems])
+    if folder.seeds is not None:
+        _settle(ledger, root, folder.seeds.problems)
+    if converged is not None:
+        failed = _settle(ledger, root, converged.problems)
+        ledger.item(root, folder.folder.path, "rcp", failed, converged)
+    _settle(ledger, root, _raised(ledger, "training-folder", FolderCase(folder, judged, fixed)))
+    failed = any(finding.severity == "error" for finding in ledger.findings[start:])
+    ledger.item(root, folder.folder.path, "result", failed, folder.outcome)
+
+
+def _log(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts, tolerated: bool) -> None:
+    dropped = tolerated and log.path.rpartition("/")[2].rpartition(".")[0] in folder.failing
+    at_most = Severity.WARNING if dropped else None  # olympic scoring leaves the run out: its faults spoil no result
+    problems = [] if log.verdict is None else [(rule, _placed(problem, log)) for rule, problem in log.verdict.problems]
+    failed = _settle(ledger, root, problems, at_most)
+    failed |= _settle(ledger, root, _raised(ledger, "training-run", RunCase(folder, log, ledger.fixed)), at_most)
+    ledger.item(root, log.path, "log", failed, log_outcome(log))
+    ledger.traces.append(_trace(ledger, root, folder, log))
+
+
+def _placed(problem: Problem, log: LogFacts) -> Problem:
+    return problem if problem.path is not None else replace(problem, path=log.path)
+
+
+def log_outcome(log: LogFacts) -> Outcome | None:
+    """Return the official answer on a log."""
+    if log.refused is not None:
+        return Outcome("crash", cause=f"the log {log.refused}")
+    return None if log.verdict is None else Outcome(log.verdict.answer, cause=log.verdict.cause)
+
+
+def _trace(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts) -> Trace:
+    return Trace(
+        path=ledger.shown(root, log.path),
+        organisation=root.name,
+        system=folder.folder.system,
+        benchmark=folder.folder.benchmark,
+        size=log.size,
+        checksum=log.checksum,
+        curve=log.curve,
+        seeds=tuple(seed.value for seed in log.seeds[:4]),
+        started=log.started,
+        stopped=log.stopped,
+    )
+
+
+def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list[Row]) -> None:
+    by_system = {row.system: row for row in table}
+    for folder in judged.folders:
+        row = by_system.get(folder.folder.system)
+        system = judged.organisation.systems.get(folder.folder.system)
+        if row is None or system is None or folder.folder.benchmark not in ledger.fixed.benchmarks:
+            continue
+        minutes = [time for log in folder.folder.logs if (time := minutes_of(log)) is not None]
+        score = row.minutes.get(folder.folder.path)
+        ledger.scores.append(
+            Score(
+                path=ledger.shown(root, folder.folder.path),
+                submitter=printable(str(row.columns.get("submitter", ""))),
+                system=printable(folder.folder.system),
+                workload=folder.folder.benchmark,
+                division=printable(str(system.division)),
+                framework=printable(str(row.columns.get("framework", ""))),
+                runs=len(folder.folder.logs),
+                converged=len(minutes),
+                score_s=None if score is None else score * 60,
+                fastest_s=min(minutes) * 60 if minutes else None,
+                slowest_s=max(minutes) * 60 if minutes else None,
+                verdict="fail" if folder.outcome.answer != "pass" else "pass",
+                official=_official_row(row, folder.folder.benchmark),
+            )
+        )
+
+
+def _official_row(row: Row, benchmark: str) -> dict[str, Any]:
+    mine: Mapping[str, Any] = {**row.columns, **row.weak}
+    return {name: value for name, value in mine.items() if ":" not in name or name.startswith(f"{benchmark}:")}
+
+
+# Loose logs, and what spans organisations
+
+
+def _loose_logs(ledger: _Ledger, scope: Scope, readers: _Readers) -> None:
+    sized = [(path.relative_to(scope.base).as_posix(), path.stat().st_size) for path in scope.logs]
+    for chunk in readers.read(scope.base, sized):
+        for log in chunk:
+            problems = [] if log.verdict is None else log.verdict.problems
+            failed = _settle(ledger, scope.base, [(rule, _placed(problem, log)) for rule, problem in problems])
+            if log.refused is not None:
+                ledger.add(scope.base, "official-crash", Problem(f"the log {log.refused}", path=log.path))
+                failed = True
+            ledger.item(scope.base, log.path, "log", failed, log_outcome(log))
+
+
+def _across(ledger: _Ledger) -> None:
+    for rule, problem in _raised(ledger, "training-round", ledger.traces):
+        ledger.add(ledger.base, rule, problem)
