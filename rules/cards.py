@@ -1,7 +1,8 @@
 """The vocabulary of a rule: a card with id, clause, hint and examples, and what it demands.
 
-A card demands either constraints on the log, stated in the words below, or a *judge*: a named procedure of the checker
-for what spans several files. Text that begins with `=` is an expression (`rules/expressions.py`).
+A card demands constraints on the log, stated in the words below, or a *judge*: a named procedure of the checker for
+what spans several files, or it answers for demands of a round's *sheets*. Text that begins with `=` is an expression
+(`rules/expressions.py`).
 """
 
 from __future__ import annotations
@@ -84,6 +85,20 @@ class LogConstraint(Strict):
         return self
 
 
+Part = Literal["lines", "order", "time", "members", "value", "schedule", "target"]
+
+
+class SheetPart(Strict):
+    """Demands of an MLPerf round's sheets (`rules/sheets.py`) that a card answers for; the first that fits has one.
+
+    A key ending in `*` stands for all that begin so. `lines` is how often a key is logged, `members` what metadata
+    holds, `schedule` what the first line must be.
+    """
+
+    keys: list[str]
+    parts: list[Part]
+
+
 class ExampleEvent(Strict):
     """A log line of an example; `time_ms` is given where it matters."""
 
@@ -118,6 +133,7 @@ class Example(Strict):
     text: str | None = None  # a log's raw text
     edit: list[Edit] | None = None
     division: Literal["closed", "open"] = "closed"
+    benchmark: str | None = None  # for a demand of a sheet: whose; without it the sheet every log has
 
 
 class Card(Strict):
@@ -132,12 +148,14 @@ class Card(Strict):
     requires: list[str] = Field(default_factory=list)  # rules without which this one says nothing
     log: list[LogConstraint] | None = None
     judge: str | None = None
+    sheets: list[SheetPart] | None = None
+    why: str = ""  # what would go wrong without the rule
     hint: str
     passes: Example
     fails: Example
 
     @model_validator(mode="after")
     def _demands_something(self) -> Card:
-        if (self.log is None) == (self.judge is None):
-            raise ValueError(f"{self.id}: a rule has either 'log' or 'judge'")
+        if [self.log, self.judge, self.sheets].count(None) != 2:
+            raise ValueError(f"{self.id}: a rule has one of 'log', 'judge' and 'sheets'")
         return self

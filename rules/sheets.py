@@ -1,9 +1,9 @@
 """What a log of an MLPerf Training or HPC round must hold, key by key: the round's sheets.
 
-The official rules come as sheets that are laid over the log one after the other: `common`, then the division's, then the
-benchmark's, then for some the optimiser's. `logs/*.yaml` of a round's folder hold its sheets by name (grouped into files
-only for the reader) and say no more than what differs from the round it extends: a sheet is merged with the one of that
-name key by key, a sheet given as null is gone. Rounds of another suite in the chain lend no sheets.
+The official rules come as sheets that are laid over the log one after the other: `common`, then the division's, then
+the benchmark's, then for some the optimiser's. `logs/*.yaml` of a round's folder hold its sheets by name (grouped into
+files only for the reader) and say no more than what differs from the round it extends: a sheet is merged with the one
+of that name key by key, a sheet given as null is gone. Rounds of another suite in the chain lend no sheets.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Demand(Strict):
 
 
 class Gather(Strict):
-    """Lines of `key` whose metadata has `part` become one line of `into` for each value of metadata `by`, after the log.
+    """Lines of `key` whose metadata has `part` become one line of `into` per value of metadata `by`, after the log.
 
     The value of that line is an object: `by`, and for each line gathered its metadata `part` with its value.
     """
@@ -79,6 +79,9 @@ class SheetFile(Strict):
     once: list[str] = Field(default_factory=list)  # keys logged exactly once, whatever the value
     fixed: dict[str, Value] = Field(default_factory=dict)  # keys logged exactly once, and their value
     keys: dict[str, Demand] = Field(default_factory=dict)
+    strict: dict[str, Demand] = Field(
+        default_factory=dict
+    )  # as the rules document has it, where the official tool errs
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,13 @@ class Sheet:
     begins: Mapping[str, Value | None]
     gathers: Gather | None
     keys: Mapping[str, Demand]
+    strict: Mapping[str, Demand]
 
     @property
     def held(self) -> frozenset[str]:
         """Names its expressions may ask for as held.NAME."""
-        return frozenset(self.begins).union(*(demand.remembers for demand in self.keys.values()))
+        demands = (*self.keys.values(), *self.strict.values())
+        return frozenset(self.begins).union(*(demand.remembers for demand in demands))
 
 
 @cache
@@ -169,5 +174,7 @@ def _resolve(
     keys |= {key: Demand(occurs="once", equals=value) for key, value in given.fixed.items()}
     keys |= given.keys
     begins = {**(base.begins if base else {}), **given.begins}
-    done[name] = Sheet(name, begins, given.gathers or (base.gathers if base else None), keys)
+    strict = {key: demand for key, demand in (base.strict if base else {}).items() if key not in given.without}
+    gathers = given.gathers or (base.gathers if base else None)
+    done[name] = Sheet(name, begins, gathers, keys, {**strict, **given.strict})
     return done[name]

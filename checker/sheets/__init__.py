@@ -1,1 +1,1 @@
-"""The sheets of an MLPerf round laid over a log: as MLCommons' checker does it (loose), and as the rules mean them (strict)."""
+"""An MLPerf round's sheets laid over a log: as MLCommons' checker does (loose), and as the rules mean them (strict)."""

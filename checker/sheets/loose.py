@@ -1,7 +1,7 @@
-"""One sheet of a round, compiled to what the official checker does with it, and laid over the records of a log.
+"""One sheet of a round, compiled to what the official checker does with it, and laid over a log.
 
 That checker evaluates Python on whatever a log says: true counts as 1, text compared with a number is an exception, an
-exception in a test is a message and in the search for the target a crash. The tests here are closures that behave alike;
+exception in a test is a message and in the search for the target a crash. The tests here are closures that behave so;
 any exception they let out is the one Python would have raised, or stands for it.
 """
 
@@ -12,10 +12,19 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from checker.training.reading import Record
-from rules.expressions import Event, ExpressionError, Meaning, Moment, compile_expression
+from rules.expressions import Event, ExpressionError, Meaning, Moment, UndefinedError, compile_expression
 from rules.sheets import Demand, Sheet, TimeLimit
 
 Test = Callable[[Moment], Any]
+RAISED = (  # what Python raises over a log's values; the official checker catches all there is
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    UndefinedError,
+    ValueError,
+)
 NEVER = 9e99  # the official checker's earliest init_start before any was seen, in ms
 DIVISION = "submission_division"
 
@@ -112,7 +121,7 @@ class CompiledSheet:
                 for part, test in compiled.tests:
                     try:
                         kind = None if test(moment) else "check"
-                    except Exception:
+                    except RAISED:
                         kind = "executing"
                     if kind is not None:
                         by_key[key] = _failed(kind, key, part, moment)
@@ -126,12 +135,12 @@ class CompiledSheet:
                         moment.held[name] = expression(moment)
                     if compiled.demand.loads is not None:
                         _load(compiled.demand.loads, value, laid.loads)
-                except Exception:
+                except RAISED:
                     by_key[key] = Message("code", (key,), "remembers", record)
             if compiled.first is not None and tally.count == 1:
                 try:
                     kind = None if compiled.first(moment) else "check"
-                except Exception:
+                except RAISED:
                     kind = "executing"
                 if kind is not None:
                     by_key[key] = _failed(kind, key, "first", moment)
@@ -139,7 +148,7 @@ class CompiledSheet:
                 try:
                     if compiled.reaches(moment):
                         tally.reached = True
-                except Exception as error:
+                except RAISED as error:
                     raise CrashError(f"{key}: {type(error).__name__}: {error}") from None
         self._close(laid, tallies)
         return laid
@@ -263,15 +272,19 @@ def _within(limit: TimeLimit) -> Test:
     def test(moment: Moment) -> bool:
         minutes = limit.minutes
         if isinstance(minutes, dict):
-            division = moment.latest.get(DIVISION)
-            if division is None:
-                minutes = 0.0
-            else:  # whatever is not the open division is given the closed one's time
-                minutes = minutes["open"] if division.value == "open" else minutes["closed"]
+            minutes = _of_division(minutes, moment)
         took = float(moment.event.time_ms) - moment.held[_EARLIEST]  # type: ignore[union-attr]
         return bool(took < minutes * 60 * 1e3)
 
     return test
+
+
+def _of_division(minutes: Mapping[str, float], moment: Moment) -> float:
+    """Return the limit of the division logged so far; whatever is not the open one is given the closed one's."""
+    division = moment.latest.get(DIVISION)
+    if division is None:
+        return 0.0
+    return minutes["open"] if division.value == "open" else minutes["closed"]
 
 
 def _has(names: tuple[str, ...]) -> Test:

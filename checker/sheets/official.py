@@ -1,4 +1,4 @@
-"""The official verdict on one log: the chain of sheets that its own values call for, and what remains of their messages.
+"""The official verdict on one log: the chain of sheets that its own values call for, and what their messages leave.
 
 A sheet drops every earlier message on the keys it speaks of, so that a benchmark's rule replaces the general one. What
 is said of no single key, and warnings, stay. A log passes if no message is left.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from checker.sheets.loose import CompiledSheet, CrashError, Laid, Message, compile_sheet
+from checker.sheets.loose import RAISED, CompiledSheet, CrashError, Laid, Message, compile_sheet
 from checker.training.reading import Reading, Record
 from rules.sheets import Gather, sheets
 
@@ -39,16 +39,8 @@ class OfficialRules:
         self.known = frozenset(key for sheet in self.sheets.values() for key in sheet.keys)
         self.known |= {sheet.sheet.gathers.key for sheet in self.sheets.values() if sheet.sheet.gathers}
 
-    def relevant(self, reading: Reading) -> list[Record]:
-        """Return the records whose key some sheet of the round speaks of."""
-        known = self.known
-        try:
-            return [record for record in reading.records if record.key in known]
-        except TypeError:  # a key that is a list or an object
-            return [record for record in reading.records if isinstance(record.key, str) and record.key in known]
-
-    def judge(self, reading: Reading) -> Verdict:
-        """Return the verdict on a log as read."""
+    def judge(self, reading: Reading, records: list[Record] | None = None) -> Verdict:
+        """Return the verdict on a log as read; `records` are those whose key the sheets know, if at hand."""
         if reading.crash is not None:
             return Verdict("crash", reading.crash)
         keyless: list[Message] = []
@@ -57,7 +49,7 @@ class OfficialRules:
         if not reading.records:
             keyless.append(Message("empty", ()))
         try:
-            verdict = self._chain(self.relevant(reading))
+            verdict = self._chain(known_records(reading, self.known) if records is None else records)
         except CrashError as error:
             return Verdict("crash", str(error))
         verdict.messages += keyless
@@ -95,6 +87,14 @@ def _simplified(name: str) -> str:
     return tail if not head.replace(".", "").replace("/", "") and ".." not in head.split("/") else name
 
 
+def known_records(reading: Reading, known: frozenset[str]) -> list[Record]:
+    """Return the records whose key is one of `known`."""
+    try:
+        return [record for record in reading.records if record.key in known]
+    except TypeError:  # a key that is a list or an object
+        return [record for record in reading.records if isinstance(record.key, str) and record.key in known]
+
+
 def gathered(records: list[Record], gather: Gather) -> list[Record]:
     """Return the lines that `gather` makes of a log's; CrashError where the official checker stops on one."""
     lines: dict[object, Record] = {}
@@ -106,7 +106,7 @@ def gathered(records: list[Record], gather: Gather) -> list[Record]:
             if position not in lines:
                 lines[position] = Record(record.time_ms, gather.into, {gather.by: position}, {}, record.offset)
             lines[position].value[record.metadata[gather.part]] = record.value
-        except Exception as error:
+        except RAISED as error:
             raise CrashError(f"{gather.key}: {type(error).__name__}: {error}") from None
     return list(lines.values())
 

@@ -1,0 +1,400 @@
+"""What the rules themselves say of a log: the sheets its values call for, merged, every type taken seriously.
+
+Here a benchmark's demand on a key replaces the general one, truth values are no numbers, a key logged twice is a
+finding whatever its values, and a run that claims success must have reached the target while the clock ran. What is
+logged wrongly becomes a problem with its line; nothing stops the judge.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast
+
+from checker.findings import Problem, brief, limited
+from checker.sheets.loose import DIVISION, RAISED, SheetError
+from checker.sheets.official import FIRST, OfficialRules, gathered, known_records, official_rules
+from checker.sheets.words import part_of, problem
+from checker.training.reading import Lines, Reading, Record
+from rules.cards import Part
+from rules.expressions import Event, ExpressionError, Kind, Moment, UndefinedError, compile_expression, same
+from rules.ruleset import RuleSet, load
+from rules.sheets import Demand, Sheet, TimeLimit
+
+Test = Callable[[Moment], bool]
+BENCHMARK = "submission_benchmark"
+LOADING = (DIVISION, BENCHMARK, "opt_name", "scheduler_type")
+SHOWN = 10  # problems noted per key and member; the rest is counted
+
+
+@dataclass(frozen=True, slots=True)
+class StrictKey:
+    """The demands on one key, ready to run, each with the rule that answers for it."""
+
+    key: str
+    demand: Demand
+    tests: tuple[tuple[str, str, Test], ...]  # member, rule, test
+    remembers: tuple[tuple[str, Callable[[Moment], Any]], ...]
+    first: Test | None
+    reaches: Test | None
+    rules: Mapping[Part, str]
+
+
+@dataclass
+class Target:
+    """Where a metric stood against its target."""
+
+    key: str
+    reached_at: Record | None = None  # the first line that reaches it
+    last_before_stop: tuple[Record, bool] | None = None
+    reached_before_stop: bool = False
+
+
+class StrictSheets:
+    """The sheets for one kind of log, merged into one table of keys."""
+
+    def __init__(self, ruleset: RuleSet, laid: tuple[Sheet, ...]) -> None:
+        self.gathers = next((sheet.gathers for sheet in laid if sheet.gathers), None)
+        self.begins = {name: value for sheet in laid for name, value in sheet.begins.items()}
+        held = frozenset(self.begins).union(*(sheet.held for sheet in laid))
+        demands = {key: demand for sheet in laid for key, demand in sheet.keys.items()}
+        stated = {key: demand for sheet in laid for key, demand in sheet.strict.items()}
+        # Where the document and the official checker differ the checker rules (§9.1), so what it takes is no error.
+        lenient = {key for key in stated if key in demands and not list(_tests(demands[key], lambda *_: bool))}
+        demands |= stated
+        self.clocked = {demand.within.since for demand in demands.values() if demand.within}
+        self.keys = {key: _compiled(ruleset, key, demand, held, key in lenient) for key, demand in demands.items()}
+
+    def judge(self, records: list[Record], line: Callable[[Record], int]) -> Iterator[tuple[str, Problem]]:
+        """Yield (rule, problem) of the records of one log."""
+        if self.gathers is not None:
+            records = [*records, *gathered(records, self.gathers)]
+        run = _Run(self, line)
+        for record in records:
+            run.see(record)
+        yield from run.end()
+
+
+class _Run:
+    """One log being judged."""
+
+    def __init__(self, sheets: StrictSheets, line: Callable[[Record], int]) -> None:
+        self.sheets, self.line = sheets, line
+        self.moment = Moment(held=dict(sheets.begins))
+        self.first: dict[str, Any] = {}  # of keys logged once: the first value
+        self.differing: set[str] = set()  # of those: logged again with another value
+        self.problems: dict[tuple[str, str, str], list[Problem]] = {}  # rule, key, member
+        self.targets = {key: Target(key) for key, compiled in sheets.keys.items() if compiled.reaches}
+        self.stop: Record | None = None
+
+    def see(self, record: Record) -> None:
+        """Judge one line."""
+        key = record.key
+        compiled = self.sheets.keys.get(key)
+        if compiled is None:
+            return
+        moment = self.moment
+        moment.event = event = cast("Event", record)
+        count = moment.counts[key] = moment.counts.get(key, 0) + 1
+        if compiled.demand.occurs == "once":
+            if count == 1:
+                self.first[key] = record.value
+            elif not same(record.value, self.first[key]):
+                self.differing.add(key)
+        for member, rule, test in compiled.tests:
+            self._test(compiled, member, rule, test, record)
+        if key in self.sheets.clocked:
+            moment.held[FIRST_OF + key] = min(moment.held.get(FIRST_OF + key, record.time_ms), record.time_ms)
+        if compiled.first is not None and count == 1:
+            self._test(compiled, "first", compiled.rules["schedule"], compiled.first, record)
+        for name, expression in compiled.remembers:
+            try:
+                moment.held[name] = expression(moment)
+            except RAISED:  # whoever asks for it says so
+                moment.held.pop(name, None)
+        moment.latest[key] = event
+        if key == "run_stop" and self.stop is None:
+            self.stop = record
+        if compiled.reaches is not None:
+            self._target(self.targets[key], compiled.reaches, record)
+
+    def _test(self, compiled: StrictKey, member: str, rule: str, test: Test, record: Record) -> None:
+        why = ""
+        try:
+            if test(self.moment):
+                return
+        except UndefinedError as error:
+            why = str(error)
+        except RAISED:
+            why = "the value is of the wrong type"
+        noted = self.problems.setdefault((rule, compiled.key, member), [])
+        if len(noted) < SHOWN:
+            noted.append(problem(compiled.demand, member, compiled.key, _found(member, record), self.line(record), why))
+
+    def _target(self, target: Target, reaches: Test, record: Record) -> None:
+        try:
+            reached = reaches(self.moment) is True
+        except RAISED:
+            reached = False
+        if reached and target.reached_at is None:
+            target.reached_at = record
+        if self.stop is None:
+            target.last_before_stop = record, reached
+            target.reached_before_stop |= reached
+
+    def end(self) -> Iterator[tuple[str, Problem]]:
+        """Yield what was found, and what only the whole log shows."""
+        counts, line = self.moment.counts, self.line
+        for (rule, _, _), problems in self.problems.items():
+            yield from ((rule, one) for one in limited(problems, SHOWN))
+        seen = set()
+        for key, compiled in self.sheets.keys.items():
+            demand, count = compiled.demand, counts.get(key, 0)
+            rule = compiled.rules["lines"]
+            least = {"any": 0, "some": 1, "once": 1}.get(str(demand.occurs), demand.occurs)
+            if isinstance(least, int) and count < least:
+                yield rule, problem(demand, "occurs", key, f"{count} times" if count else "nowhere", None)
+            if demand.occurs == "once" and count > 1:
+                last = cast("Record", self.moment.latest[key])
+                rule = rule if key in self.differing else "mlperf-logged-once"
+                yield rule, problem(demand, "occurs", key, f"{count} times", line(last))
+            either = tuple(sorted({key, *demand.instead}))
+            if demand.instead and either not in seen and not any(counts.get(one) for one in either):
+                names = " and no ".join(f"'{one}'" for one in either)
+                yield rule, Problem(f"no {names} is logged", f"a line of {' or '.join(either)}", "none")
+            seen.add(either)
+        for target in self.targets.values():
+            yield from self._reached(target)
+
+    def _reached(self, target: Target) -> Iterator[tuple[str, Problem]]:
+        compiled, stop, last = self.sheets.keys[target.key], self.stop, target.last_before_stop
+        status = stop.metadata.get("status") if stop is not None and isinstance(stop.metadata, dict) else None
+        wanted = compiled.demand.reaches or ""
+        if target.reached_at is None:
+            if self.moment.counts.get(target.key):
+                said = self.moment.latest[target.key]
+                yield (
+                    compiled.rules["target"],
+                    problem(compiled.demand, "reaches", target.key, f"{brief(said.value)} on the last", self._at(said)),
+                )
+                if status == "success" and stop is not None:
+                    what = "the run claims success and never reached the target"
+                    yield "mlperf-status-true", Problem(what, "aborted", '"success"', line=self.line(stop))
+        elif stop is not None and self.sheets.gathers is None:
+            at = self.line(target.reached_at)
+            if not target.reached_before_stop:
+                what = f"'{target.key}' reaches the target only after run_stop"
+                yield "mlperf-target-in-time", Problem(what, f"{wanted} before run_stop", "after it", line=at)
+            elif last is not None and not last[1]:
+                what = f"'{target.key}' reached the target and lost it again before run_stop"
+                yield "mlperf-target-kept", Problem(what, wanted, brief(last[0].value), line=self.line(last[0]))
+            if status == "aborted" and target.reached_before_stop:
+                what = "the run says aborted and had reached the target"
+                yield "mlperf-status-true", Problem(what, "success", '"aborted"', line=self.line(stop))
+
+    def _at(self, event: Event) -> int:
+        return self.line(cast("Record", event))
+
+
+def _found(member: str, record: Record) -> str:
+    name = member.partition(".")[0]
+    if name in ("has", "first") or (name == "holds" and record.value is None):
+        metadata = record.metadata
+        if not isinstance(metadata, dict):
+            return f"metadata is {brief(metadata)}"
+        places = {k: v for k, v in metadata.items() if k in POSITIONS}
+        return ", ".join(f"{k} {brief(v)}" for k, v in places.items()) or "none of them"
+    if name in ("after", "before"):
+        return "the other way round"
+    if name == "within":
+        return "later"
+    return brief(record.value)
+
+
+POSITIONS = ("epoch_num", "samples_count", "step_num", "first_epoch_num", "epoch_count", "status")
+
+
+def _compiled(ruleset: RuleSet, key: str, demand: Demand, held: frozenset[str], lenient: bool) -> StrictKey:
+    rules = {part: rule_for(ruleset, key, part) for part in ("lines", "schedule", "target")}
+
+    def expression(member: str, text: str) -> Callable[[Moment], Any]:
+        try:
+            compiled = compile_expression(text, held=held)
+        except ExpressionError as error:
+            raise SheetError(f"{key}: {member}: {error}") from None
+        if member != "remembers" and compiled.kind not in (Kind.TRUTH, Kind.ANY):
+            raise SheetError(f"{key}: {member}: {text!r} is {compiled.kind}, not true or false")
+        return compiled.evaluate
+
+    def truth(member: str, text: str) -> Test:
+        evaluate = expression(member, text)
+        return lambda moment: evaluate(moment) is True
+
+    tests = [
+        (member, AS_DOCUMENTED if lenient else rule_for(ruleset, key, part_of(member.partition(".")[0])), test)
+        for member, test in _tests(demand, truth)
+    ]
+    if not tests and demand.occurs in ("once", "some") and rule_for(ruleset, key, "value") == HYPERPARAMETERS:
+        tests.append(("given", "mlperf-value-given", _given))
+    return StrictKey(
+        key,
+        demand,
+        tuple(tests),
+        tuple((name, expression("remembers", text)) for name, text in demand.remembers.items()),
+        None if demand.first is None else truth("first", demand.first),
+        None if demand.reaches is None else truth("reaches", demand.reaches),
+        cast("Mapping[Part, str]", rules),
+    )
+
+
+def _tests(demand: Demand, truth: Callable[[str, str], Test]) -> Iterator[tuple[str, Test]]:
+    if demand.after:
+        yield "after", lambda moment: all(moment.counts.get(other) for other in demand.after)
+    if demand.before:
+        yield "before", lambda moment: not any(moment.counts.get(other) for other in demand.before)
+    if demand.within is not None:
+        yield "within", _within(demand.within)
+    if demand.has:
+        yield (
+            "has",
+            lambda moment: (
+                isinstance(_event(moment).metadata, dict)
+                and any(name in _event(moment).metadata for name in demand.has)
+            ),
+        )
+    if demand.equals is not None:
+        yield "equals", lambda moment: same(_event(moment).value, demand.equals)
+    if demand.one_of:
+        yield "one_of", lambda moment: any(same(_event(moment).value, value) for value in demand.one_of)
+    for position, text in enumerate(demand.holds):
+        yield f"holds.{position}", truth("holds", text)
+    if demand.between is not None:
+        yield "between", _between(*demand.between)
+
+
+def _event(moment: Moment) -> Event:
+    assert moment.event is not None
+    return moment.event
+
+
+def _between(least: float, most: float) -> Test:
+    def test(moment: Moment) -> bool:
+        value = _event(moment).value
+        return type(value) in (int, float) and least <= value <= most
+
+    return test
+
+
+def _given(moment: Moment) -> bool:
+    value = _event(moment).value
+    return value is not None and value != "" and not (type(value) is float and not math.isfinite(value))
+
+
+def _within(limit: TimeLimit) -> Test:
+    def test(moment: Moment) -> bool:
+        first = moment.held.get(FIRST_OF + limit.since)
+        if first is None:
+            return True  # the order of the two has its own rule
+        minutes = limit.minutes
+        if isinstance(minutes, dict):
+            division = moment.latest.get(DIVISION)
+            minutes = minutes["open" if division is not None and division.value == "open" else "closed"]
+        return bool(_event(moment).time_ms - first < minutes * 60_000)
+
+    return test
+
+
+HYPERPARAMETERS = "mlperf-hyperparameters"
+AS_DOCUMENTED = "mlperf-hyperparameters-documented"
+FIRST_OF = "first "  # held beside a sheet's own names, none of which has a blank
+
+
+@cache
+def _claims(ruleset_name: str) -> tuple[tuple[str, tuple[str, ...], frozenset[str]], ...]:
+    cards = load(ruleset_name).cards.values()
+    return tuple(
+        (card.id, tuple(part.keys), frozenset(part.parts)) for card in cards if card.sheets for part in card.sheets
+    )
+
+
+@cache
+def _rule_for(ruleset_name: str, key: str, part: Part) -> str:
+    for rule, keys, parts in _claims(ruleset_name):
+        if part in parts and any(key == k or (k.endswith("*") and key.startswith(k[:-1])) for k in keys):
+            return rule
+    raise SheetError(f"{ruleset_name}: no card answers for '{part}' of {key}")
+
+
+def rule_for(ruleset: RuleSet, key: str, part: Part) -> str:
+    """Return the id of the card that answers for a part of a key's demand; SheetError where none does."""
+    return _rule_for(ruleset.name, key, part)
+
+
+class StrictRules:
+    """The sheets of one round as the rules mean them."""
+
+    def __init__(self, round_name: str) -> None:
+        self.ruleset = load(round_name)
+        self.official: OfficialRules = official_rules(round_name)
+        extra = {key for sheet in self.official.sheets.values() for key in sheet.sheet.strict}
+        self.known = self.official.known | extra
+        self._merged: dict[tuple[str, ...], StrictSheets] = {}
+
+    def relevant(self, reading: Reading) -> list[Record]:
+        """Return the records that the sheets of the round speak of, in either meaning."""
+        return known_records(reading, self.known)
+
+    def names(self, records: list[Record]) -> tuple[str, ...]:
+        """Return the sheets that a log's first values call for, those of unknown names left out."""
+        sheets = self.official.sheets
+        first: dict[str, Any] = {}
+        for record in records:
+            if record.key in LOADING:
+                first.setdefault(record.key, record.value)
+        names = [FIRST]
+        for name in names:  # grows while it is walked
+            for key, compiled in sheets[name].keys.items():
+                following = _following(compiled.demand, first.get(key))
+                if following in sheets and following not in names:
+                    names.append(following)
+        return tuple(names)
+
+    def sheets(self, names: tuple[str, ...]) -> StrictSheets:
+        """Return these sheets merged."""
+        if names not in self._merged:
+            laid = tuple(self.official.sheets[name].sheet for name in names)
+            self._merged[names] = StrictSheets(self.ruleset, laid)
+        return self._merged[names]
+
+    def judge(self, reading: Reading, data: bytes, records: list[Record]) -> Iterator[tuple[str, Problem]]:
+        """Yield (rule, problem) for a log as read; `records` are those the round's sheets speak of."""
+        lines = Lines(data)
+        for malformed in limited_lines(reading):
+            what = "a line with the token is no record"
+            line = lines.of(malformed.offset)
+            yield "mlperf-log-readable", Problem(what, "one JSON object", malformed.cause[:80], line=line)
+        if not reading.records:
+            yield "mlperf-log-readable", Problem("the log holds no record", "lines that begin with :::MLLOG", "none")
+            return
+        yield from self.sheets(self.names(records)).judge(records, lambda record: lines.of(record.offset))
+
+
+def limited_lines(reading: Reading) -> list[Any]:
+    """Return the first malformed lines of a log: enough to see what is wrong with it."""
+    return reading.malformed[:5]
+
+
+def _following(demand: Demand, value: Any) -> str | None:
+    if not isinstance(value, str) or demand.loads is None:
+        return None
+    if isinstance(demand.loads, dict):
+        return demand.loads.get(value)
+    return demand.loads.replace("{value}", value).replace("{lower}", value.lower())
+
+
+@cache
+def strict_rules(round_name: str) -> StrictRules:
+    """Return the strict rules of a round, compiled as they are needed."""
+    return StrictRules(round_name)
