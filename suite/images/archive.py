@@ -6,6 +6,7 @@ import hashlib
 import json
 import tarfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +20,7 @@ from rules.text import printable
 from suite.images.files import Layer, Progress
 
 _CHUNK = 1 << 20
-_LOAD_TIMEOUT_S = 1800  # the engine says nothing while it unpacks a layer
+_PATIENCE_S = 1800
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,21 @@ def timestamp(epoch: int) -> str:
 
 def load(client: docker.DockerClient, made: Config, layers: list[Layer], tag: str, progress: Progress) -> Image:
     """Load an image into the engine under `tag` and return it; raise MachineError with the engine's own words."""
-    api = client.api
-    was, api.timeout = api.timeout, _LOAD_TIMEOUT_S
-    try:
+    with patient(client):
         stream = _docker_archive(made, layers, tag, progress)
-        for event in api.load_image(stream, quiet=False):  # type: ignore[no-untyped-call]
+        for event in client.api.load_image(stream, quiet=False):  # type: ignore[no-untyped-call]
             if isinstance(event, dict) and (error := event.get("error")):
                 raise MachineError(f"the engine refused the image {tag}: {printable(str(error), 400)}")
         return client.images.get(tag)
+
+
+@contextmanager
+def patient(client: docker.DockerClient) -> Iterator[None]:
+    """Let the engine be silent for long: it is while it unpacks a layer, and while others make it busy."""
+    api = client.api
+    was, api.timeout = api.timeout, _PATIENCE_S
+    try:
+        yield
     finally:
         api.timeout = was
 

@@ -53,20 +53,20 @@ def build(client: docker.DockerClient, cell: Cell, progress: Progress) -> BuiltI
     """
     if (built := recorded(client, cell)) is not None:
         return built
-    with _alone(cell):
+    with _alone(client, cell):
         return recorded(client, cell) or _assemble(client, cell, progress)
 
 
 def rebuild(client: docker.DockerClient, cell: Cell, progress: Progress) -> BuiltImage:
     """Make the image of `cell` anew, its base too; only fetched packages may come from the cache."""
-    with _alone(cell):
+    with _alone(client, cell):
         return _assemble(client, cell, progress, fresh=True)
 
 
 @contextmanager
-def _alone(cell: Cell) -> Iterator[None]:
+def _alone(client: docker.DockerClient, cell: Cell) -> Iterator[None]:
     """Keep other builds of the same image waiting; give a full disk and a lost engine their sentences."""
-    with sentences(f"building image {cell.name}"):
+    with archive.patient(client), sentences(f"building image {cell.name}"):
         try:
             with cache.locked(f"image-{cell.name}"):
                 yield

@@ -97,12 +97,12 @@ def prove(framework: str, target: str, provider: str | None) -> None:
             with _shown(f"image {each.name}, build {attempt} of 2") as progress:
                 identity = builder.rebuild(client, each, progress).identity
             digests.append((identity.config_digest, *identity.diff_ids))
-            print(f"{each.name} build {attempt}: {time.monotonic() - start:.0f} s")
+            print(f"{each.name} build {attempt}: {time.monotonic() - start:.0f} s", flush=True)
             print(f"  config sha256:{identity.config_digest}")
             for layer in identity.diff_ids:
                 print(f"  layer  sha256:{layer}")
         equal = digests[0] == digests[1]
-        print(f"{each.name}: {'equal' if equal else 'NOT EQUAL'}")
+        print(f"{each.name}: {'equal' if equal else 'NOT EQUAL'}", flush=True)
         if not equal:
             unequal.append(each.name)
     if unequal:

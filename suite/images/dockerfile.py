@@ -33,6 +33,7 @@ RUN mkdir -p /opt/venv/bin \\
  && printf 'home = /usr/bin\\ninclude-system-site-packages = false\\nversion = {python}\\n' >/opt/venv/pyvenv.cfg
 RUN /opt/venv/bin/python /build/wheels/{pip}/pip install --no-index --find-links /build/wheels --no-cache-dir \\
     --no-deps --require-hashes --only-binary=:all: --no-compile --root-user-action ignore -r /build/{lock}
+# Some files of some wheels are templates that do not compile: no bytecode for those.
 RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/venv || true
 
 FROM base

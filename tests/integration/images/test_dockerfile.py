@@ -51,7 +51,7 @@ def files(client: docker.DockerClient, image: str) -> dict[str, tuple[str, int, 
     return found
 
 
-def test_the_dockerfile_of_jax_gives_every_file_of_the_built_image(tmp_path: Path) -> None:
+def test_the_dockerfile_of_jax_gives_every_file_of_the_built_image(tmp_path: Path, tidy: None) -> None:
     client = connect(timeout_s=600)
     chosen = cell("jax", "cpu", "mmdebstrap")
     ours = build.build(client, chosen, silent)

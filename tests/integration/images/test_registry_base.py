@@ -80,6 +80,7 @@ def test_an_image_builds_on_a_base_pulled_by_digest_and_has_another_identity(
         assert build.build(client, chosen, silent) == built
     finally:
         client.images.remove(built.image_id, force=True)
+        client.images.remove(reference)
 
 
 def test_a_base_the_registry_does_not_have_is_named(
