@@ -58,6 +58,8 @@ def load(folder: Path) -> Job:
         kind = kinds.get(member, Path if member == "folder" else str)
         if not isinstance(value, kind) or isinstance(value, bool):
             raise JobError(f"{path}: {member} must be {kind.__name__}, not {value!r}")
+    if not {"first_step", "every_steps"} <= job.evaluation.keys() or "target" not in job.quality:
+        raise JobError(f"{path}: evaluation or quality lacks a member")
     if job.mode not in ("train", "parity", "profile"):
         raise JobError(f"{path}: unknown mode {job.mode!r}")
     return job
