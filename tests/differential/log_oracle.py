@@ -1,4 +1,4 @@
-"""The official single-log checker, asked thousands of times: its rule files parsed once, its messages as (kind, key)."""
+"""The official single-log checker, asked thousands of times: rule files parsed once, messages as (kind, key)."""
 
 from __future__ import annotations
 
@@ -44,16 +44,29 @@ class _Yaml:
         return _rule_file(file.read())
 
 
+class _Queue(list[str]):
+    """The official checker's queue of rule files, which a benchmark called `common` keeps full for ever."""
+
+    popped = 0
+
+    def pop(self, index: Any = -1) -> str:
+        self.popped += 1
+        if self.popped > 2000:
+            raise RecursionError("it never ends")
+        return super().pop(index)
+
+
 def official(log: bytes, round_name: str) -> Answer:
     """Return the official answer on a log."""
     suite, _, version = round_name.removeprefix("mlperf-").partition("/")
     mlp_compliance.yaml = _Yaml
+    mlp_compliance.enqueued_configs = _Queue()
     checker = mlp_compliance.make_checker(suite, f"{version}.0", quiet=False, werror=False)
     with tempfile.NamedTemporaryFile(suffix=".txt") as file, oracle._quiet():
         Path(file.name).write_bytes(log)
         try:
             checker.check_file(file.name, f"{suite}_{version}.0/common.yaml")
-        except Exception:
+        except Exception:  # noqa: BLE001 - any exception is its answer
             return Answer("crash", (), ())
         finally:
             mlp_compliance.yaml = yaml

@@ -1,4 +1,4 @@
-"""Logs that satisfy a round's sheets, made from the sheets: for benchmarks of which no published log exists, and to mutate.
+"""Logs that satisfy a round's sheets, made from the sheets: also of benchmarks of which no published log exists.
 
 A value is found by trying what the demand itself names: the fixed value, the first allowed one, the right-hand side of
 an equation. `search` only has to be as clever as the rules of the rounds that exist.
@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from checker.sheets.loose import RAISED, CompiledKey, CompiledSheet
 from checker.sheets.official import OfficialRules, official_rules
-from checker.sheets.loose import CompiledKey, CompiledSheet
 from checker.training.reading import Record
 from rules.expressions import Meaning, Moment, compile_expression
 from rules.sheets import Sheet
@@ -161,7 +161,7 @@ def _reached(compiled: CompiledKey) -> Any:
         try:
             if compiled.reaches is None or compiled.reaches(moment):
                 return value
-        except Exception:  # noqa: S112 - not this one then
+        except RAISED:
             continue
     raise LookupError(f"no value reaches the target of {compiled.key}")
 
@@ -187,7 +187,7 @@ def _fits(compiled: CompiledKey, moment: Moment, record: Record) -> bool:
     moment.event = record  # type: ignore[assignment]
     try:
         return all(test(moment) for _, test in compiled.tests)
-    except Exception:
+    except RAISED:
         return False
 
 
@@ -231,7 +231,7 @@ def _tries(
                 try:
                     right = compile_expression(match[1], meaning=Meaning.LOOSE, held=sheets[-1].sheet.held)
                     yield right.evaluate(moments[-1]) / scale if scale != 1 else right.evaluate(moments[-1])
-                except Exception:  # noqa: S112 - what it asks for is not there
+                except RAISED:
                     continue
     if "lr_max" in sheets[-1].sheet.held and moments[-1].held.get("lr_max"):
         yield moments[-1].held["lr_max"]
