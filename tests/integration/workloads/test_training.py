@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -59,9 +60,13 @@ def test_a_run_twice_has_the_same_losses_and_weights_to_the_bit(run_job: Any, fr
     assert one.result["losses"] != run_job(framework, seed=12).result["losses"]
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_the_log_has_the_events_in_their_order(run_job: Any, framework: str) -> None:
-    ran = run_job(framework)
+@pytest.fixture(scope="module", params=FRAMEWORKS)
+def ran(request: pytest.FixtureRequest, run_job: Any) -> Any:
+    """One short run of each framework."""
+    return run_job(request.param)
+
+
+def test_the_log_has_the_events_in_their_order(ran: Any) -> None:
     keys = [event["key"] for event in ran.events]
     assert sorted(keys[: len(ORDER)]) == sorted(ORDER)
     assert [k for k in keys[: len(ORDER)] if "sha256" not in k] == [k for k in ORDER if "sha256" not in k]
@@ -74,9 +79,7 @@ def test_the_log_has_the_events_in_their_order(run_job: Any, framework: str) -> 
     assert [event["metadata"]["samples_count"] // 128 for event in accuracies] == [8, 11, 12]
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_warmup_leaves_the_initial_weights(run_job: Any, framework: str) -> None:
-    ran = run_job(framework)
+def test_warmup_leaves_the_initial_weights(ran: Any) -> None:
     stop = next(event for event in ran.events if event["key"] == "warmup_stop")
     assert stop["value"] >= 4
     assert stop["metadata"]["weights_sha256"] == value(ran, "initial_weights_sha256")
@@ -99,8 +102,6 @@ def test_a_loss_that_is_not_finite_aborts_the_run(run_job: Any, framework: str) 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_profile_says_where_the_time_goes(run_job: Any, framework: str) -> None:
-    import json
-
     ran = run_job(framework, mode="profile")
     assert ran.status == 0, ran.stderr
     found = json.loads(ran.out["profile.json"])
