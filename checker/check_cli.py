@@ -18,6 +18,9 @@ def check(
     round_: Annotated[
         str | None, typer.Option("--round", metavar="ROUND", help="Judge by this round, not the one it says it is of.")
     ] = None,
+    logs_only: Annotated[
+        bool, typer.Option("--logs-only", help="PATH is a folder of loose logs of an MLPerf Training or HPC round.")
+    ] = False,
     format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, json or github.")] = "text",
 ) -> None:
     """Judge PATH by the rules of its round and say what is wrong, where, and how to fix it.
@@ -28,13 +31,14 @@ def check(
       assay check submissions
       assay check submissions/training/closed/acme/results/box_cpu_jax/image-classification
       assay check result_0.txt --format json
+      assay check training_results_v5.1 --round mlperf-training/5.1
     """  # noqa: D301 - the command-line library wants the backspace itself
     if format_ not in FORMATS:
         raise unknown("format", format_, FORMATS)
     import checker
     from checker.render import github, json, text
 
-    report = checker.check(path, round_)
+    report = checker.check(path, round_, logs_only)
     if format_ == "text":
         sys.stdout.write(text.render(report, colour=sys.stdout.isatty()))
     else:

@@ -6,6 +6,7 @@ organisation is dropped before the next is judged, so memory does not grow with 
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,10 +14,10 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from checker.findings import Finding, Item, ItemKind, Problem, Report, Score, Verdict, limited
+from checker.findings import Finding, Item, ItemKind, Problem, Report, Score, Verdict, brief, limited
 from checker.judges.registry import judges
 from checker.training.discovery import Scope, find
 from checker.training.facts import LogFacts
@@ -321,9 +322,9 @@ def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list
                 framework=printable(str(row.columns.get("framework", ""))),
                 runs=len(folder.folder.logs),
                 converged=len(minutes),
-                score_s=None if score is None else score * 60,
-                fastest_s=min(minutes) * 60 if minutes else None,
-                slowest_s=max(minutes) * 60 if minutes else None,
+                score_s=None if score is None else _plain(score * 60),
+                fastest_s=_plain(min(minutes) * 60) if minutes else None,
+                slowest_s=_plain(max(minutes) * 60) if minutes else None,
                 verdict="fail" if folder.outcome.answer != "pass" else "pass",
                 official=_official_row(row, folder.folder.benchmark),
             )
@@ -332,7 +333,16 @@ def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list
 
 def _official_row(row: Row, benchmark: str) -> dict[str, Any]:
     mine: Mapping[str, Any] = {**row.columns, **row.weak}
-    return {name: value for name, value in mine.items() if ":" not in name or name.startswith(f"{benchmark}:")}
+    return {name: _plain(value) for name, value in mine.items() if ":" not in name or name.startswith(f"{benchmark}:")}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a report may hold it: a description's members can be anything."""
+    if isinstance(value, str):
+        return printable(value, 2000)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or (isinstance(value, bool | int) and abs(value) < 10**30) else brief(value)
 
 
 # Loose logs, and what spans organisations
@@ -351,5 +361,13 @@ def _loose_logs(ledger: _Ledger, scope: Scope, readers: _Readers) -> None:
 
 
 def _across(ledger: _Ledger) -> None:
+    """Judge what spans organisations; an error fails the log it names, its result and its organisation."""
+    failed: set[str] = set()
     for rule, problem in _raised(ledger, "training-round", ledger.traces):
-        ledger.add(ledger.base, rule, problem)
+        finding = ledger.add(ledger.base, rule, problem)
+        if finding.severity == "error":
+            failed.update((finding.path, ".", *(str(folder) for folder in PurePosixPath(finding.path).parents)))
+    ledger.items[:] = [
+        replace(item, verdict="fail") if item.kind not in ("rcp", "system") and item.path in failed else item
+        for item in ledger.items
+    ]

@@ -70,9 +70,10 @@ def judge_system(system: System, fixed: PackageRules) -> Outcome:
         if member not in document:
             outcome.fail("system-members", Problem("a member is missing", member, "not there", system.path))
     if not isinstance(document, dict):
-        # In a text a member's name may be found; looking it up then stops the tool.
-        if isinstance(document, str) and any(name in document for name in (*texts, "status")):
-            outcome.crash("TypeError: the description is a text", system.path)
+        # A list or text can hold a member's name; looking the member up then stops the tool.
+        looked_up = (*texts, "status") if fixed.system.statuses else texts
+        if any(name in document for name in looked_up):
+            outcome.crash(f"TypeError: the description is {brief(document)}", system.path)
         return outcome
     for name in texts:
         if not isinstance(document.get(name, ""), str):
