@@ -16,7 +16,7 @@ from typing import Any, cast
 from checker.findings import Problem, brief, limited
 from checker.sheets.loose import DIVISION, RAISED, SheetError
 from checker.sheets.official import FIRST, OfficialRules, gathered, known_records, official_rules
-from checker.sheets.words import part_of, problem
+from checker.sheets.words import listed, part_of, problem
 from checker.training.reading import Lines, Reading, Record
 from rules.cards import Part
 from rules.expressions import Event, ExpressionError, Kind, Moment, UndefinedError, compile_expression, same
@@ -149,7 +149,8 @@ class _Run:
         counts, line = self.moment.counts, self.line
         for (rule, _, _), problems in self.problems.items():
             yield from ((rule, one) for one in limited(problems, SHOWN))
-        seen = set()
+        seen: set[tuple[str, ...]] = set()
+        repeated: dict[str, int] = {}
         for key, compiled in self.sheets.keys.items():
             demand, count = compiled.demand, counts.get(key, 0)
             rule = compiled.rules["lines"]
@@ -158,15 +159,28 @@ class _Run:
                 yield rule, problem(demand, "occurs", key, f"{count} times" if count else "nowhere", None)
             if demand.occurs == "once" and count > 1:
                 last = cast("Record", self.moment.latest[key])
-                rule = rule if key in self.differing else "mlperf-logged-once"
-                yield rule, problem(demand, "occurs", key, f"{count} times", line(last))
+                if key in self.differing:
+                    yield rule, problem(demand, "occurs", key, f"{count} times", line(last))
+                else:
+                    repeated[key] = count
             either = tuple(sorted({key, *demand.instead}))
             if demand.instead and either not in seen and not any(counts.get(one) for one in either):
                 names = " and no ".join(f"'{one}'" for one in either)
                 yield rule, Problem(f"no {names} is logged", f"a line of {' or '.join(either)}", "none")
             seen.add(either)
+        if repeated:
+            yield "mlperf-logged-once", self._repeated(repeated)
         for target in self.targets.values():
             yield from self._reached(target)
+
+    def _repeated(self, repeated: dict[str, int]) -> Problem:
+        """Return the one problem of all keys logged again with the value they had, mostly by other ranks."""
+        most = max(repeated, key=lambda key: repeated[key])
+        keys = listed([f"'{key}'" for key in repeated], "and")
+        last = self._at(self.moment.latest[most])
+        return Problem(
+            f"logged more than once, with the same value: {keys}", "1 line", f"{repeated[most]} lines", line=last
+        )
 
     def _reached(self, target: Target) -> Iterator[tuple[str, Problem]]:
         compiled, stop, last = self.sheets.keys[target.key], self.stop, target.last_before_stop
@@ -183,10 +197,12 @@ class _Run:
                     what = "the run claims success and never reached the target"
                     yield "mlperf-status-true", Problem(what, "aborted", '"success"', line=self.line(stop))
         elif stop is not None and self.sheets.gathers is None:
-            at = self.line(target.reached_at)
             if not target.reached_before_stop:
                 what = f"'{target.key}' reaches the target only after run_stop"
-                yield "mlperf-target-in-time", Problem(what, f"{wanted} before run_stop", "after it", line=at)
+                yield (
+                    "mlperf-target-in-time",
+                    Problem(what, f"{wanted} before run_stop", "after it", line=self.line(target.reached_at)),
+                )
             elif last is not None and not last[1]:
                 what = f"'{target.key}' reached the target and lost it again before run_stop"
                 yield "mlperf-target-kept", Problem(what, wanted, brief(last[0].value), line=self.line(last[0]))

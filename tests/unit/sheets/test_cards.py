@@ -1,4 +1,4 @@
-"""Every card on MLPerf logs tells the truth: its rule objects to what it calls wrong, and not to what it calls right."""
+"""Every card on MLPerf logs tells the truth: its rule objects to what it calls wrong, not to what it calls right."""
 
 from __future__ import annotations
 
