@@ -258,6 +258,7 @@ class _ConvergenceScan:
             found.batch_size = line["value"]
         if b"submission_benchmark" in names:
             found.benchmark = line["value"]
+            hash(found.benchmark)  # the official tool looks it up in a set; a list or an object stops it
         if b"eval_accuracy" in names or b"eval_error" in names:
             self._evaluation(line)
         if b"run_stop" in names and line["key"] == "run_stop":

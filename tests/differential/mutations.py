@@ -14,7 +14,7 @@ from typing import Any
 
 TOKEN = b":::MLLOG "
 Spoil = Callable[[bytes], bytes | None]
-SpoilTree = Callable[[Path], None]
+SpoilTree = Callable[[Path], object]
 Lines = list[tuple[bytes, dict[str, Any] | None]]
 
 
@@ -280,7 +280,7 @@ def _power(root: Path) -> None:
         start = record["time_ms"]
 
         def line(key: str, value: Any, at: float) -> dict[str, Any]:
-            return {"namespace": "", "time_ms": at, "event_type": "", "key": key, "value": value, "metadata": {}}  # noqa: B023
+            return {"namespace": "", "time_ms": at, "event_type": "", "key": key, "value": value, "metadata": {}}
 
         for node in range(2):
             readings = [line("power_reading", 1000 + 10 * i + node, start + 1000 * i) for i in range(1, 90)]
@@ -310,77 +310,68 @@ def _at(pattern: str, act: Callable[[Path], Any]) -> SpoilTree:
 TREES: dict[str, SpoilTree] = {
     "as it is": lambda root: None,
     "a log missing": lambda root: _logs(root)[0].unlink(),
-    "no log": lambda root: [path.unlink() for path in _logs(root)] and None,  # type: ignore[func-returns-value]
-    "a log more": lambda root: shutil.copy(_logs(root)[0], _folder(root) / "result_99.txt") and None,
-    "a log of another name": lambda root: _logs(root)[0].rename(_folder(root) / "run_0.txt") and None,
+    "no log": lambda root: [path.unlink() for path in _logs(root)],
+    "a log more": lambda root: shutil.copy(_logs(root)[0], _folder(root) / "result_99.txt"),
+    "a log of another name": lambda root: _logs(root)[0].rename(_folder(root) / "run_0.txt"),
     "a log that is a folder": lambda root: (_folder(root) / "result_x.txt").mkdir(),
-    "other files beside": lambda root: (_folder(root) / "notes.md").write_text("x") and None,
-    "hidden log beside": lambda root: (_folder(root) / ".result_1.txt").write_text("x") and None,
+    "other files beside": lambda root: (_folder(root) / "notes.md").write_text("x"),
+    "hidden log beside": lambda root: (_folder(root) / ".result_1.txt").write_text("x"),
     "a folder more": lambda root: (_folder(root) / "sub").mkdir(),
     "an empty system": lambda root: (root / "results" / "other").mkdir(),
     "an undescribed system": lambda root: (root / "results" / "other" / "rgat").mkdir(parents=True),
     "a hidden system": lambda root: (root / "results" / ".git" / "objects").mkdir(parents=True),
     "an unknown benchmark": lambda root: (_folder(root).parent / "nonsense").mkdir(),
-    "a file among systems": lambda root: (root / "results" / "README.md").write_text("x") and None,
+    "a file among systems": lambda root: (root / "results" / "README.md").write_text("x"),
     "no systems": lambda root: shutil.rmtree(root / "systems"),
     "no results": lambda root: shutil.rmtree(root / "results"),
     "no description": lambda root: _system(root).unlink(),
-    "description is no JSON": lambda root: _system(root).write_text("{") and None,
+    "description is no JSON": lambda root: _system(root).write_text("{"),
     "description has a BOM": lambda root: (
         _system(root).write_bytes(b"\xef\xbb\xbf" + _system(root).read_bytes()) and None
     ),
-    "description is latin-1": lambda root: _system(root).write_bytes(b'{"submitter": "\xe9"}') and None,
+    "description is latin-1": lambda root: _system(root).write_bytes(b'{"submitter": "\xe9"}'),
     "description is a list": _json(lambda document: list(document)),
     "description is a number": _json(lambda document: 5),
     "description is a text": _json(lambda document: "status"),
     "description is empty": _json(lambda document: {}),
-    "description twice": lambda root: shutil.copy(_system(root), root / "systems" / "unused.json") and None,
-    "description hidden": lambda root: shutil.copy(_system(root), root / "systems" / ".hidden.json") and None,
-    "other description broken": lambda root: (root / "systems" / "unused.json").write_text("[") and None,
+    "description twice": lambda root: shutil.copy(_system(root), root / "systems" / "unused.json"),
+    "description hidden": lambda root: shutil.copy(_system(root), root / "systems" / ".hidden.json"),
+    "other description broken": lambda root: (root / "systems" / "unused.json").write_text("["),
     "description a folder": lambda root: (root / "systems" / "folder.json").mkdir(),
-    "no division": _json(lambda document: document.pop("division") and None),
+    "no division": _json(lambda document: document.pop("division")),
     "division open": _json(_setting("division", "open")),
     "division Closed": _json(_setting("division", "Closed")),
     "division null": _json(_setting("division", None)),
-    "no status": _json(lambda document: document.pop("status") and None),
+    "no status": _json(lambda document: document.pop("status")),
     "status onprem": _json(_setting("status", "onprem")),
     "status a list": _json(_setting("status", ["Preview"])),
-    "member missing": _json(lambda document: document.pop("cooling") and None),
+    "member missing": _json(lambda document: document.pop("cooling")),
     "accelerators a number": _json(_setting("accelerators_per_node", 8)),
     "core count null": _json(_setting("host_processor_core_count", None)),
     "nodes a number": _json(_setting("number_of_nodes", 1)),
     "nodes text": _json(_setting("number_of_nodes", "two")),
     "nodes NaN": _json(_setting("number_of_nodes", float("nan"))),
     "submitter null": _json(_setting("submitter", None)),
-    "the same seeds": lambda root: [shutil.copy(_logs(root)[0], path) for path in _logs(root)[1:3]] and None,
+    "the same seeds": lambda root: [shutil.copy(_logs(root)[0], path) for path in _logs(root)[1:3]],
     "bypass of the system": lambda root: (
-        (
-            _some_logs(LOGS["evaluated much too early"], 99)(root),
-            (_folder(root).parent / "package_checker_params").write_text("rcp-bypass"),
-        )
-        and None
+        _some_logs(LOGS["evaluated much too early"], 99)(root),
+        (_folder(root).parent / "package_checker_params").write_text("rcp-bypass"),
     ),
     "bypass with a newline": lambda root: (
-        (
-            _some_logs(LOGS["evaluated much too early"], 99)(root),
-            (_folder(root) / "package_checker_params").write_text("rcp-bypass\n"),
-        )
-        and None
+        _some_logs(LOGS["evaluated much too early"], 99)(root),
+        (_folder(root) / "package_checker_params").write_text("rcp-bypass\n"),
     ),
     "both bypasses": lambda root: (
-        (
-            _some_logs(LOGS["evaluated much too early"], 99)(root),
-            _some_logs(LOGS["no seed"], 2)(root),
-            (_folder(root) / "package_checker_params").write_text("rcp-bypass\nseed-checker-bypass"),
-            (_folder(root).parent / "package_checker_params").write_text("rcp-bypass"),
-        )
-        and None
+        _some_logs(LOGS["evaluated much too early"], 99)(root),
+        _some_logs(LOGS["no seed"], 2)(root),
+        (_folder(root) / "package_checker_params").write_text("rcp-bypass\nseed-checker-bypass"),
+        (_folder(root).parent / "package_checker_params").write_text("rcp-bypass"),
     ),
-    "parameters not UTF-8": lambda root: (_folder(root) / "package_checker_params").write_bytes(b"\xff") and None,
-    "published scaling": lambda root: (_folder(root) / "scaling.json").write_text('{"scaling_factor": 2.0}') and None,
+    "parameters not UTF-8": lambda root: (_folder(root) / "package_checker_params").write_bytes(b"\xff"),
+    "published scaling": lambda root: (_folder(root) / "scaling.json").write_text('{"scaling_factor": 2.0}'),
     "published scaling, open": _then(
         _json(_setting("division", "open")),
-        lambda root: (_folder(root) / "scaling.json").write_text('{"scaling_factor": 2.0}') and None,
+        lambda root: (_folder(root) / "scaling.json").write_text('{"scaling_factor": 2.0}'),
     ),
     "published scaling broken, open": _then(
         _json(_setting("division", "open")), lambda root: (_folder(root) / "scaling.json").write_text("x") and None
@@ -399,7 +390,7 @@ TREES: dict[str, SpoilTree] = {
         _power, _at("results/*/*/power/result_2/node_1.txt", lambda path: path.rename(path.with_name("node_a.txt")))
     ),
     "power empty": lambda root: (_folder(root) / "power").mkdir(),
-    "power a file": lambda root: (_folder(root) / "power").write_text("x") and None,
+    "power a file": lambda root: (_folder(root) / "power").write_text("x"),
     **{f"{name}, in one log": _some_logs(spoil, 1) for name, spoil in LOGS.items()},
     **{f"{name}, in two logs": _some_logs(spoil, 2) for name, spoil in LOGS.items()},
     **{f"{name}, in all logs": _some_logs(spoil, 99) for name, spoil in LOGS.items()},

@@ -98,7 +98,7 @@ def log(path: Path, usage: str, ruleset: str) -> Verdict:
     with _quiet():
         try:
             valid = checker.check_file(str(path), f"{usage}_{ruleset}/common.yaml")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever stops the tool
             return Verdict("crash", cause=_cause(error))
     messages = [*checker.overwritable.values(), *checker.not_overwritable]
     return Verdict("pass" if valid else "fail", messages, list(checker.warnings.values()))
@@ -134,7 +134,7 @@ def system(path: Path, usage: str, ruleset: str) -> Verdict:
     with _quiet() as errors:
         try:
             valid = system_desc_checker.check_system_desc(str(path), usage, ruleset)[0]
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever stops the tool
             return Verdict("crash", cause=_cause(error))
     return Verdict("pass" if valid else "fail", list(errors))
 
@@ -146,7 +146,7 @@ def convergence(folder: Path, usage: str, ruleset: str, bypass: bool = False) ->
             return rcp_checker.check_directory(
                 str(folder), usage, ruleset, False, False, rcp_pass="pruned_rcps", rcp_bypass=bypass
             )
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever stops the tool
             return Verdict("crash", cause=_cause(error))
 
 
@@ -173,7 +173,7 @@ def package(organisation: Path, usage: str, ruleset: str) -> Package:
         def check_seeds(self: Any, files: list[str], bypass: bool = False) -> bool:
             passed = original_seeds(self, files, bypass)
             if files:
-                seeds[inside(os.path.dirname(files[0]))] = passed
+                seeds[inside(str(Path(files[0]).parent))] = passed
             return bool(passed)
 
         def check_directory(folder: str, *given: Any, **named: Any) -> Any:
@@ -204,7 +204,7 @@ def package(organisation: Path, usage: str, ruleset: str) -> Package:
             package_checker.check_training_package(
                 str(root), usage, ruleset, False, False, False, False, False, "package_checker.log"
             )
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever stops the tool
             cause = _cause(error)
         finally:
             package_checker.SeedChecker.check_seeds = original_seeds
@@ -229,16 +229,16 @@ def _factor(file: Path) -> float | None:
 
 
 def table(organisation: Path, usage: str, ruleset: str) -> Table:
-    """Run the summariser over a copy of one organisation that the package checker has been over, as the workflow does."""
+    """Run the summariser on a copy that the package checker has been over, as the workflow does."""
     with copied(organisation) as root, _quiet():
         try:
             package_checker.check_training_package(str(root), usage, ruleset, False, False, False, False, False, "")
-        except Exception:
+        except Exception:  # noqa: BLE001 - the summariser is run all the same
             mlp_compliance.enqueued_configs.clear()
         try:
             with contextlib.redirect_stderr(io.StringIO()):
                 _, weak, detailed, _ = result_summarizer.summarize_results(str(root), usage, ruleset)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever stops the tool
             return Table(None, [], _cause(error))
     rows = [] if len(detailed) == 0 else _rows(detailed)
     return Table(rows, [] if len(weak) == 0 else _rows(weak), "")

@@ -297,7 +297,7 @@ def _train(log: Writer, benchmark: str, round_name: str, plan: Recipe, run: int,
 
 
 def _evaluated_at(benchmark: str, round_name: str, plan: Recipe, run: int) -> Iterator[float]:
-    """Yield where evaluations lie, the last where a reference run converged: at least four of them where rules allow."""
+    """Yield where evaluations lie, the last where a reference run converged."""
     known = references(round_name, benchmark)
     assert known is not None
     ordered = sorted(min(known.points, key=lambda point: abs(point.batch_size - plan.batch_size)).converged_at)

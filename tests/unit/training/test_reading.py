@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from checker.training.facts import NAMES, gather
+from checker.training.reading import Lines, Record, read
+
+TOKEN = b":::MLLOG "
+
+
+def record(**members: Any) -> bytes:
+    return TOKEN + json.dumps({"time_ms": 1, "key": "k", "value": None, "metadata": {}, **members}).encode() + b"\n"
+
+
+def test_prefixes_go_and_of_two_records_on_a_line_the_last_stays() -> None:
+    reading = read(b"[0] 12:00 " + record(key="a")[:-1] + b" " + record(key="b") + b"no token\n" + record(key="c"))
+    assert [line.key for line in reading.records] == ["b", "c"]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_every_line_end_counts(end: bytes) -> None:
+    data = (b"x\n" + record(key="a") + b"y\n" + record(key="b")).replace(b"\n", end)
+    reading, lines = read(data), Lines(data)
+    assert [(line.key, lines.of(line.offset)) for line in reading.records] == [("a", 2), ("b", 4)]
+
+
+@pytest.mark.parametrize(
+    ("body", "crash"),
+    [
+        (b"null", False),
+        (b"{", False),
+        (b'{"time_ms": "12:00", "key": "", "value": 1, "metadata": {}}', False),
+        (b"[1]", True),
+        (b"1", True),
+        (b'{"time_ms": 1, "key": "", "value": 1}', True),
+        (b'{"time_ms": null, "key": "", "value": 1, "metadata": {}}', True),
+        (b'{"time_ms": 1' + b"0" * 400 + b', "key": "", "value": 1, "metadata": {}}', True),
+        (b"[" * 100_000, True),
+        (b'{"time_ms": 1, "key": "", "value": ' + b"9" * 5000 + b', "metadata": {}}', False),
+        (b'{"time_ms": 1, "key": "", "value": "\x01", "metadata": {}}', False),
+    ],
+)
+def test_what_is_no_record_is_an_error_or_a_crash_as_in_the_official_parser(body: bytes, crash: bool) -> None:
+    (line,) = read(TOKEN + body + b"\n").malformed
+    assert line.crash is crash
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999", '"\\ud800"', "1" + "0" * 40])
+def test_what_only_pythons_json_accepts_is_accepted(text: str) -> None:
+    body = f'{{"time_ms": "17", "key": "k", "value": {text}, "metadata": {{}}}}'.encode()
+    (line,) = read(TOKEN + body).records
+    assert repr(line.value) == repr(json.loads(text))
+    assert line.time_ms == 17.0
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+MEMBERS = st.dictionaries(st.sampled_from(["time_ms", "key", "value", "metadata", "namespace", "x"]), VALUES)
+BODIES = st.one_of(
+    MEMBERS.map(lambda members: json.dumps(members, ensure_ascii=False).encode("utf-8", "surrogatepass")),
+    st.fixed_dictionaries({"time_ms": VALUES, "key": VALUES, "value": VALUES, "metadata": VALUES}).map(
+        lambda members: json.dumps(members).encode()
+    ),
+    VALUES.map(lambda value: json.dumps(value).encode()),
+    st.binary(max_size=40),
+)
+SEPARATORS = st.sampled_from([b"\n", b"\r", b"\r\n", b" ", b"\x85\n", b"\t\n", b"\n\n", b"}\n"])
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([TOKEN, b"x " + TOKEN, b":::MLLOG", b""]), BODIES, SEPARATORS), max_size=6))
+@example([(TOKEN, b'{"time_ms": 1, "key": "k", "value": 1, "metadata": {}, "(offset)": 9}', b"\n")])
+@example([(TOKEN, b'\x0b{"time_ms": 1, "key": "k", "value": 1, "metadata": {}}', b"\n")])
+@example([(TOKEN, b"", b"\n")])
+def test_any_bytes_are_read_as_the_official_parser_reads_them(parts: list[tuple[bytes, bytes, bytes]]) -> None:
+    parser = pytest.importorskip("mlperf_logging.compliance_checker.mlp_parser")
+    data = b"".join(token + body + end for token, body, end in parts)
+    reading = read(data)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        try:
+            lines, failed = parser.parse_file(file.name, ruleset="5.1.0")
+        except Exception:  # noqa: BLE001 - whatever stops it
+            assert reading.crash is not None
+            return
+    assert reading.crash is None
+    assert len(reading.malformed) == len(failed)
+    assert len(reading.records) == len(lines)
+    for ours, theirs in zip(reading.records, lines, strict=True):
+        assert repr(float(ours.time_ms)) == repr(theirs.timestamp)
+        # The official parser takes UTF-8 for latin-1: the same bytes, other letters.
+        if data.isascii():
+            assert repr((ours.key, ours.value, ours.metadata)) == repr(
+                (theirs.key, theirs.value["value"], theirs.value["metadata"])
+            )
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.builds(
+                record,
+                key=st.sampled_from(["global_batch_size", "submission_benchmark", "eval_accuracy", "run_stop", "note"]),
+                value=st.sampled_from([8, 8.0, "8", None, "llama2_70b_lora", "rgat", "stable_diffusion", [1], 0.9]),
+                metadata=st.dictionaries(
+                    st.sampled_from(["samples_count", "epoch_num", "status", "file", "metric"]),
+                    st.sampled_from([1, 0.5, None, "success", "aborted", "eval_accuracy.py", "FID", "CLIP", [1]]),
+                ),
+            ),
+            st.just(TOKEN + b'{"global_batch_size"\n'),
+            st.just(TOKEN + b'{"key": "eval_accuracy", "value": 1}\n'),
+        ),
+        max_size=8,
+    )
+)
+def test_convergence_is_extracted_from_any_log_as_the_official_tool_does(lines: list[bytes]) -> None:
+    rcp = pytest.importorskip("mlperf_logging.rcp_checker.rcp_checker", reason="needs scipy")
+    data = b"".join(lines)
+    found = gather("x", data, read(data, NAMES), frozenset({"llama2_70b_lora"})).converged
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "result_0.txt"
+        path.write_bytes(data)
+        try:
+            theirs = rcp.read_submission_file(str(path), "5.1.0", False)
+        except Exception:  # noqa: BLE001 - whatever stops it
+            assert found.crash is not None
+            return
+    assert found.crash is None
+    assert repr((int(found.failed), found.at, found.batch_size, found.benchmark)) == repr(theirs)
+
+
+def test_reading_takes_time_linear_in_the_length_of_a_line() -> None:
+    import time
+
+    def seconds(length: int) -> float:
+        data = record(value="x" * length)
+        start = time.perf_counter()
+        assert len(read(data).records) == 1
+        return time.perf_counter() - start
+
+    seconds(1_000_000)
+    assert seconds(32_000_000) < 40 * max(seconds(2_000_000), 0.002)
+
+
+def test_a_member_cannot_pose_as_the_offset() -> None:
+    (line,) = read(b"\n" + record(**{"(offset)": 99})).records
+    assert isinstance(line, Record)
+    assert line.offset == 1 + len(TOKEN)
