@@ -50,7 +50,7 @@ def _be_first_to_go() -> None:
 
 
 def main(job: Path, module: str = "suite.harness") -> int:
-    """Run `python -m module` on `job`; write `out/exit.json`, say `done` on stderr, wait for the end of standard input."""
+    """Run `python -m module` on `job`; write `out/exit.json`, say `done` on stderr, wait for standard input to end."""
     (job / "out").mkdir(exist_ok=True)
     child = subprocess.Popen(
         [sys.executable, "-m", module, str(job)],
