@@ -7,21 +7,29 @@ from collections.abc import Iterator
 from typing import Any
 
 from rules.cards import Card, Edit, Example, LogConstraint
-from rules.ruleset import RuleSet
+from rules.ruleset import RuleSet, load
 
 
 def explained(round_: RuleSet, card: Card) -> str:
     """Return everything about one rule, as text that ends with a newline."""
+    from checker.sheets.answers import answered
+
     lines = [f"{card.id}: {card.title}", ""]
     lines.append(f"  round     {round_.name}, §{card.clause} of {round_.document}")
+    since = next(name for name in reversed(round_.chain) if card.id in load(name).cards)
+    lines.append(f"  since     {since}")
     lines.append(f"  severity  {card.severity}, for the {card.audience}")
     lines.append(f"  applies   {f'{card.division} division' if card.division else 'both divisions'}")
     if card.requires:
         lines.append(f"  after     {', '.join(card.requires)} (silent where one of them fails)")
+    if card.why:
+        lines.append(f"  why       {card.why}")
     lines.append(f"  fix       {card.hint}")
     lines += ["", "  demands", *(f"    {line}" for line in demands(card))]
     used = [name for name in round_.derived if f"derived.{name}" in card.model_dump_json()]
     lines += [f"    where {name} is {round_.derived[name]}" for name in used]
+    if card.sheets:
+        lines += ["", f"  in {round_.name}", *(f"    {line}" for line in answered(round_, card))]
     lines += ["", "  passes", *(f"    {line}" for line in shown(card.passes))]
     lines += ["", "  fails", *(f"    {line}" for line in shown(card.fails))]
     return "\n".join(lines) + "\n"
@@ -33,6 +41,9 @@ def demands(card: Card) -> Iterator[str]:
         yield f"{card.title} (judged by procedure {card.judge!r})"
     for constraint in card.log or ():
         yield constrained(constraint)
+    for part in card.sheets or ():
+        keys = "every key that no other rule answers for" if part.keys == ["*"] else ", ".join(part.keys)
+        yield f"{keys}: what the round's sheets say of {', '.join(part.parts)}"
 
 
 def constrained(constraint: LogConstraint) -> str:

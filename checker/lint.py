@@ -9,6 +9,7 @@ import rules.workload
 from checker.judges.registry import judges
 from checker.log_rules import RuleError
 from checker.review import program
+from checker.sheets.lint import mistakes as sheet_mistakes
 from rules.errors import AssayError
 from rules.references import references
 from rules.ruleset import RuleSet, load, rulesets
@@ -34,6 +35,7 @@ def _in(round_: RuleSet) -> Iterator[str]:
         yield from (f"{card.id}: requires {other!r}, which does not exist" for other in _missing(card.requires, round_))
         if sections is not None and card.clause not in sections:
             yield f"{card.id}: {round_.document} has no section {card.clause}"
+    yield from sheet_mistakes(round_.name)
     for name in round_.workloads():
         try:
             references(round_, name)

@@ -69,6 +69,36 @@ def _card(name: str, round_: str) -> Card:
 
 
 @app.command()
+def diff(
+    before: Annotated[str, typer.Argument(help="A round, e.g. mlperf-training/5.1.")],
+    after: Annotated[str, typer.Argument(help="The round to compare it with, e.g. mlperf-training/6.0.")],
+) -> None:
+    """Say in plain words what changed between two rounds."""
+    from checker.sheets.difference import differences
+
+    lines = list(differences(before, after))
+    sys.stdout.writelines(f"{line}\n" for line in lines or ["nothing changed"])
+
+
+@app.command()
+def coverage(
+    round_: Annotated[str, typer.Option("--round", metavar="ROUND", help="A round, e.g. assay/1.0.")] = "assay/1.0",
+) -> None:
+    """Show each clause of a round's rules document with the rules that look at it, and those none does."""
+    from checker.sheets.coverage import clauses
+    from rules.ruleset import load
+
+    chosen = load(round_)
+    sys.stdout.write(f"{chosen.name}, clauses of {chosen.document}\n")
+    known = list(clauses(chosen))
+    for clause in known:
+        cited = ", ".join(card.id for card in clause.cards)
+        sys.stdout.write(f"  §{clause.number:<6} {clause.title}: {cited or '- no rule'}\n")
+    covered = sum(bool(clause.cards) for clause in known)
+    sys.stdout.write(f"{covered} of {len(known)} clauses have a rule\n")
+
+
+@app.command()
 def schemas() -> None:
     """Write the documents' JSON Schemas, rules/schemas/*.json, from their models."""
     from rules.schemas import export

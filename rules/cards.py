@@ -89,7 +89,7 @@ Part = Literal["lines", "order", "time", "members", "value", "schedule", "target
 
 
 class SheetPart(Strict):
-    """Demands of an MLPerf round's sheets (`rules/sheets.py`) that a card answers for; the first that fits has one.
+    """Demands of an MLPerf round's sheets (`rules/sheets.py`) that a card answers for; the most particular has one.
 
     A key ending in `*` stands for all that begin so. `lines` is how often a key is logged, `members` what metadata
     holds, `schedule` what the first line must be.

@@ -337,10 +337,15 @@ def _claims(ruleset_name: str) -> tuple[tuple[str, tuple[str, ...], frozenset[st
 
 @cache
 def _rule_for(ruleset_name: str, key: str, part: Part) -> str:
-    for rule, keys, parts in _claims(ruleset_name):
-        if part in parts and any(key == k or (k.endswith("*") and key.startswith(k[:-1])) for k in keys):
-            return rule
-    raise SheetError(f"{ruleset_name}: no card answers for '{part}' of {key}")
+    fitting = [
+        (len(claimed), rule)
+        for rule, keys, parts in _claims(ruleset_name)
+        for claimed in (keys if part in parts else ())
+        if key == claimed or (claimed.endswith("*") and key.startswith(claimed[:-1]))
+    ]
+    if not fitting:
+        raise SheetError(f"{ruleset_name}: no card answers for '{part}' of {key}")
+    return max(fitting, key=lambda one: one[0])[1]  # the longest, so the most particular
 
 
 def rule_for(ruleset: RuleSet, key: str, part: Part) -> str:

@@ -94,7 +94,10 @@ def members(demand: Demand) -> Iterator[str]:
 
 def told(demand: Demand, key: str) -> str:
     """Return a whole demand in words."""
-    return "; ".join(wanted(demand, member, key) for member in members(demand)) or "anything"
+    said = [wanted(demand, member, key) for member in members(demand)]
+    if demand.occurs == "any" and not demand.instead:
+        return f"where logged, {'; '.join(said) or 'anything'}"
+    return "; ".join(said)
 
 
 def problem(demand: Demand, member: str, key: str, found: str, line: int | None, why: str = "") -> Problem:

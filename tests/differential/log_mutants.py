@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from random import Random
@@ -49,6 +50,10 @@ LINES: list[bytes] = [
 ]  # fmt: skip
 
 
+def _one(values: list[Any], rng: Random) -> Any:
+    return copy.deepcopy(rng.choice(values))  # what is chosen may be spoiled again
+
+
 def mutate(lines: Lines, rng: Random) -> None:
     """Change one thing in the records, in place."""
     at = rng.randrange(len(lines))
@@ -60,7 +65,7 @@ def _again(lines: Lines, at: int, line: dict[str, Any], rng: Random) -> None:
 
 
 def _again_otherwise(lines: Lines, at: int, line: dict[str, Any], rng: Random) -> None:
-    lines.insert(rng.randrange(len(lines) + 1), {**line, "value": rng.choice(VALUES)})
+    lines.insert(rng.randrange(len(lines) + 1), {**line, "value": _one(VALUES, rng)})
 
 
 def _elsewhere(lines: Lines, at: int, line: dict[str, Any], rng: Random) -> None:
@@ -73,7 +78,7 @@ def _position(lines: Lines, at: int, line: dict[str, Any], rng: Random) -> None:
         if rng.random() < 0.5:
             del line["metadata"][name]
         else:
-            line["metadata"][name] = rng.choice(VALUES)
+            line["metadata"][name] = _one(VALUES, rng)
 
 
 def _shifted(lines: Lines, at: int, line: dict[str, Any], rng: Random) -> None:
@@ -102,18 +107,18 @@ def _every(key: str | tuple[str, ...], values: list[Any]) -> Callable[[Lines, in
     def edit(lines: Lines, at: int, line: dict[str, Any], rng: Random) -> None:
         for one in lines:
             if isinstance(one.get("key"), str) and one["key"] in key:
-                one["value"] = rng.choice(values)
+                one["value"] = _one(values, rng)
 
     return edit
 
 
 def _more(lines: Lines, at: int, line: dict[str, Any], rng: Random) -> None:
     metadata = rng.choice([{}, {"samples_count": 5}, {"epoch_num": 1}, None, "x"])
-    lines.append({"key": rng.choice(KEYS), "value": rng.choice(VALUES), "metadata": metadata, "time_ms": 1})
+    lines.append({"key": rng.choice(KEYS), "value": _one(VALUES, rng), "metadata": metadata, "time_ms": 1})
 
 
 def _set(member: str, values: list[Any]) -> Callable[[Lines, int, dict[str, Any], Random], None]:
-    return lambda lines, at, line, rng: line.update({member: rng.choice(values)})
+    return lambda lines, at, line, rng: line.update({member: _one(values, rng)})
 
 
 def _gone(lines: Lines, at: int, line: dict[str, Any], rng: Random) -> None:
