@@ -6,11 +6,12 @@ Both come from the same sheets over the same records. An official message become
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 
 from checker.findings import Problem, brief
-from checker.log_rules import Program, compile_rules
+from checker.log_rules import Check, Program, compile_rules
 from checker.mllog import Record as LogRecord
 from checker.sheets.loose import Message
 from checker.sheets.official import OfficialRules, Verdict
@@ -22,6 +23,8 @@ from checker.training.scan import Judge
 from rules.ruleset import load
 from rules.sheets import Demand
 
+NAMED = re.compile(r"\b(?:log|count)\.([A-Za-z0-9_]+)")
+
 
 @cache
 def log_judge(round_name: str) -> Judge:
@@ -29,7 +32,7 @@ def log_judge(round_name: str) -> Judge:
     strict = strict_rules(round_name)
     official = strict.official
     programs = {division: _program(round_name, division) for division in ("closed", "open")}
-    keys = frozenset(check.key for program in programs.values() for check in program.checks)
+    keys = frozenset(key for program in programs.values() for check in program.checks for key in _asked_for(check))
 
     def judge(reading: Reading, data: bytes) -> LogVerdict:
         records = strict.relevant(reading)
@@ -47,6 +50,15 @@ def log_judge(round_name: str) -> Judge:
 
 def _program(round_name: str, division: str) -> Program:
     return compile_rules(load(round_name).cards.values(), {}, {}, {}, division)
+
+
+def _asked_for(check: Check) -> Iterator[str]:
+    """Yield the keys whose lines a check must see: its own, and those it compares them with."""
+    constraint = check.constraint
+    yield check.key
+    yield from (*constraint.after, *constraint.before)
+    yield from (other for other in (constraint.pairs_with, constraint.within and constraint.within.since) if other)
+    yield from NAMED.findall(constraint.model_dump_json())
 
 
 def _numbered(record: Record, lines: Lines) -> LogRecord:

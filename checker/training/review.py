@@ -308,7 +308,7 @@ def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list
     for folder in judged.folders:
         row = by_system.get(folder.folder.system)
         system = judged.organisation.systems.get(folder.folder.system)
-        if row is None or system is None or folder.folder.benchmark not in ledger.fixed.benchmarks:
+        if row is None or row.crash or system is None or folder.folder.benchmark not in ledger.fixed.benchmarks:
             continue
         minutes = [time for log in folder.folder.logs if (time := minutes_of(log)) is not None]
         score = row.minutes.get(folder.folder.path)
@@ -318,17 +318,22 @@ def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list
                 submitter=printable(str(row.columns.get("submitter", ""))),
                 system=printable(folder.folder.system),
                 workload=folder.folder.benchmark,
-                division=printable(str(system.division)),
+                division="closed" if system.division == "closed" else "open",  # as the official tools take it
                 framework=printable(str(row.columns.get("framework", ""))),
                 runs=len(folder.folder.logs),
                 converged=len(minutes),
-                score_s=None if score is None else _plain(score * 60),
-                fastest_s=_plain(min(minutes) * 60) if minutes else None,
-                slowest_s=_plain(max(minutes) * 60) if minutes else None,
+                score_s=_seconds(score),
+                fastest_s=_seconds(min(minutes, default=None)),
+                slowest_s=_seconds(max(minutes, default=None)),
                 verdict="fail" if folder.outcome.answer != "pass" else "pass",
                 official=_official_row(row, folder.folder.benchmark),
             )
         )
+
+
+def _seconds(minutes: float | None) -> float | None:
+    """Return a time in seconds; None where it is none, as of a run that stops before it starts."""
+    return minutes * 60 if minutes is not None and 0 <= minutes < math.inf else None
 
 
 def _official_row(row: Row, benchmark: str) -> dict[str, Any]:

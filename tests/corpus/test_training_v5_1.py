@@ -40,9 +40,7 @@ def test_every_official_message_is_a_finding_and_nothing_else_is(report: Report)
         for message in row["messages"]
     )
     recorded += Counter(
-        (row["path"], "official-log-repeated")
-        for row in verdicts("training_v5.1.compliance")
-        for _ in row["warnings"]
+        (row["path"], "official-log-repeated") for row in verdicts("training_v5.1.compliance") for _ in row["warnings"]
     )
     found = Counter((f.path, f.rule) for f in report.findings if f.rule.startswith("official-log-"))
     assert found == recorded
@@ -120,7 +118,9 @@ def test_the_submission_is_not_written_to(report: Report) -> None:
 
     def state() -> dict[str, tuple[int, int]]:
         return {
-            str(p): (p.stat().st_mtime_ns, p.stat().st_size) for d, _, fs in os.walk(root) for p in map(Path(d).joinpath, fs)
+            str(p): (p.stat().st_mtime_ns, p.stat().st_size)
+            for d, _, fs in os.walk(root)
+            for p in map(Path(d).joinpath, fs)
         }
 
     before = state()
