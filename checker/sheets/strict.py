@@ -20,8 +20,8 @@ from checker.sheets.words import listed, part_of, problem
 from checker.training.reading import Lines, Reading, Record
 from rules.cards import Part
 from rules.expressions import Event, ExpressionError, Kind, Moment, UndefinedError, compile_expression, same
-from rules.ruleset import RuleSet, load
-from rules.sheets import Demand, Sheet, TimeLimit
+from rules.ruleset import RuleSet, load, rulesets
+from rules.sheets import Demand, Sheet, TimeLimit, sheets
 
 Test = Callable[[Moment], bool]
 BENCHMARK = "submission_benchmark"
@@ -131,7 +131,10 @@ class _Run:
             why = "the value is of the wrong type"
         noted = self.problems.setdefault((rule, compiled.key, member), [])
         if len(noted) < SHOWN:
-            noted.append(problem(compiled.demand, member, compiled.key, _found(member, record), self.line(record), why))
+            found = _found(member, record)
+            if compiled.key == BENCHMARK and (others := rounds_of(record.value)):
+                found += f", a benchmark of {listed(others, 'and')}: judge it by that round"
+            noted.append(problem(compiled.demand, member, compiled.key, found, self.line(record), why))
 
     def _target(self, target: Target, reaches: Test, record: Record) -> None:
         try:
@@ -400,6 +403,14 @@ class StrictRules:
             yield "mlperf-log-readable", Problem("the log holds no record", "lines that begin with :::MLLOG", "none")
             return
         yield from self.sheets(self.names(records)).judge(records, lambda record: lines.of(record.offset))
+
+
+def rounds_of(benchmark: Any) -> list[str]:
+    """Return the rounds that have rules on a benchmark: which round a log that was judged by another may be of."""
+    if not isinstance(benchmark, str):
+        return []
+    rounds = [name for name in rulesets() if name.startswith("mlperf-")]
+    return [name for name in rounds if f"closed_{benchmark}" in sheets(name)]
 
 
 def limited_lines(reading: Reading) -> list[Any]:
