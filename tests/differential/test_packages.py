@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from checker.training.scan import scan
 from checker.training.table import Row, rows
 from checker.tree import Tree
 from rules.ruleset import load
-from rules.training import package_rules
-from tests.differential import oracle, passing
+from rules.training import package_rules, references
+from tests.differential import oracle, passing, sheet_logs
 from tests.differential.mutations import TREES
 
 # The cheapest benchmark (three runs) meets every mutation; one of each other kind meets those of its own.
@@ -86,6 +87,7 @@ def _table(root: Path, round_name: str, table: list[Row], crashed: bool) -> Any:
         if not any(row.crash for row in table):
             yield "table", "the summariser stops", theirs.cause
         return
+    yield from _weak(table, theirs.weak_rows)
     mine = {row.columns["details_url"]: row.columns for row in table if not row.crash}
     for row in theirs.rows:
         url = row["details_url"]
@@ -98,10 +100,61 @@ def _table(root: Path, round_name: str, table: list[Row], crashed: bool) -> Any:
                 yield column, a, b
 
 
+def _weak(table: list[Row], theirs: list[dict[str, Any]]) -> Any:
+    mine = [row for row in table if row.weak]
+    for ours, row in zip(mine, theirs, strict=True):
+        columns = {name for name in row if ":" in name} | ours.weak.keys()
+        yield from ((c, ours.weak.get(c), row.get(c)) for c in columns if not _same(ours.weak.get(c), row.get(c)))
+
+
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, float) and isinstance(b, float | int):
         return math.isclose(a, b, rel_tol=1e-12) or (math.isnan(a) and math.isnan(b))
     return bool(a == b)
+
+
+def written_from_the_rules(root: Path, round_name: str, benchmark: str, scaling: str) -> Path:
+    """Write a submission whose logs are made from the round's own sheets, converging like the reference runs."""
+    described = passing.system_description(round_name)
+    (root / "systems").mkdir(parents=True)
+    (root / "systems" / "box.json").write_text(json.dumps(described))
+    folder = root / "results" / "box" / scaling / benchmark
+    folder.mkdir(parents=True)
+    known = references(round_name, benchmark)
+    assert known is not None
+    point = known.points[1]
+    at = sorted(point.converged_at)[len(point.converged_at) // 2]
+    for run in range(package_rules(round_name).runs[benchmark]):
+        lines = [line for line in sheet_logs.log(round_name, "closed", benchmark) if line["key"] != "seed"]
+        keys = [line["key"] for line in lines]
+        for line in lines:
+            if line["key"] == "global_batch_size":
+                line["value"] = point.batch_size
+            if line["key"] in ("eval_accuracy", "eval_error"):
+                line["metadata"] |= {"samples_count": at, "epoch_num": at}
+        first = keys.index("init_start")
+        added = [dict(lines[first], key="seed", value=100 + run)]
+        if "global_batch_size" not in keys:
+            added.append(dict(lines[first], key="global_batch_size", value=point.batch_size))
+        lines[first + 1 : first + 1] = added
+        (folder / f"result_{run}.txt").write_text(passing.text(lines))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("round_name", "benchmark", "scaling"),
+    [
+        (name, benchmark, scaling)
+        for name in ("mlperf-training/4.0", "mlperf-training/4.1", "mlperf-training/5.0", "mlperf-hpc/3.0")
+        for benchmark in package_rules(name).benchmarks
+        for scaling in package_rules(name).scaling or [""]
+    ],
+)
+def test_every_benchmark_of_the_older_rounds_and_hpc_gets_the_official_verdict(
+    tmp_path: Path, round_name: str, benchmark: str, scaling: str
+) -> None:
+    root = written_from_the_rules(tmp_path / "Example", round_name, benchmark, scaling)
+    assert differences(root, round_name) == []
 
 
 @pytest.mark.parametrize("name", TREES)
