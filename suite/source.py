@@ -24,9 +24,3 @@ def digest(sources: Mapping[str, bytes]) -> str:
     """Return the SHA-256 over lines `<sha256>  <relative path>` of the files, sorted by path."""
     lines = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(sources.items()))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def probe_files() -> list[tuple[str, bytes | Path]]:
-    """Return what the machine probe needs below the job folder: the harness without a workload."""
-    paths = [ROOT / "suite/__init__.py", *sorted((ROOT / "suite/harness").glob("*.py"))]
-    return [(f"source/{path.relative_to(ROOT).as_posix()}", path) for path in paths]

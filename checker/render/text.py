@@ -22,7 +22,7 @@ def render(report: Report, *, colour: bool = False) -> str:
 
     lines: list[str] = []
     for heading, findings in _grouped(report).items():
-        lines += [paint("bold", heading), ""]
+        lines += [paint("bold", report.path if heading == "." else heading), ""]
         for same in _by_rule(findings):
             lines += [*_rule(same, heading, paint), ""]
     for position, score in enumerate(report.scores):

@@ -24,7 +24,7 @@ class Measured:
     """What a run leaves besides its log."""
 
     losses: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # one per step; steps of one call share the call's mean
     accuracies: list[tuple[int, float]] = field(default_factory=list)
     finite: bool = True
 
@@ -112,7 +112,7 @@ def timed(job: Job, log: Log, task: Task, trainer: Trainer, plan: Recipe, evalua
         for steps in calls(start, stop, trainer.steps_per_call):
             began = time.perf_counter()
             losses = trainer.train(order.take(steps), rates[step : step + steps])
-            measured.seconds.append(time.perf_counter() - began)
+            measured.seconds.extend([(time.perf_counter() - began) / steps] * steps)
             measured.losses.extend(losses.tolist())
             step += steps
             log.progress("train", step, plan.steps)
