@@ -16,7 +16,7 @@ from checker.training.reading import Reading, Record
 from rules.sheets import Gather, sheets
 
 FIRST = "common"
-MOST = 1000  # sheets laid over one log; only a log that names a sheet leading back to itself comes near it
+MOST = 1000  # sheets that lead on to others; only a log that names one leading back to itself comes near it
 
 
 @dataclass
@@ -58,27 +58,29 @@ class OfficialRules:
 
     def _chain(self, records: list[Record]) -> Verdict:
         by_key: dict[str, Message] = {}
-        keyless: list[Message] = []
         warnings: dict[str, Message] = {}
-        waiting, names = deque([FIRST]), []
+        waiting: deque[str] = deque([FIRST])
+        done: dict[str, Laid] = {}
+        leading_on = 0
         while waiting:
             name = _simplified(waiting.popleft())
-            names.append(name)
             if name not in self.sheets:
                 raise CrashError(f"FileNotFoundError: there is no rule file {name!r} in {self.round}")
-            if len(names) > MOST:
-                raise CrashError(f"it never ends: the rule file {name!r} leads back to itself")
             sheet = self.sheets[name]
-            if sheet.sheet.gathers is not None:
+            if sheet.sheet.gathers is not None and name not in done:
                 records = [*records, *gathered(records, sheet.sheet.gathers)]
             for key in sheet.keys:
                 by_key.pop(key, None)
-            laid: Laid = sheet.lay(records)
+            # Laid a second time over the same lines a sheet says the same; it only has the last word again.
+            laid = done[name] = done[name] if name in done else sheet.lay(records)
             by_key |= laid.by_key
-            keyless += laid.keyless
             warnings |= laid.warnings
             waiting.extend(laid.loads)
-        return Verdict("pass", "", [*by_key.values(), *keyless], list(warnings.values()), tuple(names))
+            leading_on += bool(laid.loads)
+            if leading_on > MOST:
+                raise CrashError(f"it never ends: the rule file {name!r} leads back to itself")
+        keyless = [message for laid in done.values() for message in laid.keyless]
+        return Verdict("pass", "", [*by_key.values(), *keyless], list(warnings.values()), tuple(done))
 
 
 def _simplified(name: str) -> str:
