@@ -6,6 +6,10 @@ import enum
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from rules.text import printable
+
+SHOWN = 12  # names listed beside a suggestion; where there is none, all are
+
 
 class Exit(enum.IntEnum):
     """Exit codes of every `assay` command; documented in README.md and tested."""
@@ -65,5 +69,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Return the error for a name that is not among `known`, with the nearest one as a suggestion."""
     names = sorted(known)
     near = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return UsageError(f"unknown {kind} {name!r}", fix=f"{hint}known: {', '.join(names)}")
+    hints = [f"did you mean {near[0]!r}?"] if near else []
+    if not near or len(names) <= SHOWN:
+        hints.append(f"known: {', '.join(names)}")
+    return UsageError(f"unknown {kind} {printable(name)!r}", fix=" ".join(hints))
