@@ -95,11 +95,14 @@ def run_takes_time(case: RunCase) -> Iterator[Problem]:
 def time_forward(case: RunCase) -> Iterator[Problem]:
     """Judge that the clock never goes back by more than ranks' clocks may differ."""
     allowed = case.fixed.reviewed.backwards_s
-    for line, back_ms in case.log.order.backwards:
-        if back_ms > allowed * 1000:
-            what = "the time of this line lies before that of an earlier one"
-            found = f"{back_ms / 1000:,.1f} s back"
-            yield Problem(what, f"at most {allowed:g} s back (skew between ranks)", found, case.log.path, line)
+    back = [(line, back_ms) for line, back_ms in case.log.order.backwards if back_ms > allowed * 1000]
+    if back:
+        line, back_ms = max(back, key=lambda one: one[1])
+        what = "the time of this line lies before that of an earlier one"
+        if len(back) > 1:
+            what += f" (as of {len(back) - 1} more lines)"
+        found = f"{back_ms / 1000:,.1f} s back"
+        yield Problem(what, f"at most {allowed:g} s back (skew between ranks)", found, case.log.path, line)
 
 
 @judge("stops-at-target", "training-run")
@@ -125,21 +128,32 @@ def intervals_paired(case: RunCase) -> Iterator[Problem]:
         )
 
 
-@judge("evaluation-cadence", "training-run")
-def evaluation_cadence(case: RunCase) -> Iterator[Problem]:
+@judge("evaluation-cadence", "training-folder")
+def evaluation_cadence(case: FolderCase) -> Iterator[Problem]:
     """Judge that evaluations lie as far apart as the rules have it, rounded up to whole batches."""
     every = case.fixed.reviewed.cadence.get(case.folder.folder.benchmark)
-    batch = case.log.value("global_batch_size")
-    if every is None or not isinstance(batch, int) or batch <= 0 or case.log.value("submission_division") != "closed":
+    if every is None:
         return
+    off = [(log, *found) for log in case.folder.folder.logs if (found := _off_cadence(log, every)) is not None]
+    if off:
+        log, place, apart, wanted = off[0]
+        what = "evaluations lie at other distances than the rules have it"
+        if len(off) > 1:
+            what += f" (and so in {len(off) - 1} more of the {len(case.folder.folder.logs)} runs)"
+        yield Problem(what, f"every {wanted:,} samples", f"{apart:,.0f} samples", log.path, place.line)
+
+
+def _off_cadence(log: LogFacts, every: int) -> tuple[Place, float, int] | None:
+    """Return the first evaluation at another distance, that distance, and the one wanted."""
+    batch = log.value("global_batch_size")
+    if not isinstance(batch, int) or batch <= 0 or log.value("submission_division") != "closed":
+        return None
     wanted = math.ceil(every / batch) * batch
-    placed = [(place, at) for place in case.log.evaluations if (at := position(place)) is not None]
+    placed = [(place, at) for place in log.evaluations if (at := position(place)) is not None]
     for (_, before), (place, at) in pairwise(placed):
         if at - before != wanted:
-            what = "evaluations lie at other distances than the rules have it"
-            expected = f"every {wanted:,} samples (batch size {batch})"
-            yield Problem(what, expected, f"{at - before:,.0f} samples", case.log.path, place.line)
-            return
+            return place, at - before, wanted
+    return None
 
 
 @judge("runs-steady", "training-folder")
