@@ -71,7 +71,8 @@ def test_the_example_that_fails_is_named_by_its_rule(card: Card, built: Callable
 
 def test_every_judge_has_a_card_and_every_card_a_judge_or_constraints() -> None:
     named = {card.judge for card in CARDS if card.judge is not None}
-    assert named == set(judges())
+    # Those of MLPerf rounds have their cards there (tests/unit/training/test_cards.py).
+    assert named == {name for name, judge in judges().items() if not judge.scope.startswith("training-")}
 
 
 def test_every_rule_that_another_requires_exists() -> None:

@@ -103,6 +103,11 @@ def test_the_failing_example_is_a_finding_with_place_clause_and_fix(
         assert ".." not in finding.path
 
 
+def test_every_judge_of_rounds_has_a_card_and_every_card_a_judge() -> None:
+    named = {card.judge for card in load(ROUND).cards.values() if card.judge is not None}
+    assert named == {name for name, judge in judges().items() if judge.scope.startswith("training-")}
+
+
 def test_a_system_twice_as_large_and_four_times_as_fast_wants_an_explanation(tmp_path: Path) -> None:
     root = passing.organisation(tmp_path / "Example", ROUND)
     description = passing.system_description(ROUND, number_of_nodes="2")
