@@ -32,7 +32,6 @@ def mistakes(round_name: str) -> Iterator[str]:
             StrictSheets(load(round_name), (sheet,))
         except SheetError as error:
             yield f"{name}: {error}"
-            continue
         for key, demand in (*sheet.keys.items(), *sheet.strict.items()):
             yield from (f"{name}: {key}: {mistake}" for mistake in _in(sheet, key, demand, known))
 

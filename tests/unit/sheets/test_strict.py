@@ -1,0 +1,141 @@
+"""The rules' own verdict on a log: what the official checker lets through, and where it errs the other way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from checker.training.log_verdict import log_judge
+from checker.training.reading import read
+from tests.differential import sheet_logs
+
+ROUND = "mlperf-training/5.1"
+Lines = list[dict[str, Any]]
+
+
+def made(benchmark: str = "llama2_70b_lora", round_name: str = ROUND, **values: Any) -> Lines:
+    """A log that every rule accepts."""
+    fixed = {"lora_alpha": 32, "opt_gradient_clip_norm": 0.3, "opt_adamw_weight_decay": 0.0001}
+    given = {**(fixed if benchmark == "llama2_70b_lora" else {}), **values}
+    lines = sheet_logs.log(round_name, "closed", benchmark)
+    for line in lines:
+        line["value"] = given.get(line["key"], line["value"])
+    return lines
+
+
+def said(lines: Lines, round_name: str = ROUND) -> dict[str, list[int | None]]:
+    """Which assay rules object, and at which lines."""
+    log = b"".join(b":::MLLOG " + json.dumps(line).encode() + b"\n" for line in lines)
+    found: dict[str, list[int | None]] = {}
+    for rule, problem in log_judge(round_name)(read(log), log).problems:
+        if not rule.startswith("official-"):
+            found.setdefault(rule, []).append(problem.line)
+    return found
+
+
+def number(lines: Lines, key: str) -> int:
+    return next(at for at, line in enumerate(lines, 1) if line["key"] == key)
+
+
+def at(lines: Lines, key: str) -> dict[str, Any]:
+    return lines[number(lines, key) - 1]
+
+
+def test_a_log_as_the_rules_want_it_has_no_finding() -> None:
+    assert said(made()) == {}
+
+
+@pytest.mark.parametrize("value", [True, "1", [1], {}])
+def test_a_value_of_another_type_is_no_number(value: Any) -> None:
+    lines = made("llama31_8b", gradient_accumulation_steps=value)
+    assert said(lines)["mlperf-hyperparameters"] == [number(lines, "gradient_accumulation_steps")]
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), ""])
+def test_a_hyperparameter_without_a_value_is_named(value: Any) -> None:
+    lines = made(opt_base_learning_rate=value)
+    assert said(lines) == {"mlperf-value-given": [number(lines, "opt_base_learning_rate")]}
+
+
+def test_a_target_reached_only_after_run_stop_is_named_at_that_line() -> None:
+    lines = made()
+    late = [line for line in lines if line["key"] == "eval_accuracy"]
+    lines = [line for line in lines if line not in late] + late
+    assert said(lines)["mlperf-target-in-time"] == [len(lines) - 1]
+
+
+def test_a_target_reached_and_lost_is_named_at_the_last_evaluation() -> None:
+    lines = made()
+    last = [at for at, line in enumerate(lines, 1) if line["key"] == "eval_accuracy"][-1]
+    lines[last - 1]["value"] = 0.93
+    assert said(lines) == {"mlperf-target-kept": [last]}
+
+
+def test_success_without_the_target_is_a_lie() -> None:
+    lines = made(eval_accuracy=0.93)
+    assert said(lines)["mlperf-status-true"] == [number(lines, "run_stop")]
+
+
+def test_aborted_with_the_target_reached_is_one_too() -> None:
+    lines = made()
+    at(lines, "run_stop")["metadata"]["status"] = "aborted"
+    assert said(lines)["mlperf-status-true"] == [number(lines, "run_stop")]
+
+
+def test_keys_that_eight_ranks_log_alike_are_one_finding() -> None:
+    lines = made()
+    again = [dict(line) for line in lines if line["key"] in ("lora_rank", "lora_alpha")]
+    assert list(said(lines[:8] + again * 7 + lines[8:])) == ["mlperf-logged-once"]
+
+
+def test_a_learning_rate_rounded_as_the_document_says_is_right() -> None:
+    """GBS 1536 gives 1.0666…e-4; the document wants it rounded to the 8th place, the official checker refuses that."""
+    lines = made("llama31_405b", global_batch_size=1536, opt_base_learning_rate=1.0667e-4)
+    at(lines, "opt_end_learning_rate")["value"] = 8e-7
+    at(lines, "opt_learning_rate_warmup_steps")["value"] = 6000
+    at(lines, "opt_learning_rate_decay_steps")["value"] = 894_000
+    assert said(lines) == {}
+    assert said(made("llama31_405b", opt_base_learning_rate=1e-4))["mlperf-hyperparameters"]
+
+
+def test_a_value_that_only_the_document_fixes_is_a_matter_for_review() -> None:
+    lines = made(lora_alpha=64)
+    assert said(lines) == {"mlperf-hyperparameters-documented": [number(lines, "lora_alpha")]}
+
+
+def test_a_log_of_another_round_is_told_which() -> None:
+    lines = sheet_logs.log("mlperf-training/4.0", "closed", "gpt3")
+    log = b"".join(b":::MLLOG " + json.dumps(line).encode() + b"\n" for line in lines)
+    problems = dict(log_judge(ROUND)(read(log), log).problems)
+    assert "mlperf-training/4.1" in problems["mlperf-submission-named"].message
+
+
+def test_a_line_that_is_no_record_is_named_with_its_number() -> None:
+    log = b"noise\n:::MLLOG {\r\nmore\n"
+    verdict = log_judge(ROUND)(read(log), log)
+    assert [(rule, problem.line) for rule, problem in verdict.problems][-1][1] is None
+    assert ("mlperf-log-readable", 2) in [(rule, problem.line) for rule, problem in verdict.problems]
+
+
+@pytest.mark.parametrize("metadata", [None, [], "status", 5, {}])
+def test_metadata_that_is_no_object_never_stops_the_judge(metadata: Any) -> None:
+    lines = made()
+    for line in lines:
+        line["metadata"] = metadata
+    assert {"mlperf-run-logged", "mlperf-evaluation-schedule"} <= said(lines).keys()
+
+
+def test_lines_are_judged_in_time_linear_in_their_number() -> None:
+    import time
+
+    def took(count: int) -> float:
+        line = b':::MLLOG {"key":"eval_accuracy","value":0.99,"metadata":{"samples_count":1},"time_ms":1}\n'
+        log = line * count
+        start = time.process_time()
+        log_judge(ROUND)(read(log), log)
+        return time.process_time() - start
+
+    took(1000)
+    assert took(80_000) < 16 * took(10_000)  # 8 times as many; the rest is for a busy machine
