@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import rules.workload
 from rules.cards import Card, Edit, Example, LogConstraint
 from rules.ruleset import RuleSet, load
+from rules.sheets import sheets
 
 
 def explained(round_: RuleSet, card: Card) -> str:
@@ -102,20 +104,42 @@ def _edited(edit: Edit) -> str:
     return f"{where}: {changes}"
 
 
+def _what_logs_hold(round_: RuleSet) -> Iterator[str]:
+    """Yield the Markdown of a round's sheets, nothing where it has none."""
+    from checker.sheets.words import told
+
+    known = sheets(round_.name)
+    if known:
+        yield from (
+            "# What a log must hold",
+            "",
+            "Laid one after the other: `common`, the division's, the benchmark's.",
+            "",
+        )
+    for name, sheet in known.items():
+        yield from (f"## {name}", "", "```text")
+        for key, demand in {**sheet.keys, **sheet.strict}.items():
+            yield f"{key}: {told(demand, key)}"
+        yield from ("```", "")
+
+
 def reference(round_: RuleSet) -> str:
     """Return the Markdown reference of a round's rules."""
     document = round_.document.rpartition("/")[2]
+    own = (rules.workload.ROOT.parent / round_.document).is_file()
     lines = [
         f"# Rules of {round_.title}",
         "",
         f"Generated from `rules/{round_.name}/` by `assay rules show {round_.name} --markdown`.",
-        f"The text of each clause stands in [{document}]({document}).",
+        f"The text of each clause stands in {f'[{document}]({document})' if own else round_.document}.",
         "",
     ]
     for card in sorted(round_.cards.values(), key=lambda card: ([int(n) for n in card.clause.split(".")], card.id)):
         applies = f" {card.division} division." if card.division else ""
         lines += [f"## {card.id}", "", f"{card.title}. §{card.clause}, {card.severity}, {card.audience}.{applies}", ""]
+        lines += [f"Why: {card.why}.", ""] if card.why else []
         lines += ["Fix: " + card.hint + ".", "", "```text", *demands(card), "```", ""]
         lines += ["Passes:", "", "```text", *shown(card.passes), "```", "", "Fails:", "", "```text"]
         lines += [*shown(card.fails), "```", ""]
+    lines += _what_logs_hold(round_)
     return "\n".join(lines).rstrip() + "\n"

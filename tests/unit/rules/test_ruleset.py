@@ -113,7 +113,7 @@ def test_lint_names_a_mistake_in_an_expression_with_its_place(
     ("text", "said"),
     [
         ("- {id: assay-x, titel: t}", "assay-x: title"),
-        ("- {id: assay-x, title: t, clause: '1', hint: h, passes: {}, fails: {}}", "either 'log' or 'judge'"),
+        ("- {id: assay-x, title: t, clause: '1', hint: h, passes: {}, fails: {}}", "one of 'log', 'judge' and 'sheets'"),
         ("- [", "cards/5.yaml"),
         (CARD.format(id="assay-x", holds="value == 1") * 2, "assay-x is defined twice"),
     ],
