@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from checker.tree import Tree
 from rules.ruleset import load
 from rules.training import package_rules, references
 from tests.differential import oracle, passing, sheet_logs
-from tests.differential.mutations import TREES
+from tests.differential.mutations import LOGS, TREES, keys_of, per_key
 
 # The cheapest benchmark (three runs) meets every mutation; one of each other kind meets those of its own.
 EVERYTHING = ("mlperf-training/5.1", "llama31_405b")
@@ -222,3 +223,28 @@ def test_every_batch_size_and_convergence_gets_the_official_decision(
     assert isinstance(theirs, tuple), theirs
     assert (ours.passed, ours.message) == (bool(theirs[0]), theirs[1])
     assert _same(ours.normalisation, float(theirs[2]))
+
+
+@pytest.mark.parametrize("draw", range(120))
+def test_logs_spoiled_at_random_get_the_official_verdict(tmp_path: Path, draw: int) -> None:
+    round_name, benchmark = EVERYTHING
+    chance = random.Random(draw)
+    root = passing.organisation(tmp_path / "Example", round_name, (benchmark,))
+    for log in sorted(root.glob("results/*/*/*.txt")):
+        for _ in range(chance.choice([0, 0, 1, 1, 2])):
+            key = chance.choice([key for key in keys_of(log.read_bytes()) if isinstance(key, str)] or ["seed"])
+            _, spoil = chance.choice([*per_key(key), *list(LOGS.items())[:20]])
+            try:
+                spoiled = spoil(log.read_bytes())
+            except (KeyError, TypeError, ValueError, AttributeError):
+                continue  # one mutation has left nothing for the next to spoil
+            log.write_bytes(log.read_bytes() if spoiled is None else spoiled)
+    theirs = oracle.package(root, "training", package_rules(round_name).tool.ruleset)
+    ours, _ = judged(root, round_name)
+    sizes = [log.converged.batch_size for log in ours.folders[0].folder.logs]
+    if -1 in sizes and set(map(repr, sizes)) != {"-1"}:
+        # Whether the tool stops or goes on depends on which file the file system lists first; it rejects either way.
+        assert ours.outcome.answer != "pass"
+        assert theirs.answer != "pass"
+    else:
+        assert ours.outcome.answer == theirs.answer, (ours.outcome.cause, theirs.cause)
