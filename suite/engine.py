@@ -34,6 +34,14 @@ def connect(timeout_s: int = 60) -> docker.DockerClient:
     return client
 
 
+def name(client: docker.DockerClient) -> str:
+    """Return what the engine calls itself, e.g. `Docker Engine - Community 28.2.2`."""
+    with sentences("asking the engine for its version"):
+        version = client.version()
+    platform = (version.get("Platform") or {}).get("Name")
+    return f"{platform or 'Docker'} {version['Version']}".strip()
+
+
 @contextmanager
 def sentences(doing: str) -> Iterator[None]:
     """Turn what the engine's client raises while `doing` something into errors with a sentence."""

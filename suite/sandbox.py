@@ -26,7 +26,7 @@ from docker.utils import socket as multiplexed
 
 from rules.documents import Container, Memory
 from rules.errors import MachineError
-from suite.engine import EngineLostError, sentences
+from suite.engine import EngineLostError, name, sentences
 
 JOB = "/io/job"
 USER = 1000
@@ -105,10 +105,9 @@ class Sandbox:
         """Return the limits and hardening as the engine holds them, read back from it."""
         with sentences("inspecting the container"):
             host = self._client.api.inspect_container(self._container.id)
-            version = self._client.version()
         config = host["HostConfig"]
         return Container(
-            engine=f"{version['Platform']['Name'] or 'Docker'} {version['Version']}".strip(),
+            engine=name(self._client),
             cpuset=config["CpusetCpus"],
             memory_bytes=config["Memory"],
             pids=config["PidsLimit"] or 0,
