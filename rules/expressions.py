@@ -126,6 +126,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, Kind]] = {
     "is_integer": (_is_integer, 1, Kind.TRUTH),
     "close": (math.isclose, 2, Kind.TRUTH),
     "integer": (int, 1, Kind.NUMBER),
+    "whole": (lambda x: isinstance(x, int), 1, Kind.TRUTH),
     "length": (len, 1, Kind.NUMBER),
 }
 ARITHMETIC = {

@@ -20,7 +20,23 @@ from rules.sheets import Sheet
 START = 1_700_000_000_000
 LINE = dict[str, Any]
 BATCH: Mapping[str, int] = {"qwen35_397b_grpo": 256, "llama31_405b": 1152, "dlrmv4": 8192}
-CANDIDATES: tuple[Any, ...] = (16, 1, 0.5, 0.0001, 0.001, 2e-5, 1e-6, 0, "text", True, [0.9, 0.999], 0.91)
+CANDIDATES: tuple[Any, ...] = (
+    16,
+    0.02,
+    8192,
+    1000,
+    1,
+    0.5,
+    0.0001,
+    0.001,
+    2e-5,
+    1e-6,
+    0,
+    "text",
+    True,
+    [0.9, 0.999],
+    0.91,
+)
 METRICS = ("eval_accuracy", "eval_error", "averaged_validation_loss")
 FRAME = (
     "init_start",
@@ -130,9 +146,7 @@ def _frame(
         writer.write("eval_start", None, position, "INTERVAL_START")
         for metric in METRICS:
             if metric in keys and keys[metric].demand.occurs != "any":
-                target = _reached(keys[metric])
-                value = target if index == 1 else (target if target is None else target * 1)
-                writer.write(metric, value, position)
+                writer.write(metric, _reached(keys[metric]), position)
         if laid[-1].sheet.gathers:
             writer.write("eval_accuracy", 80.0, {**position, "metric": "FID"})
             writer.write("eval_accuracy", 0.2, {**position, "metric": "CLIP"})

@@ -20,7 +20,8 @@ from tests.differential import mutations, sheet_logs
 from tests.differential.log_mutants import copied, mutate, spoil
 from tests.differential.log_oracle import official, ours, tame, text
 
-ROUNDS = [f"mlperf-training/{version}" for version in ("4.0", "4.1", "5.0", "5.1", "6.0", "6.1")] + ["mlperf-hpc/3.0"]
+ROUNDS = [f"mlperf-training/{version}" for version in ("3.0", "3.1", "4.0", "4.1", "5.0", "5.1", "6.0", "6.1")]
+ROUNDS += [f"mlperf-hpc/{version}" for version in ("1.0", "2.0", "3.0")]
 EVERYTHING = os.environ.get("ASSAY_DIFFERENTIAL") == "all"
 Case = tuple[str, str, str, str | None]
 
