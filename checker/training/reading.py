@@ -18,6 +18,7 @@ TOKEN = b":::MLLOG "
 LONG = 1500  # bytes; below it a line can reach neither limit that Python's JSON has and the fast decoder has not
 DIGITS = re.compile(rb"\d{4300}")
 DEPTH = 200
+HUGE = 1 << 20  # bytes
 LARGEST = 1 << 63
 
 
@@ -75,6 +76,12 @@ def read(data: bytes, names: tuple[bytes, ...] = ()) -> Reading:
         if end < 0:
             end = len(data)
         at += length
+        if end - at > HUGE:
+            at, huge = _huge(data, at, end, names, marks)
+            reading.tokens += 1
+            _take(reading, huge)
+            at = find(TOKEN, end)
+            continue
         body = data[at:end]
         if TOKEN in body:
             last = body.rfind(TOKEN) + length
@@ -96,10 +103,37 @@ def read(data: bytes, names: tuple[bytes, ...] = ()) -> Reading:
             line.offset = at
             append(line)
         else:
-            assert isinstance(line, Malformed)
-            reading.malformed.append(line)
+            _take(reading, line)
         at = find(TOKEN, end)
     return reading
+
+
+def _take(reading: Reading, line: Record | Malformed) -> None:
+    if isinstance(line, Record):
+        reading.records.append(line)
+    else:
+        reading.malformed.append(line)
+
+
+def _huge(
+    data: bytes, at: int, end: int, names: tuple[bytes, ...], marks: dict[int, frozenset[bytes]]
+) -> tuple[int, Record | Malformed]:
+    """Decode a line of megabytes in place: a copy of it would double what it costs."""
+    last = data.rfind(TOKEN, at, end)
+    at = at if last < 0 else last + len(TOKEN)
+    found = frozenset(name for name in names if data.find(name, at, end) >= 0)
+    if found:
+        marks[at] = found
+    if DIGITS.search(data, at, end) or data.count(b"[", at, end) + data.count(b"{", at, end) > DEPTH:
+        return at, exact(at, data[at:end])
+    try:
+        record = DECODE(memoryview(data)[at:end])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return at, exact(at, data[at:end])
+    if type(record.time_ms) is not int or not -LARGEST < record.time_ms < LARGEST:
+        return at, exact(at, data[at:end])
+    record.offset = at
+    return at, record
 
 
 def exact(offset: int, body: bytes) -> Record | Malformed:

@@ -8,7 +8,7 @@ from functools import cache
 
 @cache
 def quantile(probability: float, freedom: int) -> float:
-    """Return t such that P(T <= t) = `probability` (between 0.5 and 1) for `freedom` degrees of freedom."""
+    """Return t such that P(T <= t) = `probability` (0.6 to 0.999) for `freedom` degrees of freedom."""
     low, high = 0.0, 1.0
     while distribution(high, freedom) < probability:
         high *= 2

@@ -154,6 +154,16 @@ def test_reading_takes_time_linear_in_the_length_of_a_line() -> None:
     assert seconds(32_000_000) < 40 * max(seconds(2_000_000), 0.002)
 
 
+@pytest.mark.parametrize("value", ["x" * 3_000_000, [[1]] * 400_000, "eval_accuracy" + "y" * 2_000_000])
+def test_a_line_of_megabytes_is_read_like_any_other(value: Any) -> None:
+    data = record(key="a") + b"prefix " + TOKEN + b"junk " + record(key="long", value=value) + record(key="b")
+    reading = read(data, NAMES)
+    assert [line.key for line in reading.records] == ["a", "long", "b"]
+    assert reading.records[1].value == value
+    assert bool(reading.marks) == ("eval_accuracy" in value)
+    assert [Lines(data).of(line.offset) for line in reading.records] == [1, 2, 3]
+
+
 def test_a_member_cannot_pose_as_the_offset() -> None:
     (line,) = read(b"\n" + record(**{"(offset)": 99})).records
     assert isinstance(line, Record)
