@@ -81,6 +81,14 @@ def _demand(old: Demand, new: Demand, key: str) -> Iterator[str]:
         was, now = getattr(old, member), getattr(new, member)
         if was == now:
             continue
+        if member == "holds":
+            come = [text for text in now if text not in was]
+            gone = [text for text in was if text not in now]
+            if come and gone:
+                yield f"now {listed(come, 'and')} (was {listed(gone, 'and')})"
+            elif come or gone:
+                yield f"now {listed(come, 'and')}" if come else f"no longer {listed(gone, 'and')}"
+            continue
         empty: tuple[object, ...] = (None, [], "any")
         if now in empty:
             yield f"no longer {wanted(old, member, key)}"

@@ -142,11 +142,17 @@ def written_from_the_rules(root: Path, round_name: str, benchmark: str, scaling:
     return root
 
 
+OLDER = [
+    *(f"mlperf-training/{v}" for v in ("3.0", "3.1", "4.0", "4.1", "5.0")),
+    *(f"mlperf-hpc/{v}.0" for v in (1, 2, 3)),
+]
+
+
 @pytest.mark.parametrize(
     ("round_name", "benchmark", "scaling"),
     [
         (name, benchmark, scaling)
-        for name in ("mlperf-training/4.0", "mlperf-training/4.1", "mlperf-training/5.0", "mlperf-hpc/3.0")
+        for name in OLDER
         for benchmark in package_rules(name).benchmarks
         for scaling in package_rules(name).scaling or [""]
     ],

@@ -10,7 +10,8 @@ from checker.training.convergence import deviation_of, mean_of, olympic, referen
 from checker.training.student import distribution, quantile
 from rules.training import package_rules
 
-ROUNDS = [*(f"mlperf-training/{v}" for v in ("4.0", "4.1", "5.0", "5.1", "6.0", "6.1")), "mlperf-hpc/3.0"]
+ROUNDS = [f"mlperf-training/{v}" for v in ("3.0", "3.1", "4.0", "4.1", "5.0", "5.1", "6.0", "6.1")]
+ROUNDS += [f"mlperf-hpc/{v}" for v in ("1.0", "2.0", "3.0")]
 CASES = [(name, benchmark) for name in ROUNDS for benchmark in package_rules(name).references]
 
 
