@@ -14,6 +14,9 @@ from rules.references import references
 
 flaws("result", "parity-document")
 
+# Level at which a reviewer is asked to look: one honest result in twenty is below it.
+DOUBT = 0.05
+
 
 @judge("parity-present", "result")
 def parity_present(result: Result) -> Iterator[Problem]:
@@ -59,25 +62,50 @@ def parity(result: Result) -> Iterator[Problem]:
 
 @judge("convergence", "result")
 def convergence(result: Result) -> Iterator[Problem]:
-    """Judge that the result does not reach the target in significantly fewer samples than the reference runs."""
-    runs = references(result.ruleset, result.workload)
-    if runs is None:
+    """Judge that the result does not reach the target in significantly fewer samples than the reference runs.
+
+    Runs short of the target say nothing of how soon it is reached: counted with their whole budget, one of them would
+    hide four that are too fast, and counted with the samples before a divergence it would condemn four honest ones.
+    """
+    reference = _reference(result)
+    if reference is None:
         yield Problem("the round has no reference runs of this workload", "reference runs", "none", result.folder)
-        return
-    samples = [samples_to_end for run in result.runs if (samples_to_end := _samples(run)) is not None]
-    if len(samples) < 2 or len(samples) != len(result.runs):
-        return
-    reference = [float(run.samples) for run in runs]
-    bound = fastest_mean(reference, len(samples), result.ruleset.significance)
-    mean = fmean(samples)
+    elif samples := _samples_to_target(result):
+        yield from _too_few(result, samples, reference, result.ruleset.significance)
+
+
+@judge("convergence-doubt", "result")
+def convergence_doubt(result: Result) -> Iterator[Problem]:
+    """Point at a result that converges faster than most honest ones would, yet not so fast as to be refused."""
+    reference, samples = _reference(result), _samples_to_target(result)
+    if reference and samples and not any(_too_few(result, samples, reference, result.ruleset.significance)):
+        yield from _too_few(result, samples, reference, DOUBT)
+
+
+def _too_few(result: Result, samples: list[int], reference: list[float], significance: float) -> Iterator[Problem]:
+    """Yield a problem where the mean of `samples` is below the bound at `significance`."""
+    bound, mean = fastest_mean(reference, len(samples), significance), fmean(samples)
     if mean < bound:
         message = "the result reaches the target in fewer samples than the reference runs allow"
-        expected = f"at least {bound:.0f} samples on average ({len(reference)} reference runs)"
+        expected = f"at least {bound:.0f} samples on average ({len(reference)} reference runs, level {significance:g})"
         yield Problem(message, expected, f"{mean:.0f} samples over {len(samples)} runs", result.folder)
 
 
+def _reference(result: Result) -> list[float] | None:
+    """Return the samples to target of the round's reference runs; None where it has none."""
+    runs = references(result.ruleset, result.workload)
+    return None if runs is None else [float(run.samples) for run in runs]
+
+
+def _samples_to_target(result: Result) -> list[int]:
+    """Return the samples of each run that reached the target; nothing where one of them does not say."""
+    reached = [_samples(run) for run in result.runs if run.converged]
+    known = [samples for samples in reached if samples is not None]
+    return known if len(known) == len(reached) else []
+
+
 def _samples(run: Run) -> int | None:
-    """Return the samples a run saw up to its end; short of the target that is its whole budget, a lower bound."""
+    """Return the samples a run saw up to its end."""
     stop = run.log.first("run_stop") if run.log else None
     count = stop.metadata.get("samples_count") if stop else None
     return count if type(count) is int else None

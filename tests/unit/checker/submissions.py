@@ -355,7 +355,10 @@ class Built:
         path = self.path(edit.file)
         if edit.file == "{references}":
             file = rules.workload.ROOT / "assay/1.0/references" / f"{WORKLOAD}.json"
-            file.write_text(json.dumps([run | edit.set for run in json.loads(file.read_bytes())]))
+            changed = []
+            for run in json.loads(file.read_bytes()):
+                changed.append(run | {k: run[k] + v if edit.add else v for k, v in edit.set.items()})
+            file.write_text(json.dumps(changed))
         elif edit.line is not None:
             lines = path.read_bytes().splitlines(keepends=True)
             at = next(n for n, line in enumerate(lines) if f'"key": "{edit.line}"'.encode() in line)
