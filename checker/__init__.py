@@ -17,7 +17,9 @@ def check(path: Path, ruleset: str | None = None, logs_only: bool = False) -> Re
     Raises NothingToCheckError where nothing is there to judge, UsageError for an unknown round or a path that is not.
     Whatever a submission holds becomes findings.
     """
-    if ruleset is not None and ruleset.startswith(("mlperf-training/", "mlperf-hpc/")):
+    from rules.ruleset import load
+
+    if ruleset is not None and load(ruleset).family in ("mlperf-training", "mlperf-hpc"):
         from checker.training.review import review as review_round
 
         return review_round(path, ruleset, logs_only)

@@ -12,6 +12,7 @@ from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import load, rulesets
 
 DEFAULT = "assay/1.0"
+FAMILY = "assay"  # of the rounds whose submissions have Assay's layout
 DEPTH = 4  # submissions/<suite>/<division>/<submitter>, and one to spare
 MOST = 10_000  # folders looked at
 LOOK = 1 << 16  # bytes of a log that are searched for its round
@@ -77,18 +78,26 @@ def _below(path: Path) -> list[Path]:
     return sorted(found)
 
 
-def round_of(found: Found) -> str:
-    """Return the round the first log found says it is of, or the default where none says one that is known."""
-    known, limits = rulesets(), load(DEFAULT).limits
-    if found.log is not None:
-        stated = _stated(Tree(found.log.parent, limits), found.log.name)
-        return stated if stated in known else DEFAULT
-    for root in found.submitters:
-        tree = Tree(root, limits)
-        for entry in tree.files(found.scope if found.scope not in ("", ".") else "results"):
-            if entry.path.endswith("/result_0.txt") and (stated := _stated(tree, entry.path)) in known:
-                return stated
+def round_of(root: Path, scope: str) -> str:
+    """Return the round that the first log of the submitter's folder `root` says it is of, within `scope`.
+
+    Only rounds of Assay's own layout are taken from a log; else the default, whose rules then name the line.
+    """
+    tree = Tree(root, load(DEFAULT).limits)
+    for entry in tree.files(scope if scope not in ("", ".") else "results"):
+        if entry.path.endswith("/result_0.txt") and (stated := _stated(tree, entry.path)) in _own_rounds():
+            return stated
     return DEFAULT
+
+
+def round_of_log(log: Path) -> str:
+    """Return the round a single log says it is of, or the default; as `round_of`."""
+    stated = _stated(Tree(log.parent, load(DEFAULT).limits), log.name)
+    return stated if stated in _own_rounds() else DEFAULT
+
+
+def _own_rounds() -> list[str]:
+    return [name for name in rulesets() if load(name).family == FAMILY]
 
 
 def _stated(tree: Tree, path: str) -> str:

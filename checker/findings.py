@@ -98,6 +98,8 @@ class Report:
     @property
     def exit_code(self) -> Exit:
         """The command's exit code."""
+        if any(finding.rule == DEFECT for finding in self.findings):
+            return Exit.DEFECT
         return Exit.PASS if self.passed else Exit.FINDINGS
 
     @property
@@ -111,6 +113,7 @@ class Report:
         return (f for f in self.findings if f.path == path or f.path.startswith(f"{path}/") or path == ".")
 
 
+DEFECT = "assay-defect"  # names the finding that Assay itself failed on a part of what was checked
 COUNTED = 10_000  # problems of one rule in one place that are counted
 
 
@@ -124,7 +127,9 @@ def brief(value: Any) -> str:
         return "a huge integer"
     if isinstance(value, int | float):
         return repr(value)
-    return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
+    if isinstance(value, list | dict):
+        return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
+    return "nothing"  # a member that is not there
 
 
 def limited(problems: Iterable[Problem], most: int = 10) -> Iterator[Problem]:

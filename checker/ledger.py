@@ -7,12 +7,13 @@ requires failed on the same unit, its whole or its part, so that one missing fil
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from checker.findings import Finding, Item, ItemKind, Problem, Score, Verdict
-from rules.cards import Card, Severity
+from checker.findings import DEFECT, Finding, Item, ItemKind, Problem, Score, Verdict
+from rules.cards import Card, Example, Severity
 from rules.ruleset import RuleSet
 from rules.text import printable
 
@@ -37,6 +38,28 @@ class Raised:
 def raised(card: Card, unit: Unit, path: str, problems: Iterable[Problem]) -> Iterator[Raised]:
     """Attach rule and unit to each problem."""
     return (Raised(card, unit, path, problem) for problem in problems)
+
+
+_DEFECT = Card(
+    id=DEFECT,
+    title="Assay can judge whatever a submission holds",
+    clause="",
+    judge=DEFECT,
+    hint="report this with the submission; ASSAY_DEBUG=1 shows where it arose",
+    passes=Example(),
+    fails=Example(),
+)
+
+
+def contained(unit: Unit, path: str, judging: Iterable[Raised]) -> Iterator[Raised]:
+    """Yield what `judging` yields; where it fails itself, that as the last, so that everything else is judged too."""
+    try:
+        yield from judging
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not spare the other submitters
+        if os.environ.get("ASSAY_DEBUG"):
+            traceback.print_exc()
+        what = f"a defect of Assay kept it from judging this: {type(error).__name__}: {error}"
+        yield Raised(_DEFECT, unit, path, Problem(what))
 
 
 class Failures:
@@ -90,7 +113,6 @@ class Ledger:
     """Findings, items and scores of one check; `base` is what their paths are relative to."""
 
     base: Path
-    ruleset: RuleSet
     items: list[Item] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
@@ -99,10 +121,10 @@ class Ledger:
         """Return a path below `root` relative to what was checked, safe to print."""
         return printable(Path(os.path.relpath(root / path, self.base)).as_posix(), 1000)
 
-    def settle(self, root: Path, all_raised: list[Raised]) -> None:
-        """Turn what was raised into findings, leaving out what only follows from another."""
+    def settle(self, root: Path, ruleset: RuleSet, all_raised: list[Raised]) -> None:
+        """Turn what was raised by the rules of a round into findings, leaving out what only follows from another."""
         failures = Failures(all_raised)
-        self.findings += (self._finding(root, one) for one in all_raised if not failures.explain(one))
+        self.findings += (self._finding(root, ruleset, one) for one in all_raised if not failures.explain(one))
 
     def judge(self, root: Path, path: str, kind: ItemKind, unit: Unit, errors: Errors) -> Verdict:
         """Add the item `path` with the verdict that the errors about it give; return the verdict."""
@@ -110,7 +132,7 @@ class Ledger:
         self.items.append(Item(self.shown(root, path), kind, verdict))
         return verdict
 
-    def _finding(self, root: Path, one: Raised) -> Finding:
+    def _finding(self, root: Path, ruleset: RuleSet, one: Raised) -> Finding:
         card, problem = one.card, one.problem
         return Finding(
             rule=card.id,
@@ -122,6 +144,6 @@ class Ledger:
             message=printable(problem.message),
             expected=printable(problem.expected),
             found=printable(problem.found),
-            clause=self.ruleset.clause(card),
+            clause=ruleset.clause(card) if card.clause else ruleset.name,
             fix=card.hint,
         )

@@ -110,8 +110,8 @@ class Watch:
             if _numeric(before) and _numeric(now) and now < before:
                 what = f"{_name(check)} falls from {brief(before)} on line {self.last.number} to {brief(now)}"
                 self.problems.append(Problem(what, f"at least {brief(before)}", brief(now), line=record.number))
-        if check.constraint.unique:
-            subject = _subject(check.constraint.of, record)
+        subject = _subject(check.constraint.of, record)
+        if check.constraint.unique and subject is not ABSENT:
             marked = brief(subject) if isinstance(subject, dict | list) else (type(subject) is bool, subject)
             if marked in self.seen:
                 what = f"{_name(check)} {brief(subject)} is logged again"

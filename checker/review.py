@@ -8,17 +8,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from checker.discovery import discover, round_of
+from checker.discovery import FAMILY, discover, round_of, round_of_log
 from checker.findings import Problem, Report, brief, limited
 from checker.judges.registry import judges
-from checker.ledger import Errors, Ledger, Raised, Unit, raised
+from checker.ledger import Errors, Ledger, Raised, Unit, contained, raised
 from checker.log_rules import Program, compile_rules
 from checker.mllog import Log
 from checker.scores import score
-from checker.submission import Result, Run, Submission, open_log
+from checker.submission import Result, Run, Submission, open_log, read_result
 from checker.tree import Tree
 from rules.cards import Card
-from rules.errors import NothingToCheckError
+from rules.errors import NothingToCheckError, UsageError
 from rules.expressions import Scalar
 from rules.ruleset import RuleSet, load
 from rules.text import printable
@@ -27,35 +27,48 @@ from rules.workload import WorkloadRules
 
 def review(path: Path, name: str | None) -> Report:
     """Check `path` by the round `name`, or the round it says it is of."""
-    chosen = load(name) if name else None
+    chosen = _judging(name) if name else None
     found = discover(path)
-    ruleset = chosen or load(round_of(found))
-    ledger = Ledger(found.base, ruleset)
+    ledger, used = Ledger(found.base), []
     if found.log is not None:
-        _single_log(ledger, found.log)
+        ruleset = chosen or _judging(round_of_log(found.log))
+        used.append(ruleset.name)
+        _single_log(ledger, ruleset, found.log)
     for root in found.submitters:
+        ruleset = chosen or _judging(round_of(root, found.scope))
+        used.append(ruleset.name)
         _submission(ledger, Submission(root, found.scope, Tree(root, ruleset.limits), ruleset))
     if not ledger.items:
         raise NothingToCheckError(f"{path}: no result and no log here", fix="give a submission, a result or a log")
     return Report(
         assay=version("assay"),
         path=printable(str(path), 4000),
-        ruleset=ruleset.name,
+        ruleset=", ".join(sorted(set(used))),
         items=ledger.items,
         findings=ledger.findings,
         scores=ledger.scores,
     )
 
 
-def _single_log(ledger: Ledger, file: Path) -> None:
+def _judging(name: str) -> RuleSet:
+    """Load a round; UsageError where it has no rules on a submission of Assay's layout, which then all would pass."""
+    ruleset, known = load(name), judges()
+    scopes = {known[card.judge].scope for card in ruleset.cards.values() if card.judge in known}
+    if ruleset.family != FAMILY or not {"log", "run", "result"} <= scopes:
+        fix = "give a round of Assay's own, e.g. assay/1.0"
+        raise UsageError(f"{name} has no rules on logs, runs and results of this layout", fix=fix)
+    return ruleset
+
+
+def _single_log(ledger: Ledger, ruleset: RuleSet, file: Path) -> None:
     """Judge one log by itself: by its own word on workload and division."""
-    root, ruleset = file.parent, ledger.ruleset
+    root = file.parent
     log, absent = open_log(Tree(root, ruleset.limits), file.name)
     stated = log.value("submission_benchmark") if log else None
     rules = ruleset.workload(stated) if isinstance(stated, str) and stated in ruleset.workloads() else None
     division = "open" if log and log.value("submission_division") == "open" else "closed"
-    found = list(_log_rules(ruleset, rules, division, log, absent, (), file.name))
-    ledger.settle(root, found)
+    found = list(contained((), file.name, _log_rules(ruleset, rules, division, log, absent, (), file.name)))
+    ledger.settle(root, ruleset, found)
     ledger.judge(root, file.name, "log", (), Errors(found))
 
 
@@ -130,33 +143,37 @@ def _log_rules(
 
 def _submission(ledger: Ledger, submission: Submission) -> None:
     """Judge one submitter's folder; every part is judged even where another is beyond reading."""
-    ruleset, root = ledger.ruleset, submission.root
+    ruleset, root = submission.ruleset, submission.root
     division = submission.division or "closed"
     found: list[Raised] = []
     for card, function in _cards(ruleset, division, "submission"):
-        found += raised(card, (), ".", limited(function(submission), 50))
+        found += contained((), ".", raised(card, (), ".", limited(function(submission), 50)))
     for system in submission.systems.values():
         for card, function in _cards(ruleset, division, "system"):
-            found += raised(card, ("systems", system.name), system.path, function(system))
-    results = []
-    for result in submission.results():
-        found += _result(ruleset, result, ("results", result.folder))
-        results.append(result)
-    ledger.settle(root, found)
+            unit: Unit = ("systems", system.name)
+            found += contained(unit, system.path, raised(card, unit, system.path, function(system)))
+    results: list[Result] = []
+    for folder in submission.result_folders:
+        unit = ("results", folder)
+        found += contained(unit, folder, _result(submission, folder, unit, results))
+    ledger.settle(root, ruleset, found)
     errors = Errors(found)
     if not submission.scope:
         ledger.judge(root, ".", "organisation", (), errors)
     for system in submission.systems.values():
         ledger.judge(root, system.path, "system", ("systems", system.name), errors)
     for result in results:
-        unit: Unit = ("results", result.folder)
+        unit = ("results", result.folder)
         verdict = ledger.judge(root, result.folder, "result", unit, errors)
         ledger.scores.append(score(ledger.shown(root, result.folder), result, verdict))
         for run in result.runs:
             ledger.judge(root, run.log_path, "log", (*unit, str(run.index)), errors)
 
 
-def _result(ruleset: RuleSet, result: Result, unit: Unit) -> Iterator[Raised]:
+def _result(submission: Submission, folder: str, unit: Unit, results: list[Result]) -> Iterator[Raised]:
+    """Read the result in `folder`, add it to `results` and judge it."""
+    ruleset, result = submission.ruleset, read_result(submission, folder)
+    results.append(result)
     for card, function in _cards(ruleset, result.division, "result"):
         yield from raised(card, unit, result.folder, limited(function(result)))
     for run in result.runs:

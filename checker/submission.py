@@ -6,7 +6,6 @@ What could not be read is kept as a flaw for the judge that reports it, so that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -174,11 +173,6 @@ class Submission:
             document, problems = read_document(self.tree, path, "system-description", SystemDescription)
             found[name] = System(path, document, {"system-document": problems})
         return found
-
-    def results(self) -> Iterator[Result]:
-        """Read the results in scope one after the other."""
-        for folder in self.result_folders:
-            yield read_result(self, folder)
 
 
 def in_scope(path: str, scope: str) -> bool:

@@ -66,6 +66,11 @@ class RuleSet:
     cards: Mapping[str, Card]
     chain: tuple[str, ...]  # this round, then those it extends
 
+    @property
+    def family(self) -> str:
+        """The rounds it is one of, which decides what judges it: assay, mlperf-training or mlperf-hpc."""
+        return self.name.partition("/")[0]
+
     def card(self, rule: str) -> Card:
         """Return the card with id `rule`; UsageError, with the nearest id, where there is none."""
         if rule not in self.cards:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import checker.review
 import rules.workload
 from checker.review import program
 from rules.ruleset import load
@@ -20,6 +21,12 @@ from tests.unit.checker.submissions import WORKLOAD, Built, Settings, at, sha
 def forget() -> None:
     for cached in (load, workload_rules, program):
         cached.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _uncontained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect of a judge fails the test it shows in, instead of becoming a finding."""
+    monkeypatch.setattr(checker.review, "contained", lambda unit, path, judging: judging)
 
 
 @pytest.fixture(scope="module")
