@@ -9,15 +9,21 @@ TARGET    ?= cpu
 DIVISION  ?= closed
 SUBMITTER ?= local
 RUNS      ?=
+THREADS   ?=
+MEMORY    ?=
+DATA      ?=
+SYSTEM    ?=
 RESUME    ?=
 REPLACE   ?=
+DISCARD   ?=
 
 ASSAY := .venv/bin/assay
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo '  make run takes WORKLOAD=$(WORKLOAD) FRAMEWORK=$(FRAMEWORK) TARGET=$(TARGET) DIVISION=$(DIVISION) SUBMITTER=$(SUBMITTER) RUNS=5'
+	@echo '  make run takes WORKLOAD=$(WORKLOAD) FRAMEWORK=$(FRAMEWORK)|all TARGET=$(TARGET) DIVISION=$(DIVISION)|open SUBMITTER=$(SUBMITTER)'
+	@echo '  and RUNS (open), THREADS, MEMORY (MiB), DATA (your copy), SYSTEM (system.yaml), RESUME=1, REPLACE=1, DISCARD=1'
 
 setup: ## create .venv with assay in it; nothing to do when nothing changed
 	@requirements/setup.sh host
@@ -29,7 +35,9 @@ run: setup ## build the image, run the benchmark, write and check the submission
 	@suite/engine.sh
 	@$(ASSAY) run $(WORKLOAD) --framework $(FRAMEWORK) --target $(TARGET) --division $(DIVISION) \
 	    --submitter $(SUBMITTER) $(if $(RUNS),--runs $(RUNS)) \
-	    $(if $(RESUME),--resume) $(if $(REPLACE),--replace)
+	    $(if $(THREADS),--threads $(THREADS)) $(if $(MEMORY),--memory $(MEMORY)) \
+	    $(if $(DATA),--data $(DATA)) $(if $(SYSTEM),--system-file $(SYSTEM)) \
+	    $(if $(RESUME),--resume) $(if $(REPLACE),--replace) $(if $(DISCARD),--discard)
 
 test: setup-dev lint ## lint, then every test; starts a Docker engine where it may
 	@suite/engine.sh

@@ -20,7 +20,8 @@ class Exit(enum.IntEnum):
     NOTHING = 3  # nothing to check was found
     DEFECT = 4  # a defect of Assay itself
     MACHINE = 5  # this machine cannot do it now: no engine, no disk, no network
-    INTERRUPTED = 130  # Ctrl-C
+    INTERRUPTED = 130  # Ctrl-C, or asked to end
+    PIPE = 141  # whoever read our output went away
 
 
 class AssayError(Exception):
@@ -53,10 +54,13 @@ class MachineError(AssayError):
     exit_code = Exit.MACHINE
 
 
-class StoppedError(AssayError):
+class Stopped(BaseException):
     """The user, or the system shutting down, asked the program to stop."""
 
-    exit_code = Exit.INTERRUPTED
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
 
 
 class JudgedError(AssayError):

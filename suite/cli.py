@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import os
 import signal
 import sys
+from typing import NoReturn
 
 import typer
 
 from checker import check_cli, report_cli, rules_cli
-from rules.errors import AssayError, Exit, StoppedError
+from rules.errors import AssayError, Exit, Stopped
 from rules.text import printable
-from suite import parity_cli, run_cli
+from suite import parity_cli, profile_cli, run_cli
 from suite.images import cli as images_cli
 
 app = typer.Typer(
@@ -25,6 +29,7 @@ app = typer.Typer(
 
 app.command()(run_cli.run)
 app.command()(run_cli.doctor)
+app.command()(profile_cli.profile)
 app.command()(parity_cli.parity)
 app.command()(parity_cli.reference)
 app.add_typer(images_cli.app, name="images")
@@ -40,17 +45,33 @@ def main() -> None:
     """Run the command line; every expected failure ends as a sentence and a documented exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal's character set never ends a command
     try:
         app()
+        sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(Exit.PASS) from None
+        raise SystemExit(Exit.PIPE) from None
+    except Stopped as stopped:
+        _end(Exit.INTERRUPTED, stopped.message, stopped.fix)
     except Exception as error:
         if os.environ.get("ASSAY_DEBUG") == "1":
             raise
-        code, message, fix = _explained(error)
-        sys.stderr.write(f"assay: {message}\n" + (f"  fix: {fix}\n" if fix else ""))
-        raise SystemExit(code) from None
+        _end(*_explained(error))
+
+
+def _end(code: Exit, message: str, fix: str) -> NoReturn:
+    """Say why the command ends, safe for a terminal, and end it."""
+    lines = [f"assay: {message}", *([f"  fix: {fix}"] if fix else [])]
+    said = "".join(f"{printable(line, 4000)}\n" for line in "\n".join(lines).splitlines())
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        sys.stderr.write(said)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left unwritten cannot be written
+    raise SystemExit(code) from None
 
 
 def _explained(error: Exception) -> tuple[Exit, str, str]:
@@ -60,13 +81,15 @@ def _explained(error: Exception) -> tuple[Exit, str, str]:
     if isinstance(error, ModuleNotFoundError) and error.name in RUN_ONLY:
         message = f"this installation judges results; to produce them it lacks {error.name}"
         return Exit.MACHINE, message, "pip install 'assay[run]'"
-    message = f"a defect of Assay: {type(error).__name__}: {printable(str(error))}"
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
+        return Exit.MACHINE, f"writing failed: {error}", "free space, then repeat the command"
+    message = f"a defect of Assay: {type(error).__name__}: {error}"
     return Exit.DEFECT, message, "report it with this line and the command; ASSAY_DEBUG=1 shows where it arose"
 
 
 def _stop(number: int, _frame: object) -> None:
     # Not KeyboardInterrupt, which the command-line library turns into its own message and exit code.
-    raise StoppedError(f"interrupted ({signal.Signals(number).name})")
+    raise Stopped(f"interrupted ({signal.Signals(number).name})")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import hashlib
 import io
 import subprocess
 import tarfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def _plain(content: bytes, origin: object) -> bytes:
     with io.BytesIO(content) as raw, gzip.GzipFile(fileobj=raw) as file:
         try:
             return file.read(MAX_FILE)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise UsageError(f"{origin} is a damaged gzip file: {error}", fix="download it again") from None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rules.documents import SystemCapture, SystemDescription
 from rules.errors import MachineError, UsageError
-from suite.engine import sentences
+from rules.text import printable
+from suite.engine import name, sentences
+from suite.plan import last_cpus
 from suite.sandbox import JOB, Limits, Sandbox, command
 
+MAX_PERSONAL = 1 << 16  # bytes of system.yaml that are read
 NOT_STATED = "not stated"
 NONE = "N/A"
 
@@ -26,7 +28,6 @@ class Personal(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    system_name: str = ""  # default: from the processor
     status: str = "Research, Development, or Internal (RDI)"
     host_processor_interconnect: str = NOT_STATED
     host_storage_type: str = NOT_STATED
@@ -43,10 +44,13 @@ def personal(path: Path | None) -> Personal:
     if path is None:
         return Personal()
     try:
-        return Personal.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader) or {})
+        with path.open("rb") as file:
+            content = file.read(MAX_PERSONAL)
+        # The pure reader: the compiled one overflows its stack on deep nesting.
+        return Personal.model_validate(yaml.load(content, yaml.SafeLoader) or {})
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", fix="give --system-file a readable YAML file") from None
-    except (yaml.YAMLError, ValidationError) as error:
+    except (yaml.YAMLError, ValidationError, RecursionError, UnicodeDecodeError) as error:
         known = ", ".join(Personal.model_fields)
         raise UsageError(f"{path}: {error}", fix=f"its members are: {known}; all are strings") from None
 
@@ -62,16 +66,25 @@ def probe(client: docker.DockerClient, image_id: str, source: Mapping[str, bytes
         found = box.take().get("probe.json")
         box.close()
     if found is None:
-        raise MachineError(f"the probe container said nothing of this machine: {' '.join(said)[-300:]}")
+        raise MachineError(f"the probe container said nothing of this machine: {printable(' '.join(said)[-300:])}")
     facts: dict[str, Any] = json.loads(found)
     return facts
 
 
-def machine_name(facts: dict[str, Any]) -> str:
-    """Return a short name for the machine, e.g. `amd-epyc-7763-64c`: processor and logical CPUs."""
-    words = re.sub(r"\(.*?\)|@.*|\b(processor|cpu|\d+-core)\b", " ", facts["model"].lower())
-    slug = re.sub(r"[^a-z0-9]+", "-", words).strip("-")[:40] or facts["architecture"]
-    return f"{slug}-{facts['cpus']}c"
+def bear(client: docker.DockerClient, threads: int | None, memory_mib: int | None) -> None:
+    """Raise UsageError where the engine's machine has not what was asked for."""
+    with sentences("asking for the machine's size"):
+        info = client.info()
+    if threads is not None:
+        last_cpus(threads, int(info["NCPU"]))
+    if memory_mib is not None and memory_mib << 20 > info["MemTotal"]:
+        has = info["MemTotal"] >> 20
+        raise UsageError(f"--memory {memory_mib}: the engine's machine has {has} MiB", fix=f"ask for at most {has}")
+
+
+def processor(facts: dict[str, Any]) -> str:
+    """Return the kernel's name of the processor, or the architecture where it has none."""
+    return str(facts["model"] or facts["architecture"])
 
 
 def describe(
@@ -89,7 +102,6 @@ def describe(
     """Put the probe's facts, the engine's own and the person's words into MLPerf's form."""
     with sentences("describing the machine"):
         info = client.info()
-        engine = client.version()
     stack = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     fields: dict[str, Any] = {
         "submitter": submitter,
@@ -97,10 +109,10 @@ def describe(
         "system_name": system,
         "number_of_nodes": 1,
         "host_processors_per_node": facts["sockets"],
-        "host_processor_model_name": facts["model"] or NOT_STATED,
+        "host_processor_model_name": processor(facts),
         "host_processor_core_count": str(facts["cores"] // facts["sockets"]),
         "host_processor_vcpu_count": str(facts["cpus"]),
-        "host_processor_frequency": f"{facts['mhz']} MHz" if facts["mhz"] else NOT_STATED,
+        "host_processor_frequency": f"{float(facts['mhz']) / 1000:.1f} GHz" if facts["mhz"] else NOT_STATED,
         "host_processor_caches": ", ".join(facts["caches"]) or NOT_STATED,
         "host_memory_capacity": f"{info['MemTotal'] / 2**30:.1f} GiB",
         "host_storage_capacity": NOT_STATED,
@@ -116,14 +128,14 @@ def describe(
         "framework": framework,
         "other_software_stack": stack,
         "operating_system": info["OperatingSystem"],
-        **person.model_dump(exclude={"system_name"}),
+        **person.model_dump(),
         "assay": SystemCapture(
             kernel=facts["kernel"],
             architecture=facts["architecture"],
             cpu_flags=facts["flags"],
             cpus=facts["cpus"],
             memory_bytes=info["MemTotal"],
-            engine=f"{engine['Platform']['Name'] or 'Docker'} {engine['Version']}".strip(),
+            engine=name(client),
             cgroup_version=info.get("CgroupVersion", "1"),
             storage_driver=info["Driver"],
             virtualisation=_virtualisation(facts),

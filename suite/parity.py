@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,15 +19,14 @@ from pydantic import Field, ValidationError
 import rules.workload
 from rules.documents import Document, FrameworkParity, ParityCertificate, Sha256
 from rules.errors import JudgedError, UsageError
-from rules.text import printable
 from rules.workload import WorkloadRules
 from suite import cache, source
-from suite.images.build import BuiltImage, build, verify
+from suite.images.build import BuiltImage, build
 from suite.images.matrix import cell
+from suite.job import job, job_files, run_job
 from suite.plan import Plan, last_cpus
 from suite.progress import Phase
-from suite.run import Watch
-from suite.sandbox import Limits, Sandbox, command
+from suite.sandbox import Limits
 from suite.settings import settings
 from suite.tensors import largest_differences, read_float64
 
@@ -67,7 +66,7 @@ def certify(
     sides, code = [], source.files(limits.workload)
     for framework in settings(limits.workload).frameworks:
         with Phase(f"image {framework} {target}") as phase:
-            image = build(client, cell(framework, target), _shown_by(phase))
+            image = build(client, cell(framework, target), phase.building)
         with Phase(f"parity {framework}") as phase:
             sides.append(run_side(client, image, ruleset, limits, code, data, phase))
     return certificate_of(ruleset, limits, source.digest(code), sides)
@@ -92,11 +91,6 @@ def certificate_of(ruleset: str, limits: WorkloadRules, source_sha256: str, side
     )
 
 
-def _shown_by(phase: Phase) -> Callable[[str, int, int], None]:
-    """Return the image builder's progress, as `phase` shows it."""
-    return lambda what, done, total: phase.to(done, total, what)
-
-
 def run_side(
     client: docker.DockerClient,
     image: BuiltImage,
@@ -107,47 +101,29 @@ def run_side(
     phase: Phase,
 ) -> Side:
     """Run one framework's parity job in its image; raise JudgedError where it fails or gives back nonsense."""
-    framework, target = image.identity.framework, image.identity.target
-    job = {
-        "mode": "parity",
-        "workload": limits.workload,
-        "framework": framework,
-        "division": "closed",
-        "target": target,
-        "run": 0,
-        "seed": limits.parity.seed,
-        "threads": 1,
-        "submission": {"org": "assay", "platform": target},
-        "ruleset": ruleset,
-        "source_sha256": source.digest(code),
-        "data": limits.data,
-        "hyperparameters": limits.hyperparameters,
-        "evaluation": limits.evaluation.model_dump(),
-        "quality": limits.quality.model_dump(),
-        "warmup_steps": limits.warmup_steps,
-        "parity_steps": limits.parity.steps,
-    }
-    files: list[tuple[str, bytes | Path]] = [("job.json", json.dumps(job).encode())]
-    files += [(f"source/{name}", content) for name, content in code.items()]
-    files += [(f"data/{name}", path) for name, path in data.items()]
+    framework = image.identity.framework
+    given = job(
+        "parity",
+        limits,
+        ruleset=ruleset,
+        framework=framework,
+        target=image.identity.target,
+        seed=limits.parity.seed,
+        source_sha256=source.digest(code),
+        parity_steps=limits.parity.steps,
+    )
     memory = settings(limits.workload).frameworks[framework].memory_mib << 20
     bounds = Limits(cpuset=last_cpus(1, int(client.info()["NCPU"])), memory_bytes=memory)
-    watch = Watch(phase)
-    verify(client, image)
-    environment = image.environment | {"PYTHONPATH": "/io/job/source"}
-    with Sandbox(client, image.image_id, bounds, environment, command()) as box:
-        box.put(files)
-        ended = box.run(limits.time_limit_s, watch.stdout, watch.stderr)
-        out = box.take()
-        box.close()
-    if ended.status != 0:
-        last = "\n".join(f"  | {printable(line)}" for line in watch.words[-20:])
-        raise JudgedError(f"the parity run of {framework} ended with {ended}\n{last}")
+    finished = run_job(client, image, given, job_files(code, data), bounds, limits.time_limit_s, phase)
+    out = finished.files
+    if finished.ended.status != 0:
+        last = "\n".join(f"  | {line}" for line in finished.watch.words[-20:])
+        raise JudgedError(f"the parity run of {framework}: {finished.judge(limits)[1]}\n{last}")
     try:
         said = _Said.model_validate_json(out["parity.json"])
         gradients, weights = out["gradients.safetensors"], out["weights.safetensors"]
     except (KeyError, ValidationError) as error:
-        raise JudgedError(f"the parity run of {framework} gave back no usable result: {error}") from None
+        raise JudgedError(f"the parity run of {framework} gave back no usable result: {type(error).__name__}") from None
     return Side(
         FrameworkParity(
             framework=framework,

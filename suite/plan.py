@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,7 +12,9 @@ from pydantic import Field
 from rules.documents import Count, Document, ImageIdentity, Name, Sha256
 from rules.errors import UsageError, unknown
 from rules.seeds import run_seed
+from rules.text import printable
 from rules.workload import Division, Value, WorkloadRules
+from suite.job import job
 
 PLAN = "plan.json"
 
@@ -45,25 +48,21 @@ class Plan(Document):
         return run_seed(self.salt, self.submitter, self.system, self.workload, self.division, run)
 
     def job(self, run: int, rules: WorkloadRules) -> dict[str, object]:
-        """Return `job.json` of run `run` (docs/architecture.md)."""
-        return {
-            "mode": "train",
-            "workload": self.workload,
-            "framework": self.framework,
-            "division": self.division,
-            "target": self.target,
-            "run": run,
-            "seed": self.seed(run),
-            "threads": self.threads,
-            "submission": {"org": self.submitter, "platform": self.system},
-            "ruleset": self.ruleset,
-            "source_sha256": self.source_sha256,
-            "data": self.data,
-            "hyperparameters": self.hyperparameters,
-            "evaluation": rules.evaluation.model_dump(),
-            "quality": rules.quality.model_dump(),
-            "warmup_steps": rules.warmup_steps,
-        }
+        """Return `job.json` of run `run`."""
+        return job(
+            "train",
+            rules,
+            ruleset=self.ruleset,
+            framework=self.framework,
+            target=self.target,
+            seed=self.seed(run),
+            source_sha256=self.source_sha256,
+            division=self.division,
+            run=run,
+            threads=self.threads,
+            submission={"org": self.submitter, "platform": self.system},
+            hyperparameters=self.hyperparameters,
+        )
 
     def differences(self, other: Plan) -> list[str]:
         """Return one line per value in which `other` differs from this plan, nested ones by their path."""
@@ -107,13 +106,35 @@ def hyperparameters(rules: WorkloadRules, division: Division, settings: list[str
         if name not in values:
             raise unknown("hyperparameter", name, values)
         if not equals:
-            raise UsageError(f"--set {setting}: no value", fix=f"write --set {name}=VALUE")
+            raise UsageError(f"--set {printable(setting)}: no value", fix=f"write --set {name}=VALUE")
         kind = type(values[name])
         try:
             values[name] = kind(text)
         except ValueError:
-            raise UsageError(f"--set {setting}: {text!r} is not of type {kind.__name__}") from None
+            raise UsageError(f"--set {printable(setting)}: the value is not of type {kind.__name__}") from None
+    for refused in insane(values, rules):
+        raise UsageError(f"hyperparameters: {refused}", fix="see docs/rules-assay-1.0.md, section 3.3")
     return values
+
+
+def insane(values: dict[str, Value], rules: WorkloadRules) -> Iterator[str]:
+    """Yield what no run could be made with: the harness implements SGD on whole batches of the data there is."""
+    for name, value in values.items():
+        if isinstance(value, float) and not (math.isfinite(value) and value >= 0):
+            yield f"{name} is {value}, not a finite number from 0"
+        if isinstance(value, int) and value < 0:
+            yield f"{name} is {value}, less than 0"
+    if values["opt_name"] != "sgd" or values["gradient_accumulation_steps"] != 1:
+        yield "only opt_name sgd with gradient_accumulation_steps 1 is implemented"
+    batch, steps = values["global_batch_size"], values["opt_learning_rate_training_steps"]
+    warmup = values["opt_learning_rate_warmup_steps"]
+    assert isinstance(batch, int)
+    assert isinstance(steps, int)
+    assert isinstance(warmup, int)
+    if not 1 <= batch <= rules.train_samples:
+        yield f"global_batch_size is {batch}, not from 1 to {rules.train_samples}"
+    if not warmup < steps:
+        yield f"{warmup} warm-up steps are not fewer than the {steps} training steps"
 
 
 def last_cpus(threads: int, available: int) -> str:

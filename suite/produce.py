@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,22 +13,27 @@ import docker
 
 import checker
 from checker.render import text as render_text
-from rules.errors import StoppedError, UsageError, unknown
+from rules.documents import RunRecord
+from rules.errors import Stopped, UsageError, unknown
 from rules.ruleset import load
+from rules.systems import system_name
+from rules.text import printable
 from rules.workload import Division, WorkloadRules, workload_rules
 from suite import data, machine, parity, source
 from suite.engine import connect
 from suite.images.build import BuiltImage, build
 from suite.images.matrix import cell, select
-from suite.plan import Plan, hyperparameters, last_cpus, number_of_runs, result_folder
+from suite.job import container_environment, job_files
+from suite.plan import Plan, hyperparameters, last_cpus, number_of_runs
 from suite.progress import Phase, say
 from suite.run import execute
-from suite.sandbox import JOB
 from suite.settings import settings
-from suite.submission import Work, clash, document, set_aside
+from suite.submission import Work, clash, document, prepare, shared_files
 
 RULESET = "assay/1.0"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# What a finished result and a new plan must share for the result to be the one asked for.
+SAME = ("threads", "hyperparameters", "source_sha256", "data", "image")
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,28 @@ class Request:
 
     def arguments(self, framework: str) -> list[str]:
         """Return the command line that measures this again, one framework at a time."""
-        words = f"assay run {self.workload} --framework {framework} --target {self.target} --division {self.division}"
-        words += f" --submitter {self.submitter}"
-        for flag, value in (("--runs", self.runs), ("--threads", self.threads), ("--memory", self.memory_mib)):
-            words += f" {flag} {value}" if value is not None else ""
-        return shlex.split(words) + [word for setting in self.settings for word in ("--set", setting)]
+        words = ["assay", "run", self.workload, "--framework", framework, "--target", self.target]
+        words += ["--division", self.division, "--submitter", self.submitter]
+        optional = {
+            "--runs": self.runs,
+            "--threads": self.threads,
+            "--memory": self.memory_mib,
+            "--data": self.data,
+            "--system-file": self.system_file,
+        }
+        words += [word for flag, value in optional.items() if value is not None for word in (flag, str(value))]
+        return words + [word for setting in self.settings for word in ("--set", setting)]
 
 
 def produce(request: Request, show: Callable[[str], None]) -> bool:
-    """Measure what `request` asks for, write it below `request.output`, judge it; return whether it all passed."""
+    """Measure what `request` asks for, write it below `request.output`, judge it; return whether it all passed.
+
+    Raises UsageError for what cannot be run, MachineError for a machine that cannot run it, JudgedError for a run
+    that came to nothing; all that can be known beforehand is refused before anything is made.
+    """
     if not NAME.fullmatch(request.submitter):
         raise UsageError(
-            f"submitter {request.submitter!r} cannot be a folder name",
+            f"submitter {printable(request.submitter)!r} cannot be a folder name",
             fix="letters, digits, '.', '_' and '-', beginning with a letter or digit",
         )
     rules = workload_rules(RULESET, request.workload)
@@ -76,7 +90,9 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
     number_of_runs(rules, request.division, request.runs)
     hyperparameters(rules, request.division, request.settings)
     person = machine.personal(request.system_file)
+    prepare(request.output)
     client = connect()
+    machine.bear(client, request.threads, request.memory_mib)
     with Phase("data") as phase:
         files = data.obtain(request.workload, rules, request.data, phase.to)
     results = {_result(client, request, rules, person, framework, files) for framework in chosen}
@@ -102,57 +118,69 @@ def _result(
     """Measure one framework; return the finished result's folder."""
     chosen = cell(framework, request.target)
     with Phase(f"image {framework} {request.target}") as phase:
-        image = build(client, chosen, lambda what, done, total: phase.to(done, total, what))
+        image = build(client, chosen, phase.building)
     code = source.files(request.workload)
     facts = machine.probe(client, image.image_id, code)
-    plan = _plan(request, rules, person, framework, image, facts, source.digest(code))
-    final = result_folder(request.output, plan)
-    if final.exists() and not request.replace:
-        say(f"{final} is there already and only judged again (to measure again: --replace, make run REPLACE=1)")
-        return final
-    if other := clash(request.output, plan, code):
-        raise UsageError(
-            f"the source of {framework} changed since {other} was measured, and both would share it",
-            fix="measure that one again too, or use another --submitter or --output",
-        )
-    certificate = parity.certificate(plan) if request.division == "closed" else None
-    described = machine.describe(
-        client,
-        facts,
-        person,
-        submitter=request.submitter,
-        division=request.division,
-        system=plan.system,
-        versions=plan.image.versions,
-        framework=f"{framework} {chosen.requirements[0].partition('==')[2]}",
-        emulated=plan.emulated,
-    )
+    plan = _plan(request, rules, framework, image, facts, source.digest(code))
     work = Work(request.output, plan)
     with work.held():
         if request.discard:
             work.discard()
+        if work.final.exists() and not work.unfinished() and not request.replace:
+            _same(work)
+            say(f"{work.final} is there already and only judged again (to measure again: --replace, REPLACE=1)")
+            return work.final
+        described = machine.describe(
+            client,
+            facts,
+            person,
+            submitter=request.submitter,
+            division=request.division,
+            system=plan.system,
+            versions=plan.image.versions,
+            framework=f"{framework} {chosen.requirements[0].partition('==')[2]}",
+            emulated=plan.emulated,
+        )
+        shared = shared_files(plan, described, code)
+        if other := clash(request.output, plan, shared):
+            raise UsageError(
+                f"{other[1]} is not what it was when {other[0]} was measured, and both results would share it",
+                fix="use another --submitter or --output, or measure that one anew elsewhere first",
+            )
+        beside = {"sbom.cdx.json": image.sbom}
+        if request.division == "closed":
+            beside["parity.json"] = document(parity.certificate(plan))
         work.begin(resume=request.resume)
-        job: list[tuple[str, bytes | Path]] = [(f"source/{name}", content) for name, content in code.items()]
-        job += [(f"data/{name}", path) for name, path in files.items()]
         try:
-            execute(client, work, image, rules, job, request.arguments(framework))
-        except StoppedError as stopped:
-            raise StoppedError(
+            execute(client, work, image, rules, job_files(code, files), request.arguments(framework))
+        except Stopped as stopped:
+            raise Stopped(
                 f"{stopped.message}; {len(work.finished())} of {plan.runs} runs are kept in {work.folder}",
                 fix="go on with --resume (make run RESUME=1)",
             ) from None
-        beside = {"sbom.cdx.json": image.sbom}
-        if certificate:
-            beside["parity.json"] = document(certificate)
-        if final.exists():
-            say(f"the earlier result is kept in {set_aside(request.output, plan)}")
-        return work.publish(described, code, beside)
+        return work.publish(shared, beside)
+
+
+def _same(work: Work) -> None:
+    """Raise UsageError where the finished result is not the one asked for now."""
+    record = work.final / "result_0.json"
+    try:
+        measured = RunRecord.model_validate_json(record.read_bytes())
+    except (OSError, ValueError):
+        return  # the checker says what is wrong with it
+    changed = [name for name in SAME if getattr(measured, name) != getattr(work.plan, name)]
+    if len(list(work.final.glob("result_*.json"))) != work.plan.runs:
+        changed.append("runs")
+    if changed:
+        raise UsageError(
+            f"{work.final} is there already, measured with other {', '.join(changed)}",
+            fix="measure again with --replace (make run REPLACE=1; the old result is kept), or use another --output",
+        )
 
 
 def _plan(
     request: Request,
     rules: WorkloadRules,
-    person: machine.Personal,
     framework: str,
     image: BuiltImage,
     facts: dict[str, Any],
@@ -161,7 +189,6 @@ def _plan(
     tuned = settings(request.workload).frameworks[framework]
     threads = request.threads or tuned.threads
     memory = (request.memory_mib or tuned.memory_mib) << 20
-    name = person.system_name or machine.machine_name(facts)
     return Plan(
         ruleset=RULESET,
         salt=load(RULESET).salt,
@@ -170,14 +197,14 @@ def _plan(
         target=request.target,
         division=request.division,
         submitter=request.submitter,
-        system=f"{name}_{request.target}_{framework}",
+        system=system_name(machine.processor(facts), facts["architecture"], facts["cpus"], request.target, framework),
         runs=number_of_runs(rules, request.division, request.runs),
         threads=threads,
         memory_bytes=memory,
         cpuset=last_cpus(threads, facts["cpus"]),
         time_limit_s=rules.time_limit_s,
         hyperparameters=hyperparameters(rules, request.division, request.settings),
-        environment=image.environment | {"PYTHONPATH": f"{JOB}/source"},
+        environment=container_environment(image),
         source_sha256=source_sha256,
         data=rules.data,
         image=image.identity,

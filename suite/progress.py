@@ -26,7 +26,12 @@ class Phase:
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
-            columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TaskProgressColumn(),
+                TimeElapsedColumn(),
+            )
             self._bar = Progress(*columns, console=Console(stderr=True), transient=False)
             self._bar.start()
             self._task = self._bar.add_task(self._name, total=None)
@@ -43,6 +48,10 @@ class Phase:
             self._bar.stop()
         elif kind is None:
             say(f"{self._name}: done in {elapsed:.1f} s")
+
+    def building(self, what: str, done: int, total: int) -> None:
+        """Show the image builder's progress."""
+        self.to(done, total, what)
 
     def to(self, done: int, total: int, detail: str = "") -> None:
         """Show that `done` of `total` is behind us; `detail` names what is under way."""

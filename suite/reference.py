@@ -17,15 +17,16 @@ from queue import SimpleQueue
 import docker
 
 import rules.workload
+from rules.documents import Outcome
 from rules.errors import JudgedError
 from rules.ruleset import load
 from rules.seeds import run_seed
 from rules.workload import WorkloadRules
 from suite import source
-from suite.images.build import BuiltImage, verify
+from suite.images.build import BuiltImage
+from suite.job import job, job_files, run_job
 from suite.progress import Phase
-from suite.run import Watch
-from suite.sandbox import Limits, Sandbox, command
+from suite.sandbox import Limits
 from suite.settings import settings
 
 SUBMITTER = "(reference)"  # no submitter's name has parentheses, so no submission has these seeds
@@ -84,58 +85,23 @@ def _run(
 ) -> Reference:
     """Train once; raise JudgedError where the target is not reached: such a workload needs other rules."""
     framework = image.identity.framework
-    job = {
-        "mode": "train",
-        "workload": limits.workload,
-        "framework": framework,
-        "division": "closed",
-        "target": image.identity.target,
-        "run": 0,
-        "seed": seed,
-        "threads": 1,
-        "submission": {"org": "reference", "platform": framework},
-        "ruleset": ruleset,
-        "source_sha256": source.digest(code),
-        "data": limits.data,
-        "hyperparameters": limits.hyperparameters,
-        "evaluation": limits.evaluation.model_dump(),
-        "quality": limits.quality.model_dump(),
-        "warmup_steps": limits.warmup_steps,
-    }
-    files: list[tuple[str, bytes | Path]] = [("job.json", json.dumps(job).encode())]
-    files += [(f"source/{name}", content) for name, content in code.items()]
-    files += [(f"data/{name}", path) for name, path in data.items()]
+    given = job(
+        "train",
+        limits,
+        ruleset=ruleset,
+        framework=framework,
+        target=image.identity.target,
+        seed=seed,
+        source_sha256=source.digest(code),
+        submission={"org": "reference", "platform": framework},
+    )
     memory = settings(limits.workload).frameworks[framework].memory_mib << 20
-    watch = Watch(_Silent())
-    verify(client, image)
-    environment = image.environment | {"PYTHONPATH": "/io/job/source"}
-    with Sandbox(client, image.image_id, Limits(str(cpu), memory), environment, command()) as box:
-        box.put(files)
-        ended = box.run(limits.time_limit_s, watch.stdout, watch.stderr)
-        box.close()
-    if ended.status != 0 or watch.values().get("status") != "success":
-        raise JudgedError(f"the reference run of {framework} with seed {seed} did not reach the target ({ended})")
-    log = "".join(f"{line}\n" for line in watch.lines).encode()
-    return Reference(framework, seed, _samples(watch), log)
-
-
-class _Silent(Phase):
-    """Several runs at a time share one bar, which counts runs."""
-
-    def __init__(self) -> None:
-        super().__init__("")
-
-    def to(self, done: int, total: int, detail: str = "") -> None:
-        """Show nothing."""
-
-
-def _samples(watch: Watch) -> int:
-    """Return the samples seen when the clock stopped."""
-    for line in watch.lines:
-        event = json.loads(line.partition(":::MLLOG ")[2])
-        if event["key"] == "run_stop":
-            return int(event["metadata"]["samples_count"])
-    raise JudgedError("the log of a reference run has no run_stop")
+    finished = run_job(client, image, given, job_files(code, data), Limits(str(cpu), memory), limits.time_limit_s)
+    outcome, explanation = finished.judge(limits)
+    if outcome is not Outcome.SUCCESS:
+        raise JudgedError(f"the reference run of {framework} with seed {seed}: {explanation}")
+    samples = int(finished.watch.events("run_stop")[-1]["metadata"]["samples_count"])
+    return Reference(framework, seed, samples, finished.watch.log)
 
 
 def write(ruleset: str, workload: str, found: list[Reference], logs: Path) -> Path:

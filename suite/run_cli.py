@@ -18,7 +18,7 @@ def run(
     target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
     division: Annotated[Literal["closed", "open"], typer.Option(help="closed or open")] = "closed",
     submitter: Annotated[str, typer.Option(help="your organisation, as it will stand in the tree")] = "local",
-    runs: Annotated[int | None, typer.Option(help="number of runs (open division)", min=1)] = None,
+    runs: Annotated[int | None, typer.Option(help="number of runs (open division)", min=1, max=1000)] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="open division: a hyperparameter, NAME=VALUE; repeatable")
     ] = None,

@@ -63,7 +63,7 @@ def test_a_result_short_of_its_target_is_kept_whole_and_fails_the_check(jax_imag
     assert len({run.seed for run in runs}) == 3
     assert not list(tmp_path.glob(".work/**/result_*"))
     assert "FAIL" in done.stdout
-    assert "quality" in done.stdout
+    assert "assay-runs-converged" in done.stdout
 
 
 def test_a_loss_that_is_not_finite_is_recorded_as_diverged(jax_image, tmp_path):

@@ -67,6 +67,10 @@ def test_open_settings_keep_the_type_of_the_value_they_replace():
         ("open", "opt_momentun=0.5", "opt_momentun"),
         ("open", "opt_momentum", "no value"),
         ("open", "global_batch_size=many", "int"),
+        ("open", "global_batch_size=0", "from 1 to 60000"),
+        ("open", "opt_base_learning_rate=nan", "finite"),
+        ("open", "opt_name=adam", "sgd"),
+        ("open", "opt_learning_rate_training_steps=100", "warm-up"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_with_its_name(division, setting, said):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from hashlib import sha256
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from rules.documents import ImageIdentity, Outcome
 from rules.errors import UsageError
 from suite.plan import Plan, result_folder
-from suite.submission import Work, clash, set_aside
+from suite.submission import Work, clash
 
 DIGEST = "0" * 64
 IMAGE = ImageIdentity(
@@ -52,11 +54,11 @@ def plan(**changes) -> Plan:
     return Plan(**(given | changes))
 
 
-class Described:
-    """Stands where a system description goes: only its bytes matter here."""
+SYSTEM = {"systems/box_cpu_jax.json": b"{}"}
 
-    def model_dump_json(self, **_):
-        return "{}"
+
+def shared(code: bytes = b"code") -> dict[str, bytes]:
+    return SYSTEM | {"benchmarks/image-classification/implementations/jax/suite/x.py": code}
 
 
 def finish(work: Work, run: int) -> None:
@@ -64,8 +66,17 @@ def finish(work: Work, run: int) -> None:
     (work.folder / f"result_{run}.json").write_text("{}")
 
 
-def publish(work: Work, source: dict[str, bytes]):
-    return work.publish(Described(), source, {"sbom.cdx.json": b"{}"})
+def publish(work: Work, code: bytes = b"code"):
+    return work.publish(shared(code), {"sbom.cdx.json": b"{}"})
+
+
+def measured(work: Work) -> Work:
+    """All runs ended, nothing is published."""
+    work.begin(resume=False)
+    for run in range(work.plan.runs):
+        work.start(run)
+        finish(work, run)
+    return work
 
 
 def test_a_result_appears_whole_with_every_file_in_its_manifest(tmp_path):
@@ -76,7 +87,7 @@ def test_a_result_appears_whole_with_every_file_in_its_manifest(tmp_path):
             work.start(run)
             finish(work, run)
         assert not result_folder(tmp_path, work.plan).exists()
-        final = publish(work, {"suite/x.py": b"code"})
+        final = publish(work)
     assert final == result_folder(tmp_path, work.plan)
     assert not work.folder.exists()
     top = tmp_path / "training" / "open" / "acme"
@@ -92,14 +103,22 @@ def test_an_unfinished_result_wants_a_word_from_the_user(tmp_path):
     work = Work(tmp_path, plan())
     with work.held():
         work.begin(resume=False)
+        work.start(0)
         with pytest.raises(UsageError, match="0 of 3 runs"):
             work.begin(resume=False)
         work.begin(resume=True)
 
 
+def test_a_plan_under_which_nothing_started_gives_way(tmp_path):
+    Work(tmp_path, plan()).begin(resume=False)
+    Work(tmp_path, plan(threads=2)).begin(resume=False)
+    assert '"threads": 2' in (Work(tmp_path, plan()).folder / "plan.json").read_text()
+
+
 def test_resuming_something_else_names_what_changed(tmp_path):
     with Work(tmp_path, plan()).held():
         Work(tmp_path, plan()).begin(resume=False)
+        Work(tmp_path, plan()).start(0)
         with pytest.raises(UsageError, match=r"hyperparameters.opt_momentum was 0.9, is 0.8"):
             Work(tmp_path, plan(hyperparameters={"opt_momentum": 0.8})).begin(resume=True)
 
@@ -134,6 +153,7 @@ def test_a_frozen_plan_that_is_damaged_is_a_sentence(tmp_path):
     work = Work(tmp_path, plan())
     with work.held():
         work.begin(resume=False)
+        work.start(0)
         (work.folder / "plan.json").write_text("{")
         with pytest.raises(UsageError, match=r"plan\.json"):
             work.begin(resume=True)
@@ -142,23 +162,83 @@ def test_a_frozen_plan_that_is_damaged_is_a_sentence(tmp_path):
 def test_changed_source_may_not_invalidate_another_systems_result(tmp_path):
     work = Work(tmp_path, plan())
     with work.held():
-        work.begin(resume=False)
-        for run in range(3):
-            finish(work, run)
-        publish(work, {"suite/x.py": b"code"})
+        publish(measured(work))
     other = plan(system="laptop_cpu_jax")
-    assert clash(tmp_path, other, {"suite/x.py": b"code"}) is None
-    assert clash(tmp_path, other, {"suite/x.py": b"new"}) == result_folder(tmp_path, work.plan)
-    assert clash(tmp_path, work.plan, {"suite/x.py": b"new"}) is None
+    assert clash(tmp_path, other, shared()) is None
+    found = clash(tmp_path, other, shared(b"new"))
+    assert found == (work.final, "benchmarks/image-classification/implementations/jax/suite/x.py")
+    assert clash(tmp_path, work.plan, shared(b"new")) is None
 
 
 def test_a_replaced_result_is_kept(tmp_path):
     work = Work(tmp_path, plan())
     with work.held():
-        work.begin(resume=False)
-        for run in range(3):
-            finish(work, run)
-        final = publish(work, {})
-    kept = set_aside(tmp_path, work.plan)
-    assert not final.exists()
+        publish(measured(work))
+        publish(measured(work), b"newer")
+    [kept] = tmp_path.glob(".replaced/*/training/open/acme/results/box_cpu_jax/image-classification")
     assert (kept / "result_0.txt").read_text() == "log 0"
+    assert (tmp_path / "training/open/acme" / next(n for n in shared() if n.endswith("x.py"))).read_bytes() == b"newer"
+
+
+def stopped_at(step: int, work: Work, action) -> bool:
+    """Run `action` in a child that dies, as by kill -9, before its `step`-th change to the file system."""
+    changes = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree", "shutil.copyfile"}
+    child = os.fork()
+    if child == 0:
+        left = [step]
+
+        def hook(event, arguments):
+            writes = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax")
+            if event in changes or writes:
+                left[0] -= 1
+                if left[0] < 0:
+                    os._exit(9)
+
+        sys.addaudithook(hook)
+        action()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+def whole(root):
+    """Every result in the tree with whether all files of its manifest are there and right."""
+    for manifest in root.glob("training/*/*/results/*/*/manifest.json"):
+        top = manifest.parents[3]
+        files = json.loads(manifest.read_bytes())["files"]
+        yield all((top / f["path"]).exists() for f in files) and all(
+            sha256((top / f["path"]).read_bytes()).hexdigest() == f["sha256"] for f in files
+        )
+
+
+def test_a_kill_at_any_moment_of_publishing_leaves_no_half_result_and_resumes(tmp_path):
+    step, died = 0, True
+    while died:
+        root = tmp_path / str(step)
+        other, work = Work(root, plan(system="other_cpu_jax")), Work(root, plan())
+        publish(measured(other))
+        measured(work)
+        died = stopped_at(step, work, lambda w=work: publish(w))
+        assert all(whole(root)), step
+        names = [p.name for p in (root / "training").rglob("*")]
+        assert not [name for name in names if name.startswith(".") or "partial" in name], step
+        if died and work.unfinished():
+            work.begin(resume=True)
+            assert work.finished() == [0, 1, 2]
+            publish(work)
+        assert list(whole(root)) == [True, True], step
+        assert not work.folder.exists()
+        step += 1
+    assert step > 10
+
+
+def test_a_kill_while_discarding_leaves_nothing_to_be_taken_for_new_runs(tmp_path):
+    step, died = 0, True
+    while died:
+        root = tmp_path / str(step)
+        work = measured(Work(root, plan()))
+        died = stopped_at(step, work, work.discard)
+        if not (work.folder / "plan.json").exists():
+            Work(root, plan(hyperparameters={"opt_momentum": 0.1})).begin(resume=False)
+            assert work.finished() == [], step
+        step += 1
+    assert step > 2
