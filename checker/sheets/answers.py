@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checker.sheets.strict import rule_for
+from checker.sheets.demands import rule_for
 from checker.sheets.words import members, part_of, wanted
 from rules.cards import Card
 from rules.ruleset import RuleSet

@@ -115,7 +115,7 @@ class CompiledSheet:
             if tally.count == 1:
                 tally.first = value
             elif tally.alike:
-                tally.alike = value is tally.first or bool(value == tally.first)
+                tally.alike = _alike(key, value, tally.first)
             moment.event = event = cast("Event", record)
             if tally.count == 1 or not compiled.once:
                 for part, test in compiled.tests:
@@ -177,6 +177,13 @@ class CompiledSheet:
                 if either not in seen and not any(tallies[one].count for one in either):
                     laid.keyless.append(Message("at_least_one_of", either, "instead"))
                 seen.add(either)
+
+
+def _alike(key: str, a: Any, b: Any) -> bool:
+    try:
+        return a is b or bool(a == b)
+    except RecursionError:
+        raise CrashError(f"{key}: RecursionError: nested too deeply to be compared") from None
 
 
 def _failed(kind: str, key: str, part: str, moment: Moment) -> Message:

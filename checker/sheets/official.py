@@ -97,8 +97,11 @@ def known_records(reading: Reading, known: frozenset[str]) -> list[Record]:
         return [record for record in reading.records if isinstance(record.key, str) and record.key in known]
 
 
-def gathered(records: list[Record], gather: Gather) -> list[Record]:
-    """Return the lines that `gather` makes of a log's; CrashError where the official checker stops on one."""
+def gathered(records: list[Record], gather: Gather, forgiving: bool = False) -> list[Record]:
+    """Return the lines that `gather` makes of a log's; CrashError where the official checker stops on one.
+
+    If `forgiving`, such a line is passed over.
+    """
     lines: dict[object, Record] = {}
     for record in records:
         try:
@@ -109,6 +112,8 @@ def gathered(records: list[Record], gather: Gather) -> list[Record]:
                 lines[position] = Record(record.time_ms, gather.into, {gather.by: position}, {}, record.offset)
             lines[position].value[record.metadata[gather.part]] = record.value
         except RAISED as error:
+            if forgiving:
+                continue
             raise CrashError(f"{gather.key}: {type(error).__name__}: {error}") from None
     return list(lines.values())
 

@@ -7,39 +7,24 @@ logged wrongly becomes a problem with its line; nothing stops the judge.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
 from checker.findings import Problem, brief, limited
-from checker.sheets.loose import DIVISION, RAISED, SheetError
+from checker.sheets.demands import FIRST_OF, StrictKey, Test, compile_key, tests_value
+from checker.sheets.loose import DIVISION, RAISED
 from checker.sheets.official import FIRST, OfficialRules, gathered, known_records, official_rules
-from checker.sheets.words import listed, part_of, problem
+from checker.sheets.words import listed, problem
 from checker.training.reading import Lines, Reading, Record
-from rules.cards import Part
-from rules.expressions import Event, ExpressionError, Kind, Moment, UndefinedError, compile_expression, same
+from rules.expressions import Event, Moment, UndefinedError, same
 from rules.ruleset import RuleSet, load, rulesets
-from rules.sheets import Demand, Sheet, TimeLimit, sheets
+from rules.sheets import Demand, Sheet, sheets
 
-Test = Callable[[Moment], bool]
 BENCHMARK = "submission_benchmark"
 LOADING = (DIVISION, BENCHMARK, "opt_name", "scheduler_type")
 SHOWN = 10  # problems noted per key and member; the rest is counted
-
-
-@dataclass(frozen=True, slots=True)
-class StrictKey:
-    """The demands on one key, ready to run, each with the rule that answers for it."""
-
-    key: str
-    demand: Demand
-    tests: tuple[tuple[str, str, Test], ...]  # member, rule, test
-    remembers: tuple[tuple[str, Callable[[Moment], Any]], ...]
-    first: Test | None
-    reaches: Test | None
-    rules: Mapping[Part, str]
 
 
 @dataclass
@@ -62,15 +47,15 @@ class StrictSheets:
         demands = {key: demand for sheet in laid for key, demand in sheet.keys.items()}
         stated = {key: demand for sheet in laid for key, demand in sheet.strict.items()}
         # Where the document and the official checker differ the checker rules (§9.1), so what it takes is no error.
-        lenient = {key for key in stated if key in demands and not list(_tests(demands[key], lambda *_: bool))}
+        lenient = {key for key in stated if key in demands and not tests_value(demands[key])}
         demands |= stated
         self.clocked = {demand.within.since for demand in demands.values() if demand.within}
-        self.keys = {key: _compiled(ruleset, key, demand, held, key in lenient) for key, demand in demands.items()}
+        self.keys = {key: compile_key(ruleset, key, demand, held, key in lenient) for key, demand in demands.items()}
 
     def judge(self, records: list[Record], line: Callable[[Record], int]) -> Iterator[tuple[str, Problem]]:
         """Yield (rule, problem) of the records of one log."""
         if self.gathers is not None:
-            records = [*records, *gathered(records, self.gathers)]
+            records = [*records, *gathered(records, self.gathers, forgiving=True)]
         run = _Run(self, line)
         for record in records:
             run.see(record)
@@ -101,7 +86,7 @@ class _Run:
         if compiled.demand.occurs == "once":
             if count == 1:
                 self.first[key] = record.value
-            elif not same(record.value, self.first[key]):
+            elif not _alike(record.value, self.first[key]):
                 self.differing.add(key)
         for member, rule, test in compiled.tests:
             self._test(compiled, member, rule, test, record)
@@ -217,6 +202,13 @@ class _Run:
         return self.line(cast("Record", event))
 
 
+def _alike(a: Any, b: Any) -> bool:
+    try:
+        return a is b or same(a, b)
+    except RecursionError:  # nested to the limit
+        return False
+
+
 def _found(member: str, record: Record) -> str:
     name = member.partition(".")[0]
     if name in ("has", "first") or (name == "holds" and record.value is None):
@@ -233,127 +225,6 @@ def _found(member: str, record: Record) -> str:
 
 
 POSITIONS = ("epoch_num", "samples_count", "step_num", "first_epoch_num", "epoch_count", "status")
-
-
-def _compiled(ruleset: RuleSet, key: str, demand: Demand, held: frozenset[str], lenient: bool) -> StrictKey:
-    rules = {part: rule_for(ruleset, key, part) for part in ("lines", "schedule", "target")}
-
-    def expression(member: str, text: str) -> Callable[[Moment], Any]:
-        try:
-            compiled = compile_expression(text, held=held)
-        except ExpressionError as error:
-            raise SheetError(f"{key}: {member}: {error}") from None
-        if member != "remembers" and compiled.kind not in (Kind.TRUTH, Kind.ANY):
-            raise SheetError(f"{key}: {member}: {text!r} is {compiled.kind}, not true or false")
-        return compiled.evaluate
-
-    def truth(member: str, text: str) -> Test:
-        evaluate = expression(member, text)
-        return lambda moment: evaluate(moment) is True
-
-    tests = [
-        (member, AS_DOCUMENTED if lenient else rule_for(ruleset, key, part_of(member.partition(".")[0])), test)
-        for member, test in _tests(demand, truth)
-    ]
-    if not tests and demand.occurs in ("once", "some") and rule_for(ruleset, key, "value") == HYPERPARAMETERS:
-        tests.append(("given", "mlperf-value-given", _given))
-    return StrictKey(
-        key,
-        demand,
-        tuple(tests),
-        tuple((name, expression("remembers", text)) for name, text in demand.remembers.items()),
-        None if demand.first is None else truth("first", demand.first),
-        None if demand.reaches is None else truth("reaches", demand.reaches),
-        cast("Mapping[Part, str]", rules),
-    )
-
-
-def _tests(demand: Demand, truth: Callable[[str, str], Test]) -> Iterator[tuple[str, Test]]:
-    if demand.after:
-        yield "after", lambda moment: all(moment.counts.get(other) for other in demand.after)
-    if demand.before:
-        yield "before", lambda moment: not any(moment.counts.get(other) for other in demand.before)
-    if demand.within is not None:
-        yield "within", _within(demand.within)
-    if demand.has:
-        yield (
-            "has",
-            lambda moment: (
-                isinstance(_event(moment).metadata, dict)
-                and any(name in _event(moment).metadata for name in demand.has)
-            ),
-        )
-    if demand.equals is not None:
-        yield "equals", lambda moment: same(_event(moment).value, demand.equals)
-    if demand.one_of:
-        yield "one_of", lambda moment: any(same(_event(moment).value, value) for value in demand.one_of)
-    for position, text in enumerate(demand.holds):
-        yield f"holds.{position}", truth("holds", text)
-    if demand.between is not None:
-        yield "between", _between(*demand.between)
-
-
-def _event(moment: Moment) -> Event:
-    assert moment.event is not None
-    return moment.event
-
-
-def _between(least: float, most: float) -> Test:
-    def test(moment: Moment) -> bool:
-        value = _event(moment).value
-        return type(value) in (int, float) and least <= value <= most
-
-    return test
-
-
-def _given(moment: Moment) -> bool:
-    value = _event(moment).value
-    return value is not None and value != "" and not (type(value) is float and not math.isfinite(value))
-
-
-def _within(limit: TimeLimit) -> Test:
-    def test(moment: Moment) -> bool:
-        first = moment.held.get(FIRST_OF + limit.since)
-        if first is None:
-            return True  # the order of the two has its own rule
-        minutes = limit.minutes
-        if isinstance(minutes, dict):
-            division = moment.latest.get(DIVISION)
-            minutes = minutes["open" if division is not None and division.value == "open" else "closed"]
-        return bool(_event(moment).time_ms - first < minutes * 60_000)
-
-    return test
-
-
-HYPERPARAMETERS = "mlperf-hyperparameters"
-AS_DOCUMENTED = "mlperf-hyperparameters-documented"
-FIRST_OF = "first "  # held beside a sheet's own names, none of which has a blank
-
-
-@cache
-def _claims(ruleset_name: str) -> tuple[tuple[str, tuple[str, ...], frozenset[str]], ...]:
-    cards = load(ruleset_name).cards.values()
-    return tuple(
-        (card.id, tuple(part.keys), frozenset(part.parts)) for card in cards if card.sheets for part in card.sheets
-    )
-
-
-@cache
-def _rule_for(ruleset_name: str, key: str, part: Part) -> str:
-    fitting = [
-        (len(claimed), rule)
-        for rule, keys, parts in _claims(ruleset_name)
-        for claimed in (keys if part in parts else ())
-        if key == claimed or (claimed.endswith("*") and key.startswith(claimed[:-1]))
-    ]
-    if not fitting:
-        raise SheetError(f"{ruleset_name}: no card answers for '{part}' of {key}")
-    return max(fitting, key=lambda one: one[0])[1]  # the longest, so the most particular
-
-
-def rule_for(ruleset: RuleSet, key: str, part: Part) -> str:
-    """Return the id of the card that answers for a part of a key's demand; SheetError where none does."""
-    return _rule_for(ruleset.name, key, part)
 
 
 class StrictRules:
@@ -395,7 +266,7 @@ class StrictRules:
     def judge(self, reading: Reading, data: bytes, records: list[Record]) -> Iterator[tuple[str, Problem]]:
         """Yield (rule, problem) for a log as read; `records` are those the round's sheets speak of."""
         lines = Lines(data)
-        for malformed in limited_lines(reading):
+        for malformed in reading.malformed[:SHOWN]:
             what = "a line with the token is no record"
             line = lines.of(malformed.offset)
             yield "mlperf-log-readable", Problem(what, "one JSON object", malformed.cause[:80], line=line)
@@ -411,11 +282,6 @@ def rounds_of(benchmark: Any) -> list[str]:
         return []
     rounds = [name for name in rulesets() if name.startswith("mlperf-")]
     return [name for name in rounds if f"closed_{benchmark}" in sheets(name)]
-
-
-def limited_lines(reading: Reading) -> list[Any]:
-    """Return the first malformed lines of a log: enough to see what is wrong with it."""
-    return reading.malformed[:5]
 
 
 def _following(demand: Demand, value: Any) -> str | None:

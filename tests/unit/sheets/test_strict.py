@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from checker.training.log_verdict import log_judge
 from checker.training.reading import read
+from rules.ruleset import load
 from tests.differential import sheet_logs
+from tests.differential.log_mutants import copied, mutate, spoil
 
 ROUND = "mlperf-training/5.1"
 Lines = list[dict[str, Any]]
@@ -139,3 +144,31 @@ def test_lines_are_judged_in_time_linear_in_their_number() -> None:
 
     took(1000)
     assert took(80_000) < 16 * took(10_000)  # 8 times as many; the rest is for a busy machine
+
+
+CASES = [
+    (name, division, benchmark)
+    for name in ("mlperf-training/4.0", "mlperf-training/5.1", "mlperf-training/6.1", "mlperf-hpc/3.0")
+    for division, benchmark in sheet_logs.cases(name)
+]
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(CASES), st.integers(0, 6), st.integers(0, 2), st.randoms(use_true_random=False))
+def test_whatever_a_log_holds_gets_an_answer(
+    case: tuple[str, str, str], edits: int, bytes_changed: int, rng: Random
+) -> None:
+    lines = copied(sheet_logs.log(*case))
+    for _ in range(edits):
+        mutate(lines, rng)
+    log = b"".join(b":::MLLOG " + json.dumps(line).encode() + b"\n" for line in lines)
+    for _ in range(bytes_changed):
+        log = spoil(log, rng)
+    verdict = log_judge(case[0])(read(log), log)
+    official = {rule for rule, _ in verdict.problems if rule.startswith("official-")} - {"official-log-repeated"}
+    assert (verdict.answer == "pass") == (official == set())
+    known = load(case[0]).cards
+    last = log.replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n") + 1
+    for rule, problem in verdict.problems:
+        assert rule in known
+        assert problem.line is None or 1 <= problem.line <= last
