@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,10 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import docker
 import pytest
 
 from suite import source
-from suite.sandbox import LABEL, Ended, Limits, Sandbox, command
+from suite.owner import LABEL, OWNER, owner, remove_stale
+from suite.sandbox import Ended, Limits, Sandbox, busy, command
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 ENVIRONMENT = {"PYTHONPATH": "/io/job/source"}
@@ -37,8 +40,18 @@ class Outcome:
             box.close()
 
 
-def leftovers(client):
-    return client.containers.list(all=True, filters={"label": LABEL})
+def leftovers(client, belongs=None, **filters):
+    """Containers of one owner, this process if none is said: others may use the same engine."""
+    mine = {"label": [LABEL, f"{OWNER}={belongs or owner()}"], **filters}
+    return [container["Names"] for container in client.api.containers(all=True, filters=mine)]
+
+
+def until(happens, seconds=60):
+    """Wait until `happens()`; return whether it did."""
+    deadline = time.monotonic() + seconds
+    while not happens() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return bool(happens())
 
 
 def test_output_files_and_exit_code_come_back(client, jax_image):
@@ -119,14 +132,75 @@ with Sandbox(docker.from_env(), {jax_image.image_id!r}, limits, {ENVIRONMENT!r},
     box.run(600, print, print)
 """
     runner = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not leftovers(client) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert leftovers(client)
+    belongs = owner(runner.pid)
+    assert until(lambda: leftovers(client, belongs, status="running"))
     volumes = len(client.volumes.list())
     os.kill(runner.pid, stop)
     runner.wait(60)
-    while leftovers(client) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert leftovers(client) == []
+    assert until(lambda: not leftovers(client, belongs))
     assert len(client.volumes.list()) < volumes
+
+
+def stopped_before_the_start(client, image, stop):
+    """Stop a runner when its container is made and not yet started; return the runner's owner label."""
+    program = f"""
+import docker, time
+from suite import sandbox
+sandbox.Attached = lambda _: time.sleep(600)
+with sandbox.Sandbox(docker.from_env(), {image.image_id!r}, sandbox.Limits("0", 128 << 20), {{}}, ["true"]):
+    pass
+"""
+    runner = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    belongs = owner(runner.pid)
+    assert until(lambda: leftovers(client, belongs, status="created"))
+    time.sleep(0.5)
+    os.kill(runner.pid, stop)
+    runner.wait(60)
+    return belongs
+
+
+def test_a_runner_interrupted_before_the_start_removes_its_container(client, jax_image):
+    belongs = stopped_before_the_start(client, jax_image, signal.SIGINT)
+    assert leftovers(client, belongs) == []
+
+
+def test_the_next_run_removes_what_a_killed_runner_never_started(client, jax_image):
+    belongs = stopped_before_the_start(client, jax_image, signal.SIGKILL)
+    assert leftovers(client, belongs)
+    Outcome(client, jax_image, "")
+    assert leftovers(client, belongs) == []
+
+
+def test_containers_of_living_runners_and_of_other_hosts_are_left_alone(client, jax_image):
+    labels = {
+        "mine": owner(),
+        "elsewhere": "other-host pid:[1] 999999999 1",
+        "number used again": " ".join([*owner().split()[:-1], "1"]),
+        "old": "other-host",
+    }
+    made = {
+        name: client.api.create_container(jax_image.image_id, ["true"], labels={LABEL: "job", OWNER: label})["Id"]
+        for name, label in labels.items()
+    }
+    try:
+        remove_stale(client)
+        here = {found["Id"] for found in client.api.containers(all=True, filters={"label": OWNER})}
+        assert {name for name, container in made.items() if container in here} == {"mine", "elsewhere", "old"}
+    finally:
+        for container in made.values():
+            with contextlib.suppress(docker.errors.NotFound):
+                client.api.remove_container(container, force=True)
+
+
+def test_a_measured_run_keeps_the_engine_busy_and_nothing_else_does(client, jax_image):
+    limits = Limits("0", 128 << 20)
+    with Sandbox(client, jax_image.image_id, limits, {}, command("work")) as other:
+        assert other.name not in (busy(client) or "")
+    if at_work := busy(client):
+        pytest.skip(at_work)
+    with Sandbox(client, jax_image.image_id, limits, {}, command("work"), kind="run") as box:
+        said = busy(client)
+        assert said is not None
+        assert box.name in said
+        assert f"process {os.getpid()}" in said
+    assert busy(client) is None
