@@ -21,6 +21,7 @@ TOKEN = b":::MLLOG "
 CHUNK = 1 << 20
 MEMBERS = ("namespace", "time_ms", "event_type", "key", "value", "metadata")
 NAMES = re.compile(rb'"([^"\\]*)"\s*:')
+LONG = re.compile(rb"\d{19}")  # digits of a number beyond 64 bits, on which the two readers could differ
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True):
@@ -127,7 +128,7 @@ def _read_record(log: Log, line: bytes, number: int) -> None:
 
 def _fast(body: bytes) -> Record | None:
     """Decode a record that is plainly in order; None for any doubt."""
-    if b"\\" in body or body.count(b"{") + body.count(b"[") > 8:
+    if b"\\" in body or LONG.search(body) or body.count(b"{") + body.count(b"[") > 8:
         return None
     names = NAMES.findall(body)
     if len(set(names)) != len(names) or b"number" in names:

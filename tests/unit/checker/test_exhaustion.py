@@ -1,0 +1,82 @@
+"""No submission costs a reviewer more than its share: of time, of memory, of findings."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checker import mllog
+from checker.mllog import read_log
+from checker.strict_json import JsonError
+from rules.ruleset import load
+from tests.unit.checker.submissions import TOKEN, Built, errors, said
+
+LIMITS = load("assay/1.0").limits
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":[' + b"1," * 7_000_000 + b"1]}",
+        b'{"a":[' + b"1," * 900_000 + b"1]}",
+        b'{"a":[' + b"1," * 190_000 + b"1]}",
+        b'{"receipts":[' + b'"",' * 190_000 + b"1]}",
+    ],
+    ids=["14 MB", "2 MB", "many values", "many errors"],
+)
+def test_a_record_of_a_long_list_is_refused_in_little_time_and_memory(body: bytes, built: Callable[..., Built]) -> None:
+    submission = built()
+    submission.write("{result}/result_1.json", body)
+    began = time.process_time()
+    tracemalloc.start()
+    report = submission.check()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "assay-record" in {f.rule for f in errors(report)}, said(report)
+    assert time.process_time() - began < 10  # an eighth of it without tracing
+    assert peak < 300 << 20
+
+
+def line(value: str) -> bytes:
+    record = '{"namespace": "", "time_ms": 1, "event_type": "POINT_IN_TIME", "key": "a", "value": %s, "metadata": {}}'
+    return (TOKEN + record % value + "\n").encode()
+
+
+@pytest.mark.parametrize("digits", [18, 19, 20, 29, 30, 31, 400])
+def test_an_integer_is_read_alike_however_long(digits: int) -> None:
+    log = read_log(io.BytesIO(line("9" * digits)), "log", LIMITS)
+    if digits <= 30:
+        assert [record.value for record in log.records] == [int("9" * digits)]
+        assert type(log.records[0].value) is int
+    else:
+        assert log.records == []
+        assert [problem.line for problem in log.flaws["log-json"]] == [1]
+
+
+values: st.SearchStrategy[Any] = st.one_of(
+    st.integers(), st.floats(), st.text(), st.booleans(), st.none(), st.lists(st.integers(), max_size=3)
+)
+
+
+@given(
+    st.one_of(
+        values.map(json.dumps), st.from_regex(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)
+    )
+)
+def test_the_fast_reader_says_what_the_exact_one_says_or_nothing(text: str) -> None:
+    body = line(text)[len(TOKEN) : -1]
+    fast = mllog._fast(body)
+    try:
+        exact = mllog._exact(body)
+    except JsonError:
+        assert fast is None
+        return
+    assert fast is None or (fast.value == exact.value and type(fast.value) is type(exact.value))
