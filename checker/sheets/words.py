@@ -110,7 +110,7 @@ def problem(demand: Demand, member: str, key: str, found: str, line: int | None,
         "within": f"'{key}' comes too long after the first {demand.within.since if demand.within else ''}",
         "has": f"'{key}' does not say where it stands in the run",
         "first": f"the first '{key}' is not where it should be",
-        "reaches": f"no '{key}' is as needed",
+        "reaches": f"no '{key}' line reaches the target",
     }.get(name, f"'{key}' is {found}")
     if why:
         said = f"'{key}' cannot be judged: {why}"
