@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
 import docker
 import pytest
 
+from rules.errors import MachineError
 from suite import source
 from suite.owner import LABEL, OWNER, owner, remove_stale
-from suite.sandbox import Ended, Limits, Sandbox, busy, command
+from suite.sandbox import Ended, Limits, Sandbox, busy, command, unpack
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 ENVIRONMENT = {"PYTHONPATH": "/io/job/source"}
@@ -104,6 +107,90 @@ def test_running_out_of_memory_is_told_from_a_kill(client, jax_image):
     assert hungry.ended.out_of_memory
     assert killed.ended.status == -signal.SIGKILL
     assert not killed.ended.out_of_memory
+
+
+@pytest.mark.parametrize("end", ["kill", "remove"])
+def test_a_container_that_somebody_ends_did_not_run_out_of_memory(client, jax_image, end):
+    limits = Limits("0", 128 << 20)
+    with Sandbox(client, jax_image.image_id, limits, ENVIRONMENT, command("work")) as box:
+        box.put(job("import time\nprint('here', flush=True)\ntime.sleep(600)"))
+
+        def interfere(*_):
+            container = client.containers.get(box.name)
+            container.kill() if end == "kill" else container.remove(force=True)
+
+        ended = box.run(60, interfere, print)
+        assert box.take() == {}
+    assert ended == Ended(status=None, out_of_memory=False, timed_out=False, memory=None)
+
+
+def test_memory_that_ran_out_beside_the_harness_is_not_the_end_of_it(client, jax_image):
+    program = """
+import subprocess, sys
+hungry = "open('/proc/self/oom_score_adj', 'w').write('1000')\\nx = []\\nwhile True: x.append(bytearray(1 << 20))"
+print(subprocess.run([sys.executable, "-c", hungry]).returncode)
+"""
+    done = Outcome(client, jax_image, program.replace("open('/proc/self/oom_score_adj', 'w').write('1000')\\n", ""))
+    assert [line for line, _ in done.out] == ["-9"]
+    assert done.ended.status == 0
+    assert not done.ended.out_of_memory
+
+
+def test_the_report_is_read_behind_words_without_an_end(client, jax_image):
+    words = "import sys, os\nsys.stderr.write('x' * (3 << 20) + 'last words')\nsys.stderr.flush()\nos._exit(7)"
+    heard = []
+    with Sandbox(client, jax_image.image_id, Limits("0", 128 << 20), ENVIRONMENT, command("work")) as box:
+        box.put(job(words))
+        ended = box.run(30, print, lambda line, _: heard.append(line))
+        box.close()
+    assert ended.status == 7
+    assert heard[-1].endswith("last words")
+    assert len(heard[-1]) <= 64 << 10
+
+
+def test_a_log_without_end_stops_the_run(client, jax_image):
+    with pytest.raises(MachineError, match="log of more than 64 MiB"):
+        Outcome(client, jax_image, "line = 'x' * 1000 + '\\n'\nimport sys\nwhile True: sys.stdout.write(line)")
+    assert leftovers(client) == []
+
+
+def test_a_flood_of_output_does_not_outlive_the_limit(client, jax_image):
+    done = Outcome(client, jax_image, "import sys\nwhile True: sys.stdout.write('x' * 65536)", limit_s=3)
+    assert done.ended.timed_out
+    assert leftovers(client) == []
+
+
+def test_results_that_are_no_folder_are_refused(client, jax_image):
+    program = "import os, shutil, sys\nout = sys.argv[1] + '/out'\nshutil.rmtree(out)\nopen(out, 'w').write('x')"
+    with pytest.raises(MachineError, match="'out', which is not below out/"):
+        Outcome(client, jax_image, program)
+    assert leftovers(client) == []
+
+
+def tar(*members: tuple[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [
+        b"",
+        b"<html>" * 200,
+        tar(("out/x", b"y" * 5000))[:1500],
+        tar(("../x", b"")),
+        tar(("out/../x", b"")),
+        tar(("/etc/x", b"")),
+    ],
+)
+def test_an_archive_that_is_not_what_was_asked_for_is_refused(archive):
+    with pytest.raises(MachineError):
+        unpack(io.BytesIO(archive))
 
 
 def test_a_run_past_its_limit_is_stopped_and_says_so(client, jax_image):
