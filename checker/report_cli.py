@@ -42,7 +42,7 @@ def report(
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
-    _write(Path(output), content)
+    write(Path(output), content)
     sys.stderr.write(f"{output}: {judged.verdict}, {len(content):,} bytes\n")
 
 
@@ -54,7 +54,7 @@ def _refuse_inside(output: Path, submitters: list[Path]) -> None:
             raise UsageError(f"{output}: lies inside the submission", fix="write the page elsewhere: -o report.html")
 
 
-def _write(output: Path, content: bytes) -> None:
+def write(output: Path, content: bytes) -> None:
     """Write the page whole or not at all; UsageError where it cannot be written."""
     folder = output.parent.resolve()
     partial = folder / f".{output.name}.{os.getpid()}.partial"
