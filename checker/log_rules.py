@@ -29,6 +29,7 @@ Test = Callable[[Moment], Problem | None]
 TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "integer": ("an integer", lambda v: type(v) is int),
     "number": ("a number", lambda v: type(v) in (int, float)),
+    "real": ("a number with a decimal point", lambda v: type(v) is float),
     "text": ("a text that is not empty", lambda v: type(v) is str and v != ""),
     "truth": ("true or false", lambda v: type(v) is bool),
     "sha256": (

@@ -34,7 +34,7 @@ class Audience(enum.StrEnum):
 Scalar = bool | int | float | str
 Bound = int | float | str  # a number, or an expression
 EventType = Literal["INTERVAL_START", "INTERVAL_END", "POINT_IN_TIME"]
-ValueType = Literal["integer", "number", "text", "truth", "sha256"]
+ValueType = Literal["integer", "number", "real", "text", "truth", "sha256"]
 
 
 class CountRange(Strict):

@@ -1,15 +1,22 @@
-"""Rules on the runs of one result together: number, sameness of configuration, and that none is a copy of another."""
+"""Rules on the runs of a result: their number, one configuration, one after the other, each run once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
+from checker.documents import Document
 from checker.findings import Problem, brief
 from checker.judges.registry import judge
 from checker.submission import Result, Run
-from rules.documents import RunRecord
+from rules.documents import Outcome, RunRecord
+from rules.expressions import same
+
+# Outcomes that are part of a result, whatever they are: such a run is never repeated.
+RESULTS = (Outcome.SUCCESS, Outcome.TARGET_NOT_REACHED, Outcome.DIVERGED)
+COURSE = ("block_start", "block_stop", "train_loss", "eval_start", "eval_accuracy", "eval_stop", "run_stop")
 
 
 @judge("run-count", "result")
@@ -48,59 +55,116 @@ def runs_alike(result: Result) -> Iterator[Problem]:
                 yield record.problem(f"the runs differ in {name}", other, "another value", *place)
 
 
-SAME: dict[str, Callable[[RunRecord], Any]] = {
-    "ruleset": lambda r: r.ruleset,
-    "framework": lambda r: r.framework,
-    "target": lambda r: r.target,
-    "image": lambda r: r.image,
-    "source_sha256": lambda r: r.source_sha256,
-    "data": lambda r: r.data,
-    "threads": lambda r: r.threads,
-    "hyperparameters": lambda r: r.hyperparameters,
-    "arguments": lambda r: r.arguments,
-    "environment": lambda r: r.environment,
-    "container": lambda r: r.container,
-    "assay": lambda r: r.assay,
+# What is a run's own; all else in a record is the configuration. Peak memory and step times are the run's, how they
+# were taken is not.
+OWN = {
+    "run",
+    "seed",
+    "outcome",
+    "explanation",
+    "earlier_attempts",
+    "log",
+    "receipts",
+    "initial_weights_sha256",
+    "final_weights",
+    "memory",
+    "steps",
 }
-
-
-def _losses(run: Run) -> tuple[Any, ...]:
-    if run.log is None:
-        return ()
-    return tuple(record.value for record in run.log.all("train_loss") if type(record.value) is float)
-
-
-@judge("runs-distinct", "result")
-def runs_distinct(result: Result) -> Iterator[Problem]:
-    """Judge that no run is a copy of another: seeds, initial weights, losses and final weights all differ."""
-    seen: dict[tuple[str, Any], Run] = {}
-    for run in result.runs:
-        traces: list[tuple[str, Any, str]] = []
-        if run.log is not None:
-            keys = ("seed", "initial_weights_sha256", "final_weights_sha256")
-            traces += ((key, run.log.value(key), key) for key in keys)
-            traces.append(("sequence of train_loss", _losses(run), "train_loss"))
-        for what, value, key in traces:
-            if value is None or value == () or not isinstance(value, int | str | tuple):
-                continue
-            other = seen.setdefault((what, value), run)
-            if other is not run:
-                line = run.log.first(key) if run.log else None
-                message = f"two runs have the same {what}"
-                found = f"the same as {other.log_path.rpartition('/')[2]}"
-                yield Problem(message, "its own", found, run.log_path, line.number if line else None)
+SAME: dict[str, Callable[[RunRecord], Any]] = {
+    **{name: attrgetter(name) for name in RunRecord.model_fields if name not in OWN},
+    "memory.source": lambda r: r.memory and r.memory.source,
+    "steps.steps_per_call": lambda r: r.steps and r.steps.steps_per_call,
+}
 
 
 @judge("runs-apart", "result")
 def runs_apart(result: Result) -> Iterator[Problem]:
-    """Judge by the host's receipts that no two runs of the result overlapped in time."""
-    spans = [(r.record.model.receipts, r.record) for r in result.runs if r.record and r.record.model.receipts]
-    spans.sort(key=lambda span: span[0][0])
-    for (before, earlier), (after, later) in pairwise(spans):
-        if after[0] < before[-1]:
-            message = "the run began before another had ended"
-            other = f"after {before[-1]:.3f}, the end of {earlier.path.rpartition('/')[2]}"
-            yield later.problem(message, other, f"{after[0]:.3f}", "receipts", 0)
+    """Judge by receipts and by log that each run of the result began after the one before it had ended."""
+    received = [(run, r.model.receipts[0], r.model.receipts[-1]) for run, r in _recorded(result) if r.model.receipts]
+    logged = [(run, times[0] / 1000, times[-1] / 1000) for run in result.runs if (times := _times(run))]
+    for witness, spans in (("receipts", received), ("log", logged)):
+        for (before, _, ended), (after, began, _) in pairwise(spans):
+            if began < ended:
+                message = f"by its {witness} the run began before run {before.index} had ended"
+                expected = f"after {ended:.3f}, the end of {before.log_path.rpartition('/')[2]}"
+                path = after.record_path if witness == "receipts" else after.log_path
+                yield Problem(message, expected, f"{began:.3f}", path, _line(after, witness))
+
+
+def _recorded(result: Result) -> list[tuple[Run, Document[RunRecord]]]:
+    return [(run, run.record) for run in result.runs if run.record]
+
+
+def _line(run: Run, witness: str) -> int | None:
+    if witness == "receipts":
+        return run.record.line("receipts", 0) if run.record else None
+    return run.log.records[0].number if run.log else None
+
+
+def _times(run: Run) -> list[int]:
+    """Return the times of all lines in milliseconds; nothing where one is no such number."""
+    times = [record.time_ms for record in run.log.records] if run.log else []
+    # Beyond a float's exact integers nothing is milliseconds since 1970.
+    return times if all(type(time) is int and abs(time) < 1 << 53 for time in times) else []
+
+
+@judge("attempts", "run")
+def attempts(_result: Result, run: Run) -> Iterator[Problem]:
+    """Judge that no earlier attempt at the run had ended as a run of the result does."""
+    for position, attempt in enumerate(run.record.model.earlier_attempts if run.record else ()):
+        if attempt.outcome in RESULTS:
+            assert run.record is not None
+            message = "the run was repeated although it had ended"
+            wanted = "an attempt that gave no result"
+            yield run.record.problem(message, wanted, attempt.outcome, "earlier_attempts", position, "outcome")
+
+
+@judge("attempts-made", "run")
+def attempts_made(_result: Result, run: Run) -> Iterator[Problem]:
+    """Point at runs that needed more than one attempt."""
+    for position, attempt in enumerate(run.record.model.earlier_attempts if run.record else ()):
+        if attempt.outcome not in RESULTS:
+            assert run.record is not None
+            message = f"an earlier attempt ended as {attempt.outcome}"
+            found = brief(attempt.explanation)
+            yield run.record.problem(message, "one attempt", found, "earlier_attempts", position, "outcome")
+
+
+@judge("score", "result")
+def score(result: Result) -> Iterator[Problem]:
+    """Judge that each run has a time from run_start to run_stop, above zero: the score is their mean."""
+    for run in result.runs:
+        seconds = run.interval("run_start", "run_stop")
+        if run.log is not None and (seconds is None or seconds <= 0):
+            stop = run.log.first("run_stop")
+            found = "no time" if seconds is None else f"{seconds:.3f} s"
+            message = "the run took no time from run_start to run_stop"
+            yield Problem(message, "more than 0 s", found, run.log_path, stop.number if stop else None)
+
+
+@judge("diverged", "run")
+def diverged(_result: Result, run: Run) -> Iterator[Problem]:
+    """Judge that a run recorded as diverged ended in its last block: no loss of it and no evaluation after it.
+
+    The harness gives a run up at the first loss that is not finite, before the block's mean loss is logged.
+    """
+    if run.record is None or run.log is None or run.record.model.outcome is not Outcome.DIVERGED:
+        return
+    course = [r for r in run.log.records if r.key in COURSE]
+    if [r.key for r in course[-3:]] != ["block_start", "block_stop", "run_stop"]:
+        last = course[-2] if len(course) > 1 else None
+        message = "a run that diverged ends with the block in which it did"
+        found = f"run_stop after {brief(last.key)}" if last else "no block"
+        yield Problem(message, "run_stop after block_stop", found, run.log_path, last.number if last else None)
+        return
+    planned, ended, stop = (r.metadata.get("samples_count") for r in course[-3:])
+    number = course[-2].number
+    if type(planned) is not int or type(ended) is not int or ended > planned:
+        message = "a run that diverged ends no later than its block would have"
+        yield Problem(message, f"at most {brief(planned)} samples", brief(ended), run.log_path, number)
+    if not same(stop, ended):
+        message = "run_stop counts other samples than the block the run ended with"
+        yield Problem(message, brief(ended), brief(stop), run.log_path, course[-1].number)
 
 
 @judge("runs-converged", "result")

@@ -52,7 +52,7 @@ def single_log(example: Example, built: Callable[..., Built]) -> Report:
     from tests.unit.checker.submissions import text_of
 
     body = [
-        {"namespace": "", "time_ms": 0, "event_type": e.event, "key": e.key, "value": e.value, "metadata": {}}
+        {"namespace": "", "time_ms": e.time_ms, "event_type": e.event, "key": e.key, "value": e.value, "metadata": {}}
         for e in example.log or []
     ]
     submission.write("one.txt", text_of(body))
