@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
+from checker.findings import Problem
 from checker.strict_json import JsonError, loads
+from checker.submission import DIVISIONS
 from checker.tree import RefusedError, Tree
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import load, rulesets
+from rules.text import printable
 
 DEFAULT = "assay/1.0"
 FAMILY = "assay"  # of the rounds whose submissions have Assay's layout
-DEPTH = 4  # submissions/<suite>/<division>/<submitter>, and one to spare
-MOST = 10_000  # folders looked at
+DEPTH = 16  # levels looked into; the layout needs submissions/<suite>/<division>/<submitter>
+MOST = 10_000  # folders looked into, and entries of one
+REPORTED = 100  # things passed by
+SUITES = {"training", "inference"}
+SUITE = "training"  # of the workloads there are
+UNFINISHED = (".work", ".replaced")  # what `assay run` keeps beside the suites
 LOOK = 1 << 16  # bytes of a log that are searched for its round
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What is wrong above the submitters' folders or with the place of one; the cards of `judge` speak of it."""
+
+    judge: str
+    path: Path
+    problem: Problem
 
 
 @dataclass
@@ -26,6 +44,7 @@ class Found:
     log: Path | None = None
     submitters: list[Path] = field(default_factory=list)
     scope: str = ""  # the part of the only submitter's folder that was asked for
+    passed: list[Passed] = field(default_factory=list)
 
 
 def discover(path: Path) -> Found:
@@ -41,15 +60,15 @@ def discover(path: Path) -> Found:
         return Found(real.parent, log=real)
     if not is_folder:
         raise NothingToCheckError(f"{path}: neither a folder nor a plain file", fix="give a folder or a log")
-    submitters, inside = _below(real), _inside(real)
-    if not submitters and inside is not None:
+    walk, inside = _Walk(real), _inside(real)
+    if inside is not None and not any((root / "results").is_dir() for root in walk.submitters):
         return Found(real, submitters=[inside], scope=real.relative_to(inside).as_posix())
-    if not submitters:
+    if not walk.submitters and not walk.passed:
         raise NothingToCheckError(
             f"{path}: no results below it",
             fix="give a folder that holds results/<system>/<workload>/, or a single log",
         )
-    return Found(real, submitters=submitters)
+    return Found(real, submitters=walk.submitters, passed=walk.passed)
 
 
 def _inside(path: Path) -> Path | None:
@@ -60,22 +79,72 @@ def _inside(path: Path) -> Path | None:
     return None
 
 
-def _below(path: Path) -> list[Path]:
-    """Return the submitters' folders at or below `path`, sorted; links and hidden folders are passed by."""
-    found, waiting, seen = [], [(path, 0)], 0
-    while waiting and seen < MOST:
-        folder, depth = waiting.pop()
-        seen += 1
+class _Walk:
+    """Folders at or below `path` that are a submitter's, and what could hide one and was not looked into."""
+
+    def __init__(self, path: Path) -> None:
+        self.submitters: list[Path] = []
+        self.passed: list[Passed] = []
+        waiting, seen = [(path, 0)], 0
+        while waiting:
+            folder, depth = waiting.pop()
+            if seen == MOST:
+                self._pass("bounds", path, "more folders stand here than are looked into", f"at most {MOST:,}")
+                break
+            seen += 1
+            waiting += [(folder / name, depth + 1) for name in self._inside(folder, depth)]
+        self.submitters.sort()
+        self.passed += [wrong for root in self.submitters for wrong in _misplaced(path, root)]
+
+    def _inside(self, folder: Path, depth: int) -> list[str]:
+        """Take `folder` for a submitter's, or return the names of the folders in it that may hold one."""
         try:
             with os.scandir(folder) as listing:
-                names = sorted(item.name for item in listing if item.is_dir(follow_symlinks=False))
-        except OSError:
-            continue
-        if "results" in names:
-            found.append(folder)
-        elif depth < DEPTH:
-            waiting += [(folder / name, depth + 1) for name in names if not name.startswith(".")]
-    return sorted(found)
+                items = sorted(islice(listing, MOST + 1), key=lambda item: item.name)
+                kinds = {item.name: _kind(item) for item in items}
+        except OSError as error:
+            self._pass("plain-files", folder, "the folder cannot be listed", error.strerror or "an error")
+            return []
+        if (depth and folder.parent.name.casefold() in DIVISIONS) or any(map(_submitted, kinds, kinds.values())):
+            self.submitters.append(folder)
+            return []
+        for name in (name for name, kind in kinds.items() if kind == "link"):
+            self._pass("plain-files", folder / name, "is a symbolic link; links are not followed", "a folder or a file")
+        folders = [name for name, kind in kinds.items() if kind == "folder"]
+        if len(kinds) > MOST or (folders and depth == DEPTH):
+            wanted = f"at most {MOST:,} entries in a folder, {DEPTH} levels"
+            self._pass("bounds", folder, "what stands here was not looked into", wanted)
+            return []
+        is_root = depth == 0 or not SUITES.isdisjoint(folders)
+        return [name for name in folders if not (is_root and name in UNFINISHED)]
+
+    def _pass(self, judge: str, path: Path, message: str, expected: str) -> None:
+        if len(self.passed) < REPORTED:
+            self.passed.append(Passed(judge, path, Problem(message, expected)))
+
+
+def _kind(item: os.DirEntry[str]) -> str:
+    return "link" if item.is_symlink() else "folder" if item.is_dir(follow_symlinks=False) else "file"
+
+
+def _submitted(name: str, kind: str) -> bool:
+    """Whether an entry shows that its folder is a submitter's, however misspelt."""
+    plain = name.casefold()
+    return plain == "results" or (kind != "file" and plain in ("systems", "benchmarks"))
+
+
+def _misplaced(base: Path, root: Path) -> Iterator[Passed]:
+    """Yield what is wrong with a submitter's place `<suite>/<division>/<submitter>`, as far as `base` shows it."""
+    shown = root.relative_to(base).parts
+    division, suite = root.parent.name, root.parent.parent.name
+    if (len(shown) > 1 or division.casefold() in DIVISIONS) and division not in DIVISIONS:
+        problem = Problem("the submitter's folder is in no division's", "closed or open", printable(division))
+        yield Passed("layout", root, problem)
+    elif (len(shown) > 2 and suite != SUITE) or (division in DIVISIONS and suite in SUITES - {SUITE}):
+        yield Passed("layout", root, Problem("the division's folder is in another suite's", SUITE, printable(suite)))
+    for part in shown:
+        if part.startswith("."):
+            yield Passed("names", root, Problem("a folder with results is hidden", "no leading dot", printable(part)))
 
 
 def round_of(root: Path, scope: str) -> str:

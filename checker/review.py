@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from checker.discovery import FAMILY, discover, round_of, round_of_log
+from checker.discovery import DEFAULT, FAMILY, Passed, discover, round_of, round_of_log
 from checker.findings import Problem, Report, brief, limited
 from checker.judges.registry import judges
 from checker.ledger import Errors, Ledger, Raised, Unit, contained, raised
@@ -24,6 +25,8 @@ from rules.ruleset import RuleSet, load
 from rules.text import printable
 from rules.workload import WorkloadRules
 
+FOUND = 5000  # problems of one submitter beyond which no further result is judged
+
 
 def review(path: Path, name: str | None) -> Report:
     """Check `path` by the round `name`, or the round it says it is of."""
@@ -37,7 +40,14 @@ def review(path: Path, name: str | None) -> Report:
     for root in found.submitters:
         ruleset = chosen or _judging(round_of(root, found.scope))
         used.append(ruleset.name)
-        _submission(ledger, Submission(root, found.scope, Tree(root, ruleset.limits), ruleset))
+        submission = Submission(root, found.scope, Tree(root, ruleset.limits), ruleset)
+        _submission(ledger, submission, _passed(ruleset, root, [p for p in found.passed if p.path == root]))
+    if elsewhere := [p for p in found.passed if p.path not in found.submitters]:
+        ruleset = chosen or _judging(DEFAULT)
+        used.append(ruleset.name)
+        above = _passed(ruleset, found.base, elsewhere)
+        ledger.settle(found.base, ruleset, above)
+        ledger.judge(found.base, ".", "organisation", (), Errors(above))
     if not ledger.items:
         raise NothingToCheckError(f"{path}: no result and no log here", fix="give a submission, a result or a log")
     return Report(
@@ -141,11 +151,20 @@ def _log_rules(
         yield Raised(ruleset.cards[rule], unit, path, problem)
 
 
-def _submission(ledger: Ledger, submission: Submission) -> None:
-    """Judge one submitter's folder; every part is judged even where another is beyond reading."""
+def _passed(ruleset: RuleSet, root: Path, passed: list[Passed]) -> list[Raised]:
+    """Return what the search for submitters objects to, as problems of the submission at `root`."""
+    cards = {card.judge: card for card in ruleset.cards.values()}
+    return [
+        Raised(cards[one.judge], (), Path(os.path.relpath(one.path, root)).as_posix(), one.problem)
+        for one in passed
+        if one.judge in cards
+    ]
+
+
+def _submission(ledger: Ledger, submission: Submission, found: list[Raised]) -> None:
+    """Judge one submitter's folder, `found` being known; every part is judged even where another is beyond reading."""
     ruleset, root = submission.ruleset, submission.root
     division = submission.division or "closed"
-    found: list[Raised] = []
     for card, function in _cards(ruleset, division, "submission"):
         found += contained((), ".", raised(card, (), ".", limited(function(submission), 50)))
     for system in submission.systems.values():
@@ -154,8 +173,14 @@ def _submission(ledger: Ledger, submission: Submission) -> None:
             found += contained(unit, system.path, raised(card, unit, system.path, function(system)))
     results: list[Result] = []
     for folder in submission.result_folders:
+        if len(found) > FOUND:
+            problem = Problem("so much is wrong that this result and those after it were not judged", path=folder)
+            found += _passed(ruleset, root, [Passed("bounds", root / folder, problem)])
+            break
         unit = ("results", folder)
         found += contained(unit, folder, _result(submission, folder, unit, results))
+    for card, function in _cards(ruleset, division, "results"):
+        found += contained((), ".", raised(card, (), ".", limited(function(results), 50)))
     ledger.settle(root, ruleset, found)
     errors = Errors(found)
     if not submission.scope:

@@ -78,8 +78,8 @@ class Result:
     manifest: Document[Manifest] | None
     certificate: Document[ParityCertificate] | None
     flaws: dict[str, list[Problem]]
+    scope: str = ""  # the submission's: what was asked for
     system_document: Document[SystemDescription] | None = None
-    _digests: dict[str, str] = field(default_factory=dict)
 
     @property
     def system(self) -> str:
@@ -110,10 +110,11 @@ class Result:
         return f"benchmarks/{self.workload}/implementations/{self.framework}"
 
     def sha256(self, path: str) -> str:
-        """Return the digest of a file, computed once; RefusedError where it cannot be read."""
-        if path not in self._digests:
-            self._digests[path] = self.tree.sha256(path)
-        return self._digests[path]
+        """Return the digest of a file; RefusedError where it cannot be read or is larger than its kind may be."""
+        limits = self.tree.limits
+        is_small = path.endswith(".json") or path.startswith("benchmarks/")
+        most = limits.document_bytes if is_small else limits.log_bytes if path.endswith(".txt") else limits.file_bytes
+        return self.tree.sha256(path, most)
 
 
 @dataclass
@@ -151,6 +152,11 @@ class Submission:
 
     @cached_property
     def result_folders(self) -> list[str]:
+        """Folders of results in scope, as many as the round lets a submitter have."""
+        return self.all_result_folders[: self.ruleset.limits.results]
+
+    @cached_property
+    def all_result_folders(self) -> list[str]:
         """Folders of results in scope; hidden ones are unfinished work, not results."""
         folders = []
         for entry in self.tree.entries.values():
@@ -185,7 +191,7 @@ def read_result(submission: Submission, folder: str) -> Result:
     tree = submission.tree
     names = [e.path.rpartition("/")[2] for e in tree.files(folder) if e.path.count("/") == 3]
     indices = sorted({int(match[1]) for name in names if (match := RUN_FILE.fullmatch(name))})
-    runs = [read_run(tree, folder, index) for index in indices]
+    runs = [read_run(tree, folder, index) for index in indices[: tree.limits.runs]]
     flaws: dict[str, list[Problem]] = {}
     manifest, flaws["manifest"] = read_document(tree, f"{folder}/manifest.json", "manifest", Manifest)
     certificate = None
@@ -207,6 +213,7 @@ def read_result(submission: Submission, folder: str) -> Result:
         manifest=manifest,
         certificate=certificate,
         flaws=flaws,
+        scope=submission.scope,
         system_document=system.document if system else None,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,6 +53,9 @@ class Tree:
         self.limits = limits
         self.truncated: str | None = None  # why the listing is incomplete
         self._entries: dict[str, Entry] | None = None
+        self._sorted: list[str] = []
+        self._listed_bytes = 0
+        self._digests: dict[str, str] = {}
 
     @property
     def entries(self) -> dict[str, Entry]:
@@ -60,6 +64,7 @@ class Tree:
             found: dict[str, Entry] = {}
             self._list("", self.root, 1, found)
             self._entries = dict(sorted(found.items()))
+            self._sorted = list(self._entries)
         return self._entries
 
     def _list(self, prefix: str, folder: Path, depth: int, found: dict[str, Entry]) -> None:
@@ -77,6 +82,11 @@ class Tree:
                         return
                     path = prefix + item.name
                     found[path] = entry = _entry(path, item)
+                    self._listed_bytes += entry.size
+                    if self.limits.total_bytes is not None and self._listed_bytes > self.limits.total_bytes:
+                        self.truncated = f"more than {self.limits.total_bytes:,} bytes"
+                    if self.truncated is not None:
+                        return
                     if entry.kind != "folder":
                         continue
                     if depth >= self.limits.depth:
@@ -90,7 +100,9 @@ class Tree:
 
     def files(self, folder: str) -> list[Entry]:
         """Return what is not a folder below `folder`, at any depth."""
-        return [e for e in self.entries.values() if e.path.startswith(f"{folder}/") and e.kind != "folder"]
+        entries = self.entries
+        first, end = bisect_left(self._sorted, f"{folder}/"), bisect_left(self._sorted, f"{folder}0")  # "0" follows "/"
+        return [entries[path] for path in self._sorted[first:end] if entries[path].kind != "folder"]
 
     def is_file(self, path: str) -> bool:
         """Whether `path` is a plain file of the tree."""
@@ -134,13 +146,18 @@ class Tree:
             raise RefusedError(f"grew beyond {most:,} bytes while it was read")
         return raw
 
-    def sha256(self, path: str) -> str:
-        """Return the SHA-256 of a file's bytes; RefusedError where it cannot be read."""
-        with self.open(path) as file:
+    def sha256(self, path: str, most: int | None = None) -> str:
+        """Return the SHA-256 of a file's bytes, read once; RefusedError as `open`, and for a file not listed."""
+        if path in self._digests:
+            return self._digests[path]
+        with self.open(path, most) as file:
+            if path not in self.entries:
+                raise RefusedError("was not listed: there is more than is read")
             try:
-                return hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()
+                self._digests[path] = hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()
             except OSError as error:
                 raise RefusedError(_reason(error)) from None
+        return self._digests[path]
 
 
 def _entry(path: str, item: os.DirEntry[str]) -> Entry:

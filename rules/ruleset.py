@@ -34,6 +34,9 @@ class Limits(Strict):
     log_lines: int
     line_bytes: int
     json_depth: int
+    total_bytes: int | None = None  # all files together; None: no bound of its own
+    results: int | None = None  # of one submitter
+    runs: int | None = None  # of one result
 
 
 class Header(Strict):

@@ -18,7 +18,12 @@ def manifest_digests(result: Result) -> Iterator[Problem]:
     """Judge that each listed file is there, inside the submission, with the listed digest."""
     if result.manifest is None:
         return
+    own = _own(result)
     for position, file in enumerate(result.manifest.model.files):
+        if result.framework and file.path not in own and result.tree.is_file(file.path):
+            message = "the manifest lists a file that is not the result's"
+            yield result.manifest.problem(message, "files of the result", file.path, "files", position, "path")
+            continue
         try:
             found = result.sha256(file.path)
         except RefusedError as error:
@@ -40,7 +45,12 @@ def manifest_complete(result: Result) -> Iterator[Problem]:
         if file.path in listed:
             yield result.manifest.problem("the file is listed twice", "once", file.path, "files", position)
         listed.add(file.path)
-    wanted = [entry.path for folder in (result.folder, result.implementation) for entry in result.tree.files(folder)]
-    for path in (*wanted, f"systems/{result.system}.json"):
+    for path in _own(result):
         if path != result.manifest.path and path not in listed:
             yield Problem("the manifest does not list this file", "every file of the result", "not listed", path)
+
+
+def _own(result: Result) -> dict[str, None]:
+    """Return the files of a result, in order: its folder's, the source that ran, the system's description."""
+    paths = [entry.path for folder in (result.folder, result.implementation) for entry in result.tree.files(folder)]
+    return dict.fromkeys([*paths, f"systems/{result.system}.json"])

@@ -11,6 +11,7 @@ from checker.submission import RUN_FILE, Result, Submission, in_scope
 from checker.tree import Entry
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,149}")
+TOP = ("systems", "benchmarks", "results")
 RESULT_FILES = ("manifest.json", "parity.json", "sbom.cdx.json")
 KINDS = {
     "link": "is a symbolic link; links are not followed",
@@ -38,6 +39,15 @@ def bounds(submission: Submission) -> Iterator[Problem]:
     if submission.tree.truncated is not None:
         most = f"at most {limits.entries} entries, {limits.depth} folders deep"
         yield Problem("the submission cannot be listed whole", most, submission.tree.truncated, ".")
+    results = submission.all_result_folders
+    if limits.results is not None and len(results) > limits.results:
+        yield Problem(
+            "there are more results than are judged", f"at most {limits.results}", str(len(results)), "results"
+        )
+    for folder in submission.result_folders:
+        runs = sum(entry.path.endswith(".txt") for entry in submission.tree.files(folder))
+        if limits.runs is not None and runs > limits.runs:
+            yield Problem("the result has more runs than are judged", f"at most {limits.runs}", str(runs), folder)
     for entry in _entries(submission):
         if entry.size > limits.file_bytes:
             most = f"at most {limits.file_bytes:,} bytes"
@@ -61,7 +71,8 @@ def layout(submission: Submission) -> Iterator[Problem]:
     for entry in _entries(submission):
         parts = entry.path.split("/")
         if entry.kind == "folder":
-            known = parts[0] in ("systems", "benchmarks", "results") and (parts[0] != "systems" or len(parts) == 1)
+            known = len(parts) <= {"systems": 1, "results": 3}.get(parts[0], 2)
+            known = parts[0] in TOP and (known or parts[:1] + parts[2:3] == ["benchmarks", "implementations"])
         elif parts[0] == "systems":
             known = len(parts) == 2 and parts[1].endswith(".json")
         elif parts[0] == "benchmarks":
@@ -69,7 +80,35 @@ def layout(submission: Submission) -> Iterator[Problem]:
         else:
             known = parts[0] == "results" and len(parts) == 4
         if not known:
-            yield Problem("the layout has no place for this", "systems, benchmarks, results", entry.path, entry.path)
+            yield Problem("the layout has no place for this", ", ".join(TOP), entry.path, entry.path)
+
+
+@judge("results", "submission")
+def results_there(submission: Submission) -> Iterator[Problem]:
+    """Judge that the submitter, and each system's folder, has a result."""
+    folders = submission.all_result_folders
+    if not folders:
+        yield Problem("the submitter's folder holds no result", "results/<system>/<workload>/", "none", ".")
+        return
+    systems = {folder.rpartition("/")[0] for folder in folders}
+    for entry in _entries(submission):
+        is_system = entry.kind == "folder" and entry.path.startswith("results/") and entry.path.count("/") == 1
+        if is_system and entry.path not in systems:
+            yield Problem("the system's folder holds no result", "<workload>/", "none", entry.path)
+
+
+@judge("unused", "results")
+def unused(results: list[Result]) -> Iterator[Problem]:
+    """Judge that each system and each implementation is that of a result; only where all results were asked for."""
+    if not results or results[0].scope or not all(result.framework for result in results):
+        return
+    used = {f"systems/{result.system}.json" for result in results} | {result.implementation for result in results}
+    tree = results[0].tree
+    there = {entry.path: None for entry in tree.files("systems")}
+    there |= {"/".join(entry.path.split("/")[:4]): None for entry in tree.files("benchmarks")}
+    for path in there:
+        if path not in used:
+            yield Problem("no result uses this", "only what the results need", path, path)
 
 
 @judge("result-files", "result")

@@ -7,6 +7,7 @@ import json
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from checker import mllog
 from checker.mllog import read_log
 from checker.strict_json import JsonError
+from checker.tree import Tree
 from rules.ruleset import load
 from tests.unit.checker.submissions import TOKEN, Built, errors, said
 
@@ -80,3 +82,55 @@ def test_the_fast_reader_says_what_the_exact_one_says_or_nothing(text: str) -> N
         assert fast is None
         return
     assert fast is None or (fast.value == exact.value and type(fast.value) is type(exact.value))
+
+
+def test_thousands_of_empty_results_are_judged_in_seconds_and_fail(built: Callable[..., Built]) -> None:
+    submission = built()
+    for number in range(6000):
+        submission.path(f"results/box_cpu_{number}/image-classification").mkdir(parents=True)
+    began = time.process_time()
+    report = submission.check()
+    assert time.process_time() - began < 20
+    assert len(report.findings) < 10_000
+    assert {"assay-bounds"} <= {f.rule for f in errors(report)}
+
+
+def test_more_runs_than_a_result_may_have_are_not_read(built: Callable[..., Built]) -> None:
+    submission = built()
+    for run in range(5, 150):
+        submission.write(f"{{result}}/result_{run}.txt", b":::MLLOG {}\n")
+    report = submission.check()
+    assert "assay-bounds" in {f.rule for f in errors(report)}
+    assert len([item for item in report.items if item.kind == "log"]) == 100
+
+
+def test_more_bytes_than_a_submission_may_have_are_not_read(built: Callable[..., Built]) -> None:
+    submission = built()
+    for number in range(6):
+        with submission.path(f"{{source}}/suite/blob{number}").open("wb") as file:
+            file.truncate(LIMITS.file_bytes)  # sparse
+    began = time.process_time()
+    tree = Tree(submission.root, LIMITS)
+    report = submission.check("results")
+    assert tree.entries
+    assert str(tree.truncated).startswith("more than 8,589,934,592 bytes")
+    assert "assay-bounds" in {f.rule for f in errors(report)}
+    assert time.process_time() - began < 5
+
+
+def test_a_manifest_cannot_have_other_files_read(built: Callable[..., Built]) -> None:
+    submission = built()
+    submission.write("results/other.bin", b"x")
+    body = json.loads(submission.path("{result}/manifest.json").read_bytes())
+    body["files"].append({"path": "results/other.bin", "sha256": "0" * 64})
+    submission.write("{result}/manifest.json", json.dumps(body, indent=2))
+    found = [f for f in errors(submission.check()) if f.rule == "assay-manifest-digests"]
+    assert [f.found for f in found] == ["results/other.bin"]
+
+
+def test_a_file_is_hashed_once_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    tree = Tree(tmp_path, LIMITS)
+    first = tree.sha256("file")
+    monkeypatch.setattr("hashlib.file_digest", None)
+    assert tree.sha256("file") == first

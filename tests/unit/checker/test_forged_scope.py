@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,3 +134,115 @@ def test_a_defect_of_a_judge_fails_that_result_and_the_others_are_judged(
     assert "TypeError: boom \\x1b[2J" in report.findings[0].message
     verdicts = {item.path: item.verdict for item in report.items if item.kind == "organisation"}
     assert verdicts == {"training/closed/aaa": "fail", "training/closed/zeta": "pass"}
+
+
+def evade(submission: Built, way: str) -> None:
+    """Add beside a valid submission what no rule on a submitter's own folder would meet."""
+    closed = submission.root.parent
+    other = closed / "zeta"
+    shutil.copytree(submission.root, other)
+    if way == "results is a link":
+        (other / "results").rename(submission.submissions.parent / "elsewhere")
+        (other / "results").symlink_to(submission.submissions.parent / "elsewhere")
+    elif way == "results is misspelt":
+        (other / "results").rename(other / "Results")
+    elif way == "the submitter is hidden":
+        other.rename(closed / ".bad")
+    elif way == "the submitter is a link":
+        other.rename(submission.submissions.parent / "elsewhere")
+        other.symlink_to(submission.submissions.parent / "elsewhere")
+    elif way == "too deep":
+        (closed / "a/b/c").mkdir(parents=True)
+        other.rename(closed / "a/b/c/zeta")
+    elif way == "far too deep":
+        deep = closed / "/".join("abcdefghijklmnopqrst")
+        deep.mkdir(parents=True)
+        other.rename(deep / "zeta")
+    elif way == "results is empty":
+        shutil.rmtree(other / "results")
+        (other / "results").mkdir()
+    elif way == "nothing but systems":
+        shutil.rmtree(other / "results")
+        shutil.rmtree(other / "benchmarks")
+    elif way == "an empty folder":
+        shutil.rmtree(other)
+        other.mkdir()
+    elif way == "junk beside":
+        junk = submission.submissions / "zzz"
+        for number in range(10_001):
+            (junk / str(number)).mkdir(parents=True)
+    elif way == "misspelt division":
+        other.rename(closed.parent / "CLOSED")
+        (closed.parent / "zeta").mkdir()
+        (closed.parent / "CLOSED").rename(closed.parent / "zeta" / "zeta")
+        (closed.parent / "zeta").rename(closed.parent / "CLOSED")
+    elif way == "no division":
+        other.rename(closed.parent / "zeta")
+    elif way == "another suite":
+        (submission.submissions / "inference/closed").mkdir(parents=True)
+        other.rename(submission.submissions / "inference/closed/zeta")
+
+
+@pytest.mark.parametrize(
+    ("way", "rule"),
+    [
+        ("results is a link", "assay-plain-files"),
+        ("results is misspelt", "assay-layout"),
+        ("the submitter is hidden", "assay-names"),
+        ("the submitter is a link", "assay-plain-files"),
+        ("too deep", "assay-results"),
+        ("far too deep", "assay-results"),
+        ("results is empty", "assay-results"),
+        ("nothing but systems", "assay-results"),
+        ("an empty folder", "assay-results"),
+        ("junk beside", "assay-bounds"),
+        ("misspelt division", "assay-layout"),
+        ("no division", "assay-layout"),
+        ("another suite", "assay-layout"),
+    ],
+)
+def test_no_submitter_vanishes_behind_one_that_passes(way: str, rule: str, built: Callable[..., Built]) -> None:
+    submission = built()
+    assert submission.check().passed
+    evade(submission, way)
+    report = submission.check()
+    assert report.exit_code == Exit.FINDINGS
+    assert rule in {f.rule for f in errors(report)}, said(report)
+    verdicts = {item.path: item.verdict for item in report.items if item.kind == "organisation"}
+    assert "fail" in verdicts.values()
+    assert verdicts.get("training/closed/acme", "pass") == "pass"
+
+
+@pytest.mark.parametrize("folder", [".work", ".replaced"])
+def test_what_assay_run_keeps_beside_the_suites_is_not_judged(folder: str, built: Callable[..., Built]) -> None:
+    submission = built()
+    shutil.copytree(submission.root, submission.submissions / folder / "20261123T000000Z" / "training/open/acme")
+    assert submission.check().findings == []
+    assert checker.check(submission.root).findings == []
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("results/loose.txt", "assay-layout"),
+        ("results/{name}/loose.txt", "assay-layout"),
+        ("loose.txt", "assay-layout"),
+        ("benchmarks/loose.txt", "assay-layout"),
+        ("benchmarks/image-classification/loose/a.txt", "assay-layout"),
+        ("benchmarks/image-classification/implementations/evil/a.py", "assay-unused"),
+        ("benchmarks/other/implementations/pytorch/a.py", "assay-unused"),
+        ("systems/other.json", "assay-unused"),
+        ("systems/deep/other.json", "assay-layout"),
+    ],
+)
+def test_nothing_that_no_result_needs_is_smuggled_in(name: str, rule: str, built: Callable[..., Built]) -> None:
+    submission = built()
+    submission.write(name.replace("{name}", submission.settings.system), "{}")
+    submission.seal()
+    assert rule in {f.rule for f in errors(submission.check())}
+
+
+def test_an_empty_folder_below_a_result_is_seen(built: Callable[..., Built]) -> None:
+    submission = built()
+    (submission.path("{result}") / "more").mkdir()
+    assert "assay-layout" in {f.rule for f in errors(submission.check())}
