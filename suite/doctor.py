@@ -14,9 +14,10 @@ from pathlib import Path
 import docker
 
 from rules.errors import AssayError
+from rules.text import printable
 from rules.workload import workload_rules
 from suite.cache import cache_dir
-from suite.engine import connect
+from suite.engine import connect, sentences
 from suite.images import wheelhouse
 from suite.images.build import recorded
 from suite.images.matrix import Cell, select
@@ -27,6 +28,7 @@ RULESET = "assay/1.0"
 GIB = 2**30
 NEED_DISK_GIB = 8  # three images, their wheels and the layers the engine unpacks: measured in docs/images.md
 NEED_MEMORY_GIB = 4
+ANSWER_S = 2  # an engine that does not answer must not hold the report
 
 
 class Level(enum.StrEnum):
@@ -48,21 +50,29 @@ class Check:
 
 
 def examine(cache: Path, submissions: Path) -> Iterator[Check]:
-    """Yield every check; the engine's only where one answers."""
+    """Yield every check; the engine's only where one answers, within ANSWER_S for each question."""
     yield python()
     yield disk("cache", cache)
     yield disk("submissions", submissions)
     yield base_builder()
     try:
-        client = connect(timeout_s=2)
+        client = connect(timeout_s=ANSWER_S)
+        yield from engine(client)
     except AssayError as error:
         yield Check("engine", Level.FAIL, error.message, error.fix)
         return
-    yield from engine(client)
-    for chosen in select():
-        yield image(client, chosen)
+    try:
+        for chosen in select():
+            with sentences("looking for images"):
+                found = image(client, chosen)
+            yield found
+    except AssayError as error:
+        yield Check("images", Level.FAIL, error.message, error.fix)
     for workload in workloads():
-        yield ready(workload)
+        try:
+            yield ready(workload)
+        except AssayError as error:
+            yield Check("data", Level.FAIL, error.message, error.fix)
 
 
 def python() -> Check:
@@ -72,13 +82,22 @@ def python() -> Check:
 
 def disk(name: str, folder: Path) -> Check:
     """Look at the free space under `folder`, or under the nearest parent that exists."""
-    here = next(p for p in (folder, *folder.parents) if p.exists())
-    free = shutil.disk_usage(here).free / GIB
+    try:
+        here = next(p for p in (folder, *folder.parents) if p.exists())
+        usage = shutil.disk_usage(here)
+    except OSError as error:
+        return Check(name, Level.FAIL, f"{printable(str(folder), 80)}: {error.strerror}", "choose another folder")
+    shown = printable(str(here), 200)
+    if not here.is_dir():
+        return Check(name, Level.FAIL, f"{shown} is a file, not a folder", "choose another folder")
     if not os.access(here, os.W_OK):
-        return Check(name, Level.FAIL, f"{here} is not writable", "choose another folder or change its owner")
+        return Check(name, Level.FAIL, f"{shown} is not writable", "choose another folder or change its owner")
+    if usage.total == 0:
+        return Check(name, Level.FAIL, f"no file can be kept at {shown}", "choose another folder")
+    free = usage.free / GIB
     level = Level.OK if free >= NEED_DISK_GIB else Level.WARN
     fix = "" if level is Level.OK else f"free space: building three images wants {NEED_DISK_GIB} GiB"
-    return Check(name, level, f"{free:.0f} GiB free at {here}", fix)
+    return Check(name, level, f"{free:.0f} GiB free at {shown}", fix)
 
 
 def base_builder() -> Check:
@@ -95,8 +114,9 @@ def base_builder() -> Check:
 
 def engine(client: docker.DockerClient) -> Iterator[Check]:
     """Look at the engine: version, size, how memory peaks are known, platform."""
-    info = client.info()
-    version = client.version()["Version"]
+    with sentences("describing itself"):
+        info = client.info()
+        version = client.version()["Version"]
     memory = info["MemTotal"] / GIB
     yield Check("engine", Level.OK, f"Docker {version} at {os.environ.get('DOCKER_HOST', 'the local socket')}")
     level = Level.OK if memory >= NEED_MEMORY_GIB else Level.WARN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,12 +11,17 @@ import docker
 import requests
 from docker.errors import APIError, DockerException
 
-from rules.errors import MachineError
+from rules.errors import Exit, MachineError
 from rules.text import printable
 
 NO_ENGINE_FIX = (
     "start one (suite/engine.sh installs and starts it as root on Debian), add yourself to the group `docker`, "
     "or point DOCKER_HOST at a machine that has one; `assay doctor` says more"
+)
+
+
+TUNNEL = (  # the engine's client needs paramiko for ssh://, and cannot attach over the ssh program
+    "ssh -fNL /tmp/engine.sock:/var/run/docker.sock user@machine && export DOCKER_HOST=unix:///tmp/engine.sock"
 )
 
 
@@ -25,10 +31,16 @@ class EngineLostError(MachineError):
 
 def connect(timeout_s: int = 60) -> docker.DockerClient:
     """Return a client for the engine `DOCKER_HOST` names, or raise MachineError saying how to get one."""
-    host = os.environ.get("DOCKER_HOST", "the local socket")
+    host = printable(os.environ.get("DOCKER_HOST") or "the local socket", 200)
+    if host.startswith("ssh://"):
+        raise MachineError(f"DOCKER_HOST={host}: engines over ssh:// are not supported yet", fix=TUNNEL)
     try:
         client = docker.from_env(timeout=timeout_s)
         client.ping()
+    except ValueError as error:  # requests has errors that are also this one
+        if isinstance(error, requests.RequestException):
+            raise MachineError(f"no Docker engine answers at {host} ({reason(error)})", fix=NO_ENGINE_FIX) from None
+        raise MachineError(f"DOCKER_HOST={host} is no address ({reason(error)})", fix=NO_ENGINE_FIX) from None
     except (DockerException, requests.RequestException, OSError) as error:
         raise MachineError(f"no Docker engine answers at {host} ({reason(error)})", fix=NO_ENGINE_FIX) from None
     return client
@@ -66,3 +78,11 @@ def reason(error: Exception) -> str:
     """Return the engine's own words in `error`, safe to print."""
     text = error.explanation if isinstance(error, APIError) and error.explanation else str(error)
     return printable(str(text).strip() or type(error).__name__)
+
+
+if __name__ == "__main__":
+    # suite/engine.sh asks so where it has neither curl nor the engine's own client.
+    try:
+        connect(timeout_s=10)
+    except MachineError:
+        sys.exit(Exit.MACHINE)

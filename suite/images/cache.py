@@ -6,6 +6,7 @@ per name keeps two builds from doing the same work at once.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -14,26 +15,65 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rules.errors import MachineError
+from rules.text import printable
+
 
 def root() -> Path:
-    """Return the cache folder: $ASSAY_CACHE, else assay in $XDG_CACHE_HOME, else ~/.cache/assay."""
+    """Return the cache folder: $ASSAY_CACHE, else assay in $XDG_CACHE_HOME, else ~/.cache/assay.
+
+    Raises MachineError where no folder can be at that place.
+    """
+    path = _named()
+    try:
+        if not path.is_dir() and path.lstat():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _unusable(error) from None
+    return path
+
+
+def _named() -> Path:
     if own := os.environ.get("ASSAY_CACHE"):
         return Path(own).absolute()
-    xdg = os.environ.get("XDG_CACHE_HOME")
-    return (Path(xdg) if xdg else Path.home() / ".cache").absolute() / "assay"
+    if xdg := os.environ.get("XDG_CACHE_HOME"):
+        return Path(xdg).absolute() / "assay"
+    try:
+        return Path.home().absolute() / ".cache" / "assay"
+    except RuntimeError:
+        raise MachineError("this user has no home folder to keep the cache in", fix=_FIX) from None
+
+
+_FIX = "set ASSAY_CACHE to a folder this user may write to"
+
+
+def _unusable(error: OSError) -> MachineError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return MachineError(f"the disk of the cache ({_named()}) is full", fix="free space there, or set ASSAY_CACHE")
+    where = printable(str(error.filename or _named()), 200)
+    return MachineError(f"the cache cannot be kept at {where}: {error.strerror}", fix=_FIX)
 
 
 def folder(*parts: str) -> Path:
-    """Return the folder `parts` of the cache, created when missing."""
+    """Return the folder `parts` of the cache, created when missing; raise MachineError where it cannot be."""
     path = root().joinpath(*parts)
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(error) from None
     return path
 
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
     """Hold the lock `name` of this cache; a second holder, in any process of this machine, waits."""
-    with (folder("locks") / name).open("w") as file:
+    try:
+        file = (folder("locks") / name).open("w")
+    except OSError as error:
+        raise _unusable(error) from None
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -50,7 +90,10 @@ def scratch() -> Iterator[Path]:
             if (handle := _try_lock(left)) is not None:
                 shutil.rmtree(left, ignore_errors=True)
                 os.close(handle)
-        path = Path(tempfile.mkdtemp(dir=shelf))
+        try:
+            path = Path(tempfile.mkdtemp(dir=shelf))
+        except OSError as error:
+            raise _unusable(error) from None
         held = _try_lock(path)
     try:
         yield path

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import docker
 
-from rules.errors import AssayError, JudgedError, MachineError
+from rules.errors import AssayError, JudgedError, MachineError, UsageError
+from rules.text import printable
 from suite.engine import connect
 from suite.images import base, locks, relock, wheelhouse
 from suite.images import build as builder
@@ -33,7 +34,7 @@ def list_images(framework: str, target: str, provider: str | None) -> None:
         try:
             below = base.lock_in_use(each)
             lock = below.sha256[:12] + ("*" if below.drift else "")
-        except AssayError:
+        except UsageError:  # no base is named
             rows.append((each.name, each.base.provider, "none", locks.read(each.wheel_lock)[1][:12], "no"))
             continue
         built = builder.recorded(client, each) if client else None
@@ -115,8 +116,13 @@ def dockerfile(framework: str, target: str, provider: str | None, context: Path 
     if context is None:
         print(readable.text(chosen), end="")
         return
-    with _shown(f"context of {chosen.name}") as progress:
-        readable.context(connect(), chosen, context, progress)
+    try:
+        context.mkdir(parents=True, exist_ok=True)
+        with _shown(f"context of {chosen.name}") as progress:
+            readable.context(connect(), chosen, context, progress)
+    except OSError as error:
+        where = printable(str(error.filename or context), 200)
+        raise UsageError(f"{where}: {error.strerror}", fix="give --context a folder this user may write to") from None
     print(context)
 
 
