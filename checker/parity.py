@@ -10,6 +10,8 @@ from itertools import combinations
 from rules.documents import ParityCertificate
 from rules.workload import Parity
 
+FIRST_LOSS = 1e-5  # relative, of float32 against float64 with the same weights: rounding is 1e-7 of it
+
 
 @dataclass(frozen=True)
 class Disagreement:
@@ -50,6 +52,13 @@ def _incomplete(certificate: ParityCertificate, rules: Parity) -> Iterator[Disag
             if len(losses) != rules.steps:
                 message = f"{side.framework} has another number of {precision} steps"
                 yield Disagreement(message, str(rules.steps), str(len(losses)), "frameworks")
+            if min(losses, default=1.0) <= 0 or (len(losses) > 1 and len(set(losses)) == 1):
+                message = f"{side.framework}'s {precision} losses are not those of a training"
+                yield Disagreement(message, "above 0, and changing", str(losses[:3]), "frameworks")
+        first = [losses[0] for losses in (side.losses_float64, side.losses_float32) if losses]
+        if len(first) == 2 and (difference := relative_difference(*first)) > FIRST_LOSS:
+            message = f"{side.framework}'s losses part between float64 and float32 at step 1"
+            yield Disagreement(message, f"at most {FIRST_LOSS:g}", f"{difference:.2g}", "frameworks")
     for kind, found in (("gradient", certificate.gradient_differences), ("weight", certificate.weight_differences)):
         if not found:
             yield Disagreement(f"no {kind}s were compared", "every tensor", "none", f"{kind}_differences")

@@ -72,6 +72,7 @@ class WorkloadRules(Strict):
     time_limit_s: Annotated[float, Field(gt=0)]  # one run, from container start to its end
     init_limit_s: Annotated[float, Field(gt=0)]  # init_start to init_stop
     parity: Parity
+    weights: dict[str, list[int]]  # tensor -> shape of the final weights, all float32; fixed in the closed division
     hyperparameters: dict[str, Value]  # fixed in the closed division, defaults in the open one
 
 

@@ -16,6 +16,7 @@ Scope = Literal[
     "result",
     "system",
     "submission",
+    "results",
     "training-official",
     "training-run",
     "training-folder",
@@ -23,12 +24,30 @@ Scope = Literal[
     "training-round",
 ]
 F = TypeVar("F", bound=Callable[..., Iterator[Problem]])
-MODULES = ("log", "tree", "manifest", "record", "receipts", "system", "runs", "weights", "comparison", "training")
+MODULES = (
+    "log",
+    "tree",
+    "manifest",
+    "record",
+    "receipts",
+    "system",
+    "runs",
+    "distinct",
+    "steps",
+    "weights",
+    "comparison",
+    "training",
+    "image",
+    "configuration",
+    "limits",
+    "origin",
+    "published",
+)
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A procedure and what it is called with: Log; Result, Run; Result; System; Submission."""
+    """A procedure and what it is called with: Log; Result, Run; Result; System; Submission; all Results of one."""
 
     name: str
     scope: Scope

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from checker.documents import Document
 from checker.findings import Problem
 from checker.judges.registry import flaws, judge
 from checker.submission import Result
+from rules.documents import SystemDescription
+from rules.images import images
+
+# MLPerf's list (MLCommons policies, submission rules: availability).
+STATUSES = ("Available on-premise", "Available cloud", "Preview", "Research, Development, or Internal (RDI)")
 
 flaws("system", "system-document")
 
@@ -24,9 +30,40 @@ def system_agrees(result: Result) -> Iterator[Problem]:
     if described.model.division != result.division:
         found = described.model.division
         yield described.problem("the description names another division", result.division, found, "division")
-    if result.framework and result.framework not in described.model.framework.lower():
+    if described.model.system_name != result.system:
+        found = described.model.system_name
+        yield described.problem("the description is of another system", result.system, found, "system_name")
+    logged = next((line.value for run in result.runs if run.log and (line := run.log.first("framework"))), None)
+    if isinstance(logged, str) and described.model.framework != logged:
         found = described.model.framework
-        yield described.problem("the description names another framework", result.framework, found, "framework")
+        yield described.problem("the description names another framework than the log", logged, found, "framework")
+    yield from _machine(result, described)
+
+
+def _machine(result: Result, described: Document[SystemDescription]) -> Iterator[Problem]:
+    """Judge counts that follow from what the program saw: one node, its processors, accelerators of the target."""
+    model, known = described.model, images(result.ruleset)
+    target = next((run.record.model.target for run in result.runs if run.record), "")
+    if model.number_of_nodes != 1:
+        found = str(model.number_of_nodes)
+        yield described.problem("a result is of one machine", "1 node", found, "number_of_nodes")
+    if model.host_processor_vcpu_count != str(model.assay.cpus):
+        message = "the processors are not those that the program saw"
+        wanted, found = str(model.assay.cpus), model.host_processor_vcpu_count
+        yield described.problem(message, wanted, found, "host_processor_vcpu_count")
+    if known is not None and target in known.targets:
+        wanted, found = str(known.targets[target].accelerators), str(model.accelerators_per_node)
+        if wanted != found:
+            message = f"target {target} has another number of accelerators"
+            yield described.problem(message, wanted, found, "accelerators_per_node")
+
+
+@judge("system-status", "result")
+def system_status(result: Result) -> Iterator[Problem]:
+    """Judge that the status is one of MLPerf's."""
+    described = result.system_document
+    if described is not None and described.model.status not in STATUSES:
+        yield described.problem("the status is none of MLPerf's", "; ".join(STATUSES), described.model.status, "status")
 
 
 @judge("system-emulated", "result")

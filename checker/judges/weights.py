@@ -1,14 +1,17 @@
-"""Rules on what ran and what came out: the source's digest and the final weights'."""
+"""Rules on what ran and what came out: the source's digest, the final weights' digest and form."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 from checker.findings import Problem, brief
 from checker.judges.registry import judge
+from checker.safetensors import FormError, Tensor, differences, header, numbers
 from checker.submission import Result, Run
 from checker.tree import RefusedError
+from rules.documents import Outcome
 
 
 @judge("source-digest", "result")
@@ -63,3 +66,57 @@ def final_weights(result: Result, run: Run) -> Iterator[Problem]:
     if logged is not None and logged.value != stated.sha256:
         message = "the log names other final weights than the record"
         yield Problem(message, stated.sha256, brief(logged.value), run.log_path, logged.number)
+
+
+@judge("weights-form", "run")
+def weights_form(result: Result, run: Run) -> Iterator[Problem]:
+    """Judge that the final weights are a safetensors file of numbers that training changed.
+
+    In the closed division tensors and shapes are the workload's. What a diverged run ended with need not be finite.
+    """
+    path = run.weights_path
+    model = run.record.model if run.record else None
+    if model is not None and model.final_weights and model.final_weights.sha256 == model.initial_weights_sha256:
+        yield Problem("the final weights are the initial ones", "trained weights", model.final_weights.sha256, path)
+    entry = result.tree.entries.get(path)
+    if entry is None or entry.kind != "file":
+        return
+    found: list[Problem] = []
+    try:
+        with result.tree.open(path) as file:
+            tensors = header(file, entry.size)
+            shapes = result.rules.weights if result.rules and result.division == "closed" else None
+            for name, wanted, given in differences(tensors, shapes) if shapes else ():
+                yield Problem(f"the weights' tensor {brief(name)} is not the model's", wanted, given, path)
+            for tensor in tensors:
+                seen = _Seen()
+                numbers(file, tensor, seen.see)
+                found += _values(tensor, seen, path)
+    except FormError as error:
+        yield Problem(f"the weights are no sound safetensors file: {error}", "safetensors", "", path)
+    except RefusedError:
+        return  # named by the rule on their digest
+    if model is None or model.outcome is not Outcome.DIVERGED:
+        yield from found
+
+
+class _Seen:
+    """What is kept of a tensor's numbers: their sum, finite only where all of them are, least and largest."""
+
+    def __init__(self) -> None:
+        self.sum = 0.0
+        self.least = math.inf
+        self.most = -math.inf
+
+    def see(self, values: Sequence[float]) -> None:
+        self.sum += sum(values)
+        self.least, self.most = min(self.least, min(values)), max(self.most, max(values))
+
+
+def _values(tensor: Tensor, seen: _Seen, path: str) -> Iterator[Problem]:
+    if not math.isfinite(seen.sum):
+        yield Problem(f"the weights' tensor {brief(tensor.name)} is not finite", "finite numbers", "others", path)
+    elif tensor.name.endswith("running_var") and (seen.least < 0 or seen.most <= 0):
+        # A channel that is always 0 has variance 0; no tensor is made of such channels alone.
+        found = f"{seen.least:g} to {seen.most:g}"
+        yield Problem(f"the weights' tensor {brief(tensor.name)} holds no variances", "0 or above", found, path)

@@ -15,7 +15,7 @@ import rules.workload
 from checker.review import program
 from rules.ruleset import load
 from rules.workload import workload_rules
-from tests.unit.checker.submissions import WORKLOAD, Built, Settings, at, sha
+from tests.unit.checker.submissions import PUBLISHED, WORKLOAD, Built, Settings, at, sha, source_sha256
 
 
 def forget() -> None:
@@ -42,6 +42,8 @@ def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for seed, seen in enumerate(samples)
     ]
     references.write_text(json.dumps(runs))
+    published = root / "assay/1.0/parity" / f"{WORKLOAD}.json"
+    published.write_text(json.dumps({**PUBLISHED, "source_sha256": source_sha256()}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rules.workload, "ROOT", root)
         forget()

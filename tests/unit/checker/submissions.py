@@ -6,16 +6,23 @@ import hashlib
 import json
 import os
 import random
+import struct
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import accumulate
+from math import prod
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import rules.workload
 from checker import check
 from checker.findings import Finding, Report
 from rules.cards import Edit
 from rules.documents import Manifest, ParityCertificate, RunRecord, SystemDescription
+from rules.images import images
 from rules.ruleset import load
 from rules.seeds import run_seed
 
@@ -24,9 +31,18 @@ WORKLOAD = "image-classification"
 TOKEN = ":::MLLOG "
 SOURCE = {
     "suite/__init__.py": "",
-    "suite/harness/train.py": "def run(job, log):\n    return 0\n",
-    "suite/workloads/image_classification/pytorch.py": "class Trainer:\n    pass\n",
+    "suite/harness/train.py": "def run(job, log):\n" + "    log.event(job)\n" * 120,
+    **{
+        f"suite/workloads/image_classification/{framework}.py": "class Trainer:\n    pass\n"
+        for framework in ("pytorch", "tensorflow", "jax")
+    },
 }
+ROUND = images(load("assay/1.0"))
+assert ROUND is not None
+CPU = ROUND.targets["cpu"]
+# The round's own certificate says which wheels each framework's image holds.
+PUBLISHED = json.loads((rules.workload.ROOT / f"assay/1.0/parity/{WORKLOAD}.json").read_bytes())
+VERSIONS = {side["framework"]: side["versions"] for side in PUBLISHED["frameworks"]}
 
 
 def sha(data: bytes | str) -> str:
@@ -91,7 +107,7 @@ def log_records(settings: Settings, run: int) -> list[dict[str, Any]]:
     now += 50
     say("init_start", event="INTERVAL_START")
     say("ruleset", "assay/1.0")
-    say("framework", f"{settings.framework} 2.13.0+cpu")
+    say("framework", framework(settings))
     say("threads", 1)
     say("seed", seed)
     for name, value in recipe.items():
@@ -102,9 +118,9 @@ def log_records(settings: Settings, run: int) -> list[dict[str, Any]]:
     for name, digest in fixed.data.items():
         say("data_sha256", digest, name=name)
     say("initial_weights_sha256", sha(f"initial {seed}"))
-    now += 300
+    now += 300 + noise.randrange(100)
     say("warmup_start", event="INTERVAL_START")
-    now += 2000
+    now += 2000 + noise.randrange(100)
     say("warmup_stop", fixed.warmup_steps, "INTERVAL_END", weights_sha256=sha(f"initial {seed}"))
     say("init_stop", event="INTERVAL_END")
     now += 5
@@ -137,8 +153,29 @@ def log_records(settings: Settings, run: int) -> list[dict[str, Any]]:
     return records
 
 
+def framework(settings: Settings) -> str:
+    """The framework as the harness logs it: name and the version of its wheel."""
+    versions = VERSIONS[settings.framework]
+    wheel = next(wheel for wheel in CPU.frameworks[settings.framework].wheels if wheel in versions)
+    return f"{settings.framework} {versions[wheel]}"
+
+
+def safetensors(tensors: dict[str, tuple[list[int], bytes]]) -> bytes:
+    """Float32 tensors as a safetensors file: shape and bytes by name."""
+    header, at = {}, 0
+    for name, (shape, raw) in tensors.items():
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + len(raw)]}
+        at += len(raw)
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + b"".join(raw for _, raw in tensors.values())
+
+
+@cache
 def weights(seed: int) -> bytes:
-    return b"final weights of " + str(seed).encode() * 50
+    """Final weights of the workload's tensors, a number of its own in each run."""
+    shapes = load("assay/1.0").workload(WORKLOAD).weights
+    value = 0.5 + random.Random(seed).random() / 4
+    return safetensors({name: (shape, array("f", [value]).tobytes() * prod(shape)) for name, shape in shapes.items()})
 
 
 def text_of(records: list[dict[str, Any]]) -> bytes:
@@ -148,6 +185,50 @@ def text_of(records: list[dict[str, Any]]) -> bytes:
 def document(model: Any, body: dict[str, Any]) -> bytes:
     """Validate a document as its writer would, and return its canonical bytes."""
     return (model.model_validate_json(json.dumps(body)).model_dump_json(by_alias=True, indent=2) + "\n").encode()
+
+
+def receipts(records: list[dict[str, Any]], seed: int) -> list[float]:
+    """When the host received each line: a few milliseconds late, in order."""
+    delay = random.Random(seed + 1)
+    return list(accumulate((r["time_ms"] / 1000 + 0.001 + delay.random() / 200 for r in records), max))
+
+
+def step_times(records: list[dict[str, Any]], seed: int) -> list[float]:
+    """The seconds of each step: together a little less than their block."""
+    batch = next(r["value"] for r in records if r["key"] == "global_batch_size")
+    uneven, times, began = random.Random(seed + 2), [], 0
+    for record in records:
+        if record["key"] == "block_start":
+            began = record["time_ms"]
+        elif record["key"] == "block_stop":
+            parts = [1 + uneven.random() / 10 for _ in range(len(times), record["metadata"]["samples_count"] // batch)]
+            block = 0.995 * (record["time_ms"] - began) / 1000
+            times += [block * part / sum(parts) for part in parts]
+    return times
+
+
+def arguments(settings: Settings) -> list[str]:
+    """The command line that `assay run` records."""
+    words = f"assay run {WORKLOAD} --framework {settings.framework} --target cpu --division {settings.division}"
+    words += f" --submitter {settings.submitter}"
+    changed = [f"{name}={value}" for name, value in settings.hyperparameters.items()]
+    return words.split() + [word for setting in changed for word in ("--set", setting)]
+
+
+def bill(settings: Settings) -> dict[str, Any]:
+    """The bill of materials of the result's image, as far as the checker reads it."""
+    wheels = VERSIONS[settings.framework].items()
+    components = [
+        {"type": "library", "name": name, "version": version, "purl": f"pkg:pypi/{name}@{quote(version, safe='.')}"}
+        for name, version in wheels
+    ]
+    image = {"type": "container", "name": "image", "version": f"sha256:{sha('config')}"}
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "metadata": {"component": image},
+        "components": components,
+    }
 
 
 def run_record(settings: Settings, run: int, records: list[dict[str, Any]]) -> dict[str, Any]:
@@ -170,17 +251,17 @@ def run_record(settings: Settings, run: int, records: list[dict[str, Any]]) -> d
         "explanation": "" if status == "success" else "top-1 accuracy ended short of the target",
         "earlier_attempts": [],
         "log": {"path": f"{settings.result}/result_{run}.txt", "sha256": sha(text_of(records))},
-        "receipts": [r["time_ms"] / 1000 + 0.002 for r in records],
+        "receipts": receipts(records, seed),
         "image": {
             "framework": settings.framework,
             "target": "cpu",
             "base": "mmdebstrap",
-            "base_lock_sha256": sha("base lock"),
-            "wheel_lock_sha256": sha(f"wheel lock {settings.framework}"),
+            "base_lock_sha256": CPU.base_lock_sha256,
+            "wheel_lock_sha256": CPU.frameworks[settings.framework].wheel_lock_sha256,
             "config_digest": sha("config"),
             "diff_ids": [sha("layer 1"), sha("layer 2")],
             "architecture": "amd64",
-            "versions": {"torch": "2.13.0+cpu", "numpy": "2.4.0"},
+            "versions": VERSIONS[settings.framework],
             "drift": [],
         },
         "source_sha256": source_sha256(),
@@ -189,8 +270,8 @@ def run_record(settings: Settings, run: int, records: list[dict[str, Any]]) -> d
         "final_weights": {"path": f"{settings.result}/result_{run}.safetensors", "sha256": sha(weights(seed))},
         "threads": 1,
         "hyperparameters": {**fixed.hyperparameters, **settings.hyperparameters},
-        "arguments": ["assay", "run", WORKLOAD],
-        "environment": {"OMP_NUM_THREADS": "1"},
+        "arguments": arguments(settings),
+        "environment": {**ROUND.environment, **CPU.frameworks[settings.framework].environment},
         "container": {
             "engine": "Docker 20.10",
             "cpuset": "1",
@@ -200,10 +281,10 @@ def run_record(settings: Settings, run: int, records: list[dict[str, Any]]) -> d
             "read_only": True,
             "user": "65532:65532",
             "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges"],
+            "security_opt": ["no-new-privileges:true"],
         },
         "memory": {"peak_bytes": 1 << 29, "source": "cgroup-v1 max_usage"},
-        "steps": {"steps_per_call": 1, "seconds": [0.035] * 936},
+        "steps": {"steps_per_call": 1, "seconds": step_times(records, seed)},
         "assay": "0.1.0",
     }
 
@@ -219,13 +300,14 @@ def system_description(settings: Settings) -> dict[str, Any]:
         "division": settings.division,
         "status": "Available on-premise",
         "system_name": settings.system,
-        "framework": f"{settings.framework} 2.13.0",
+        "framework": framework(settings),
+        "host_processor_vcpu_count": "2",
         "number_of_nodes": 1,
         "host_processors_per_node": 1,
         "accelerators_per_node": 0,
         "assay": {
             "kernel": "6.12",
-            "architecture": "amd64",
+            "architecture": "x86_64",
             "cpu_flags": ["avx2"],
             "cpus": 2,
             "memory_bytes": 1 << 34,
@@ -240,29 +322,8 @@ def system_description(settings: Settings) -> dict[str, Any]:
 
 
 def certificate(settings: Settings) -> dict[str, Any]:
-    fixed = load("assay/1.0").workload(WORKLOAD)
-    losses = [2.3 - 0.01 * step for step in range(fixed.parity.steps)]
-    return {
-        "schema": "assay/parity-certificate/1",
-        "ruleset": "assay/1.0",
-        "workload": WORKLOAD,
-        "seed": fixed.parity.seed,
-        "source_sha256": source_sha256(),
-        "data": dict(load("assay/1.0").workload(WORKLOAD).data),
-        "initial_weights_sha256": sha("initial 0"),
-        "frameworks": [
-            {
-                "framework": name,
-                "wheel_lock_sha256": sha(f"wheel lock {name}"),
-                "versions": {"numpy": "2.4.0"},
-                "losses_float64": [loss * (1 + 1e-14 * position) for loss in losses],
-                "losses_float32": [loss * (1 + 1e-8 * position) for loss in losses],
-            }
-            for position, name in enumerate(("pytorch", "tensorflow", "jax"))
-        ],
-        "gradient_differences": {"stem.weight": 1e-14, "linear.bias": 2e-15},
-        "weight_differences": {"stem.weight": 1e-14, "linear.bias": 2e-15},
-    }
+    """The round's own certificate, of the source that this submission holds."""
+    return {**PUBLISHED, "source_sha256": source_sha256()}
 
 
 class Built:
@@ -301,7 +362,7 @@ class Built:
             self.write(f"{{result}}/result_{run}.safetensors", weights(body["seed"]))
         if self.settings.division == "closed":
             self.write("{result}/parity.json", document(ParityCertificate, certificate(self.settings)))
-        self.write("{result}/sbom.cdx.json", '{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": []}\n')
+        self.write("{result}/sbom.cdx.json", json.dumps(bill(self.settings), indent=1) + "\n")
         self.seal()
         return self
 
@@ -355,10 +416,9 @@ class Built:
         path = self.path(edit.file)
         if edit.file == "{references}":
             file = rules.workload.ROOT / "assay/1.0/references" / f"{WORKLOAD}.json"
-            changed = []
-            for run in json.loads(file.read_bytes()):
-                changed.append(run | {k: run[k] + v if edit.add else v for k, v in edit.set.items()})
-            file.write_text(json.dumps(changed))
+            known = json.loads(file.read_bytes())
+            changes = [{k: run[k] + v if edit.add else v for k, v in edit.set.items()} for run in known]
+            file.write_text(json.dumps([run | change for run, change in zip(known, changes, strict=True)]))
         elif edit.line is not None:
             lines = path.read_bytes().splitlines(keepends=True)
             at = next(n for n, line in enumerate(lines) if f'"key": "{edit.line}"'.encode() in line)
@@ -376,7 +436,7 @@ class Built:
             path.unlink()
             path.symlink_to(edit.link)
         elif edit.copy_of is not None:
-            path.write_bytes(self.path(edit.copy_of).read_bytes())
+            self.write(edit.file, self.path(edit.copy_of).read_bytes())
         elif edit.write is not None:
             self.write(edit.file, edit.write)
         elif edit.remove:

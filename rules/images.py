@@ -1,0 +1,57 @@
+"""What a round fixes about images and the processes in them: `images.yaml`, the nearest in the round's chain."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import Field, ValidationError
+
+from rules.documents import Count, Sha256
+from rules.errors import UsageError
+from rules.ruleset import RuleSet
+from rules.workload import Strict
+
+
+class FrameworkImage(Strict):
+    """A framework's layer: the wheel that names its version (any of several), its lock, what its processes hold."""
+
+    wheels: Annotated[list[str], Field(min_length=1)]
+    wheel_lock_sha256: Sha256
+    environment: dict[str, str] = Field(default_factory=dict)
+
+
+class TargetImages(Strict):
+    """The images of a target; `architecture` as engines name it (amd64, arm64)."""
+
+    architecture: str
+    accelerators: Count  # per node
+    base_lock_sha256: Sha256
+    frameworks: dict[str, FrameworkImage]
+
+
+class Images(Strict):
+    """The whole of `images.yaml`."""
+
+    targets: dict[str, TargetImages]
+    environment: dict[str, str]
+
+    def of(self, framework: str, target: str) -> FrameworkImage | None:
+        """Return what is fixed about a framework on a target; None where the round has no such image."""
+        return self.targets[target].frameworks.get(framework) if target in self.targets else None
+
+
+def images(round_: RuleSet) -> Images | None:
+    """Return what the round fixes about images; None where neither it nor one it extends says anything."""
+    path = round_.data("images.yaml")
+    return None if path is None else _read(path)
+
+
+@cache
+def _read(path: Path) -> Images:
+    try:
+        return Images.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise UsageError(f"{path}: {error}", fix="correct the rule file") from None

@@ -1,0 +1,48 @@
+"""What the round says of images is what `images/` and the workloads hold."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from rules.images import images
+from rules.ruleset import load
+from suite.images.matrix import cell, select
+from suite.sandbox import JOB
+from suite.workloads.image_classification import task
+
+ROUND = load("assay/1.0")
+KNOWN = images(ROUND)
+assert KNOWN is not None
+
+
+def test_the_round_has_the_images_of_the_matrix_and_no_other() -> None:
+    there = {(each.framework, each.target) for each in select()}
+    assert there == {(name, target) for target, of in KNOWN.targets.items() for name in of.frameworks}
+
+
+@pytest.mark.parametrize("framework", sorted(KNOWN.targets["cpu"].frameworks))
+def test_locks_environment_and_wheel_are_those_the_image_is_built_from(framework: str) -> None:
+    built, target = cell(framework, "cpu", "mmdebstrap"), KNOWN.targets["cpu"]
+    fixed = target.frameworks[framework]
+    assert hashlib.sha256(built.wheel_lock.read_bytes()).hexdigest() == fixed.wheel_lock_sha256
+    assert hashlib.sha256(built.base_lock.read_bytes()).hexdigest() == target.base_lock_sha256
+    assert built.environment | {"PYTHONPATH": f"{JOB}/source"} == {**KNOWN.environment, **fixed.environment}
+    assert built.base.architecture == target.architecture
+    assert any(requirement.partition("==")[0] in fixed.wheels for requirement in built.requirements)
+
+
+def test_the_published_certificate_was_made_with_the_rounds_wheels() -> None:
+    path = ROUND.data("parity", "image-classification.json")
+    assert path is not None
+    from rules.documents import ParityCertificate
+
+    certificate = ParityCertificate.model_validate_json(path.read_bytes())
+    locks = {name: fixed.wheel_lock_sha256 for name, fixed in KNOWN.targets["cpu"].frameworks.items()}
+    assert {side.framework: side.wheel_lock_sha256 for side in certificate.frameworks} == locks
+
+
+def test_the_workloads_tensors_are_those_training_ends_with() -> None:
+    shapes = {name: list(value.shape) for name, value in task.initial_weights(1).items()}
+    assert ROUND.workload("image-classification").weights == shapes
