@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -40,7 +41,7 @@ def check(
 
     report = checker.check(path, round_, logs_only)
     if format_ == "text":
-        sys.stdout.write(text.render(report, colour=sys.stdout.isatty()))
+        sys.stdout.write(text.render(report, colour=sys.stdout.isatty(), for_actions="GITHUB_ACTIONS" in os.environ))
     else:
         sys.stdout.write({"json": json, "github": github}[format_].render(report))
     raise typer.Exit(report.exit_code)

@@ -87,8 +87,9 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """Pass unless an error was found."""
-        return "fail" if any(finding.severity == "error" for finding in self.findings) else "pass"
+        """Pass unless an error was found or a judged thing failed, even should every error on it be folded away."""
+        failed = any(finding.severity == "error" for finding in self.findings)
+        return "fail" if failed or any(item.verdict == "fail" for item in self.items) else "pass"
 
     @property
     def passed(self) -> bool:

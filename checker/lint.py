@@ -10,6 +10,7 @@ from checker.judges.registry import judges
 from checker.log_rules import RuleError
 from checker.review import program
 from checker.sheets.lint import mistakes as sheet_mistakes
+from rules.cards import Card, Severity
 from rules.errors import AssayError
 from rules.references import references
 from rules.ruleset import RuleSet, load, rulesets
@@ -33,6 +34,11 @@ def _in(round_: RuleSet) -> Iterator[str]:
         if card.judge is not None and card.judge not in known:
             yield f"{card.id}: judge {card.judge!r} does not exist"
         yield from (f"{card.id}: requires {other!r}, which does not exist" for other in _missing(card.requires, round_))
+        for other in (round_.cards[rule] for rule in card.requires if rule in round_.cards):
+            if other.severity is not Severity.ERROR:
+                yield f"{card.id}: requires {other.id!r}, a {other.severity}, which would hide an error"
+            if card.id in _before(other, round_):
+                yield f"{card.id}: requires {other.id!r}, which requires it: each would hide the other"
         if sections is not None and card.clause not in sections:
             yield f"{card.id}: {round_.document} has no section {card.clause}"
     yield from sheet_mistakes(round_.name)
@@ -47,6 +53,18 @@ def _in(round_: RuleSet) -> Iterator[str]:
                 program(round_.name, workload, division)
             except (RuleError, AssayError) as error:
                 yield f"{workload or 'no workload'}, {division}: {error}"
+
+
+def _before(card: Card, round_: RuleSet) -> set[str]:
+    """Return the rules that must hold before `card` speaks, at any remove."""
+    found: set[str] = set()
+    waiting = [card.id]
+    while waiting:
+        rule = waiting.pop()
+        required = set(round_.cards[rule].requires if rule in round_.cards else ()) - found
+        found |= required
+        waiting += required
+    return found | {card.id}
 
 
 def _missing(required: list[str], round_: RuleSet) -> list[str]:

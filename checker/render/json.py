@@ -21,7 +21,8 @@ def render(report: Report) -> str:
         "findings": [_finding(finding) for finding in report.findings],
         "scores": [asdict(score) for score in report.scores],
     }
-    return json.dumps(body, indent=2, allow_nan=False) + "\n"
+    # "##[" would be a command where a runner of GitHub Actions logs this; in JSON it can only stand in a text.
+    return json.dumps(body, indent=2, allow_nan=False).replace("##[", "#\\u0023[") + "\n"
 
 
 def _item(item: Item) -> dict[str, object]:

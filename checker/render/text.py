@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator
 
@@ -14,8 +15,8 @@ COLOURS = {"error": "31", "warning": "33", "note": "36", "pass": "32", "fail": "
 Paint = Callable[[str, str], str]
 
 
-def render(report: Report, *, colour: bool = False) -> str:
-    """Return the report as text that ends with a newline."""
+def render(report: Report, *, colour: bool = False, for_actions: bool = False) -> str:
+    """Return the report as text that ends with a newline; `for_actions`: harmless in a log of GitHub Actions."""
 
     def paint(name: str, text: str) -> str:
         return f"\033[{COLOURS[name]}m{text}\033[0m" if colour else text
@@ -32,7 +33,9 @@ def render(report: Report, *, colour: bool = False) -> str:
     counts = {s: sum(f.severity == s for f in report.findings) for s in SEVERITIES}
     said = ", ".join(f"{n} {s}{'' if n == 1 else 's'}" for s, n in counts.items() if n) or "no findings"
     lines.append(f"{paint(report.verdict, report.verdict.upper())}  {said} ({report.ruleset})")
-    return "\n".join(lines) + "\n"
+    said = "\n".join(lines) + "\n"
+    # A runner takes a line that begins with "::", or "##[" anywhere, for a command: a submission must not give it any.
+    return re.sub(":(?=:)", ": ", said).replace("##[", "## [") if for_actions else said
 
 
 def _grouped(report: Report) -> dict[str, list[Finding]]:

@@ -196,6 +196,33 @@ def test_text_fits_eighty_columns_and_ends_with_the_verdict() -> None:
     assert "\033[31m" in text_renderer.render(report_with("x"), colour=True)
 
 
+COMMANDS = "::add-mask::PASS ##[error]x ##vso[task]"
+
+
+def test_no_text_of_a_submission_is_a_command_to_a_runner(
+    built: Callable[..., Built], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = built()
+    submission.edit_log(0, lambda lines: [f"{COMMANDS}\n".encode(), *lines])
+    path = str(submission.submissions)
+    assert "::add-mask" in invoke("check", path).output
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    for format_ in ("text", "json", "github"):
+        shown = invoke("check", path, "--format", format_).output
+        assert "add-mask" in shown
+        assert "##[" not in shown
+        assert not [line for line in shown.splitlines() if line.lstrip().startswith("::add-mask")]
+    assert "::" not in invoke("check", path).output
+    body = json.loads(json_renderer.render(report_with(COMMANDS)))
+    assert body["findings"][0]["message"] == COMMANDS
+
+
+def test_a_failed_item_fails_the_report_even_without_a_finding() -> None:
+    report = Report("0.1.0", "dir", "assay/1.0", [Item("a", "result", "fail")], [], [])
+    assert report.verdict == "fail"
+    assert report.exit_code == 1
+
+
 def test_json_carries_any_text() -> None:
     assert json.loads(json_renderer.render(report_with(HOSTILE)))["findings"][0]["message"] == HOSTILE
 

@@ -113,7 +113,10 @@ def test_lint_names_a_mistake_in_an_expression_with_its_place(
     ("text", "said"),
     [
         ("- {id: assay-x, titel: t}", "assay-x: title"),
-        ("- {id: assay-x, title: t, clause: '1', hint: h, passes: {}, fails: {}}", "one of 'log', 'judge' and 'sheets'"),
+        (
+            "- {id: assay-x, title: t, clause: '1', hint: h, passes: {}, fails: {}}",
+            "one of 'log', 'judge' and 'sheets'",
+        ),
         ("- [", "cards/5.yaml"),
         (CARD.format(id="assay-x", holds="value == 1") * 2, "assay-x is defined twice"),
     ],
@@ -138,6 +141,34 @@ def test_lint_names_judges_clauses_and_prerequisites_that_do_not_exist(write: Ca
     )
     assert "assay/1.1: assay-x: requires 'assay-y', which does not exist" in list(mistakes())
     assert "assay/1.1: assay-z: judge 'sed' does not exist" in list(mistakes())
+
+
+@pytest.mark.parametrize(
+    ("requires", "said"),
+    [
+        ({"assay-x": "assay-w", "assay-w": ""}, "assay-x: requires 'assay-w', a warning, which would hide an error"),
+        ({"assay-x": "assay-x"}, "assay-x: requires 'assay-x', which requires it"),
+        (
+            {"assay-x": "assay-y", "assay-y": "assay-z", "assay-z": "assay-x"},
+            "assay-z: requires 'assay-x', which requires it",
+        ),
+    ],
+)
+def test_lint_names_rules_that_would_hide_each_other_or_behind_a_warning(
+    requires: dict[str, str], said: str, write: Callable[[str, str], None]
+) -> None:
+    cards = [
+        CARD.format(id=rule, holds="value == 1").replace(
+            "severity: warning",
+            f"severity: {'warning' if rule == 'assay-w' else 'error'}\n  requires: [{other}]",
+        )
+        for rule, other in requires.items()
+    ]
+    write("assay/1.1/ruleset.yaml", "{name: assay/1.1, title: Next, extends: assay/1.0}")
+    write("assay/1.1/cards/5.yaml", "".join(cards))
+    found = [mistake for mistake in mistakes() if mistake.startswith("assay/1.1: ")]
+    assert any(said in mistake for mistake in found), found
+    assert all("would hide" in mistake for mistake in found), found
 
 
 def test_dropping_a_rule_that_is_not_there_is_a_mistake(write: Callable[[str, str], None]) -> None:
