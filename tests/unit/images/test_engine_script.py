@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def machine(folder: Path, **programs: str) -> Path:
         ({"apt_get": ":", "dockerd": ":"}, "sudo systemctl start docker"),
         ({"dnf": ":"}, "sudo sh -c 'dnf install -y moby-engine && systemctl enable --now docker'"),
         ({"pacman": ":", "id": "echo 0"}, "sh -c 'pacman -S --noconfirm docker && systemctl enable --now docker'"),
-        ({}, "install Docker for this system, or: export DOCKER_HOST=ssh://"),
+        ({}, "install Docker for this system, or: ssh -fNL /tmp/engine.sock:"),
     ],
 )
 def test_the_fix_is_a_command_for_this_system(
@@ -58,10 +59,29 @@ def test_an_engine_elsewhere_is_not_started_from_here(tmp_path: Path, project: P
 def run(project: Path, path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     if Path("/var/run/docker.sock").exists() and not os.access("/var/run/docker.sock", os.W_OK):
         pytest.skip("an engine listens here that this user may not talk to: the script stops at that")
+    # Away from the checkout, whose environment could ask the engine of the machine that runs this.
+    script = shutil.copy(project / "suite" / "engine.sh", path.parent)
     return subprocess.run(
-        [path / "bash", project / "suite" / "engine.sh"],
+        [path / "bash", script],
         env={"PATH": str(path), **environment},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.engine
+def test_an_engine_is_found_without_curl_and_without_its_client(client, tmp_path: Path, project: Path) -> None:
+    assert client.ping()
+    path = machine(tmp_path)
+    environment = {name: os.environ[name] for name in os.environ if name.startswith("DOCKER_")}
+    done = subprocess.run(
+        [path / "bash", project / "suite" / "engine.sh"], env={"PATH": str(path), **environment}, check=False
+    )
+    assert done.returncode == 0
+
+
+def test_the_program_asks_an_engine_and_says_so_by_its_exit_code() -> None:
+    environment = {**os.environ, "DOCKER_HOST": "unix:///nowhere"}
+    done = subprocess.run([sys.executable, "-m", "suite.engine"], env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (5, b"", b"")
