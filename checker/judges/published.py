@@ -62,11 +62,10 @@ def _side(
     bound: float,
 ) -> Iterator[Problem]:
     """Judge one framework's side: wheels and versions of the round, losses as published."""
-    for member in ("wheel_lock_sha256", "versions"):
+    for member, what in (("wheel_lock_sha256", "another wheel lock"), ("versions", "other wheels")):
         wanted, found = getattr(published, member), getattr(side, member)
         if wanted != found:
-            message = f"{side.framework} of the certificate has other {member.partition('_')[0]}s than the round's"
-            message = message.replace("versionss", "versions")
+            message = f"{side.framework} of the certificate has {what} than the round's"
             yield certificate.problem(message, str(wanted)[:200], str(found)[:200], "frameworks", position, member)
     pairs = zip(side.losses_float64[:FIRST_STEPS], published.losses_float64[:FIRST_STEPS], strict=False)
     for step, (found_loss, wanted_loss) in enumerate(pairs):

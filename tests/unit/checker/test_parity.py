@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -92,3 +93,22 @@ def test_too_few_steps_or_the_same_framework_twice_prove_nothing() -> None:
     assert disagreements(short, RULES)
     twice = certificate()
     assert disagreements(twice.model_copy(update={"frameworks": [twice.frameworks[0]] * 2}), RULES)
+
+
+@pytest.mark.parametrize("change", [lambda loss: -loss, lambda loss: 1.0, lambda loss: 0.0])
+def test_losses_that_are_no_losses_prove_nothing(change: Callable[[float], float]) -> None:
+    found = certificate()
+    for side in found.frameworks:
+        side.losses_float64[:] = [change(loss) for loss in side.losses_float64]
+        side.losses_float32[:] = [change(loss) for loss in side.losses_float32]
+    assert {problem.message.partition("'")[2] for problem in disagreements(found, RULES)} >= {
+        f"s {precision} losses are not those of a training" for precision in ("float64", "float32")
+    }
+
+
+@pytest.mark.parametrize(("off", "named"), [(2e-5, True), (5e-6, False)])
+def test_float32_begins_as_float64_does(off: float, named: bool) -> None:
+    found = certificate()
+    for side in found.frameworks:
+        side.losses_float32[0] *= 1 + off
+    assert bool(disagreements(found, RULES)) == named
