@@ -11,7 +11,7 @@ import typer
 
 from rules.errors import unknown
 
-FORMATS = ("text", "json", "github")
+FORMATS = ("text", "json", "github", "sarif", "junit")
 
 
 def check(
@@ -22,7 +22,7 @@ def check(
     logs_only: Annotated[
         bool, typer.Option("--logs-only", help="PATH is a folder of loose logs of an MLPerf Training or HPC round.")
     ] = False,
-    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, json or github.")] = "text",
+    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help=", ".join(FORMATS))] = "text",
 ) -> None:
     """Judge PATH by the rules of its round and say what is wrong, where, and how to fix it.
 
@@ -37,11 +37,12 @@ def check(
     if format_ not in FORMATS:
         raise unknown("format", format_, FORMATS)
     import checker
-    from checker.render import github, json, text
+    from checker.render import github, json, junit, sarif, text
 
     report = checker.check(path, round_, logs_only)
     if format_ == "text":
         sys.stdout.write(text.render(report, colour=sys.stdout.isatty(), for_actions="GITHUB_ACTIONS" in os.environ))
     else:
-        sys.stdout.write({"json": json, "github": github}[format_].render(report))
+        renderer = {"json": json, "github": github, "sarif": sarif, "junit": junit}[format_]
+        sys.stdout.write(renderer.render(report))
     raise typer.Exit(report.exit_code)
