@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from checker.findings import Problem, brief
 from checker.judges.registry import judge
@@ -98,6 +99,25 @@ def weights_form(result: Result, run: Run) -> Iterator[Problem]:
         return  # named by the rule on their digest
     if model is None or model.outcome is not Outcome.DIVERGED:
         yield from found
+
+
+@judge("weights-diverged", "run")
+def weights_diverged(result: Result, run: Run) -> Iterator[Problem]:
+    """Point at a run that is said to have diverged though all its final weights are finite.
+
+    The step whose loss is not finite also moves the weights, by gradients that are not finite either.
+    """
+    entry = result.tree.entries.get(run.weights_path)
+    if run.record is None or run.record.model.outcome is not Outcome.DIVERGED or entry is None or entry.kind != "file":
+        return
+    with suppress(FormError, RefusedError), result.tree.open(run.weights_path) as file:
+        for tensor in header(file, entry.size):
+            seen = _Seen()
+            numbers(file, tensor, seen.see)
+            if not math.isfinite(seen.sum):
+                return
+        message = "the run is said to have diverged, and its final weights are finite"
+        yield Problem(message, "weights that are not finite", "finite weights", run.weights_path)
 
 
 class _Seen:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+from array import array
 from collections.abc import Callable
 from statistics import fmean
 
@@ -12,8 +14,10 @@ from checker.findings import Report
 from checker.statistics import fastest_mean
 from rules.references import references
 from rules.ruleset import load
-from tests.unit.checker.submissions import WORKLOAD, Built, at, errors, said
+from tests.unit.checker.submissions import WORKLOAD, Built, at, errors, said, sha
 from tests.unit.checker.test_forgeries import Body, Records, first, rewrite, runs
+
+STARTS = ("block_start", "block_stop")
 
 
 def judged(submission: Built) -> Report:
@@ -72,28 +76,38 @@ def test_an_engine_on_a_machine_whose_clock_is_an_hour_ahead_and_drifts(
     assert warned(judged(submission)) == set()
 
 
-def test_a_run_that_diverges_and_four_typical_ones(built: Callable[..., Built]) -> None:
-    """The loss stops being finite in the middle of the second block."""
-    submission = built(samples=[at(2), at(3), at(2), at(3), at(2)])
+def diverging(submission: Built, run: int, block: int, weights: bytes) -> None:
+    """Let a loss of a run stop being finite, in the fifth step of a block (from 0), and end it as the harness does."""
 
     def change(records: Records, body: Body) -> None:
-        [_, cut, *_] = [n for n, record in enumerate(records) if record["key"] == "block_stop"]
-        stop, seen = first(records, "run_stop"), at(0) + 5 * 128
-        records[cut]["metadata"] |= {
-            "samples_count": seen,
-            "epoch_count": seen / 128 / 468 - records[cut]["metadata"]["first_epoch_num"],
-        }
-        records[stop]["metadata"] |= {"status": "aborted", "samples_count": seen}
-        body["steps"]["seconds"] = body["steps"]["seconds"][: seen // 128]
-        body["steps"]["seconds"][at(0) // 128 :] = [0.18] * 5
+        start, cut = ([n for n, r in enumerate(records) if r["key"] == key][block] for key in STARTS)
+        stop, before = first(records, "run_stop"), at(block - 1) // 128 if block else 0
+        seen = before + 5
+        records[cut]["metadata"] |= {"samples_count": seen * 128, "epoch_count": (seen - before) / 468}
+        records[stop]["metadata"] |= {"status": "aborted", "samples_count": seen * 128}
+        records[stop + 1]["value"] = body["final_weights"]["sha256"] = sha(weights)
+        took = (records[cut]["time_ms"] - records[start]["time_ms"]) / 1000
+        body["steps"]["seconds"] = [*body["steps"]["seconds"][:before], *[0.99 * took / 5] * 5]
         del records[cut + 1 : stop], body["receipts"][cut + 1 : stop]
         for record in records[cut + 1 :]:
             record["time_ms"] = records[cut]["time_ms"]
         body["receipts"] = [*body["receipts"][: cut + 1], *(body["receipts"][cut] for _ in records[cut + 1 :])]
         body |= {"outcome": "diverged", "explanation": "the loss stopped being finite"}
 
-    rewrite(submission, 4, change)
+    submission.write(f"{{result}}/result_{run}.safetensors", weights)
+    rewrite(submission, run, change)
+
+
+@pytest.mark.parametrize("block", [0, 1])
+def test_a_run_that_diverges_and_four_typical_ones(block: int, built: Callable[..., Built]) -> None:
+    submission = built(samples=[at(2), at(3), at(2), at(3), at(2)])
+    kept = submission.path("{result}/result_4.safetensors").read_bytes()
+    not_a_number = array("f", [math.nan]).tobytes()
+    diverging(submission, 4, block, kept[:-4] + not_a_number)
     assert warned(judged(submission)) == {"assay-run-short"}
+    diverging(submission, 3, block, submission.path("{result}/result_3.safetensors").read_bytes())
+    submission.seal()
+    assert {"assay-runs-converged", "assay-diverged-weights"} <= warned(submission.check())
 
 
 def test_steps_that_run_several_to_a_call(built: Callable[..., Built]) -> None:

@@ -335,31 +335,6 @@ def test_a_file_that_may_not_be_read_is_named(built: Callable[..., Built]) -> No
     assert "assay-log-present" in {f.rule for f in errors(submission.check())}
 
 
-def test_a_run_whose_loss_is_not_finite_is_a_run_short_of_the_target(built: Callable[..., Built]) -> None:
-    """Its log ends in the middle of a block, with run_stop aborted; it is recorded as diverged."""
-    submission = built()
-
-    def change(lines: list[bytes]) -> list[bytes]:
-        at = submission.line(RUN, "block_stop") - 1
-        block = json.loads(lines[at].removeprefix(TOKEN.encode()))["metadata"]
-        short = block["samples_count"] - 128
-        part = {"metadata.samples_count": short, "metadata.epoch_count": short / 128 / 468}
-        end = next(n for n, line in enumerate(lines) if b'"run_stop"' in line)
-        stop = edited(lines[end], {"metadata.status": "aborted", "metadata.samples_count": short})
-        return [*lines[:at], edited(lines[at], part), stop, lines[end + 1]]
-
-    submission.edit_log(RUN, change)
-    kept = submission.path(f"{{result}}/result_{RUN}.txt").read_bytes().splitlines()
-    times = [json.loads(line.removeprefix(TOKEN.encode()))["time_ms"] / 1000 for line in kept]
-    name = f"{{result}}/result_{RUN}.json"
-    steps = json.loads(submission.path(name).read_bytes())["steps"]["seconds"][: at(0) // 128 - 1]
-    changes = {"receipts": times, "outcome": "diverged", "explanation": "the loss stopped being finite"}
-    submission.edit_json(name, {**changes, "steps.seconds": steps})
-    submission.seal()
-    report = submission.check()
-    assert [f.rule for f in report.findings] == ["assay-run-short"], said(report)
-
-
 def test_a_manifest_of_thousands_of_files_is_judged_in_seconds(built: Callable[..., Built]) -> None:
     submission = built()
     files = [{"path": f"results/none/{n}", "sha256": OTHER} for n in range(60_000)]
