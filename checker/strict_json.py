@@ -34,8 +34,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(text: str) -> int:
-    if len(text) > DIGITS:
-        raise JsonError(f"an integer has {len(text)} digits")
+    if len(text.lstrip("-")) > DIGITS:
+        raise JsonError(f"an integer has {len(text.lstrip('-'))} digits")
     return int(text)
 
 

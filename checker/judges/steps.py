@@ -6,7 +6,6 @@ steps by a clock that only advances. Steps that outlast their block tell that th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -54,7 +53,7 @@ def step_times(_result: Result, run: Run) -> Iterator[Problem]:
             message = f"step {position + 1} took no time"
             yield run.record.problem(message, "above 0 s", f"{seconds:g} s", "steps", "seconds", position)
     for block in blocks:
-        took = math.fsum(steps.seconds[block.first : block.last])
+        took = sum(steps.seconds[block.first : block.last])
         most = block.seconds * (1 + RATE) + ROUNDING_S
         if block.seconds <= 0 or took > most:
             message = f"the block of steps {block.first + 1} to {block.last} is shorter than its steps"
@@ -70,7 +69,7 @@ def step_share(_result: Result, run: Run) -> Iterator[Problem]:
     if steps is None or not blocks or len(steps.seconds) != blocks[-1].last:
         return
     for block in blocks:
-        took = math.fsum(steps.seconds[block.first : block.last])
+        took = sum(steps.seconds[block.first : block.last])
         if took < SHARE * block.seconds - AROUND_S:
             message = f"the steps {block.first + 1} to {block.last} fill little of their block"
             expected, found = f"most of {block.seconds:.3f} s", f"{took:.3f} s"

@@ -53,10 +53,11 @@ def line(value: str) -> bytes:
 
 
 @pytest.mark.parametrize("digits", [18, 19, 20, 29, 30, 31, 400])
-def test_an_integer_is_read_alike_however_long(digits: int) -> None:
-    log = read_log(io.BytesIO(line("9" * digits)), "log", LIMITS)
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_an_integer_is_read_alike_however_long(digits: int, sign: str) -> None:
+    log = read_log(io.BytesIO(line(sign + "9" * digits)), "log", LIMITS)
     if digits <= 30:
-        assert [record.value for record in log.records] == [int("9" * digits)]
+        assert [record.value for record in log.records] == [int(sign + "9" * digits)]
         assert type(log.records[0].value) is int
     else:
         assert log.records == []
@@ -134,3 +135,14 @@ def test_a_file_is_hashed_once_whoever_asks(tmp_path: Path, monkeypatch: pytest.
     first = tree.sha256("file")
     monkeypatch.setattr("hashlib.file_digest", None)
     assert tree.sha256("file") == first
+
+
+def test_step_times_whose_sum_is_beyond_a_float_are_a_finding(built: Callable[..., Built]) -> None:
+    submission = built()
+    body = json.loads(submission.path("{result}/result_1.json").read_bytes())
+    seconds = body["steps"]["seconds"]
+    submission.edit_json("{result}/result_1.json", {"steps.seconds": [1e308] * len(seconds)})
+    submission.seal()
+    report = submission.check()
+    assert report.exit_code == 1
+    assert "assay-step-times" in {f.rule for f in errors(report)}, said(report)
