@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rules.errors import UsageError
+
+if TYPE_CHECKING:
+    from checker.findings import Report
 
 
 def review(
@@ -19,21 +22,43 @@ def review(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained page for the review.")
     ] = None,
+    objections: Annotated[
+        Path | None, typer.Option("--objections", metavar="DIR", help="Draft one file per finding to object to.")
+    ] = None,
 ) -> None:
-    """Review a round of MLPerf Training or HPC: results, convergence and findings on one page.
+    """Review a round of MLPerf Training or HPC: results, convergence and findings on one page, objections drafted.
 
     Exit code 0: written, whatever the verdict on it; 2: it cannot be written there; 3: nothing at PATH.
 
     \b
       assay review training_results_v5.1 --round mlperf-training/5.1 --html review.html
+      assay review training_results_v5.1 --round mlperf-training/5.1 --objections objections
     """  # noqa: D301 - the command-line library wants the backspace itself
-    if html is None:
-        raise UsageError("nothing was asked for", fix="say what to make: --html review.html")
+    if html is None and objections is None:
+        raise UsageError("nothing was asked for", fix="say what to make: --html review.html or --objections DIR")
     import checker
-    from checker.page.review import page
-    from checker.report_cli import write
 
     judged = checker.check(path, round_)
-    content = page(path, judged).encode()
-    write(html, content)
-    sys.stderr.write(f"{html}: {judged.verdict}, {len(content):,} bytes\n")
+    if objections is not None:
+        _draft(path, judged, objections)
+    if html is not None:
+        from checker.page.review import page
+        from checker.report_cli import write
+
+        content = page(path, judged).encode()
+        write(html, content)
+        sys.stderr.write(f"{html}: {judged.verdict}, {len(content):,} bytes\n")
+
+
+def _draft(path: Path, judged: Report, folder: Path) -> None:
+    """Draft objections in `folder`, and say what became of it."""
+    from checker.drafts import refuse_inside, replace_drafts
+    from checker.objections import drafts, judged_folders
+    from rules.ruleset import load
+
+    refuse_inside(folder, judged_folders(path, load(judged.ruleset))[1] + ([path] if path.is_dir() else []))
+    done = replace_drafts(folder, drafts(path, judged))
+    gone = f", {len(done.removed)} of an earlier run removed" if done.removed else ""
+    sys.stderr.write(f"{folder}: {len(done.written)} files written{gone}\n")
+    for name in done.kept:
+        sys.stderr.write(f"{folder / name}: not as Assay wrote it, kept as it is\n")
