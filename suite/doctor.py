@@ -7,17 +7,20 @@ import os
 import platform
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import docker
 
-from rules.errors import AssayError
+from rules.errors import AssayError, MachineError
 from rules.text import printable
 from rules.workload import workload_rules
 from suite.cache import cache_dir
-from suite.engine import connect, sentences
+from suite.engine import NO_ENGINE_FIX, connect, sentences
 from suite.images import wheelhouse
 from suite.images.build import recorded
 from suite.images.matrix import Cell, select
@@ -28,7 +31,10 @@ RULESET = "assay/1.0"
 GIB = 2**30
 NEED_DISK_GIB = 8  # three images, their wheels and the layers the engine unpacks: measured in docs/images.md
 NEED_MEMORY_GIB = 4
-ANSWER_S = 2  # an engine that does not answer must not hold the report
+ANSWER_S = 1.5  # an engine that does not answer must not hold the report
+DESCRIBE_S = 5  # one that answers may be busy
+
+T = TypeVar("T")
 
 
 class Level(enum.StrEnum):
@@ -50,14 +56,14 @@ class Check:
 
 
 def examine(cache: Path, submissions: Path) -> Iterator[Check]:
-    """Yield every check; the engine's only where one answers, within ANSWER_S for each question."""
+    """Yield every check; the engine's only where one answers soon."""
     yield python()
     yield disk("cache", cache)
     yield disk("submissions", submissions)
     yield base_builder()
     try:
-        client = connect(timeout_s=ANSWER_S)
-        yield from engine(client)
+        client = _within(ANSWER_S, lambda: connect(timeout_s=DESCRIBE_S))
+        yield from _within(DESCRIBE_S, lambda: list(engine(client)))
     except AssayError as error:
         yield Check("engine", Level.FAIL, error.message, error.fix)
         return
@@ -73,6 +79,27 @@ def examine(cache: Path, submissions: Path) -> Iterator[Check]:
             yield ready(workload)
         except AssayError as error:
             yield Check("data", Level.FAIL, error.message, error.fix)
+
+
+def _within(limit_s: float, ask: Callable[[], T]) -> T:
+    """Return what `ask` returns; raise MachineError where it takes longer than `limit_s`.
+
+    The client's own limit counts neither the look-up of a host's name nor an answer that comes drop by drop.
+    """
+    answer: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(ask())
+        except Exception as error:  # noqa: BLE001 (it is raised in the thread that waits)
+            answer.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        return answer.result(limit_s)
+    except TimeoutError:
+        host = printable(os.environ.get("DOCKER_HOST") or "the local socket", 200)
+        raise MachineError(f"no Docker engine answers at {host} within {limit_s:g} s", fix=NO_ENGINE_FIX) from None
 
 
 def python() -> Check:

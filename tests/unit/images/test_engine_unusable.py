@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,10 +27,21 @@ def assay(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     )
 
 
-@pytest.fixture
-def deaf() -> Iterator[str]:
-    """An address that takes connections and never says a word."""
+@pytest.fixture(params=["says nothing", "never comes to an end"])
+def deaf(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An address that takes connections and never gives an answer."""
+
+    def drip() -> None:
+        with contextlib.suppress(OSError):
+            near, _ = listener.accept()
+            near.sendall(b"HTTP/1.1 200 OK\r\n")
+            while True:
+                near.sendall(b"X-More: to come\r\n")
+                time.sleep(0.5)
+
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        if request.param != "says nothing":
+            threading.Thread(target=drip, daemon=True).start()
         yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
 
 
