@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def check(path: Path, ruleset: str | None = None, logs_only: bool = False) -> Report:
-    """Judge the submission, result or log at `path` by the round `ruleset`, or by the one it says it is of.
+    """Judge the submission, result or log at `path` by the round `ruleset`, or the one it says it is or can only be of.
 
     `logs_only`: `path` is a folder of loose logs of an MLPerf Training or HPC round.
 
@@ -19,6 +19,21 @@ def check(path: Path, ruleset: str | None = None, logs_only: bool = False) -> Re
     """
     from rules.ruleset import load
 
+    family = None if ruleset is None else load(ruleset).family
+    if family in (None, "assay"):
+        from checker.training.likeness import likeness
+        from rules.errors import UsageError
+
+        seen = likeness(path, logs_only)
+        if seen is not None and family is not None:
+            looks = seen.only()
+            raise UsageError(
+                f"{path} is no submission of {ruleset}: it looks like {looks}", fix=f"give --round {looks}"
+            )
+        if seen is not None:
+            ruleset = seen.only()
+        elif logs_only:
+            raise UsageError(f"{path}: these logs do not say of which round they are", fix="give --round")
     if ruleset is not None and load(ruleset).family in ("mlperf-training", "mlperf-hpc"):
         from checker.training.review import review as review_round
 

@@ -40,6 +40,8 @@ def check(
     from checker.render import github, json, junit, sarif, text
 
     report = checker.check(path, round_, logs_only)
+    if round_ is None and report.ruleset.startswith("mlperf-"):
+        sys.stderr.write(f"judged by {report.ruleset}, which it looks like; --round ROUND judges by another\n")
     if format_ == "text":
         sys.stdout.write(text.render(report, colour=sys.stdout.isatty(), for_actions="GITHUB_ACTIONS" in os.environ))
     else:

@@ -37,6 +37,9 @@ def report(
     if output != "-":
         _refuse_inside(Path(output), discover(path).submitters)
     judged = checker.check(path, round_)
+    if judged.ruleset.startswith("mlperf-"):
+        fix = f"assay review {path} --round {judged.ruleset} --html {output}"
+        raise UsageError(f"{path}: a round of MLPerf has a page of another kind", fix=fix)
     content = page(path, judged, load(judged.ruleset)).encode()
     if output == "-":
         sys.stdout.buffer.write(content)

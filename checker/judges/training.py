@@ -10,6 +10,10 @@ from checker.judges.registry import judge
 @judge("log-sheets", "training-official")
 @judge("official-package", "training-official")
 @judge("official-repository", "training-official")
+@judge("round-as-given", "training-round")
 def decided_elsewhere(*_facts: object):  # type: ignore[no-untyped-def]
-    """Stand for what is decided as a whole: a log by `checker/sheets`, the rest by `checker/training/official.py`."""
+    """Stand for what is decided as a whole.
+
+    Logs by `checker/sheets`, packages by `checker/training/official.py`, rounds by `checker/training/likeness.py`.
+    """
     yield from ()

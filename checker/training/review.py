@@ -22,6 +22,7 @@ from checker.judges.registry import judges
 from checker.training.discovery import Scope, find
 from checker.training.facts import LogFacts
 from checker.training.integrity import FolderCase, OrganisationCase, RunCase, Trace
+from checker.training.likeness import foreign, likeness
 from checker.training.log_verdict import log_judge
 from checker.training.official import FolderReview, OrganisationReview, judge_organisation
 from checker.training.organisation import Organisation, find_organisation
@@ -59,6 +60,8 @@ def review(path: Path, round_name: str, logs_only: bool = False, jobs: int | Non
                 folder.logs = [by_path[log] for log in folder.log_paths if log in by_path]
             _organisation(ledger, root, organisation, scope)
     _across(ledger)
+    if (seen := likeness(path, logs_only)) is not None and (wrong := foreign(seen, round_name)) is not None:
+        ledger.add(ledger.base, "round-as-given", wrong)
     return Report(
         assay=version("assay"),
         path=printable(str(path)),
