@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rules.errors import UsageError
+from rules.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from checker.findings import Report
+
+FORMATS = ("text", "json")
 
 
 def review(
@@ -25,17 +27,29 @@ def review(
     objections: Annotated[
         Path | None, typer.Option("--objections", metavar="DIR", help="Draft one file per finding to object to.")
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="B", help="Compare the submission PATH with this one.")
+    ] = None,
+    format_: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="Of the comparison: text or json.")
+    ] = "text",
 ) -> None:
-    """Review a round of MLPerf Training or HPC: results, convergence and findings on one page, objections drafted.
+    """Review a round of MLPerf Training or HPC: one page on it, objections drafted, two submissions compared.
 
-    Exit code 0: written, whatever the verdict on it; 2: it cannot be written there; 3: nothing at PATH.
+    Exit code 0: done, whatever the verdict; 2: it cannot be written there; 3: nothing at PATH, or nothing in common.
 
     \b
       assay review training_results_v5.1 --round mlperf-training/5.1 --html review.html
       assay review training_results_v5.1 --round mlperf-training/5.1 --objections objections
+      assay review Dell/results/a --against HPE/results/b --round mlperf-training/5.1
     """  # noqa: D301 - the command-line library wants the backspace itself
+    if html is None and objections is None and against is None:
+        fix = "say what to make: --html review.html, --objections DIR or --against B"
+        raise UsageError("nothing was asked for", fix=fix)
+    if against is not None:
+        _compare(path, against, round_, format_)
     if html is None and objections is None:
-        raise UsageError("nothing was asked for", fix="say what to make: --html review.html or --objections DIR")
+        return
     import checker
 
     judged = checker.check(path, round_)
@@ -48,6 +62,19 @@ def review(
         content = page(path, judged).encode()
         write(html, content)
         sys.stderr.write(f"{html}: {judged.verdict}, {len(content):,} bytes\n")
+
+
+def _compare(path: Path, against: Path, round_: str | None, format_: str) -> None:
+    """Print how two submissions differ."""
+    if format_ not in FORMATS:
+        raise unknown("format", format_, FORMATS)
+    if round_ is None:
+        raise UsageError("two submissions are compared by a round", fix="name it: --round mlperf-training/5.1")
+    from checker.render.against import as_json, as_text
+    from checker.training.against import compare
+
+    compared = compare(path, against, round_)
+    sys.stdout.write(as_json(compared) if format_ == "json" else as_text(compared))
 
 
 def _draft(path: Path, judged: Report, folder: Path) -> None:
