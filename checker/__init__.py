@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from checker.findings import Report
+    from checker.waivers import Waivers
 
 
-def check(path: Path, ruleset: str | None = None, logs_only: bool = False) -> Report:
+def check(path: Path, ruleset: str | None = None, logs_only: bool = False, waivers: Waivers | None = None) -> Report:
     """Judge the submission, result or log at `path` by the round `ruleset`, or the one it says it is or can only be of.
 
-    `logs_only`: `path` is a folder of loose logs of an MLPerf Training or HPC round.
+    `logs_only`: `path` is a folder of loose logs of an MLPerf Training or HPC round. `waivers`: findings accepted.
 
     Raises NothingToCheckError where nothing is there to judge, UsageError for an unknown round or a path that is not.
     Whatever a submission holds becomes findings.
@@ -37,7 +38,10 @@ def check(path: Path, ruleset: str | None = None, logs_only: bool = False) -> Re
     if ruleset is not None and load(ruleset).family in ("mlperf-training", "mlperf-hpc"):
         from checker.training.review import review as review_round
 
-        return review_round(path, ruleset, logs_only)
-    from checker.review import review
+        report = review_round(path, ruleset, logs_only, waivers=waivers)
+    else:
+        from checker.review import review
 
-    return review(path, ruleset)
+        report = review(path, ruleset, waivers)
+    report.findings.extend(waivers.said(report.ruleset) if waivers is not None else ())
+    return report

@@ -23,6 +23,10 @@ def check(
         bool, typer.Option("--logs-only", help="PATH is a folder of loose logs of an MLPerf Training or HPC round.")
     ] = False,
     format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help=", ".join(FORMATS))] = "text",
+    waivers: Annotated[
+        Path | None,
+        typer.Option("--waivers", metavar="FILE", help="Findings that reviewers accept, until when (YAML)."),
+    ] = None,
 ) -> None:
     """Judge PATH by the rules of its round and say what is wrong, where, and how to fix it.
 
@@ -38,8 +42,9 @@ def check(
         raise unknown("format", format_, FORMATS)
     import checker
     from checker.render import github, json, junit, sarif, text
+    from checker.waivers import read
 
-    report = checker.check(path, round_, logs_only)
+    report = checker.check(path, round_, logs_only, read(waivers) if waivers is not None else None)
     if round_ is None and report.ruleset.startswith("mlperf-"):
         sys.stderr.write(f"judged by {report.ruleset}, which it looks like; --round ROUND judges by another\n")
     if format_ == "text":

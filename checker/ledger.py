@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from checker.findings import DEFECT, Finding, Item, ItemKind, Problem, Score, Verdict
+from checker.findings import DEFECT, Finding, Item, ItemKind, Problem, Score, Verdict, Waived
+from checker.waivers import Waivers
 from rules.cards import Card, Example, Severity
 from rules.ruleset import RuleSet
 from rules.text import printable
@@ -113,6 +114,7 @@ class Ledger:
     """Findings, items and scores of one check; `base` is what their paths are relative to."""
 
     base: Path
+    waivers: Waivers = field(default_factory=Waivers)
     items: list[Item] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
@@ -121,10 +123,21 @@ class Ledger:
         """Return a path below `root` relative to what was checked, safe to print."""
         return printable(Path(os.path.relpath(root / path, self.base)).as_posix(), 1000)
 
-    def settle(self, root: Path, ruleset: RuleSet, all_raised: list[Raised]) -> None:
-        """Turn what was raised by the rules of a round into findings, leaving out what only follows from another."""
-        failures = Failures(all_raised)
+    def settle(self, root: Path, ruleset: RuleSet, all_raised: list[Raised]) -> Errors:
+        """Turn what was raised by the rules of a round into findings, leaving out what only follows from another.
+
+        What follows from a waived finding is left in: nobody looked at it when that was accepted. Returns the errors.
+        """
+        counted = [one for one in all_raised if self.accepted(root, one) is None]
+        failures = Failures(counted)
         self.findings += (self._finding(root, ruleset, one) for one in all_raised if not failures.explain(one))
+        return Errors(counted)
+
+    def accepted(self, root: Path, one: Raised) -> Waived | None:
+        """Return by which waiver a problem is accepted; None where it counts."""
+        if not self.waivers.given:
+            return None
+        return self.waivers.on(one.card.id, self.shown(root, one.where), printable(one.problem.message))
 
     def judge(self, root: Path, path: str, kind: ItemKind, unit: Unit, errors: Errors) -> Verdict:
         """Add the item `path` with the verdict that the errors about it give; return the verdict."""
@@ -146,4 +159,5 @@ class Ledger:
             found=printable(problem.found),
             clause=ruleset.clause(card) if card.clause else ruleset.name,
             fix=card.hint,
+            waived=self.accepted(root, one),
         )

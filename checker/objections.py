@@ -47,10 +47,13 @@ class _Place:
 
 def worth_objecting(report: Report) -> list[Finding]:
     """Return what a reviewer objects to: errors, and warnings that are for reviewers; nothing that was waived."""
+    rules = load(report.ruleset).cards  # what is said of waivers is of no rule
     return [
         finding
         for finding in report.findings
         if finding.rule != DEFECT
+        and finding.rule in rules
+        and finding.waived is None
         and (finding.severity == "error" or (finding.severity == "warning" and finding.audience == "reviewer"))
     ]
 

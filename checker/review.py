@@ -12,12 +12,13 @@ from typing import Any
 from checker.discovery import DEFAULT, FAMILY, Passed, discover, round_of, round_of_log
 from checker.findings import Problem, Report, brief, limited
 from checker.judges.registry import judges
-from checker.ledger import Errors, Ledger, Raised, Unit, contained, raised
+from checker.ledger import Ledger, Raised, Unit, contained, raised
 from checker.log_rules import Program, compile_rules
 from checker.mllog import Log
 from checker.scores import score
 from checker.submission import Result, Run, Submission, open_log, read_result
 from checker.tree import Tree
+from checker.waivers import Waivers
 from rules.cards import Card
 from rules.errors import NothingToCheckError, UsageError
 from rules.expressions import Scalar
@@ -28,11 +29,11 @@ from rules.workload import WorkloadRules
 FOUND = 5000  # problems of one submitter beyond which no further result is judged
 
 
-def review(path: Path, name: str | None) -> Report:
+def review(path: Path, name: str | None, waivers: Waivers | None = None) -> Report:
     """Check `path` by the round `name`, or the round it says it is of."""
     chosen = _judging(name) if name else None
     found = discover(path)
-    ledger, used = Ledger(found.base), []
+    ledger, used = Ledger(found.base, waivers or Waivers()), []
     if found.log is not None:
         ruleset = chosen or _judging(round_of_log(found.log))
         used.append(ruleset.name)
@@ -46,8 +47,8 @@ def review(path: Path, name: str | None) -> Report:
         ruleset = chosen or _judging(DEFAULT)
         used.append(ruleset.name)
         above = _passed(ruleset, found.base, elsewhere)
-        ledger.settle(found.base, ruleset, above)
-        ledger.judge(found.base, ".", "organisation", (), Errors(above))
+        errors = ledger.settle(found.base, ruleset, above)
+        ledger.judge(found.base, ".", "organisation", (), errors)
     if not ledger.items:
         raise NothingToCheckError(f"{path}: no result and no log here", fix="give a submission, a result or a log")
     return Report(
@@ -78,8 +79,8 @@ def _single_log(ledger: Ledger, ruleset: RuleSet, file: Path) -> None:
     rules = ruleset.workload(stated) if isinstance(stated, str) and stated in ruleset.workloads() else None
     division = "open" if log and log.value("submission_division") == "open" else "closed"
     found = list(contained((), file.name, _log_rules(ruleset, rules, division, log, absent, (), file.name)))
-    ledger.settle(root, ruleset, found)
-    ledger.judge(root, file.name, "log", (), Errors(found))
+    errors = ledger.settle(root, ruleset, found)
+    ledger.judge(root, file.name, "log", (), errors)
 
 
 def _cards(ruleset: RuleSet, division: str, scope: str) -> Iterator[tuple[Card, Any]]:
@@ -181,8 +182,7 @@ def _submission(ledger: Ledger, submission: Submission, found: list[Raised]) -> 
         found += contained(unit, folder, _result(submission, folder, unit, results))
     for card, function in _cards(ruleset, division, "results"):
         found += contained((), ".", raised(card, (), ".", limited(function(results), 50)))
-    ledger.settle(root, ruleset, found)
-    errors = Errors(found)
+    errors = ledger.settle(root, ruleset, found)
     if not submission.scope:
         ledger.judge(root, ".", "organisation", (), errors)
     for system in submission.systems.values():

@@ -33,6 +33,10 @@ def review(
     format_: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="Of the comparison: text or json.")
     ] = "text",
+    waivers: Annotated[
+        Path | None,
+        typer.Option("--waivers", metavar="FILE", help="Findings that reviewers accept, until when (YAML)."),
+    ] = None,
 ) -> None:
     """Review a round of MLPerf Training or HPC: one page on it, objections drafted, two submissions compared.
 
@@ -51,8 +55,9 @@ def review(
     if html is None and objections is None:
         return
     import checker
+    from checker.waivers import read
 
-    judged = checker.check(path, round_)
+    judged = checker.check(path, round_, waivers=read(waivers) if waivers is not None else None)
     if objections is not None:
         _draft(path, judged, objections)
     if html is not None:

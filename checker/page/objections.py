@@ -64,12 +64,14 @@ def _group(name: str, findings: Sequence[Finding]) -> Markup:
 
 def _finding(finding: Finding) -> Markup:
     place = finding.path if finding.line is None else f"{finding.path}:{finding.line}"
+    waived = finding.waived
     lines = (
         ("Where", code(place)),
         ("Expected", code(finding.expected) if finding.expected else None),
         ("Found", code(finding.found) if finding.found else None),
         ("Clause", finding.clause or None),
         ("Fix", finding.fix or None),
+        ("Waived", f"by {waived.by} until {waived.until}: {waived.why}" if waived is not None else None),
     )
     official = tag("span", "official checker", class_="authority") if finding.authority == "official" else None
     return tag(
@@ -81,6 +83,7 @@ def _finding(finding: Finding) -> Markup:
             finding.message,
             " ",
             official,
+            tag("span", "waived", class_="authority") if finding.waived is not None else None,
         ),
         tag("dl", [tag("div", tag("dt", name), tag("dd", value)) for name, value in lines if value], class_="facts"),
         tag("p", "Rule ", code(finding.rule), f" · for the {finding.audience}", class_="note"),

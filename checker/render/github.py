@@ -23,7 +23,13 @@ def _annotation(base: str, finding: Finding) -> str:
     properties = [f"file={_property(str(file))}", f"line={finding.line or 1}", f"title={_property(finding.rule)}"]
     said = [finding.message, *(f"{k} {v}" for k, v in (("expected", finding.expected), ("found", finding.found)) if v)]
     text = f"{'; '.join(said)} [{finding.clause}] fix: {finding.fix}"
-    return f"::{LEVELS[finding.severity]} {','.join(properties)}::{_data(text)}"
+    level = LEVELS[finding.severity]
+    if finding.waived is not None:
+        level, text = (
+            "notice",
+            f"waived by {finding.waived.by} until {finding.waived.until}: {finding.waived.why}; {text}",
+        )
+    return f"::{level} {','.join(properties)}::{_data(text)}"
 
 
 def _data(text: str) -> str:

@@ -34,4 +34,6 @@ def _item(item: Item) -> dict[str, object]:
 
 
 def _finding(finding: Finding) -> dict[str, object]:
-    return {member: getattr(finding, member) for member in FINDING}
+    """Return a finding; by whom it is waived only where it is."""
+    body: dict[str, object] = {member: getattr(finding, member) for member in FINDING}
+    return body if finding.waived is None else {**body, "waived": asdict(finding.waived)}

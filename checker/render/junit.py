@@ -64,7 +64,7 @@ def _suite(root: ElementTree.Element, name: str, cases: Sequence[ElementTree.Ele
 def _case(item: Item, findings: list[Finding]) -> ElementTree.Element:
     """Return a judged thing as a test case, which fails where the thing fails."""
     case = _named(item.kind, item.path)
-    failed = item.verdict == "fail" or any(finding.severity == "error" for finding in findings)
+    failed = item.verdict == "fail" or any(finding.fails for finding in findings)
     official = {"fail": "the official checker refuses it", "pass": "", None: ""}[item.official_verdict]
     if item.official_crash is not None:
         official = f"the official checker stops on it: {item.official_crash}"
@@ -75,7 +75,7 @@ def _case(item: Item, findings: list[Finding]) -> ElementTree.Element:
 def _other(path: str, findings: list[Finding]) -> ElementTree.Element:
     """Return what was found outside every judged thing."""
     case = _named("other", path)
-    _told(case, any(finding.severity == "error" for finding in findings), findings, "")
+    _told(case, any(finding.fails for finding in findings), findings, "")
     return case
 
 
@@ -88,7 +88,7 @@ def _told(case: ElementTree.Element, failed: bool, findings: list[Finding], offi
     said = [official] if official else []
     said += [_said(finding) for finding in findings]
     if failed:
-        first = next((finding for finding in findings if finding.severity == "error"), None)
+        first = next((finding for finding in findings if finding.fails), None)
         name = "error" if any(finding.rule == DEFECT for finding in findings) else "failure"
         message = first.message if first is not None else official or "a part of it fails, or something it depends on"
         failure = ElementTree.SubElement(case, name, type=first.rule if first is not None else "assay")
@@ -101,6 +101,8 @@ def _told(case: ElementTree.Element, failed: bool, findings: list[Finding], offi
 def _said(finding: Finding) -> str:
     place = finding.path if finding.line is None else f"{finding.path}:{finding.line}"
     lines = [f"{finding.severity} {finding.rule} {place}", finding.message]
+    if finding.waived is not None:
+        lines.append(f"waived by {finding.waived.by} until {finding.waived.until}: {finding.waived.why}")
     lines += [f"{name}: {text}" for name, text in (("expected", finding.expected), ("found", finding.found)) if text]
     return "\n".join([*lines, f"clause: {finding.clause}", f"fix: {finding.fix}"])
 

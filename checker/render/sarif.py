@@ -92,7 +92,10 @@ def _result(report: Report, finding: Finding, places: dict[str, int], seen: Coun
     physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(report.base, finding.path), "uriBaseId": "ROOT"}}
     if finding.line is not None:
         physical["region"] = {"startLine": finding.line}
+    waived = finding.waived
+    accepted = f"waived by {waived.by} until {waived.until}: {waived.why}" if waived is not None else ""
     return {
+        **({"suppressions": [{"kind": "external", "justification": _plain(accepted)}]} if waived is not None else {}),
         "ruleId": finding.rule,
         "ruleIndex": places[finding.rule],
         "level": finding.severity,

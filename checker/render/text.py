@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator
 
-from checker.findings import Finding, Report, Score
+from checker.findings import Finding, Report, Score, Waived
 
 WIDTH = 80
 PLACES = 4  # shown of one rule in one result
@@ -30,8 +30,10 @@ def render(report: Report, *, colour: bool = False, for_actions: bool = False) -
         lines += _heading() if position == 0 else []
         lines += _score(score, paint)
     lines += [""] if report.scores else []
-    counts = {s: sum(f.severity == s for f in report.findings) for s in SEVERITIES}
+    waived = sum(f.waived is not None for f in report.findings)
+    counts = {s: sum(f.severity == s and f.waived is None for f in report.findings) for s in SEVERITIES}
     said = ", ".join(f"{n} {s}{'' if n == 1 else 's'}" for s, n in counts.items() if n) or "no findings"
+    said += f", {waived} waived" if waived else ""
     lines.append(f"{paint(report.verdict, report.verdict.upper())}  {said} ({report.ruleset})")
     said = "\n".join(lines) + "\n"
     # A runner takes a line that begins with "::", or "##[" anywhere, for a command: a submission must not give it any.
@@ -51,17 +53,18 @@ def _grouped(report: Report) -> dict[str, list[Finding]]:
 
 
 def _by_rule(findings: list[Finding]) -> list[list[Finding]]:
-    """Bring the findings of one rule together, errors first, in the order of the places they name."""
-    rules: dict[str, list[Finding]] = {}
-    for finding in sorted(findings, key=lambda f: SEVERITIES.index(f.severity)):
-        rules.setdefault(finding.rule, []).append(finding)
+    """Bring the findings of one rule together, errors first, waived ones last, in the order of the places they name."""
+    rules: dict[tuple[str, Waived | None], list[Finding]] = {}
+    for finding in sorted(findings, key=lambda f: (f.waived is not None, SEVERITIES.index(f.severity))):
+        rules.setdefault((finding.rule, finding.waived), []).append(finding)
     return list(rules.values())
 
 
 def _rule(findings: list[Finding], heading: str, paint: Paint) -> Iterator[str]:
     """Yield a rule's clause and fix, then the places; beyond a few only their number."""
     first = findings[0]
-    yield f"  {paint(first.severity, first.severity)} {paint('bold', first.rule)}  {paint('faint', first.clause)}"
+    word = paint(first.severity, first.severity) if first.waived is None else paint("faint", f"waived {first.severity}")
+    yield f"  {word} {paint('bold', first.rule)}  {paint('faint', first.clause)}"
     for finding in findings[:PLACES]:
         where = finding.path.removeprefix(f"{heading}/") if finding.path != heading else finding.path.rpartition("/")[2]
         where += f":{finding.line}" if finding.line is not None else ""
@@ -72,7 +75,10 @@ def _rule(findings: list[Finding], heading: str, paint: Paint) -> Iterator[str]:
             yield from _wrapped("    found     ", finding.found)
     if len(findings) > PLACES:
         yield f"    … and {len(findings) - PLACES} more places (--format json lists them)"
-    yield from _wrapped("fix: ", first.fix)
+    if first.waived is not None:
+        yield from _wrapped(f"waived until {first.waived.until} by ", f"{first.waived.by}: {first.waived.why}")
+    else:
+        yield from _wrapped("fix: ", first.fix)
 
 
 def _wrapped(label: str, text: str) -> list[str]:

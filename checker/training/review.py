@@ -31,6 +31,7 @@ from checker.training.repository import judge_repository
 from checker.training.scan import scan
 from checker.training.table import Row, minutes_of, rows
 from checker.tree import Tree
+from checker.waivers import Waivers
 from rules.cards import Card, Severity
 from rules.ruleset import RuleSet, load
 from rules.text import printable
@@ -41,14 +42,16 @@ SMALL = 8 << 20  # below it starting a second process costs more than it saves
 MOST = 20  # findings of one rule on one thing
 
 
-def review(path: Path, round_name: str, logs_only: bool = False, jobs: int | None = None) -> Report:
+def review(
+    path: Path, round_name: str, logs_only: bool = False, jobs: int | None = None, waivers: Waivers | None = None
+) -> Report:
     """Judge what `path` holds by a round of MLPerf Training or HPC; nothing below `path` is written.
 
     Raises NothingToCheckError and UsageError as `find` does; whatever a submission holds becomes findings.
     """
     fixed = package_rules(round_name)
     scope = find(path, logs_only)
-    ledger = _Ledger(scope.base, load(round_name), fixed)
+    ledger = _Ledger(scope.base, load(round_name), fixed, waivers or Waivers())
     with _readers(round_name, scope, jobs) as readers:
         if scope.logs:
             _loose_logs(ledger, scope, readers)
@@ -159,6 +162,7 @@ class _Ledger:
     base: Path
     ruleset: RuleSet
     fixed: PackageRules
+    waivers: Waivers
     items: list[Item] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
@@ -171,18 +175,20 @@ class _Ledger:
     def add(self, root: Path, rule: str, problem: Problem, at_most: Severity | None = None) -> Finding:
         """Turn a problem into a finding of its rule's card, no graver than `at_most`."""
         card = self.ruleset.card(rule)
+        path, message = self.shown(root, problem.path or "."), printable(problem.message)
         found = Finding(
             rule=card.id,
             severity=_lower(card.severity, at_most).value,
             authority=authority(card),
             audience=card.audience.value,
-            path=self.shown(root, problem.path or "."),
+            path=path,
             line=problem.line,
-            message=printable(problem.message),
+            message=message,
             expected=printable(problem.expected),
             found=printable(problem.found),
             clause=self.ruleset.clause(card),
             fix=card.hint,
+            waived=self.waivers.on(card.id, path, message),
         )
         self.findings.append(found)
         return found
@@ -238,18 +244,18 @@ def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope
     _settle(ledger, root, _raised(ledger, "training-organisation", OrganisationCase(judged, fixed)))
     _scores(ledger, root, judged, table)
     if scope.whole:
-        failed = any(finding.severity == "error" for finding in ledger.findings[start:])
+        failed = any(finding.fails for finding in ledger.findings[start:])
         ledger.item(root, ".", "organisation", failed, judged.outcome)
 
 
 def _settle(
     ledger: _Ledger, root: Path, problems: Iterable[tuple[str, Problem]], at_most: Severity | None = None
 ) -> bool:
-    """Add findings; return whether any is an error by its own rule, whatever it was lowered to."""
+    """Add findings; return whether any that counts is an error by its own rule, whatever it was lowered to."""
     failed = False
     for rule, problem in problems:
-        ledger.add(root, rule, problem, at_most)
-        failed |= ledger.ruleset.card(rule).severity is Severity.ERROR
+        found = ledger.add(root, rule, problem, at_most)
+        failed |= ledger.ruleset.card(rule).severity is Severity.ERROR and found.waived is None
     return failed
 
 
@@ -266,7 +272,7 @@ def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fol
         failed = _settle(ledger, root, converged.problems)
         ledger.item(root, folder.folder.path, "rcp", failed, converged)
     _settle(ledger, root, _raised(ledger, "training-folder", FolderCase(folder, judged, fixed)))
-    failed = any(finding.severity == "error" for finding in ledger.findings[start:])
+    failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, folder.folder.path, "result", failed, folder.outcome)
 
 
@@ -363,8 +369,8 @@ def _loose_logs(ledger: _Ledger, scope: Scope, readers: _Readers) -> None:
             problems = [] if log.verdict is None else log.verdict.problems
             failed = _settle(ledger, scope.base, [(rule, _placed(problem, log)) for rule, problem in problems])
             if log.refused is not None:
-                ledger.add(scope.base, "official-crash", Problem(f"the log {log.refused}", path=log.path))
-                failed = True
+                refused = Problem(f"the log {log.refused}", path=log.path)
+                failed |= ledger.add(scope.base, "official-crash", refused).fails
             ledger.item(scope.base, log.path, "log", failed, log_outcome(log))
 
 
@@ -373,7 +379,7 @@ def _across(ledger: _Ledger) -> None:
     failed: set[str] = set()
     for rule, problem in _raised(ledger, "training-round", ledger.traces):
         finding = ledger.add(ledger.base, rule, problem)
-        if finding.severity == "error":
+        if finding.fails:
             failed.update((finding.path, ".", *(str(folder) for folder in PurePosixPath(finding.path).parents)))
     ledger.items[:] = [
         replace(item, verdict="fail") if item.kind not in ("rcp", "system") and item.path in failed else item
