@@ -162,11 +162,11 @@ def line_chart(
                 "g",
                 tag("title", line.name),
                 tag("polyline", points=path, class_="line"),
-                [_mark(line.style, a, b) for a, b in (places if len(places) <= MARKS else places[-1:])],
+                [mark(line.style, a, b) for a, b in (places if len(places) <= MARKS else places[-1:])],
                 class_=f"series s{line.style % STYLES}",
             )
         )
-    return _picture(title, text, HEIGHT, body)
+    return picture(title, text, HEIGHT, body)
 
 
 def interval_chart(title: str, text: str, bars: Sequence[Interval], label: str) -> Markup:
@@ -193,7 +193,7 @@ def interval_chart(title: str, text: str, bars: Sequence[Interval], label: str) 
             ends = [tag("line", x1=x, x2=x, y1=y + 22, y2=y + 31, class_="whisker") for x in (a, b)]
             parts += [tag("line", x1=a, x2=b, y1=y + 26.5, y2=y + 26.5, class_="whisker"), *ends]
         body.append(tag("g", tag("title", bar.name), *parts, class_=f"series s{bar.style % STYLES}"))
-    return _picture(title, text, height, body)
+    return picture(title, text, height, body)
 
 
 def histogram(title: str, text: str, values: Sequence[float], label: str, style: int, *, cut: float) -> Markup:
@@ -220,7 +220,7 @@ def histogram(title: str, text: str, values: Sequence[float], label: str, style:
     if above:
         words = f"last bin: {above:,} slower"
         bars.append(tag("text", words, x=WIDTH - RIGHT, y=TOP + 8, class_="note", text_anchor="end"))
-    return _picture(title, text, HEIGHT, [_grid(across, up), tag("g", bars, class_=f"series s{style % STYLES}")])
+    return picture(title, text, HEIGHT, [_grid(across, up), tag("g", bars, class_=f"series s{style % STYLES}")])
 
 
 def key(names: Sequence[tuple[str, int]]) -> Markup:
@@ -233,7 +233,7 @@ def key(names: Sequence[tuple[str, int]]) -> Markup:
                 tag(
                     "g",
                     tag("line", x1=1, x2=31, y1=7, y2=7, class_="line"),
-                    _mark(style, 16, 7),
+                    mark(style, 16, 7),
                     class_=f"series s{style % STYLES}",
                 ),
                 viewBox="0 0 32 14",
@@ -253,12 +253,13 @@ def nothing(title: str, why: str) -> Markup:
     return tag("figure", tag("figcaption", title), tag("p", f"Not shown: {why}.", class_="missing"), class_="chart")
 
 
-def _picture(title: str, text: str, height: int, body: Sequence[Markup]) -> Markup:
+def picture(title: str, text: str, height: int, body: Sequence[Markup]) -> Markup:
+    """Return a drawing as a figure: its title is the caption, `text` is for those who do not see it."""
     drawing = tag("svg", tag("title", title), tag("desc", text), body, viewBox=f"0 0 {WIDTH} {height}", role="img")
     return tag("figure", tag("figcaption", title), drawing, class_="chart")
 
 
-def _mark(style: int, x: float, y: float) -> Markup:
+def mark(style: int, x: float, y: float) -> Markup:
     """Return a series' mark; its shape differs as well as its colour."""
     x, y = round(x, 1), round(y, 1)
     match style % STYLES:

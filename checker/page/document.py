@@ -1,12 +1,8 @@
-"""The whole page, put together: one file that asks the network for nothing and runs no script but its own."""
+"""The whole result page, put together."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from checker.findings import Report
@@ -14,10 +10,11 @@ from checker.page.beside import comparison_section
 from checker.page.curves import curves_section, memory_section, steps_section
 from checker.page.evidence import Result, gather
 from checker.page.layout import groups
-from checker.page.markup import Markup, program, tag
+from checker.page.markup import Markup, tag
 from checker.page.objections import findings_section
 from checker.page.parity import parity_section
 from checker.page.provenance import provenance_section
+from checker.page.shell import shell
 from checker.page.summary import header, results_section
 from rules.ruleset import RuleSet
 
@@ -27,8 +24,9 @@ def page(path: Path, report: Report, ruleset: RuleSet) -> str:
     results, more = gather(path, report, ruleset)
     parts = _parts(report, results, more)
     links = [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts]
-    body = tag(
-        "body",
+    title = f"{report.verdict.upper()} · {', '.join(dict.fromkeys(r.workload for r in results)) or 'no result'} · Assay"
+    return shell(
+        title,
         tag("a", "Skip to the results", href="#results" if results else "#findings", class_="skip"),
         tag(
             "div",
@@ -38,20 +36,7 @@ def page(path: Path, report: Report, ruleset: RuleSet) -> str:
             tag("footer", tag("p", f"Made by `assay report`, Assay {report.assay}.", class_="note")),
             class_="page",
         ),
-        program("script", _own("page.js")),
     )
-    title = f"{report.verdict.upper()} · {', '.join(dict.fromkeys(r.workload for r in results)) or 'no result'} · Assay"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_policy()),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", title),
-        tag("link", rel="icon", href="data:,"),
-        program("style", _own("page.css")),
-    )
-    return f"<!doctype html>\n{tag('html', head, body, lang='en').source}\n"
 
 
 def _parts(report: Report, results: Sequence[Result], more: int) -> list[tuple[str, str, Markup]]:
@@ -74,20 +59,3 @@ def _parts(report: Report, results: Sequence[Result], more: int) -> list[tuple[s
     parts.append(("provenance", "Provenance", provenance_section(results)))
     parts.append(("findings", "Findings", found))
     return parts
-
-
-@cache
-def _own(name: str) -> str:
-    return resources.files("checker.page").joinpath(name).read_text(encoding="utf-8")
-
-
-def _policy() -> str:
-    """Return a content security policy that allows this page's own style and script, by digest, and nothing else."""
-
-    def digest(name: str) -> str:
-        return f"'sha256-{base64.b64encode(hashlib.sha256(_own(name).encode()).digest()).decode()}'"
-
-    return (
-        f"default-src 'none'; style-src {digest('page.css')}; script-src {digest('page.js')}; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )

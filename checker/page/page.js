@@ -16,19 +16,37 @@
   addEventListener("hashchange", reveal);
   reveal();
 
+  // The table of a round's results, searched by its rows' words.
+  const rowsBar = document.getElementById("rows-filter");
+  if (rowsBar) {
+    const rows = [...document.querySelectorAll("#rows-table tbody tr")];
+    const words = new Map(rows.map((r) => [r, r.textContent.toLowerCase()]));
+    const narrow = () => {
+      const wanted = document.getElementById("rows").value.toLowerCase().split(/\s+/).filter(Boolean);
+      rows.forEach((r) => { r.hidden = !wanted.every((w) => words.get(r).includes(w)); });
+      const shown = rows.filter((r) => !r.hidden).length;
+      document.getElementById("rows-shown").textContent = shown === rows.length ? "" : `${shown} of ${rows.length} results shown`;
+    };
+    rowsBar.addEventListener("input", narrow);
+    rowsBar.hidden = false;
+    narrow();
+  }
+
   const bar = document.getElementById("filter");
   if (!bar) return;
   const findings = [...document.querySelectorAll(".finding")];
   const groups = [...document.querySelectorAll(".finding-group")];
+  const choices = [...bar.querySelectorAll("select")];
   const search = document.getElementById("search");
   const status = document.getElementById("shown");
-  const texts = new Map(findings.map((f) => [f, f.textContent.toLowerCase()]));
+  const texts = new Map(findings.map((f) => [f, `${f.textContent} ${f.dataset.rule ?? ""} ${f.dataset.organisation ?? ""}`.toLowerCase()]));
   const apply = () => {
     const wanted = new Set([...bar.querySelectorAll("input:checked")].map((box) => box.value));
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const f of findings) {
-      f.hidden = !(wanted.has(f.dataset.severity) && words.every((w) => texts.get(f).includes(w)));
+      const chosen = choices.every((c) => !c.value || f.dataset[c.name] === c.value);
+      f.hidden = !(chosen && wanted.has(f.dataset.severity) && words.every((w) => texts.get(f).includes(w)));
       shown += f.hidden ? 0 : 1;
     }
     for (const g of groups) g.hidden = !g.querySelector(".finding:not([hidden])");

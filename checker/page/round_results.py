@@ -1,0 +1,177 @@
+"""What a round holds, as tables: its organisations, what is refused and why, and every result with its spread."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from checker.findings import Finding, Item, Report, Score, Verdict
+from checker.page.layout import ROWS, code, section, table, verdict_mark
+from checker.page.markup import Child, Markup, tag
+from checker.page.quantity import count, fixed
+
+REFUSED = 200  # things of which it is said why they are refused
+KINDS = ("log", "system", "rcp", "result", "organisation")
+NONE = "none"
+
+
+def organisation_of(path: str, report: Report) -> str:
+    """Return the organisation a path of the report lies in; the checked folder's own name where it is the only one."""
+    several = any(item.kind == "organisation" and item.path != "." for item in report.items)
+    return path.partition("/")[0] if several and path != "." else report.path.rstrip("/").rpartition("/")[2] or "."
+
+
+def organisations_section(report: Report) -> Markup:
+    """Return one row for each organisation: both verdicts, and how much was judged and found."""
+    names = dict.fromkeys(organisation_of(item.path, report) for item in report.items)
+    names.update(dict.fromkeys(organisation_of(finding.path, report) for finding in report.findings))
+    items: dict[str, list[Item]] = {name: [] for name in names}
+    for item in report.items:
+        items[organisation_of(item.path, report)].append(item)
+    found: Counter[tuple[str, str]] = Counter(
+        (organisation_of(f.path, report), str(f.severity)) for f in report.findings
+    )
+    heads = ("Organisation", "Official", "Assay", "Results", "Logs", "Logs refused", "Errors", "Warnings", "Notes")
+    rows = []
+    for name in sorted(names, key=str.casefold):
+        kinds = Counter(item.kind for item in items[name])
+        refused = sum(item.kind == "log" and item.official_verdict == "fail" for item in items[name])
+        official = "fail" if any(i.official_verdict == "fail" and i.kind != "log" for i in items[name]) else "pass"
+        assay = "fail" if found[name, "error"] else "pass"
+        rows.append(
+            (
+                tag("a", name, href=f"#of-{list(names).index(name)}") if _any(found, name) else name,
+                _mark(official),
+                _mark(assay),
+                count(kinds["result"]),
+                count(kinds["log"]),
+                *(_some(n) for n in (refused, *(found[name, s] for s in ("error", "warning", "note")))),
+            )
+        )
+    return section(
+        "organisations",
+        f"Organisations ({len(rows)})",
+        table("Both verdicts, and how much was found", heads, rows, words=(1, 2)),
+        tag(
+            "p",
+            "Official: what MLCommons' checkers decide. A result may drop as many refused logs as its rules allow, so "
+            "an organisation can pass with some. Assay: fails where a finding is an error.",
+            class_="note",
+        ),
+    )
+
+
+def order_of(report: Report) -> dict[str, int]:
+    """Return the organisations of a report with the number their anchors have."""
+    names = dict.fromkeys(organisation_of(item.path, report) for item in report.items)
+    names.update(dict.fromkeys(organisation_of(finding.path, report) for finding in report.findings))
+    return {name: position for position, name in enumerate(names)}
+
+
+def refused_section(report: Report) -> Markup:
+    """Return every thing that an official checker refuses, with its cause."""
+    refused = [item for item in report.items if item.official_verdict == "fail"]
+    why: dict[str, list[Finding]] = {}
+    for finding in report.findings:
+        if finding.authority == "official" and not finding.rule.endswith("-repeated"):
+            why.setdefault(finding.path, []).append(finding)
+    if not refused:
+        return section("refused", "Refused by the official checkers", tag("p", "Nothing."))
+    rows = [
+        (code(item.path), item.kind, _because(item, why.get(item.path, ())))
+        for item in sorted(refused, key=lambda item: KINDS.index(item.kind))[:REFUSED]
+    ]
+    more = len(refused) - len(rows)
+    return section(
+        "refused",
+        f"Refused by the official checkers ({len(refused)})",
+        table("What is refused, and why", ("Path", "Kind", "Why"), rows, words=(1, 2)),
+        tag("p", f"{more:,} further things are refused and not shown.", class_="note") if more else None,
+    )
+
+
+def _because(item: Item, findings: Sequence[Finding]) -> Child:
+    if item.official_crash is not None:
+        return f"the official checker stops: {item.official_crash}"
+    if not findings:
+        return "a part of it is refused, or something it depends on"
+    said = [f"{f.message}{f' (line {f.line})' if f.line is not None else ''}" for f in findings[:3]]
+    more = [f"and {len(findings) - 3} more"] if len(findings) > 3 else []
+    return "; ".join([*said, *more])
+
+
+def results_section(report: Report) -> Markup:
+    """Return every result: time, spread, convergence, verdicts."""
+    heads = (
+        "Organisation", "System", "Benchmark", "Official", "Assay", "Score, min", "Fastest, min", "Slowest, min",
+        "Spread, %", "Runs", "RCP", "Scaled by", "Batch size", "Accelerators", "Division",
+    )  # fmt: skip
+    assay = {item.path: item.verdict for item in report.items if item.kind == "result"}
+    ordered = sorted(report.scores, key=lambda s: (s.workload, s.division, s.score_s is None, s.score_s or 0.0))
+    rows = [_row(score, assay.get(score.path, score.verdict), report) for score in ordered]
+    if not rows:
+        return section("results", "Results", tag("p", "No result has a score here."))
+    search = tag("input", type="search", id="rows", autocomplete="off", spellcheck="false")
+    return section(
+        "results",
+        f"Results ({len(rows):,})",
+        tag(
+            "div",
+            tag("label", "Search organisation, system or benchmark ", search, for_="rows"),
+            tag("p", role="status", id="rows-shown"),
+            class_="filter",
+            id="rows-filter",
+            hidden=True,
+        ),
+        tag("div", table("By benchmark, the fastest first", heads, rows, words=(1, 2, 3, 4, 10, 14)), id="rows-table"),
+        tag(
+            "p",
+            "Score: the official olympic mean of the complying runs, after scaling to the reference points. Fastest "
+            "and slowest: of the complying runs, unscaled. Spread: their difference over the score. Runs: complying "
+            f"of all. Official: the result's own checks. The table shows at most {ROWS:,} results.",
+            class_="note",
+        ),
+    )
+
+
+def _row(score: Score, assay: Verdict, report: Report) -> Sequence[Child]:
+    stated = score.official or {}
+    scaled = stated.get(f"{score.workload}:rcp_scaling_factor")
+    ends = (score.fastest_s, score.slowest_s, score.score_s)
+    spread = None if None in ends or not score.score_s else (ends[1] - ends[0]) / score.score_s * 100  # type: ignore[operator]
+    accelerators = stated.get("accelerators_count")
+    model = stated.get("accelerator_model_name")
+    convergence = str(stated.get(f"{score.workload}:RCP", NONE))
+    return (
+        organisation_of(score.path, report),
+        tag("span", score.system, title=str(stated.get("system", ""))),
+        score.workload,
+        _mark(score.verdict),
+        _mark(assay),
+        tag("strong", _minutes(score.score_s, "no score")),
+        _minutes(score.fastest_s),
+        _minutes(score.slowest_s),
+        fixed(spread, 1, NONE),
+        f"{score.converged}/{score.runs}",
+        tag("span", convergence, class_="outcome" if convergence in ("Pass", NONE) else "outcome bad"),
+        fixed(scaled, 4, NONE) if scaled not in (None, 1.0) else NONE,
+        count(stated.get(f"{score.workload}:GBS"), NONE),
+        tag("span", count(accelerators, NONE), title=str(model) if model else None),
+        score.division,
+    )
+
+
+def _minutes(seconds: float | None, missing: str = NONE) -> str:
+    return missing if seconds is None else fixed(seconds / 60, 3)
+
+
+def _some(many: int) -> Child:
+    return count(many) if many else tag("span", "0", class_="nothing")
+
+
+def _any(found: Mapping[tuple[str, str], int], name: str) -> bool:
+    return any(found.get((name, severity)) for severity in ("error", "warning", "note"))
+
+
+def _mark(verdict: str) -> Markup:
+    return verdict_mark("pass" if verdict == "pass" else "fail")
