@@ -61,9 +61,11 @@ def review(
     if objections is not None:
         _draft(path, judged, objections)
     if html is not None:
+        from checker.drafts import refuse_inside
         from checker.page.review import page
         from checker.report_cli import write
 
+        refuse_inside(html.parent, [path] if path.is_dir() else [])
         content = page(path, judged).encode()
         write(html, content)
         sys.stderr.write(f"{html}: {judged.verdict}, {len(content):,} bytes\n")

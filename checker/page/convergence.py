@@ -21,7 +21,7 @@ from rules.training import package_rules
 STEPS = 12  # points of a line between two reference points
 DOTS = 400  # results of one chart
 REFERENCE, LEAST, ACCEPTED, REFUSED = 5, 2, 0, 1  # styles of page.css
-CLOSE = 30  # pixels within which a second label would overlap
+CHARACTER = 7.5  # width of a label's character in the picture, at most
 
 
 def convergence_section(round_name: str, scores: Sequence[Score]) -> Markup | None:
@@ -48,8 +48,8 @@ def convergence_section(round_name: str, scores: Sequence[Score]) -> Markup | No
         tag(
             "p",
             "Each mark is a result of the closed division: the olympic mean of where its runs converged, at its global "
-            "batch size; its name shows when pointed at. Both axes: less is to the left and below; batch sizes are on "
-            "a logarithmic axis. Hollow: reference points that the official tool prunes.",
+            "batch size; its name shows when pointed at. Batch sizes are on a logarithmic axis. Hollow: reference "
+            "points that the official tool prunes. Left of the first reference point a result is held against that one.",
             class_="note",
         ),
     )
@@ -63,13 +63,12 @@ def _chart(round_name: str, benchmark: str, points: ReferenceSet, scores: Sequen
         return nothing(benchmark, "no result states batch size and convergence")
     counted = points.pruned()
     mean, least = _lines(points, counted)
-    scale = 1000.0 if samples and max(y for _, y in mean) >= 10_000 else 1.0
+    scale, unit = _unit(samples, max(y for _, y in mean))
     sizes = [x for x, _ in mean] + [x for x, _, _ in placed]
     heights = [y for _, y in mean] + [y for _, y in least] + [y for _, y, _ in placed]
     low, high = math.log2(min(sizes)), math.log2(max(sizes))
     low, high = low - 0.05 * max(high - low, 1), high + 0.05 * max(high - low, 1)
     room = (max(heights) - min(heights)) * 0.08
-    unit = ("thousand samples" if scale > 1 else "samples") if samples else "epochs"
     up = y_axis(f"{unit} to converge", (min(heights) - room) / scale, (max(heights) + room) / scale)
 
     def at(x: float, y: float) -> tuple[float, float]:
@@ -85,8 +84,8 @@ def _chart(round_name: str, benchmark: str, points: ReferenceSet, scores: Sequen
     for point in points.points:
         a, b = at(point.batch_size, point.mean)
         title = tag("title", f"reference, batch size {point.batch_size:,.0f}: {point.mean:,.2f}")
-        hollow = "dot" if point not in counted else "mark"
-        body.append(tag("g", title, tag("circle", cx=a, cy=b, r=3.2, class_=hollow), class_=f"series s{REFERENCE}"))
+        drawn = mark(REFERENCE, a, b) if point in counted else tag("circle", cx=a, cy=b, r=3.2, class_="dot")
+        body.append(tag("g", title, drawn, class_=f"series s{REFERENCE}"))
     for x, y, score in placed:
         a, b = at(x, y)
         style = ACCEPTED if _accepted(score, benchmark) else REFUSED
@@ -94,6 +93,15 @@ def _chart(round_name: str, benchmark: str, points: ReferenceSet, scores: Sequen
         title = tag("title", f"{organisation} · {score.system}: {y:,.2f} at batch size {x:,.0f}")
         body.append(tag("g", title, mark(style, a, b), class_=f"series result s{style}"))
     return picture(benchmark, text, HEIGHT, body)
+
+
+def _unit(samples: bool, most: float) -> tuple[float, str]:
+    """Return what values are divided by and what they then are, so that ticks have few digits."""
+    if not samples:
+        return 1.0, "epochs"
+    return next(
+        unit for unit in ((1e6, "million samples"), (1e3, "thousand samples"), (1.0, "samples")) if most >= unit[0]
+    )
 
 
 def _lines(
@@ -122,15 +130,16 @@ def _accepted(score: Score, benchmark: str) -> bool:
 
 def _axes(sizes: Sequence[float], at: Callable[[float, float], tuple[float, float]], up: Axis) -> Markup:
     """Return the grid: a line at every batch size there is, named where names do not overlap."""
-    parts, last = [], -math.inf
+    parts, free = [], -math.inf
     bottom = HEIGHT - BOTTOM
     for size in sorted(set(sizes)):
         x = at(size, up.low)[0]
         parts.append(tag("line", x1=x, x2=x, y1=bottom, y2=bottom + 4, class_="grid"))
         label = _short(size)
-        if x - last >= CLOSE:
+        half_width = CHARACTER * len(label) / 2
+        if x - half_width >= free:
             parts.append(tag("text", label, x=x, y=bottom + 16, text_anchor="middle", class_="tick"))
-            last = x
+            free = x + half_width + CHARACTER
     for value in up.ticks():
         y = round(up.at(value), 1)
         parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"))

@@ -20,10 +20,13 @@
   const rowsBar = document.getElementById("rows-filter");
   if (rowsBar) {
     const rows = [...document.querySelectorAll("#rows-table tbody tr")];
-    const words = new Map(rows.map((r) => [r, r.textContent.toLowerCase()]));
+    const tables = [...document.querySelectorAll("#rows-table > .table")];
+    const caption = (r) => r.closest(".table").querySelector(".caption").textContent;
+    const words = new Map(rows.map((r) => [r, `${r.textContent} ${caption(r)}`.toLowerCase()]));
     const narrow = () => {
       const wanted = document.getElementById("rows").value.toLowerCase().split(/\s+/).filter(Boolean);
       rows.forEach((r) => { r.hidden = !wanted.every((w) => words.get(r).includes(w)); });
+      tables.forEach((t) => { t.hidden = !t.querySelector("tbody tr:not([hidden])"); });
       const shown = rows.filter((r) => !r.hidden).length;
       document.getElementById("rows-shown").textContent = shown === rows.length ? "" : `${shown} of ${rows.length} results shown`;
     };

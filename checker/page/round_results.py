@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -103,18 +104,24 @@ def _because(item: Item, findings: Sequence[Finding]) -> Child:
 def results_section(report: Report) -> Markup:
     """Return every result: time, spread, convergence, verdicts."""
     heads = (
-        "Organisation", "System", "Benchmark", "Official", "Assay", "Score, min", "Fastest, min", "Slowest, min",
-        "Spread, %", "Runs", "RCP", "Scaled by", "Batch size", "Accelerators", "Division",
+        "Organisation", "System", "Official", "Assay", "Score, min", "Fastest, min", "Slowest, min", "Spread, %",
+        "Runs", "RCP", "Scaled by", "Batch size", "Chips",
     )  # fmt: skip
     assay = {item.path: item.verdict for item in report.items if item.kind == "result"}
-    ordered = sorted(report.scores, key=lambda s: (s.workload, s.division, s.score_s is None, s.score_s or 0.0))
-    rows = [_row(score, assay.get(score.path, score.verdict), report) for score in ordered]
-    if not rows:
+    groups: dict[tuple[str, str], list[Sequence[Child]]] = {}
+    for score in sorted(report.scores, key=_rank)[:ROWS]:
+        row = _row(score, assay.get(score.path, score.verdict), report)
+        groups.setdefault((score.workload, score.division), []).append(row)
+    if not groups:
         return section("results", "Results", tag("p", "No result has a score here."))
+    tables = [
+        table(f"{workload}, {division} division: {len(rows):,}", heads, rows, words=(1, 2, 3, 9))
+        for (workload, division), rows in groups.items()
+    ]
     search = tag("input", type="search", id="rows", autocomplete="off", spellcheck="false")
     return section(
         "results",
-        f"Results ({len(rows):,})",
+        f"Results ({len(report.scores):,})",
         tag(
             "div",
             tag("label", "Search organisation, system or benchmark ", search, for_="rows"),
@@ -123,15 +130,20 @@ def results_section(report: Report) -> Markup:
             id="rows-filter",
             hidden=True,
         ),
-        tag("div", table("By benchmark, the fastest first", heads, rows, words=(1, 2, 3, 4, 10, 14)), id="rows-table"),
+        tag("div", tables, id="rows-table"),
         tag(
             "p",
             "Score: the official olympic mean of the complying runs, after scaling to the reference points. Fastest "
             "and slowest: of the complying runs, unscaled. Spread: their difference over the score. Runs: complying "
-            f"of all. Official: the result's own checks. The table shows at most {ROWS:,} results.",
+            "of all. Chips: accelerators, or none. Official: the result's own checks. "
+            f"At most {ROWS:,} results are shown.",
             class_="note",
         ),
     )
+
+
+def _rank(score: Score) -> tuple[str, str, float]:
+    return score.workload, score.division, math.inf if score.score_s is None else score.score_s
 
 
 def _row(score: Score, assay: Verdict, report: Report) -> Sequence[Child]:
@@ -145,7 +157,6 @@ def _row(score: Score, assay: Verdict, report: Report) -> Sequence[Child]:
     return (
         organisation_of(score.path, report),
         tag("span", score.system, title=str(stated.get("system", ""))),
-        score.workload,
         _mark(score.verdict),
         _mark(assay),
         tag("strong", _minutes(score.score_s, "no score")),
@@ -157,7 +168,6 @@ def _row(score: Score, assay: Verdict, report: Report) -> Sequence[Child]:
         fixed(scaled, 4, NONE) if scaled not in (None, 1.0) else NONE,
         count(stated.get(f"{score.workload}:GBS"), NONE),
         tag("span", count(accelerators, NONE), title=str(model) if model else None),
-        score.division,
     )
 
 
