@@ -49,7 +49,7 @@ def convergence_section(round_name: str, scores: Sequence[Score]) -> Markup | No
             "p",
             "Each mark is a result of the closed division: the olympic mean of where its runs converged, at its global "
             "batch size; its name shows when pointed at. Batch sizes are on a logarithmic axis. Hollow: reference "
-            "points that the official tool prunes. Left of the first reference point a result is held against that one.",
+            "points that the official tool prunes. Left of the first reference point a result is held against it.",
             class_="note",
         ),
     )

@@ -11,7 +11,7 @@ from checker.findings import Finding, Report
 from checker.page.layout import code, folded, section
 from checker.page.markup import Markup, escaped, tag
 from checker.page.objections import SEVERITIES
-from checker.page.round_results import order_of, organisation_of
+from checker.page.round_results import naming, order_of
 from checker.tree import Tree
 from rules.ruleset import RuleSet
 
@@ -31,9 +31,10 @@ def findings_section(base: Path, report: Report, ruleset: RuleSet) -> Markup:
     if not shown:
         return section("findings", "Findings", tag("p", f"None. Every rule of {report.ruleset} held."))
     lines, unread = _lines(base, shown, ruleset)
+    of = naming(report)
     groups: dict[str, list[Finding]] = {}
     for finding in shown:
-        groups.setdefault(organisation_of(finding.path, report), []).append(finding)
+        groups.setdefault(of(finding.path), []).append(finding)
     numbers = order_of(report)
     return section(
         "findings",

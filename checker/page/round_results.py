@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from checker.findings import Finding, Item, Report, Score, Verdict
 from checker.page.layout import ROWS, code, section, table, verdict_mark
@@ -16,22 +16,20 @@ KINDS = ("log", "system", "rcp", "result", "organisation")
 NONE = "none"
 
 
-def organisation_of(path: str, report: Report) -> str:
-    """Return the organisation a path of the report lies in; the checked folder's own name where it is the only one."""
+def naming(report: Report) -> Callable[[str], str]:
+    """Return what names the organisation a path lies in; by the checked folder where it is the only one."""
     several = any(item.kind == "organisation" and item.path != "." for item in report.items)
-    return path.partition("/")[0] if several and path != "." else report.path.rstrip("/").rpartition("/")[2] or "."
+    alone = report.path.rstrip("/").rpartition("/")[2] or "."
+    return lambda path: path.partition("/")[0] if several and path != "." else alone
 
 
 def organisations_section(report: Report) -> Markup:
     """Return one row for each organisation: both verdicts, and how much was judged and found."""
-    names = dict.fromkeys(organisation_of(item.path, report) for item in report.items)
-    names.update(dict.fromkeys(organisation_of(finding.path, report) for finding in report.findings))
+    of, names = naming(report), order_of(report)
     items: dict[str, list[Item]] = {name: [] for name in names}
     for item in report.items:
-        items[organisation_of(item.path, report)].append(item)
-    found: Counter[tuple[str, str]] = Counter(
-        (organisation_of(f.path, report), str(f.severity)) for f in report.findings
-    )
+        items[of(item.path)].append(item)
+    found: Counter[tuple[str, str]] = Counter((of(f.path), str(f.severity)) for f in report.findings)
     heads = ("Organisation", "Official", "Assay", "Results", "Logs", "Logs refused", "Errors", "Warnings", "Notes")
     rows = []
     for name in sorted(names, key=str.casefold):
@@ -41,7 +39,7 @@ def organisations_section(report: Report) -> Markup:
         assay = "fail" if found[name, "error"] else "pass"
         rows.append(
             (
-                tag("a", name, href=f"#of-{list(names).index(name)}") if _any(found, name) else name,
+                tag("a", name, href=f"#of-{names[name]}") if _any(found, name) else name,
                 _mark(official),
                 _mark(assay),
                 count(kinds["result"]),
@@ -64,8 +62,10 @@ def organisations_section(report: Report) -> Markup:
 
 def order_of(report: Report) -> dict[str, int]:
     """Return the organisations of a report with the number their anchors have."""
-    names = dict.fromkeys(organisation_of(item.path, report) for item in report.items)
-    names.update(dict.fromkeys(organisation_of(finding.path, report) for finding in report.findings))
+    of = naming(report)
+    names = dict.fromkeys(
+        [*(of(item.path) for item in report.items), *(of(finding.path) for finding in report.findings)]
+    )
     return {name: position for position, name in enumerate(names)}
 
 
@@ -107,10 +107,11 @@ def results_section(report: Report) -> Markup:
         "Organisation", "System", "Official", "Assay", "Score, min", "Fastest, min", "Slowest, min", "Spread, %",
         "Runs", "RCP", "Scaled by", "Batch size", "Chips",
     )  # fmt: skip
+    of = naming(report)
     assay = {item.path: item.verdict for item in report.items if item.kind == "result"}
     groups: dict[tuple[str, str], list[Sequence[Child]]] = {}
     for score in sorted(report.scores, key=_rank)[:ROWS]:
-        row = _row(score, assay.get(score.path, score.verdict), report)
+        row = _row(score, assay.get(score.path, score.verdict), of(score.path))
         groups.setdefault((score.workload, score.division), []).append(row)
     if not groups:
         return section("results", "Results", tag("p", "No result has a score here."))
@@ -146,7 +147,7 @@ def _rank(score: Score) -> tuple[str, str, float]:
     return score.workload, score.division, math.inf if score.score_s is None else score.score_s
 
 
-def _row(score: Score, assay: Verdict, report: Report) -> Sequence[Child]:
+def _row(score: Score, assay: Verdict, organisation: str) -> Sequence[Child]:
     stated = score.official or {}
     scaled = stated.get(f"{score.workload}:rcp_scaling_factor")
     ends = (score.fastest_s, score.slowest_s, score.score_s)
@@ -155,7 +156,7 @@ def _row(score: Score, assay: Verdict, report: Report) -> Sequence[Child]:
     model = stated.get("accelerator_model_name")
     convergence = str(stated.get(f"{score.workload}:RCP", NONE))
     return (
-        organisation_of(score.path, report),
+        organisation,
         tag("span", score.system, title=str(stated.get("system", ""))),
         _mark(score.verdict),
         _mark(assay),
