@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from checker.findings import Finding, Report, Score, Waived
 
 WIDTH = 80
-PLACES = 4  # shown of one rule in one result
+PLACES = 4  # shown of one rule in one result, or of a round in one organisation
+REFUSED = 10  # logs and organisations listed that the official checker refuses
 SEVERITIES = ("error", "warning", "note")
 COLOURS = {"error": "31", "warning": "33", "note": "36", "pass": "32", "fail": "31", "faint": "2", "bold": "1"}
 Paint = Callable[[str, str], str]
@@ -30,6 +31,7 @@ def render(report: Report, *, colour: bool = False, for_actions: bool = False) -
         lines += _heading() if position == 0 else []
         lines += _score(score, paint)
     lines += [""] if report.scores else []
+    lines += _refused(report)
     waived = sum(f.waived is not None for f in report.findings)
     counts = {s: sum(f.severity == s and f.waived is None for f in report.findings) for s in SEVERITIES}
     said = ", ".join(f"{n} {s}{'' if n == 1 else 's'}" for s, n in counts.items() if n) or "no findings"
@@ -41,8 +43,10 @@ def render(report: Report, *, colour: bool = False, for_actions: bool = False) -
 
 
 def _grouped(report: Report) -> dict[str, list[Finding]]:
-    """Group findings by the result they stand in, else by file."""
-    results = sorted((item.path for item in report.items if item.kind == "result"), key=len, reverse=True)
+    """Group findings by the result they stand in, of several organisations by organisation; else by file."""
+    organisations = [item.path for item in report.items if item.kind == "organisation"]
+    results = [item.path for item in report.items if item.kind == "result"]
+    results = organisations if len(organisations) > 1 else sorted(results, key=len, reverse=True)
     groups: dict[str, list[Finding]] = {}
     for finding in report.findings:
         inside = (r for r in results if r == "." or finding.path == r or finding.path.startswith(f"{r}/"))
@@ -65,7 +69,8 @@ def _rule(findings: list[Finding], heading: str, paint: Paint) -> Iterator[str]:
     first = findings[0]
     word = paint(first.severity, first.severity) if first.waived is None else paint("faint", f"waived {first.severity}")
     yield f"  {word} {paint('bold', first.rule)}  {paint('faint', first.clause)}"
-    for finding in findings[:PLACES]:
+    few = [first] if first.severity == "note" else findings[:PLACES]
+    for finding in few:
         where = finding.path.removeprefix(f"{heading}/") if finding.path != heading else finding.path.rpartition("/")[2]
         where += f":{finding.line}" if finding.line is not None else ""
         yield from _wrapped("", f"{where}: {finding.message}")
@@ -73,12 +78,28 @@ def _rule(findings: list[Finding], heading: str, paint: Paint) -> Iterator[str]:
             yield from _wrapped("    expected  ", finding.expected)
         if finding.found and finding.found not in finding.message:
             yield from _wrapped("    found     ", finding.found)
-    if len(findings) > PLACES:
-        yield f"    … and {len(findings) - PLACES} more places (--format json lists them)"
+    if len(findings) > len(few):
+        yield f"    … and {len(findings) - len(few)} more like it (--format json lists them)"
     if first.waived is not None:
         yield from _wrapped(f"waived until {first.waived.until} by ", f"{first.waived.by}: {first.waived.why}")
     else:
         yield from _wrapped("fix: ", first.fix)
+
+
+def _refused(report: Report) -> Iterator[str]:
+    """Yield what the official checker refuses of the logs and organisations, where there is one."""
+    for kind, plural in (("log", "logs"), ("organisation", "organisations")):
+        judged = [item for item in report.items if item.kind == kind and item.official_verdict is not None]
+        refused = [item for item in judged if item.official_verdict == "fail"]
+        if not judged:
+            continue
+        yield f"official checker: {len(refused):,} of {len(judged):,} {plural} refused"
+        for item in refused[:REFUSED]:
+            yield from _wrapped("", item.path)
+        if len(refused) > REFUSED:
+            yield f"    … and {len(refused) - REFUSED} more (--format json lists them)"
+    if any(item.official_verdict is not None for item in report.items):
+        yield ""
 
 
 def _wrapped(label: str, text: str) -> list[str]:

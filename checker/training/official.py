@@ -15,7 +15,7 @@ from checker.findings import Problem, brief
 from checker.training.convergence import Decision, reference_set
 from checker.training.facts import LogFacts
 from checker.training.organisation import Folder, Organisation
-from checker.training.outcome import Outcome
+from checker.training.outcome import FOLLOWS, Outcome
 from checker.training.power import judge_power
 from checker.training.seeds import judge_seeds
 from rules.training import PackageRules
@@ -46,18 +46,18 @@ def judge_folder(organisation: Organisation, folder: Folder, fixed: PackageRules
     review = FolderReview(folder)
     layout = review.layout
     system = organisation.systems.get(folder.system)
-    described = f"systems/{folder.system}.json"
+    described, described_at = f"systems/{folder.system}.json", f"results/{folder.system}"
     if folder.unreadable:
         layout.crash(folder.unreadable, folder.path)
     if system is None:
         layout.problems.append(
-            ("system-missing", Problem("the system has no description", described, "no such file", folder.path))
+            ("system-missing", Problem("the system has no description", described, "no such file", described_at))
         )
-        layout.crash(f"FileNotFoundError: {described}", folder.path)
+        layout.crash(f"FileNotFoundError: {described}", folder.path, rule=FOLLOWS)
     elif system.unreadable:
-        layout.crash(f"{described}: {system.unreadable}", folder.path)
+        layout.crash(f"{described}: {system.unreadable}", folder.path, rule=FOLLOWS)
     elif not isinstance(system.document, dict) or "division" not in system.document:
-        layout.crash(f"{described} states no division", folder.path)
+        layout.crash(f"{described} states no division", folder.path, rule=FOLLOWS)
     if folder.benchmark not in fixed.benchmarks:
         known = ", ".join(fixed.benchmarks)
         layout.warn(
@@ -98,7 +98,7 @@ def _compliance(review: FolderReview, fixed: PackageRules, organisation: Organis
         elif log.verdict is None:
             continue
         elif log.verdict.answer == "crash":
-            outcome.crash(log.verdict.cause, log.path)
+            outcome.crash(log.verdict.cause, log.path, rule=FOLLOWS)
             review.failing.add(name)
         elif log.verdict.answer == "fail":
             review.failing.add(name)
@@ -119,12 +119,15 @@ def _compliance(review: FolderReview, fixed: PackageRules, organisation: Organis
 def _convergence(outcome: Outcome, folder: Folder, fixed: PackageRules, round_name: str) -> Decision | None:
     gathered = gather_convergence(folder.logs)
     if isinstance(gathered, str):
-        outcome.crash(gathered, folder.path)
+        stopped = any(log.refused or (log.verdict and log.verdict.answer == "crash") for log in folder.logs)
+        follows = stopped or not folder.logs
+        outcome.crash(gathered, folder.path, rule=FOLLOWS if follows else "official-crash")
         return None
     batch_size, benchmark, converged, failed = gathered
     points = reference_set(round_name, benchmark) if isinstance(benchmark, str) else None
     if points is None:
-        outcome.crash(f"no reference convergence points for benchmark {brief(benchmark)}", folder.path)
+        cause = f"no reference convergence points for benchmark {brief(benchmark)}"
+        outcome.crash(cause, folder.path, rule=FOLLOWS if benchmark is None else "official-crash")
         return None
     if batch_size == -1:
         return _refused(outcome, folder, "Could not detect global_batch_size", "global_batch_size in the logs", "none")

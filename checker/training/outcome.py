@@ -9,6 +9,7 @@ from typing import Literal
 from checker.findings import Problem
 
 Answer = Literal["pass", "fail", "crash"]
+FOLLOWS = "official-crash-follows"  # silent where what it requires failed: one missing file is one finding
 
 
 @dataclass
@@ -29,12 +30,15 @@ class Outcome:
         """Note what the official tool only warns of."""
         self.problems.append((rule, problem))
 
-    def crash(self, cause: str, path: str | None = None, line: int | None = None) -> None:
-        """Note what stops the official tool; the first cause is kept as the answer's."""
+    def crash(self, cause: str, path: str | None = None, line: int | None = None, rule: str = "official-crash") -> None:
+        """Note what stops the official tool; the first cause is kept as the answer's.
+
+        `rule`: FOLLOWS where another finding says the same of what it follows from.
+        """
         self.answer = "crash"
         self.cause = self.cause or cause
         what = "the official checker stops here with a traceback, which rejects the submission"
-        self.problems.append(("official-crash", Problem(what, "", cause, path, line)))
+        self.problems.append((rule, Problem(what, "", cause, path, line)))
 
     def merge(self, others: Iterable[Outcome]) -> None:
         """Take over the answers and problems of parts."""

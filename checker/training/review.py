@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from checker.findings import Finding, Item, ItemKind, Problem, Report, Score, Verdict, brief, limited
 from checker.judges.registry import judges
+from checker.ledger import Failures, Raised, Unit
 from checker.training.discovery import Scope, find
 from checker.training.facts import LogFacts
 from checker.training.integrity import FolderCase, OrganisationCase, RunCase, Trace
@@ -167,6 +168,7 @@ class _Ledger:
     findings: list[Finding] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     traces: list[Trace] = field(default_factory=list)
+    raised: list[Raised] = field(default_factory=list)  # what the findings since the last `fold` were raised as
 
     def shown(self, root: Path, path: str) -> str:
         """Return a path below `root` relative to what is judged, safe to print."""
@@ -190,8 +192,28 @@ class _Ledger:
             fix=card.hint,
             waived=self.waivers.on(card.id, path, message),
         )
+        self.raised.append(Raised(card, unit_of(problem.path or "."), problem.path or ".", problem))
         self.findings.append(found)
         return found
+
+    def fold(self) -> None:
+        """Leave out findings that only follow from another, and those said again of one system.
+
+        A fault that was lowered to a warning, or waived, explains no error.
+        """
+        start = len(self.findings) - len(self.raised)
+        told = list(zip(self.findings[start:], self.raised, strict=True))
+        grave = Failures(raised for finding, raised in told if finding.fails)
+        slight = Failures(raised for finding, raised in told if finding.waived is None)
+        kept: list[Finding] = []
+        seen: set[Finding] = set()
+        for finding, raised in told:
+            again = raised.unit[:1] == ("systems",) and finding in seen
+            seen.add(finding)
+            if not (again or grave.explain(raised) or (not finding.fails and slight.explain(raised))):
+                kept.append(finding)
+        self.findings[start:] = kept
+        self.raised.clear()
 
     def item(self, root: Path, path: str, kind: ItemKind, failed: bool, official: Outcome | None) -> None:
         """Note a judged thing with both verdicts."""
@@ -199,6 +221,19 @@ class _Ledger:
         theirs: Verdict | None = None if official is None else "pass" if official.answer == "pass" else "fail"
         crash = printable(official.cause) if official is not None and official.answer == "crash" else None
         self.items.append(Item(self.shown(root, path), kind, verdict, theirs, crash))
+
+
+def unit_of(path: str) -> Unit:
+    """Return what a path of a submission is about: a system, a results folder, a run, or the submission."""
+    parts = path.split("/")
+    if parts[0] == "systems" and len(parts) == 2:
+        return ("systems", parts[1].removesuffix(".json"))
+    if parts[0] != "results" or len(parts) < 2:
+        return ()
+    if len(parts) == 2:
+        return ("systems", parts[1])
+    folder, _, name = path.rpartition("/")
+    return ("results", folder, name) if name.endswith(".txt") else ("results", path)
 
 
 def authority(card: Card) -> Literal["assay", "official"]:
@@ -246,6 +281,7 @@ def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope
     if scope.whole:
         failed = any(finding.fails for finding in ledger.findings[start:])
         ledger.item(root, ".", "organisation", failed, judged.outcome)
+    ledger.fold()
 
 
 def _settle(
