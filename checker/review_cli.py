@@ -76,7 +76,12 @@ def _compare(path: Path, against: Path, round_: str | None, format_: str) -> Non
     if format_ not in FORMATS:
         raise unknown("format", format_, FORMATS)
     if round_ is None:
-        raise UsageError("two submissions are compared by a round", fix="name it: --round mlperf-training/5.1")
+        from checker.training.likeness import likeness
+
+        seen = likeness(path)
+        if seen is None:
+            raise UsageError(f"{path} looks like no MLPerf round", fix="name it: --round mlperf-training/5.1")
+        round_ = seen.only()
     from checker.render.against import as_json, as_text
     from checker.training.against import compare
 

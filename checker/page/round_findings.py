@@ -140,11 +140,13 @@ def _finding(organisation: str, finding: Finding, lines: Mapping[Place, list[Lin
     place = finding.path.removeprefix(f"{organisation}/")
     place += "" if finding.line is None else f":{finding.line}"
     details = [("expected", finding.expected), ("found", finding.found if finding.found not in finding.message else "")]
+    waived = finding.waived
     around = [] if finding.line is None else lines.get((finding.path, finding.line), [])
     return tag(
         "article",
         tag("p", code(place), class_="place"),
         tag("p", finding.message, [(f"; {name} ", code(text)) for name, text in details if text], class_="said"),
+        tag("p", f"Waived by {waived.by} until {waived.until}: {waived.why}", class_="note") if waived else None,
         folded(f"Line {finding.line} and around", _quoted(around, finding.line)) if around else None,
         class_="finding",
         data_severity=finding.severity,

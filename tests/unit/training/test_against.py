@@ -138,3 +138,4 @@ def test_the_command_prints_text_or_json(tmp_path: Path) -> None:
     assert said.exit_code == 0
     assert json.loads(said.stdout)["benchmarks"][0]["more_than_noise"] is False
     assert CliRunner().invoke(app, ["review", str(a), "--against", str(b), "--round", ROUND]).exit_code == 0
+    assert CliRunner().invoke(app, ["review", str(tmp_path), "--against", str(b), "--format", "x"]).exit_code != 0

@@ -214,3 +214,10 @@ def test_both_commands_take_waivers(round_: Path, tmp_path: Path, command: list[
     words = [str(tmp_path / "out") if word == "OUT" else word for word in command]
     done = CliRunner().invoke(app, [*words, str(round_), "--round", ROUND, "--waivers", str(tmp_path / "waivers.yaml")])
     assert done.exit_code == code
+
+
+def test_the_review_page_says_that_a_finding_is_waived(round_: Path, tmp_path: Path) -> None:
+    waivers(tmp_path, WAIVER.replace("2026-12-31", "2999-12-31"))
+    words = ["review", str(round_), "--round", ROUND, "--waivers", str(tmp_path / "waivers.yaml")]
+    assert CliRunner().invoke(app, [*words, "--html", str(tmp_path / "page.html")]).exit_code == 0
+    assert "Waived by Results chair until 2999-12-31: late" in (tmp_path / "page.html").read_text()
