@@ -82,7 +82,9 @@ def certificate(tmp_path_factory) -> Path:
         pytest.skip("no openssl to make a certificate with")
     names = ["-subj", "/CN=engine", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
     files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *names, *files], check=True, capture_output=True)
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *names, *files], check=True, capture_output=True
+    )
     shutil.copy(folder / "cert.pem", folder / "ca.pem")
     return folder
 
