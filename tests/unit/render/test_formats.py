@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from importlib import resources
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
@@ -13,10 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
+from typer.testing import CliRunner
 
 from checker.findings import DEFECT, Finding, Item, Report
 from checker.render import junit, sarif
+from rules.errors import Exit
 from rules.ruleset import load
+from suite.cli import app
+from tests.differential import passing
 
 ROUND = "mlperf-training/5.1"
 HOSTILE = "\x00\x1b[31m]]>&<\"'\ud800\ufffe\u202e{0} {x} [click](http://example.org) \r\n::error::"
@@ -140,3 +145,19 @@ def test_a_defect_of_assay_is_an_error_and_not_a_failure() -> None:
     root = ElementTree.fromstring(junit.render(report(finding(rule=DEFECT))))
     assert (root.get("failures"), root.get("errors")) == ("0", "1")
     assert run_of(report(finding(rule=DEFECT)))["invocations"][0]["executionSuccessful"] is False
+
+
+def test_the_command_writes_both_formats_of_a_real_round(schema: Draft4Validator, tmp_path: Path) -> None:
+    passing.organisation(tmp_path / "round" / "Example", ROUND)
+    (tmp_path / "round/Example/results/box/llama2_70b_lora/result_0.txt").write_text(HOSTILE[:6])
+    for format_ in ("sarif", "junit"):
+        done = CliRunner().invoke(app, ["check", str(tmp_path / "round"), "--round", ROUND, "--format", format_])
+        assert done.exit_code == Exit.FINDINGS
+        if format_ == "sarif":
+            schema.validate(json.loads(done.stdout))
+            assert "official-log-exactly-one" in done.stdout
+        else:
+            root = ElementTree.fromstring(done.stdout)
+            failing = [case.get("name") for case in root.iter("testcase") if case.find("failure") is not None]
+            assert "Example/results/box/llama2_70b_lora/result_0.txt" in failing
+            assert "Example/results/box/llama2_70b_lora/result_1.txt" not in failing
