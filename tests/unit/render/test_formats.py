@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 from typer.testing import CliRunner
 
-from checker.findings import DEFECT, Finding, Item, Report
+from checker.findings import DEFECT, Finding, Item, Report, Waived
 from checker.render import junit, sarif
 from rules.errors import Exit
 from rules.ruleset import load
@@ -139,6 +139,22 @@ def test_every_judged_thing_is_one_test_case_and_what_fails_has_its_findings() -
     assert "x.py:12" in (outputs["assay.result"] or "")
     assert "KeyError: 'status'" in (outputs["assay.organisation"] or "")
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("6", "2", "0")
+
+
+def test_what_is_waived_is_told_and_fails_nothing(schema: Draft4Validator) -> None:
+    judged = report(finding(waived=Waived(by="Chair", why=f"known {HOSTILE}", until="2099-01-01")))
+    schema.validate(json.loads(sarif.render(judged)))
+    (suppression,) = run_of(judged)["results"][0]["suppressions"]
+    assert "Chair" in suppression["justification"]
+    root = ElementTree.fromstring(junit.render(judged))
+    assert root.get("failures") == "0"
+    assert "waived by Chair until 2099-01-01" in "".join(root.itertext())
+
+
+def test_a_log_whose_run_the_score_leaves_out_fails_nothing() -> None:
+    root = ElementTree.fromstring(junit.render(report(finding(severity="warning"))))
+    assert root.get("failures") == "0"
+    assert "log it in time" in "".join(root.itertext())
 
 
 def test_a_defect_of_assay_is_an_error_and_not_a_failure() -> None:
