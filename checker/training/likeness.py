@@ -57,7 +57,7 @@ def likeness(path: Path, logs_only: bool = False) -> Likeness | None:
     """Return what `path` looks like; None where no benchmark of MLPerf, or one of Assay's workloads, is in it."""
     names = set(_benchmarks(path, logs_only))
     ours = {name for own in rulesets() if load(own).family == FAMILY for name in load(own).workloads()}
-    known = tuple(sorted(name for name in names if name in _rounds_by_benchmark()))
+    known = tuple(sorted(name for name in names if name in _rounds_by_benchmark(tuple(rulesets()))))
     if not known or names & ours:
         return None
     return Likeness(path, known, rounds_of(known))
@@ -65,7 +65,7 @@ def likeness(path: Path, logs_only: bool = False) -> Likeness | None:
 
 def rounds_of(benchmarks: Iterable[str]) -> tuple[str, ...]:
     """Return the rounds that have every one of `benchmarks`, older first."""
-    table = _rounds_by_benchmark()
+    table = _rounds_by_benchmark(tuple(rulesets()))
     common = set.intersection(*(set(table.get(name, ())) for name in benchmarks))
     return tuple(sorted(common))
 
@@ -89,9 +89,9 @@ def listed(names: Iterable[str]) -> str:
 
 
 @cache
-def _rounds_by_benchmark() -> dict[str, list[str]]:
+def _rounds_by_benchmark(rounds: tuple[str, ...]) -> dict[str, list[str]]:
     table: dict[str, list[str]] = {}
-    for name in rulesets():
+    for name in rounds:
         if load(name).family != FAMILY:
             for benchmark in package_rules(name).benchmarks:
                 table.setdefault(benchmark, []).append(name)
