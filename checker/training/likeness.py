@@ -57,7 +57,8 @@ def likeness(path: Path, logs_only: bool = False) -> Likeness | None:
     """Return what `path` looks like; None where no benchmark of MLPerf, or one of Assay's workloads, is in it."""
     names = set(_benchmarks(path, logs_only))
     ours = {name for own in rulesets() if load(own).family == FAMILY for name in load(own).workloads()}
-    known = tuple(sorted(name for name in names if name in _rounds_by_benchmark(tuple(rulesets()))))
+    table = _rounds_by_benchmark(tuple(rulesets()))
+    known = tuple(sorted(name for name in names if name in table))
     if not known or names & ours:
         return None
     return Likeness(path, known, rounds_of(known))
