@@ -60,7 +60,7 @@ def official(log: bytes, round_name: str) -> Answer:
     """Return the official answer on a log."""
     suite, _, version = round_name.removeprefix("mlperf-").partition("/")
     mlp_compliance.yaml = _Yaml
-    mlp_compliance.enqueued_configs = _Queue()
+    queue, mlp_compliance.enqueued_configs = mlp_compliance.enqueued_configs, _Queue()
     checker = mlp_compliance.make_checker(suite, f"{version}.0", quiet=False, werror=False)
     with tempfile.NamedTemporaryFile(suffix=".txt") as file, oracle._quiet():
         Path(file.name).write_bytes(log)
@@ -69,7 +69,7 @@ def official(log: bytes, round_name: str) -> Answer:
         except Exception:  # noqa: BLE001 - any exception is its answer
             return Answer("crash", (), ())
         finally:
-            mlp_compliance.yaml = yaml
+            mlp_compliance.yaml, mlp_compliance.enqueued_configs = yaml, queue
     messages = [_identity(text, key) for key, text in checker.overwritable.items()]
     messages += [_identity(text, "") for text in checker.not_overwritable]
     warnings = tuple(sorted(_identity(text, key) for key, text in checker.warnings.items()))
