@@ -6,7 +6,6 @@ Pairs alternate in order (ABBA), so a machine that drifts does not favour one si
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
@@ -21,7 +20,8 @@ from suite.engine import connect
 from suite.images import wheelhouse
 from suite.images.build import BuiltImage, build
 from suite.images.matrix import cell
-from suite.sandbox import JOB, Limits, Sandbox, command
+from suite.job import job, job_files, run_job
+from suite.sandbox import Limits
 
 WORKLOAD = "image-classification"
 STEPS, EVERY = 234, 78  # half an epoch and three evaluations: seconds, and the proportions of a real run
@@ -58,43 +58,26 @@ def contained(image: BuiltImage, framework: str, files: dict[str, Path], cpu: in
     """Return the seconds from run_start to run_stop of the same steps under the harness in its container."""
     rules = workload_rules("assay/1.0", WORKLOAD)
     code = source.files(WORKLOAD)
-    given = {"opt_learning_rate_training_steps": STEPS, "opt_learning_rate_warmup_steps": STEPS // 5}
-    job = {
-        "mode": "train",
-        "workload": WORKLOAD,
-        "framework": framework,
-        "division": "open",
-        "target": "cpu",
-        "run": 0,
-        "seed": 1,
-        "threads": 1,
-        "submission": {"org": "bench", "platform": "bench"},
-        "ruleset": "assay/1.0",
-        "source_sha256": source.digest(code),
-        "data": rules.data,
-        "hyperparameters": rules.hyperparameters | given,
-        "evaluation": {"first_step": EVERY, "every_steps": EVERY},
-        "quality": {"metric": "top-1 accuracy", "target": 2.0},
-        "warmup_steps": EVERY,
-    }
-    environment = image.environment | {"PYTHONPATH": f"{JOB}/source"}
-    times: dict[str, int] = {}
-
-    def note(line: str, _received: float) -> None:
-        event = json.loads(line.partition(":::MLLOG ")[2])
-        times[event["key"]] = event["time_ms"]
-
-    with Sandbox(connect(), image.image_id, Limits(str(cpu), 4 << 30), environment, command()) as box:
-        put: list[tuple[str, bytes | Path]] = [("job.json", json.dumps(job).encode())]
-        put += [(f"source/{name}", content) for name, content in code.items()]
-        put += [(f"data/{name}", path) for name, path in files.items()]
-        box.put(put)
-        words: list[str] = []
-        ended = box.run(600, note, lambda line, _: words.append(line))
-        box.close()
-    if ended.status != 0:
-        raise SystemExit("\n".join(words[-20:]))
-    return (times["run_stop"] - times["run_start"]) / 1000
+    steps = {"opt_learning_rate_training_steps": STEPS, "opt_learning_rate_warmup_steps": STEPS // 5}
+    given = job(
+        "train",
+        rules,
+        ruleset="assay/1.0",
+        framework=framework,
+        target="cpu",
+        seed=1,
+        source_sha256=source.digest(code),
+        division="open",
+        hyperparameters=rules.hyperparameters | steps,
+        evaluation={"first_step": EVERY, "every_steps": EVERY},
+        quality={"metric": "top-1 accuracy", "target": 2.0},
+        warmup_steps=EVERY,
+    )
+    finished = run_job(connect(), image, given, job_files(code, files), Limits(str(cpu), 4 << 30), 600)
+    if finished.ended.status != 0:
+        raise SystemExit("\n".join(finished.watch.words[-20:]))
+    start, stop = (finished.watch.events(key)[0]["time_ms"] for key in ("run_start", "run_stop"))
+    return (stop - start) / 1000
 
 
 def main(framework: str = "pytorch", pairs: str = "5") -> None:
@@ -107,10 +90,12 @@ def main(framework: str = "pytorch", pairs: str = "5") -> None:
     ratios = []
     for pair in range(int(pairs)):
         order = (contained, bare) if pair % 2 else (bare, contained)
-        seconds = {
-            side: side(image, framework, files, cpu) if side is contained else side(python, framework, files, cpu)  # type: ignore[arg-type,call-arg]
-            for side in order
-        }
+        seconds = {}
+        for side in order:
+            if side is contained:
+                seconds[side] = contained(image, framework, files, cpu)
+            else:
+                seconds[side] = bare(python, framework, files, cpu)
         ratios.append(seconds[contained] / seconds[bare])
         print(
             f"{framework} pair {pair + 1}: container {seconds[contained]:.3f} s, bare {seconds[bare]:.3f} s, "
