@@ -41,7 +41,9 @@ def verdict(one: Comparison) -> str:
         return "no difference"
     by = f"{found.slower.upper()} takes {found.seconds:,.2f} s longer on average"
     by += f" ({(found.ratio - 1) * 100:.1f} %)" if found.ratio is not None else ""
-    interval = f"95 % interval {found.low:,.2f} to {found.high:,.2f} s, p = {found.probability:.2g}"
+    # Below this the t distribution's tail is rounding, and "p = 0" would claim too much.
+    chance = f"p = {found.probability:.2g}" if found.probability >= 1e-12 else "p < 1e-12"
+    interval = f"95 % interval {found.low:,.2f} to {found.high:,.2f} s, {chance}"
     if one.more_than_noise:
         return f"more than noise: {by}; {interval}"
     return f"not more than noise: {by}, which the scatter of the runs explains; {interval}"
