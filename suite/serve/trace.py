@@ -1,4 +1,4 @@
-"""LoadGen's trace, reduced to what every latency statistic follows from: 24 bytes a sample instead of some 700.
+"""LoadGen's trace, reduced to what every latency statistic follows from: 32 bytes a sample instead of some 700.
 
 LoadGen prints percentiles; the trace alone has the latencies they are of, to the nanosecond. What it holds and what is
 made of it is told in docs/inference.md, "Latencies".
@@ -11,34 +11,43 @@ import sys
 from array import array
 from pathlib import Path
 
-MARK = b'{"name":"Sample","cat":"default","ph":"b"'
-SAMPLE = re.compile(
+SAMPLE = b'{"name":"Sample","cat":"default","ph":"b"'
+COMPLETE = re.compile(
     rb'"ts":(\d+)\.(\d{3}),"args":\{"sample_seq":(\d+),"query_seq":(\d+),"sample_idx":(\d+),'
     rb'"issue_start_ns":-?\d+,"complete_ns":(\d+)\}'
 )
+TOKEN = b'{"name":"Token_Latency"'  # LoadGen traces it in Server only, and names no sample: times tell which
+FIRST = re.compile(rb'"ts":(\d+)\.(\d{3}),"args":\{ "issue_delay":(\d+),"issue_to_done":(\d+)\}')
 
 
 def reduce(trace: Path, latencies: Path) -> int:
     """Write `latencies` from LoadGen's `trace` and empty that; return the number of samples.
 
-    Raises ValueError where a sample's line is not as LoadGen 6 writes it.
+    Raises ValueError where a line is not as LoadGen 6 writes it.
     """
-    rows = []
+    rows, first_tokens = [], {}
     with trace.open("rb") as file:
         for line in file:
-            if line.startswith(MARK):
-                found = SAMPLE.search(line)
-                if found is None:
-                    raise ValueError(f"LoadGen's trace has a sample of an unknown form: {line[:200]!r}")
-                micro, nano, sample, query, index, latency = map(int, found.groups())
+            if line.startswith(SAMPLE):
+                micro, nano, sample, query, index, latency = _numbers(COMPLETE, line)
                 rows.append((sample, micro * 1000 + nano, latency, index, query))
+            elif line.startswith(TOKEN):
+                micro, nano, delay, done = _numbers(FIRST, line)
+                first_tokens[micro * 1000 + nano] = delay + done
     rows.sort()
-    first = min((at for _, at, *_ in rows), default=0)
+    began = min((at for _, at, *_ in rows), default=0)
     table = array("Q")
     for _, at, latency, index, query in rows:
-        table.extend((at - first, latency, index | query << 32))
+        table.extend((at - began, latency, index | query << 32, first_tokens.get(at, 0)))
     if sys.byteorder == "big":
         table.byteswap()
     latencies.write_bytes(table.tobytes())
     trace.write_bytes(b"")
     return len(rows)
+
+
+def _numbers(form: re.Pattern[bytes], line: bytes) -> tuple[int, ...]:
+    found = form.search(line)
+    if found is None:
+        raise ValueError(f"LoadGen's trace has a line of an unknown form: {line[:200]!r}")
+    return tuple(map(int, found.groups()))
