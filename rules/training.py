@@ -7,14 +7,13 @@ by member. Reference convergence points are `rcp/<benchmark>.json`, found in the
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-import rules.workload
 from rules.errors import UsageError
+from rules.layers import layered
 from rules.ruleset import RuleSet, load
 from rules.workload import Strict
 
@@ -94,27 +93,10 @@ class References(msgspec.Struct, frozen=True):
     points: tuple[Point, ...]
 
 
-def _merged(before: Any, given: Any) -> Any:
-    if not (isinstance(before, dict) and isinstance(given, dict)):
-        return given
-    return {**before, **{name: _merged(before.get(name), value) for name, value in given.items()}}
-
-
 @cache
 def package_rules(round_name: str) -> PackageRules:
     """Return the package rules of a round; UsageError for a mistake in its files."""
-    merged: dict[str, Any] = {}
-    for name in reversed(load(round_name).chain):
-        path = rules.workload.ROOT / name / "package.yaml"
-        if path.is_file():
-            given = yaml.load(path.read_bytes(), yaml.CSafeLoader) or {}
-            merged = _merged(merged, given)
-    try:
-        return PackageRules.model_validate(merged)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{round_name}/package.yaml: {place}: {first['msg']}", fix="correct the rule file") from None
+    return layered(round_name, "package.yaml", PackageRules)
 
 
 @cache

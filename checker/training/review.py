@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
-from checker.findings import Finding, Item, ItemKind, Problem, Report, Score, Verdict, brief, limited
+from checker.findings import Problem, Report, Score, brief, limited
 from checker.judges.registry import judges
-from checker.ledger import Failures, Raised, Unit
+from checker.ledger import Unit
+from checker.round_ledger import RoundLedger
 from checker.training.discovery import Scope, find
 from checker.training.facts import LogFacts
 from checker.training.integrity import FolderCase, OrganisationCase, RunCase, Trace
@@ -33,8 +34,8 @@ from checker.training.scan import scan
 from checker.training.table import Row, minutes_of, rows
 from checker.tree import Tree
 from checker.waivers import Waivers
-from rules.cards import Card, Severity
-from rules.ruleset import RuleSet, load
+from rules.cards import Severity
+from rules.ruleset import load
 from rules.text import printable
 from rules.training import PackageRules, package_rules
 
@@ -52,7 +53,7 @@ def review(
     """
     fixed = package_rules(round_name)
     scope = find(path, logs_only)
-    ledger = _Ledger(scope.base, load(round_name), fixed, waivers or Waivers())
+    ledger = _Ledger(scope.base, load(round_name), waivers or Waivers(), unit_of, fixed=fixed)
     with _readers(round_name, scope, jobs) as readers:
         if scope.logs:
             _loose_logs(ledger, scope, readers)
@@ -157,70 +158,11 @@ def _narrow(organisation: Organisation, only: str) -> None:
 
 
 @dataclass
-class _Ledger:
-    """What one review gathers."""
+class _Ledger(RoundLedger):
+    """What one review gathers, with what is kept for the comparison across organisations."""
 
-    base: Path
-    ruleset: RuleSet
-    fixed: PackageRules
-    waivers: Waivers
-    items: list[Item] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    scores: list[Score] = field(default_factory=list)
+    fixed: PackageRules = field(kw_only=True)
     traces: list[Trace] = field(default_factory=list)
-    raised: list[Raised] = field(default_factory=list)  # what the findings since the last `fold` were raised as
-
-    def shown(self, root: Path, path: str) -> str:
-        """Return a path below `root` relative to what is judged, safe to print."""
-        return printable(Path(os.path.relpath(root / path, self.base)).as_posix(), 1000)
-
-    def add(self, root: Path, rule: str, problem: Problem, at_most: Severity | None = None) -> Finding:
-        """Turn a problem into a finding of its rule's card, no graver than `at_most`."""
-        card = self.ruleset.card(rule)
-        path, message = self.shown(root, problem.path or "."), printable(problem.message)
-        found = Finding(
-            rule=card.id,
-            severity=_lower(card.severity, at_most).value,
-            authority=authority(card),
-            audience=card.audience.value,
-            path=path,
-            line=problem.line,
-            message=message,
-            expected=printable(problem.expected),
-            found=printable(problem.found),
-            clause=self.ruleset.clause(card),
-            fix=card.hint,
-            waived=self.waivers.on(card.id, path, message),
-        )
-        self.raised.append(Raised(card, unit_of(problem.path or "."), problem.path or ".", problem))
-        self.findings.append(found)
-        return found
-
-    def fold(self) -> None:
-        """Leave out findings that only follow from another, and those said again of one system.
-
-        A fault that was lowered to a warning, or waived, explains no error.
-        """
-        start = len(self.findings) - len(self.raised)
-        told = list(zip(self.findings[start:], self.raised, strict=True))
-        grave = Failures(raised for finding, raised in told if finding.fails)
-        slight = Failures(raised for finding, raised in told if finding.waived is None)
-        kept: list[Finding] = []
-        seen: set[Finding] = set()
-        for finding, raised in told:
-            again = raised.unit[:1] == ("systems",) and finding in seen
-            seen.add(finding)
-            if not (again or grave.explain(raised) or (not finding.fails and slight.explain(raised))):
-                kept.append(finding)
-        self.findings[start:] = kept
-        self.raised.clear()
-
-    def item(self, root: Path, path: str, kind: ItemKind, failed: bool, official: Outcome | None) -> None:
-        """Note a judged thing with both verdicts."""
-        verdict: Verdict = "fail" if failed else "pass"
-        theirs: Verdict | None = None if official is None else "pass" if official.answer == "pass" else "fail"
-        crash = printable(official.cause) if official is not None and official.answer == "crash" else None
-        self.items.append(Item(self.shown(root, path), kind, verdict, theirs, crash))
 
 
 def unit_of(path: str) -> Unit:
@@ -234,19 +176,6 @@ def unit_of(path: str) -> Unit:
         return ("systems", parts[1])
     folder, _, name = path.rpartition("/")
     return ("results", folder, name) if name.endswith(".txt") else ("results", path)
-
-
-def authority(card: Card) -> Literal["assay", "official"]:
-    """Return whose verdict a rule's finding belongs to."""
-    official = card.id.startswith("official-") or (card.judge or "").startswith("official-")
-    return "official" if official else "assay"
-
-
-def _lower(severity: Severity, at_most: Severity | None) -> Severity:
-    if at_most is None:
-        return severity
-    order = list(Severity)
-    return max(severity, at_most, key=order.index)
 
 
 def _raised(ledger: _Ledger, scope: str, *facts: Any) -> Iterator[tuple[str, Problem]]:
@@ -266,33 +195,22 @@ def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope
     start = len(ledger.findings)
     for system in organisation.systems.values():
         assert system.outcome is not None
-        failed = _settle(ledger, root, system.outcome.problems)
+        failed = ledger.settle(root, system.outcome.problems)
         ledger.item(root, system.path, "system", failed, system.outcome)
     own = Outcome()
     own.problems = list(judged.own)
-    _settle(ledger, root, own.problems)
+    ledger.settle(root, own.problems)
     if scope.whole:
-        _settle(ledger, root, judge_repository(organisation, fixed))
+        ledger.settle(root, judge_repository(organisation, fixed))
     table = rows(judged, fixed) if not scope.only.startswith("systems") else []
     for folder in judged.folders:
         _folder(ledger, root, judged, folder)
-    _settle(ledger, root, _raised(ledger, "training-organisation", OrganisationCase(judged, fixed)))
+    ledger.settle(root, _raised(ledger, "training-organisation", OrganisationCase(judged, fixed)))
     _scores(ledger, root, judged, table)
     if scope.whole:
         failed = any(finding.fails for finding in ledger.findings[start:])
         ledger.item(root, ".", "organisation", failed, judged.outcome)
     ledger.fold()
-
-
-def _settle(
-    ledger: _Ledger, root: Path, problems: Iterable[tuple[str, Problem]], at_most: Severity | None = None
-) -> bool:
-    """Add findings; return whether any that counts is an error by its own rule, whatever it was lowered to."""
-    failed = False
-    for rule, problem in problems:
-        found = ledger.add(root, rule, problem, at_most)
-        failed |= ledger.ruleset.card(rule).severity is Severity.ERROR and found.waived is None
-    return failed
 
 
 def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: FolderReview) -> None:
@@ -301,13 +219,13 @@ def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fol
     for log in folder.folder.logs:
         _log(ledger, root, folder, log, tolerated)
     converged = folder.convergence
-    _settle(ledger, root, [*folder.layout.problems, *folder.compliance.problems])
+    ledger.settle(root, [*folder.layout.problems, *folder.compliance.problems])
     if folder.seeds is not None:
-        _settle(ledger, root, folder.seeds.problems)
+        ledger.settle(root, folder.seeds.problems)
     if converged is not None:
-        failed = _settle(ledger, root, converged.problems)
+        failed = ledger.settle(root, converged.problems)
         ledger.item(root, folder.folder.path, "rcp", failed, converged)
-    _settle(ledger, root, _raised(ledger, "training-folder", FolderCase(folder, judged, fixed)))
+    ledger.settle(root, _raised(ledger, "training-folder", FolderCase(folder, judged, fixed)))
     failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, folder.folder.path, "result", failed, folder.outcome)
 
@@ -316,8 +234,8 @@ def _log(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts, toler
     dropped = tolerated and log.path.rpartition("/")[2].rpartition(".")[0] in folder.failing
     at_most = Severity.WARNING if dropped else None  # olympic scoring leaves the run out: its faults spoil no result
     problems = [] if log.verdict is None else [(rule, _placed(problem, log)) for rule, problem in log.verdict.problems]
-    failed = _settle(ledger, root, problems, at_most)
-    failed |= _settle(ledger, root, _raised(ledger, "training-run", RunCase(folder, log, ledger.fixed)), at_most)
+    failed = ledger.settle(root, problems, at_most)
+    failed |= ledger.settle(root, _raised(ledger, "training-run", RunCase(folder, log, ledger.fixed)), at_most)
     ledger.item(root, log.path, "log", failed, log_outcome(log))
     ledger.traces.append(_trace(ledger, root, folder, log))
 
@@ -403,7 +321,7 @@ def _loose_logs(ledger: _Ledger, scope: Scope, readers: _Readers) -> None:
     for chunk in readers.read(scope.base, sized):
         for log in chunk:
             problems = [] if log.verdict is None else log.verdict.problems
-            failed = _settle(ledger, scope.base, [(rule, _placed(problem, log)) for rule, problem in problems])
+            failed = ledger.settle(scope.base, [(rule, _placed(problem, log)) for rule, problem in problems])
             if log.refused is not None:
                 refused = Problem(f"the log {log.refused}", path=log.path)
                 failed |= ledger.add(scope.base, "official-crash", refused).fails

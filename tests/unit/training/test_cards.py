@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from checker.judges.registry import judges
-from checker.training.review import authority, review
+from checker.round_ledger import authority
+from checker.training.review import review
 from rules.cards import Card, Edit, Example
 from rules.ruleset import load
 from tests.differential import passing
