@@ -1,0 +1,123 @@
+"""The documents of an inference submission that are ours; MLPerf's own files beside them stay as the field has them."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rules.documents import Container, Count, Document, FileDigest, ImageIdentity, Memory, Name, Seconds, Sha256
+from rules.serving import Scenario
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+# What one LoadGen run is for: the two that make a result, and those that test it. `seeds` takes an alternate seed set.
+RunName = Literal["performance", "accuracy", "TEST01", "TEST04", "TEST06", "seeds"]
+
+
+class ServingOutcome(enum.StrEnum):
+    """How a LoadGen run ended. Only `success` gives LoadGen's files; whether they make a valid result, the log says."""
+
+    SUCCESS = "success"
+    CRASHED = "crashed"
+    HUNG = "hung"  # no answer within the workload's limit
+    ANSWERED_TWICE = "answered-twice"
+    WRONG_SIZE = "wrong-size"
+    OUT_OF_MEMORY = "out-of-memory"
+    DISK_FULL = "disk-full"
+    ENGINE_LOST = "engine-lost"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+
+
+class ServingAttempt(Document):
+    """An earlier start of the same run that gave no result, and why."""
+
+    outcome: ServingOutcome
+    explanation: str
+
+
+class SutParameters(Document):
+    """The declared parameters of the system under test."""
+
+    threads: Annotated[int, Field(ge=1)]
+    batch: Annotated[int, Field(ge=1)]
+    precision: Name
+    workers: Annotated[int, Field(ge=1)]
+
+
+class ServingRecord(Document):
+    """Provenance of one LoadGen run; `assay/<system>/<workload>/<Scenario>/<run>/record.json`."""
+
+    schema_: Literal["assay/serving-record/1"] = Field(alias="schema")
+    ruleset: str
+    submitter: Name
+    system: Name
+    workload: Name
+    division: Literal["closed", "open"]
+    framework: Name
+    target: Name
+    emulated: bool
+    scenario: Scenario
+    run: RunName
+    outcome: ServingOutcome
+    explanation: str  # one sentence for a person; empty on success
+    earlier_attempts: list[ServingAttempt]
+    log: FileDigest  # log.txt beside this: the container's standard output
+    receipts: list[Number]  # host clock, Unix seconds, one per :::MLLOG line of it
+    files: list[FileDigest]  # what LoadGen wrote, and latencies.bin, where they stand in the tree
+    image: ImageIdentity
+    source_sha256: Sha256
+    data: dict[str, Sha256]  # weights among them
+    sut: SutParameters
+    loadgen: str  # version
+    user_conf: str  # as LoadGen read it
+    audit_config: str | None
+    load_s: Seconds
+    warm_up_s: Seconds
+    arguments: list[str]
+    environment: dict[str, str]
+    container: Container
+    memory: Memory | None
+    assay: str
+
+    @property
+    def threads(self) -> int:
+        """Declared number of compute threads."""
+        return self.sut.threads
+
+
+class OutputsCertificate(Document):
+    """What this framework gave for the rule set's few samples before anything was timed; `outputs.json`.
+
+    The checker compares them with the rule set's own float64 outputs.
+    """
+
+    schema_: Literal["assay/outputs/1"] = Field(alias="schema")
+    ruleset: str
+    workload: Name
+    framework: Name
+    precision: Name
+    source_sha256: Sha256
+    data: dict[str, Sha256]
+    samples: list[Count]
+    outputs: list[list[Number]]  # one flat row per sample
+
+
+class Trial(Document):
+    """One rate that was tried, and what LoadGen said of it."""
+
+    target_qps: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    duration_s: Seconds
+    queries: Count
+    valid: bool
+    percentile_latency_ns: Count  # that of the scenario's percentile
+
+
+class SearchRecord(Document):
+    """How the rate of a Server or Interactive run was found; `assay/<system>/<workload>/<Scenario>/search.json`."""
+
+    schema_: Literal["assay/search/1"] = Field(alias="schema")
+    scenario: Scenario
+    trials: Annotated[list[Trial], Field(min_length=1)]  # in the order in which they were made
+    chosen_qps: Annotated[float, Field(gt=0, allow_inf_nan=False)]
