@@ -190,6 +190,7 @@ def _place(cell: Cell, lock: BaseLock) -> Path:
     _, wheel_lock = locks.read(cell.wheel_lock)
     decides = asdict(cell) | {"base": cell.base.model_dump(), "base_lock": lock.sha256, "wheel_lock": wheel_lock}
     decides |= {"format": _FORMAT, "recipe": base.recipe(cell)}
+    del decides["suite"]  # in the name already
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return cache.root() / "images" / f"{cell.name}-{key[:24]}.json"
 

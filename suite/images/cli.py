@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,47 +11,48 @@ app = typer.Typer(no_args_is_help=True, help="The images benchmarks run in: pinn
 
 Framework = Annotated[str, typer.Option(help="a framework, or all")]
 Target = Annotated[str, typer.Option(help="a target, or all")]
+Suite = Annotated[Literal["training", "inference", "all"], typer.Option(help="what runs in them, or all")]
 Base = Annotated[str | None, typer.Option(help="mmdebstrap (default) or registry; $ASSAY_BASE says it too")]
 
 
 @app.command("list")
-def list_(framework: Framework = "all", target: Target = "all", base: Base = None) -> None:
+def list_(framework: Framework = "all", target: Target = "all", base: Base = None, suite: Suite = "all") -> None:
     """List the images: their locks' digests, and whether the engine has them."""
     from suite.images import commands
 
-    commands.list_images(framework, target, base)
+    commands.list_images(framework, target, base, suite)
 
 
 @app.command()
-def lock(framework: Framework = "all", target: Target = "all", base: Base = None) -> None:
+def lock(framework: Framework = "all", target: Target = "all", base: Base = None, suite: Suite = "all") -> None:
     """Resolve wheels and Debian packages anew and write the locks (a change in images/, to be committed)."""
     from suite.images import commands
 
-    commands.lock(framework, target, base)
+    commands.lock(framework, target, base, suite)
 
 
 @app.command()
-def build(framework: Framework = "all", target: Target = "all", base: Base = None) -> None:
+def build(framework: Framework = "all", target: Target = "all", base: Base = None, suite: Suite = "all") -> None:
     """Fetch what the locks pin, assemble the images without a network, load them into the engine."""
     from suite.images import commands
 
-    commands.build(framework, target, base)
+    commands.build(framework, target, base, suite)
 
 
 @app.command()
-def check(framework: Framework = "all", target: Target = "all", base: Base = None) -> None:
+def check(framework: Framework = "all", target: Target = "all", base: Base = None, suite: Suite = "all") -> None:
     """Check locks, fetched wheels and the engine's images, building nothing. Exit code 1: something failed."""
     from suite.images import commands
 
-    commands.check(framework, target, base)
+    commands.check(framework, target, base, suite)
 
 
 @app.command()
-def prove(framework: Framework = "all", target: Target = "all", base: Base = None) -> None:
+def prove(framework: Framework = "all", target: Target = "all", base: Base = None, suite: Suite = "all") -> None:
     """Build every selected image twice from scratch and compare the digests. Exit code 1: they differ."""
     from suite.images import commands
 
-    commands.prove(framework, target, base)
+    commands.prove(framework, target, base, suite)
 
 
 @app.command()
@@ -59,9 +60,10 @@ def dockerfile(
     framework: Annotated[str, typer.Option(help="a framework")],
     target: Annotated[str, typer.Option(help="a target")] = "cpu",
     base: Base = None,
+    suite: Annotated[Literal["training", "inference"], typer.Option(help="what runs in it")] = "training",
     context: Annotated[Path | None, typer.Option(help="also write all it needs, into this folder")] = None,
 ) -> None:
     """Print a Dockerfile that gives the same files as the image; --context writes what it needs beside it."""
     from suite.images import commands
 
-    commands.dockerfile(framework, target, base, context)
+    commands.dockerfile(framework, target, base, suite, context)

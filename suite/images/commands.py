@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import docker
 
@@ -17,13 +18,15 @@ from suite.images import base, locks, relock, wheelhouse
 from suite.images import build as builder
 from suite.images import dockerfile as readable
 from suite.images.files import Progress
-from suite.images.matrix import Cell, cell, select
+from suite.images.matrix import Cell, Suite, cell, select
 from suite.progress import Phase
 
+Chosen = Suite | Literal["all"]
 
-def list_images(framework: str, target: str, provider: str | None) -> None:
+
+def list_images(framework: str, target: str, provider: str | None, suite: Chosen) -> None:
     """Print one line per image."""
-    cells = select(framework, target, provider)
+    cells = select(framework, target, provider, suite)
     try:
         client = connect(timeout_s=5)
     except MachineError as error:
@@ -47,9 +50,9 @@ def list_images(framework: str, target: str, provider: str | None) -> None:
         print("* Debian's archive dropped a package; this machine uses a lock of its own (docs/images.md)")
 
 
-def lock(framework: str, target: str, provider: str | None) -> None:
+def lock(framework: str, target: str, provider: str | None, suite: Chosen) -> None:
     """Write the locks of the selected cells and say which changed."""
-    cells = select(framework, target, provider)
+    cells = select(framework, target, provider, suite)
     with Phase("resolve") as phase:
         for number, each in enumerate(cells):
             phase.to(number, len(cells), each.name)
@@ -58,9 +61,9 @@ def lock(framework: str, target: str, provider: str | None) -> None:
             _say_changed(each.base_lock, relock.base(each))
 
 
-def build(framework: str, target: str, provider: str | None) -> None:
+def build(framework: str, target: str, provider: str | None, suite: Chosen) -> None:
     """Build the selected images and print their digests."""
-    cells = select(framework, target, provider)
+    cells = select(framework, target, provider, suite)
     client = connect()
     for each in cells:
         with _shown(f"image {each.name}") as progress:
@@ -68,9 +71,9 @@ def build(framework: str, target: str, provider: str | None) -> None:
         print(f"{each.name} sha256:{built.identity.config_digest}")
 
 
-def check(framework: str, target: str, provider: str | None) -> None:
+def check(framework: str, target: str, provider: str | None, suite: Chosen) -> None:
     """Print one line per checked thing; raise JudgedError at the end when one failed."""
-    cells = select(framework, target, provider)
+    cells = select(framework, target, provider, suite)
     client = connect()
     failed = 0
     for each in cells:
@@ -86,9 +89,9 @@ def check(framework: str, target: str, provider: str | None) -> None:
         raise JudgedError(f"{failed} checks of images failed", fix="assay images build makes what is missing")
 
 
-def prove(framework: str, target: str, provider: str | None) -> None:
+def prove(framework: str, target: str, provider: str | None, suite: Chosen) -> None:
     """Make each selected image twice from scratch; raise JudgedError where the two differ."""
-    cells = select(framework, target, provider)
+    cells = select(framework, target, provider, suite)
     client = connect()
     unequal = []
     for each in cells:
@@ -110,9 +113,9 @@ def prove(framework: str, target: str, provider: str | None) -> None:
         raise JudgedError(f"not reproducible: {', '.join(unequal)}", fix="report this with the digests above")
 
 
-def dockerfile(framework: str, target: str, provider: str | None, context: Path | None) -> None:
+def dockerfile(framework: str, target: str, provider: str | None, suite: Suite, context: Path | None) -> None:
     """Print the Dockerfile of a cell, or write it with its context into a folder."""
-    chosen = cell(framework, target, provider)
+    chosen = cell(framework, target, provider, suite)
     if context is None:
         print(readable.text(chosen), end="")
         return

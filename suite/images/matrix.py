@@ -17,6 +17,7 @@ from rules.errors import UsageError, unknown
 
 ROOT = Path(__file__).parents[2] / "images"
 Provider = Literal["mmdebstrap", "registry"]
+Suite = Literal["training", "inference"]
 RelativePath = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*$")]
 Pin = Annotated[str, Field(pattern=r"^[a-z0-9-]+==[A-Za-z0-9.+]+$")]
 
@@ -50,6 +51,7 @@ class Target(_Strict):
 class _CellEntry(_Strict):
     framework: Name
     target: Name
+    suite: Suite = "training"
     requirements: Annotated[tuple[Pin, ...], Field(min_length=1)]
     lock: RelativePath
     environment: dict[str, str] = {}
@@ -72,10 +74,10 @@ class Matrix(_Strict):
             for provider, base in entry.bases.items():
                 if base not in self.bases or self.bases[base].provider != provider:
                     raise ValueError(f"target {target}: {base!r} is not a base of provider {provider}")
-        keys = [(cell.framework, cell.target) for cell in self.cells]
+        keys = [(cell.framework, cell.target, cell.suite) for cell in self.cells]
         if len(set(keys)) != len(keys):
-            raise ValueError("two cells have the same framework and target")
-        for framework, target in keys:
+            raise ValueError("two cells have the same framework, target and suite")
+        for framework, target, _ in keys:
             if target not in self.targets:
                 raise ValueError(f"cell {framework}-{target}: no such target")
         return self
@@ -95,11 +97,12 @@ class Cell:
     python: str  # minor version, e.g. 3.11
     epoch: int  # time of every file, Unix seconds
     environment: Mapping[str, str]
+    suite: Suite = "training"  # what runs in it; an image of inference holds LoadGen too
 
     @property
     def name(self) -> str:
-        """`framework-target`."""
-        return f"{self.framework}-{self.target}"
+        """`framework-target`, for inference `framework-target-inference`."""
+        return f"{self.framework}-{self.target}" + ("" if self.suite == "training" else f"-{self.suite}")
 
     @property
     def interpreter(self) -> str:
@@ -116,7 +119,7 @@ def matrix(path: Path = ROOT / "matrix.yaml") -> Matrix:
         raise UsageError(f"{path}: {error}", fix="correct the matrix") from None
 
 
-def cell(framework: str, target: str, base: str | None = None) -> Cell:
+def cell(framework: str, target: str, base: str | None = None, suite: Suite = "training") -> Cell:
     """Return the cell of `framework` on `target`; raise UsageError with a suggestion for an unknown name.
 
     `base` is a provider, `mmdebstrap` or `registry`; left out, $ASSAY_BASE decides, else mmdebstrap.
@@ -124,9 +127,9 @@ def cell(framework: str, target: str, base: str | None = None) -> Cell:
     table = matrix()
     if target not in table.targets:
         raise unknown("target", target, table.targets)
-    entries = {entry.framework: entry for entry in table.cells if entry.target == target}
+    entries = {entry.framework: entry for entry in table.cells if entry.target == target and entry.suite == suite}
     if framework not in entries:
-        raise unknown(f"framework for target {target}", framework, entries)
+        raise unknown(f"framework for {suite} on target {target}", framework, entries)
     entry, place = entries[framework], table.targets[target]
     providers = {str(provider): name for provider, name in place.bases.items()}
     chosen = base or os.environ.get("ASSAY_BASE") or "mmdebstrap"
@@ -144,11 +147,14 @@ def cell(framework: str, target: str, base: str | None = None) -> Cell:
         python=table.python,
         epoch=table.source_date_epoch,
         environment={**table.environment, **entry.environment},
+        suite=suite,
     )
 
 
-def select(framework: str = "all", target: str = "all", base: str | None = None) -> list[Cell]:
-    """Return the cells that `--framework` and `--target` select; `all` stands for every one."""
+def select(
+    framework: str = "all", target: str = "all", base: str | None = None, suite: Suite | Literal["all"] = "training"
+) -> list[Cell]:
+    """Return the cells that `--framework`, `--target` and `--suite` select; `all` stands for every one."""
     table = matrix()
     frameworks = {entry.framework for entry in table.cells}
     if framework not in {"all", *frameworks}:
@@ -156,10 +162,10 @@ def select(framework: str = "all", target: str = "all", base: str | None = None)
     if target not in {"all", *table.targets}:
         raise unknown("target", target, {"all", *table.targets})
     chosen = [
-        cell(entry.framework, entry.target, base)
+        cell(entry.framework, entry.target, base, entry.suite)
         for entry in table.cells
-        if framework in {"all", entry.framework} and target in {"all", entry.target}
+        if framework in {"all", entry.framework} and target in {"all", entry.target} and suite in {"all", entry.suite}
     ]
     if not chosen:
-        raise UsageError(f"no image for {framework} on {target}", fix="see: assay images list")
+        raise UsageError(f"no image for {framework} on {target} ({suite})", fix="see: assay images list")
     return chosen
