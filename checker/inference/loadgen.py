@@ -1,0 +1,257 @@
+"""LoadGen's detail log, read once, line by line, the way MLCommons' modular checker reads it.
+
+That checker wants the marker at the start of line 1 and JSON with a `key` on every line that has it; it stops with a
+traceback at anything else, and takes a key's first message. What it would stop at is noted and reading goes on, so
+that everything else can still be judged. The list of loaded samples, nearly all of a log's bytes, is not decoded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from sys import intern
+from typing import Any, BinaryIO, Final
+
+import msgspec
+
+from checker.tree import RefusedError, Tree
+
+MARKERS = (b":::MLLOG", b":::ENDPTS")
+LONGEST = 64 << 20  # bytes of a line: more is not held in memory
+KEYS = 20_000  # different keys kept; a real log has about a hundred
+KEPT = 1000  # errors and warnings kept, each text once
+LARGE = 1 << 16  # bytes of a line beyond which its value is kept as `BIG`
+SAMPLES = "loaded_qsl_set"  # its value is never needed, and is never decoded
+HEAD = 80  # bytes in which a line names its key, as LoadGen writes it
+DEPTH = 200
+LONG = 4300  # digits: Python's JSON reads no longer integer
+DIGITS = re.compile(rb"\d{%d}" % LONG)
+
+
+class _Big:
+    """Stands for a value too large to keep, or never needed; compares and computes with nothing, as a list would."""
+
+    def __reduce__(self) -> str:
+        return "BIG"
+
+    def __repr__(self) -> str:
+        return "a value too large to show"
+
+
+BIG: Final = _Big()
+
+
+class _Message(msgspec.Struct, gc=False):
+    key: Any = msgspec.UNSET
+    value: Any = msgspec.UNSET
+    metadata: Any = msgspec.UNSET
+
+
+class _Samples(msgspec.Struct, gc=False):
+    """As `_Message`; the value is checked to be JSON and skipped."""
+
+    key: Any = msgspec.UNSET
+    metadata: Any = msgspec.UNSET
+
+
+_MESSAGE = msgspec.json.Decoder(_Message).decode
+_SAMPLES = msgspec.json.Decoder(_Samples).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An error or warning of LoadGen's; `value` is its text, `BIG`, or None where the message has none."""
+
+    key: str
+    value: Any
+    line: int
+    has_value: bool = True
+
+
+@dataclass(slots=True)
+class DetailLog:
+    """A detail log as read; lines count from 1.
+
+    `log[key]` is the value of the key's first message as the official parser gives it: None for a key never logged,
+    KeyError for a message without a value. `at(key)` is the line of that message, `key in log` whether there is one.
+    """
+
+    path: str
+    size: int = 0
+    messages: int = 0  # lines with the marker that are messages
+    endpoints: bool = False  # the marker is :::ENDPTS
+    values: dict[str, Any] = field(default_factory=dict)  # of each key's first message
+    lines: dict[str, int] = field(default_factory=dict)  # of each key's first message
+    repeated: dict[str, int] = field(default_factory=dict)  # messages of each key that has more than one
+    errors: list[Said] = field(default_factory=list)  # is_error, each text once
+    error_count: int = 0
+    warnings: list[Said] = field(default_factory=list)  # is_warning, each text once
+    unflagged: str | None = None  # why the official parser cannot tell whether there were errors
+    unflagged_line: int | None = None
+    crash: str | None = None  # why the official parser stops with a traceback: the first cause
+    crash_line: int | None = None
+    refused: str | None = None  # why the file was not read, or not to its end: a link, too large, …
+    fingerprint: int = 0  # of all bytes but the sample lists, whose length alone counts: equal logs have equal ones
+
+    def __getitem__(self, key: str) -> Any:
+        """Return the value of the first message of `key`, None where there is none."""
+        return self.values[key] if key in self.lines else None
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.lines
+
+    def at(self, key: str) -> int | None:
+        """Return the line of the first message of `key`, None where there is none."""
+        return self.lines.get(key)
+
+    @property
+    def stops(self) -> str | None:
+        """Why the official checker stops at this log, None where it reads it; a file that we refuse is one."""
+        return self.crash if self.refused is None else f"the log {self.refused}"
+
+
+def read_detail(tree: Tree, path: str) -> DetailLog:
+    """Read the detail log at `path` of `tree`; whatever is wrong with it is noted in what is returned."""
+    log = DetailLog(path)
+    try:
+        with tree.open(path, tree.limits.log_bytes) as file:
+            _read(log, file)
+    except RefusedError as error:
+        log.refused = str(error)
+    except OSError as error:
+        log.refused = f"cannot be read: {error.strerror or error}"
+    return log
+
+
+def _read(log: DetailLog, file: BinaryIO) -> None:
+    marker = b""
+    width = number = 0
+    for line in _lines(log, file):
+        number += 1
+        if number == 1:
+            marker = next((m for m in MARKERS if line.startswith(m)), b"")
+            width, log.endpoints = len(marker), marker == MARKERS[1]
+            if not marker:
+                _stops(log, 1, f"RuntimeError: the first line does not begin with {MARKERS[0].decode()}")
+                marker, width = MARKERS[0], len(MARKERS[0])  # what can be read is still judged
+        ascii_ = line.isascii()
+        if not ascii_ and not _utf8(line):
+            _stops(log, number, "UnicodeDecodeError: the line is not UTF-8")
+            log.fingerprint = zlib.crc32(line, log.fingerprint)
+            continue
+        if line.startswith(marker):
+            _message(log, number, line[width:], ascii_)
+        else:
+            log.fingerprint = zlib.crc32(line, log.fingerprint)
+
+
+def _lines(log: DetailLog, file: BinaryIO) -> Iterator[bytes]:
+    """Yield lines without their ends, which are universal; counts bytes, and stops at a line too long to hold."""
+    while line := file.readline(LONGEST + 1):
+        log.size += len(line)
+        if len(line) > LONGEST:
+            log.refused = f"has a line of more than {LONGEST:,} bytes"
+            return
+        if b"\r" in line:
+            yield from (
+                line.removesuffix(b"\n").removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+            )
+        else:
+            yield line[:-1] if line.endswith(b"\n") else line
+
+
+def _utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _stops(log: DetailLog, line: int, cause: str) -> None:
+    if log.crash is None:
+        log.crash, log.crash_line = cause, line
+
+
+def _message(log: DetailLog, number: int, body: bytes, ascii_: bool) -> None:
+    """Take in the JSON of one line with the marker."""
+    try:
+        key, value, metadata = _decoded(body, ascii_)
+    except (ValueError, RecursionError) as error:
+        cause = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:100]
+        _stops(log, number, f"RuntimeError: the line is no JSON that it reads ({cause})")
+        log.fingerprint = zlib.crc32(body, log.fingerprint)
+        return
+    counted = len(body).to_bytes(8) if value is BIG else body
+    log.fingerprint = zlib.crc32(counted, log.fingerprint)
+    if key is msgspec.UNSET or isinstance(key, list | dict):
+        _stops(log, number, "RuntimeError: the line is no object with a key")
+        return
+    log.messages += 1
+    if len(body) > LARGE and value is not msgspec.UNSET:
+        value = BIG
+    _keep(log, number, intern(key) if type(key) is str else f"={key!r}", value, metadata)
+
+
+def _decoded(body: bytes, ascii_: bool) -> tuple[Any, Any, Any]:
+    """Return key, value and metadata of a message; ValueError or RecursionError where the official parser stops.
+
+    The fast decoder accepts nothing that Python's JSON refuses, save what `_unsafe` finds; on what it refuses, such as
+    NaN, Python's JSON has the last word.
+    """
+    try:
+        if SAMPLES.encode() in body[:HEAD] and ascii_ and not _unsafe(body):
+            samples = _SAMPLES(body)
+            if samples.key == SAMPLES:
+                return samples.key, BIG, samples.metadata
+        if len(body) <= LONG or not _unsafe(body):
+            message = _MESSAGE(body)
+            return message.key, message.value, message.metadata
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    record = json.loads(body.decode().rstrip())
+    if not isinstance(record, dict):
+        raise ValueError("not an object")
+    return record.get("key", msgspec.UNSET), record.get("value", msgspec.UNSET), record.get("metadata", msgspec.UNSET)
+
+
+def _keep(log: DetailLog, number: int, key: str, value: Any, metadata: Any) -> None:
+    if key not in log.lines:
+        if len(log.lines) >= KEYS:
+            log.refused = f"has more than {KEYS:,} different keys"
+            return
+        log.lines[key] = number
+        if value is not msgspec.UNSET:
+            log.values[key] = value
+    else:
+        log.repeated[key] = log.repeated.get(key, 1) + 1
+    if type(metadata) is not dict or "is_error" not in metadata:
+        if log.unflagged is None:
+            missing = "KeyError: 'is_error'" if type(metadata) is dict else "its metadata is no object"
+            log.unflagged, log.unflagged_line = missing, number
+    elif metadata["is_error"]:
+        log.error_count += 1
+        _note(log.errors, key, value, number)
+    if type(metadata) is dict and metadata.get("is_warning"):
+        _note(log.warnings, key, value, number)
+
+
+def _note(said: list[Said], key: str, value: Any, number: int) -> None:
+    one = Said(key, None, number, False) if value is msgspec.UNSET else Said(key, value, number)
+    if len(said) < KEPT and not any(
+        other.key == key and type(other.value) is type(value) and other.value == value for other in said[-50:]
+    ):
+        said.append(one)
+
+
+def _unsafe(body: bytes) -> bool:
+    """Whether the fast decoder and Python's JSON may disagree: a very long integer, or deep nesting."""
+    if body.count(b"[") + body.count(b"{") > DEPTH:
+        return True
+    if len(body) <= LONG:
+        return False
+    # A run of that many digits covers one of these windows whole.
+    return any(body[at : at + 64].isdigit() for at in range(0, len(body), 2000)) and bool(DIGITS.search(body))
