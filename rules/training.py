@@ -17,6 +17,8 @@ from rules.layers import layered
 from rules.ruleset import RuleSet, load
 from rules.workload import Strict
 
+FAMILIES = ("mlperf-training", "mlperf-hpc")  # whose rounds are judged by what stands here
+
 
 class Tool(Strict):
     """The official checker whose verdict is the official one, and what it calls this round."""

@@ -46,7 +46,7 @@ class OfficialRules:
         keyless: list[Message] = []
         if reading.malformed:
             keyless.append(Message("parse", ()))
-        if not reading.records:
+        if reading.empty:
             keyless.append(Message("empty", ()))
         try:
             verdict = self._chain(known_records(reading, self.known) if records is None else records)
@@ -109,7 +109,7 @@ def gathered(records: list[Record], gather: Gather, forgiving: bool = False) -> 
                 continue
             position = record.metadata[gather.by]
             if position not in lines:
-                lines[position] = Record(record.time_ms, gather.into, {gather.by: position}, {}, record.offset)
+                lines[position] = Record(record.time_ms, gather.into, {gather.by: position}, {}, record.line)
             lines[position].value[record.metadata[gather.part]] = record.value
         except RAISED as error:
             if forgiving:

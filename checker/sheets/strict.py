@@ -7,7 +7,7 @@ logged wrongly becomes a problem with its line; nothing stops the judge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -17,10 +17,11 @@ from checker.sheets.demands import FIRST_OF, StrictKey, Test, compile_key, tests
 from checker.sheets.loose import DIVISION, RAISED
 from checker.sheets.official import FIRST, OfficialRules, gathered, known_records, official_rules
 from checker.sheets.words import listed, problem
-from checker.training.reading import Lines, Reading, Record
+from checker.training.reading import Reading, Record
 from rules.expressions import Event, Moment, UndefinedError, same
 from rules.ruleset import RuleSet, load, rulesets
 from rules.sheets import Demand, Sheet, sheets
+from rules.training import FAMILIES
 
 BENCHMARK = "submission_benchmark"
 LOADING = (DIVISION, BENCHMARK, "opt_name", "scheduler_type")
@@ -52,11 +53,11 @@ class StrictSheets:
         self.clocked = {demand.within.since for demand in demands.values() if demand.within}
         self.keys = {key: compile_key(ruleset, key, demand, held, key in lenient) for key, demand in demands.items()}
 
-    def judge(self, records: list[Record], line: Callable[[Record], int]) -> Iterator[tuple[str, Problem]]:
+    def judge(self, records: list[Record]) -> Iterator[tuple[str, Problem]]:
         """Yield (rule, problem) of the records of one log."""
         if self.gathers is not None:
             records = [*records, *gathered(records, self.gathers, forgiving=True)]
-        run = _Run(self, line)
+        run = _Run(self)
         for record in records:
             run.see(record)
         yield from run.end()
@@ -65,8 +66,8 @@ class StrictSheets:
 class _Run:
     """One log being judged."""
 
-    def __init__(self, sheets: StrictSheets, line: Callable[[Record], int]) -> None:
-        self.sheets, self.line = sheets, line
+    def __init__(self, sheets: StrictSheets) -> None:
+        self.sheets = sheets
         self.moment = Moment(held=dict(sheets.begins))
         self.first: dict[str, Any] = {}  # of keys logged once: the first value
         self.differing: set[str] = set()  # of those: logged again with another value
@@ -119,7 +120,7 @@ class _Run:
             found = _found(member, record)
             if compiled.key == BENCHMARK and (others := rounds_of(record.value)):
                 found += f", a benchmark of {listed(others, 'and')}: judge it by that round"
-            noted.append(problem(compiled.demand, member, compiled.key, found, self.line(record), why))
+            noted.append(problem(compiled.demand, member, compiled.key, found, record.line, why))
 
     def _target(self, target: Target, reaches: Test, record: Record) -> None:
         try:
@@ -134,7 +135,7 @@ class _Run:
 
     def end(self) -> Iterator[tuple[str, Problem]]:
         """Yield what was found, and what only the whole log shows."""
-        counts, line = self.moment.counts, self.line
+        counts = self.moment.counts
         for (rule, _, _), problems in self.problems.items():
             yield from ((rule, one) for one in limited(problems, SHOWN))
         seen: set[tuple[str, ...]] = set()
@@ -148,7 +149,7 @@ class _Run:
             if demand.occurs == "once" and count > 1:
                 last = cast("Record", self.moment.latest[key])
                 if key in self.differing:
-                    yield rule, problem(demand, "occurs", key, f"{count} times", line(last))
+                    yield rule, problem(demand, "occurs", key, f"{count} times", last.line)
                 else:
                     repeated[key] = count
             either = tuple(sorted({key, *demand.instead}))
@@ -183,23 +184,23 @@ class _Run:
                 )
                 if status == "success" and stop is not None:
                     what = "the run claims success and never reached the target"
-                    yield "mlperf-status-true", Problem(what, "aborted", '"success"', line=self.line(stop))
+                    yield "mlperf-status-true", Problem(what, "aborted", '"success"', line=stop.line)
         elif stop is not None and self.sheets.gathers is None:
             if not target.reached_before_stop:
                 what = f"'{target.key}' reaches the target only after run_stop"
                 yield (
                     "mlperf-target-in-time",
-                    Problem(what, f"{wanted} before run_stop", "after it", line=self.line(target.reached_at)),
+                    Problem(what, f"{wanted} before run_stop", "after it", line=target.reached_at.line),
                 )
             elif last is not None and not last[1]:
                 what = f"'{target.key}' reached the target and lost it again before run_stop"
-                yield "mlperf-target-kept", Problem(what, wanted, brief(last[0].value), line=self.line(last[0]))
+                yield "mlperf-target-kept", Problem(what, wanted, brief(last[0].value), line=last[0].line)
             if status == "aborted" and target.reached_before_stop:
                 what = "the run says aborted and had reached the target"
-                yield "mlperf-status-true", Problem(what, "success", '"aborted"', line=self.line(stop))
+                yield "mlperf-status-true", Problem(what, "success", '"aborted"', line=stop.line)
 
     def _at(self, event: Event) -> int:
-        return self.line(cast("Record", event))
+        return cast("Record", event).line
 
 
 def _alike(a: Any, b: Any) -> bool:
@@ -263,24 +264,22 @@ class StrictRules:
             self._merged[names] = StrictSheets(self.ruleset, laid)
         return self._merged[names]
 
-    def judge(self, reading: Reading, data: bytes, records: list[Record]) -> Iterator[tuple[str, Problem]]:
+    def judge(self, reading: Reading, records: list[Record]) -> Iterator[tuple[str, Problem]]:
         """Yield (rule, problem) for a log as read; `records` are those the round's sheets speak of."""
-        lines = Lines(data)
         for malformed in reading.malformed[:SHOWN]:
             what = "a line with the token is no record"
-            line = lines.of(malformed.offset)
-            yield "mlperf-log-readable", Problem(what, "one JSON object", malformed.cause[:80], line=line)
-        if not reading.records:
+            yield "mlperf-log-readable", Problem(what, "one JSON object", malformed.cause[:80], line=malformed.line)
+        if reading.empty:
             yield "mlperf-log-readable", Problem("the log holds no record", "lines that begin with :::MLLOG", "none")
             return
-        yield from self.sheets(self.names(records)).judge(records, lambda record: lines.of(record.offset))
+        yield from self.sheets(self.names(records)).judge(records)
 
 
 def rounds_of(benchmark: Any) -> list[str]:
     """Return the rounds that have rules on a benchmark: which round a log that was judged by another may be of."""
     if not isinstance(benchmark, str):
         return []
-    rounds = [name for name in rulesets() if name.startswith("mlperf-")]
+    rounds = [name for name in rulesets() if load(name).family in FAMILIES]
     return [name for name in rounds if f"closed_{benchmark}" in sheets(name)]
 
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from checker.findings import Problem
-from checker.training.reading import Lines, Malformed, Reading, Record
+from checker.training.reading import Malformed, Reading, Record
 
 MOST = 10_000  # evaluations kept of one log: no real one comes near
 NEVER = 1e9  # where the official tool says a run converges that did not
-NAMES = (b"eval_accuracy", b"eval_error", b"global_batch_size", b"submission_benchmark", b"run_stop")
+TEXTS = (b"eval_accuracy", b"eval_error", b"global_batch_size", b"submission_benchmark", b"run_stop")
 METRICS = ("eval_accuracy", "eval_error")
 STARTS = {"block_start": "block_stop", "epoch_start": "epoch_stop", "eval_start": "eval_stop"}
 STOPS = {stop: start for start, stop in STARTS.items()}
@@ -37,6 +36,8 @@ KEPT = (
     "number_of_nodes",
     "accelerators_per_node",
 )
+PREFIXES = ("opt_", "lora_", "max_", "global_")  # of hyperparameters, kept too
+KEYS = frozenset((*METRICS, *STARTS, *STOPS, *KEPT, "train_loss", "seed", "run_start", "run_stop", "init_start"))
 
 
 @dataclass(slots=True)
@@ -120,38 +121,31 @@ class LogFacts:
         return places[0].value if places else None
 
 
-def gather(path: str, data: bytes, reading: Reading, counted_in_samples: frozenset[str]) -> LogFacts:
-    """Return the facts of a log that was read from `data`."""
-    facts = LogFacts(path, len(data), records=len(reading.records), malformed=len(reading.malformed))
+def gather(path: str, reading: Reading, counted_in_samples: frozenset[str]) -> LogFacts:
+    """Return the facts of a log as read, with at least the lines of TEXTS, KEYS and PREFIXES."""
+    facts = LogFacts(path, reading.size, records=reading.tokens - reading.refused, malformed=reading.refused)
     facts.crash = reading.crash
-    lines = Lines(data)
-    facts.parse_error = next((lines.of(line.offset) for line in reading.malformed if not line.crash), None)
-    facts.checksum = zlib.crc32(data)
-    _keep(facts, reading.records, lines)
+    facts.parse_error = next((line.line for line in reading.malformed if not line.crash), None)
+    facts.checksum = reading.checksum
+    facts.order.backwards = reading.backwards
+    _keep(facts, reading.records)
     facts.converged = _converged(reading, counted_in_samples)
-    _seeds(facts, reading, lines)
+    _seeds(facts, reading)
     facts.started, facts.stopped = _official_times(reading.records)
     return facts
 
 
-def _keep(facts: LogFacts, records: Iterable[Record], lines: Lines) -> None:
+def _keep(facts: LogFacts, records: Iterable[Record]) -> None:
     curve = hashlib.blake2b(digest_size=16)
     distinct = 0
     kept, order, opened = facts.kept, facts.order, dict[str, Record]()
-    latest = float("-inf")
 
     def place(record: Record) -> Place:
-        return Place(record.value, record.time_ms, lines.of(record.offset), record.metadata)
+        return Place(record.value, record.time_ms, record.line, record.metadata)
 
     for record in records:
         key = record.key
-        time = record.time_ms
-        if time < latest:
-            if len(order.backwards) < 20:
-                order.backwards.append((lines.of(record.offset), latest - time))
-        elif time > latest:
-            latest = time
-        if key == "tracked_stats" or type(key) is not str:
+        if type(key) is not str:
             continue
         if key in METRICS or key == "train_loss":
             curve.update(repr(record.value).encode())
@@ -160,27 +154,25 @@ def _keep(facts: LogFacts, records: Iterable[Record], lines: Lines) -> None:
                 facts.evaluations.append(place(record))
         elif key in STARTS:
             if key in opened and len(order.unpaired) < 20:
-                order.unpaired.append((lines.of(opened[key].offset), key))
+                order.unpaired.append((opened[key].line, key))
             opened[key] = record
         elif key in STOPS:
             start = opened.pop(STOPS[key], None)
             if start is None:
                 if len(order.unpaired) < 20:
-                    order.unpaired.append((lines.of(record.offset), key))
+                    order.unpaired.append((record.line, key))
             elif record.time_ms < start.time_ms and len(order.negative) < 20:
-                order.negative.append((lines.of(record.offset), key))
+                order.negative.append((record.line, key))
         elif key == "run_start":
             facts.run_start = facts.run_start or place(record)
         elif key == "run_stop":
             facts.run_stop = facts.run_stop or place(record)
         elif key == "init_start":
             facts.init_start = facts.init_start or place(record)
-        elif (key in KEPT or key.startswith(("opt_", "lora_", "max_", "global_"))) and len(
-            kept.setdefault(key, [])
-        ) < 64:
+        elif (key in KEPT or key.startswith(PREFIXES)) and len(kept.setdefault(key, [])) < 64:
             kept[key].append(place(record))
     for key, record in opened.items():
-        order.unpaired.append((lines.of(record.offset), key))
+        order.unpaired.append((record.line, key))
     if distinct >= 4:
         facts.curve = curve.hexdigest()
 
@@ -200,7 +192,7 @@ def _official_times(records: Iterable[Record]) -> tuple[float | None, float | No
     return start, stop
 
 
-def _seeds(facts: LogFacts, reading: Reading, lines: Lines) -> None:
+def _seeds(facts: LogFacts, reading: Reading) -> None:
     if facts.crash is not None or facts.parse_error is not None:
         facts.seed_error = facts.crash or "the log has lines that cannot be parsed"
         return
@@ -209,7 +201,7 @@ def _seeds(facts: LogFacts, reading: Reading, lines: Lines) -> None:
             continue
         try:
             file, lineno = record.metadata["file"], record.metadata["lineno"]
-            facts.seeds.append(Seed(file, lineno, int(record.value), lines.of(record.offset)))
+            facts.seeds.append(Seed(file, lineno, int(record.value), record.line))
         except (KeyError, TypeError, ValueError, OverflowError, IndexError) as error:
             facts.seed_error = f"seed {type(error).__name__}: {error}"
             facts.seeds.clear()
@@ -218,16 +210,9 @@ def _seeds(facts: LogFacts, reading: Reading, lines: Lines) -> None:
 
 def _converged(reading: Reading, counted_in_samples: frozenset[str]) -> Converged:
     state = _ConvergenceScan(counted_in_samples)
-    lines: list[Record | Malformed] = [*reading.records, *reading.malformed]
-    if reading.malformed:
-        lines.sort(key=lambda line: line.offset)
-    marks = reading.marks
-    for line in lines:
-        names = marks.get(line.offset)
-        if not names:
-            continue
+    for line, texts in reading.marked:
         try:
-            state.see(_members(line), names)
+            state.see(_members(line), texts)
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError, RecursionError) as error:
             state.found.crash = f"{type(error).__name__}: {error}"
             break
@@ -251,17 +236,17 @@ class _ConvergenceScan:
         self.position: Any = _UNSEEN
         self.by_step: dict[Any, dict[Any, Any]] = {}
 
-    def see(self, line: Any, names: frozenset[bytes]) -> None:
-        """Take in one line that holds some of NAMES; whatever this raises, the official tool raises too."""
+    def see(self, line: Any, texts: frozenset[bytes]) -> None:
+        """Take in one line that holds some of TEXTS; whatever this raises, the official tool raises too."""
         found = self.found
-        if b"global_batch_size" in names:
+        if b"global_batch_size" in texts:
             found.batch_size = line["value"]
-        if b"submission_benchmark" in names:
+        if b"submission_benchmark" in texts:
             found.benchmark = line["value"]
             hash(found.benchmark)  # the official tool looks it up in a set; a list or an object stops it
-        if b"eval_accuracy" in names or b"eval_error" in names:
+        if b"eval_accuracy" in texts or b"eval_error" in texts:
             self._evaluation(line)
-        if b"run_stop" in names and line["key"] == "run_stop":
+        if b"run_stop" in texts and line["key"] == "run_stop":
             self._stop(line["metadata"]["status"])
 
     def _evaluation(self, line: Any) -> None:

@@ -22,7 +22,7 @@ from checker.tree import RefusedError, Tree
 from rules.errors import AssayError, UsageError
 from rules.ruleset import load, rulesets
 from rules.text import printable
-from rules.training import package_rules
+from rules.training import FAMILIES, package_rules
 
 LEVELS = ("strong", "weak")  # between system and benchmark in HPC rounds
 MOST = 5000  # entries of a folder that are looked at
@@ -93,7 +93,7 @@ def listed(names: Iterable[str]) -> str:
 def _rounds_by_benchmark(rounds: tuple[str, ...]) -> dict[str, list[str]]:
     table: dict[str, list[str]] = {}
     for name in rounds:
-        if load(name).family != FAMILY:
+        if load(name).family in FAMILIES:
             for benchmark in package_rules(name).benchmarks:
                 table.setdefault(benchmark, []).append(name)
     return table

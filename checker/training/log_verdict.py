@@ -18,7 +18,7 @@ from checker.sheets.official import OfficialRules, Verdict
 from checker.sheets.strict import StrictRules, strict_rules
 from checker.sheets.words import listed, wanted
 from checker.training.facts import LogVerdict
-from checker.training.reading import Lines, Reading, Record
+from checker.training.reading import Reading, Record
 from checker.training.scan import Judge
 from rules.ruleset import load
 from rules.sheets import Demand
@@ -34,18 +34,17 @@ def log_judge(round_name: str) -> Judge:
     programs = {division: _program(round_name, division) for division in ("closed", "open")}
     keys = frozenset(key for program in programs.values() for check in program.checks for key in _asked_for(check))
 
-    def judge(reading: Reading, data: bytes) -> LogVerdict:
+    def judge(reading: Reading) -> LogVerdict:
         records = strict.relevant(reading)
         verdict = official.judge(reading, records)
-        problems = list(official_problems(official, verdict, reading, data))
-        problems += strict.judge(reading, data, records)
+        problems = list(official_problems(official, verdict, reading))
+        problems += strict.judge(reading, records)
         if keys:
-            lines = Lines(data)
-            mine = [_numbered(one, lines) for one in reading.records if type(one.key) is str and one.key in keys]
+            mine = [_numbered(one) for one in reading.records if type(one.key) is str and one.key in keys]
             problems += programs[_division(strict, records)].judge(one for one in mine if type(one.metadata) is dict)
         return LogVerdict(verdict.answer, verdict.cause, problems)
 
-    return judge
+    return Judge(strict.known | keys, judge)
 
 
 def _program(round_name: str, division: str) -> Program:
@@ -61,35 +60,31 @@ def _asked_for(check: Check) -> Iterator[str]:
     yield from NAMED.findall(constraint.model_dump_json())
 
 
-def _numbered(record: Record, lines: Lines) -> LogRecord:
-    number = lines.of(record.offset)
-    return LogRecord("", record.time_ms, "", record.key, record.value, record.metadata, number)
+def _numbered(record: Record) -> LogRecord:
+    return LogRecord("", record.time_ms, "", record.key, record.value, record.metadata, record.line)
 
 
 def _division(strict: StrictRules, records: list[Record]) -> str:
     return "open" if "open_common" in strict.names(records) else "closed"
 
 
-def official_problems(
-    rules: OfficialRules, verdict: Verdict, reading: Reading, data: bytes
-) -> Iterator[tuple[str, Problem]]:
+def official_problems(rules: OfficialRules, verdict: Verdict, reading: Reading) -> Iterator[tuple[str, Problem]]:
     """Yield the official messages as (rule, problem), with the line each is about."""
-    lines = Lines(data)
     if verdict.answer == "crash":
         what = "the official checker stops here with a traceback, which rejects the log"
-        at = next((lines.of(line.offset) for line in reading.malformed if line.crash), None)
+        at = next((line.line for line in reading.malformed if line.crash), None)
         yield "official-crash", Problem(what, "", verdict.cause, line=at)
     for message in verdict.messages:
-        yield f"official-log-{message.kind.replace('_', '-')}", _told(rules, verdict, message, reading, lines)
+        yield f"official-log-{message.kind.replace('_', '-')}", _told(rules, verdict, message, reading)
     for message in verdict.warnings:
-        yield "official-log-repeated", _told(rules, verdict, message, reading, lines)
+        yield "official-log-repeated", _told(rules, verdict, message, reading)
 
 
-def _told(rules: OfficialRules, verdict: Verdict, message: Message, reading: Reading, lines: Lines) -> Problem:
+def _told(rules: OfficialRules, verdict: Verdict, message: Message, reading: Reading) -> Problem:
     keys = " or ".join(f"'{key}'" for key in message.keys)
     if message.kind == "parse":
         first = next(line for line in reading.malformed if not line.crash)
-        return Problem("a line is no record", "JSON", first.cause, line=lines.of(first.offset))
+        return Problem("a line is no record", "JSON", first.cause, line=first.line)
     if message.kind == "empty":
         return Problem("the log has no records", "lines that begin with :::MLLOG", "none")
     demand = _demand(rules, verdict, message.keys[0])
@@ -97,8 +92,7 @@ def _told(rules: OfficialRules, verdict: Verdict, message: Message, reading: Rea
     asked = f"a line of {listed(list(message.keys))}" if several else wanted(demand, message.part, message.keys[0])
     if message.record is not None:
         said = SAID.get(message.kind, "is not as the rules have it")
-        line = lines.of(message.record.offset)
-        return Problem(f"{keys} {said}", asked, brief(message.record.value), line=line)
+        return Problem(f"{keys} {said}", asked, brief(message.record.value), line=message.record.line)
     found = "none" if not message.count else f"{message.count} times"
     return Problem(f"{keys} {SAID[message.kind]}", asked, found)
 

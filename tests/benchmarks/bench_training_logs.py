@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from checker.training.log_verdict import log_judge
-from checker.training.reading import TOKEN, read
+from checker.training.reading import TOKEN, Wanted, read
 
 ROUND = "mlperf-training/5.1"
 CHUNK = 4 << 20
@@ -41,7 +41,11 @@ def chunks(files: list[Path]) -> list[list[Path]]:
 def judged(files: list[Path]) -> list[str]:
     """Return Assay's official answers on some logs; the strict rules run too."""
     judge = log_judge(ROUND)
-    return [judge(read(data), data).answer for data in (file.read_bytes() for file in files)]
+    answers = []
+    for file in files:
+        with file.open("rb") as log:
+            answers.append(judge(read(log, Wanted((), judge.keys))).answer)
+    return answers
 
 
 def decoded(files: list[Path]) -> list[str]:

@@ -38,7 +38,7 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def rules_objecting(lines: list[dict[str, Any]]) -> set[str]:
     log = b"".join(b":::MLLOG " + json.dumps(line).encode() + b"\n" for line in lines)
-    return {rule for rule, _ in log_judge(NEW)(read(log), log).problems}
+    return {rule for rule, _ in log_judge(NEW)(read(log)).problems}
 
 
 def made(benchmark: str, **values: Any) -> list[dict[str, Any]]:

@@ -44,7 +44,7 @@ def round_of(example: Example) -> str:
 @cache
 def objecting(round_name: str, log: bytes, keys: tuple[str, ...]) -> list[str]:
     """Rules that object to one of the keys the example speaks of, or to no key in particular."""
-    verdict = log_judge(round_name)(read(log), log)
+    verdict = log_judge(round_name)(read(log))
     return [
         rule
         for rule, problem in verdict.problems

@@ -34,7 +34,7 @@ def said(lines: Lines, round_name: str = ROUND) -> dict[str, list[int | None]]:
     """Which assay rules object, and at which lines."""
     log = b"".join(b":::MLLOG " + json.dumps(line).encode() + b"\n" for line in lines)
     found: dict[str, list[int | None]] = {}
-    for rule, problem in log_judge(round_name)(read(log), log).problems:
+    for rule, problem in log_judge(round_name)(read(log)).problems:
         if not rule.startswith("official-"):
             found.setdefault(rule, []).append(problem.line)
     return found
@@ -113,13 +113,13 @@ def test_a_value_that_only_the_document_fixes_is_a_matter_for_review() -> None:
 def test_a_log_of_another_round_is_told_which() -> None:
     lines = sheet_logs.log("mlperf-training/4.0", "closed", "gpt3")
     log = b"".join(b":::MLLOG " + json.dumps(line).encode() + b"\n" for line in lines)
-    problems = dict(log_judge(ROUND)(read(log), log).problems)
+    problems = dict(log_judge(ROUND)(read(log)).problems)
     assert "mlperf-training/4.1" in problems["mlperf-submission-named"].message
 
 
 def test_a_line_that_is_no_record_is_named_with_its_number() -> None:
     log = b"noise\n:::MLLOG {\r\nmore\n"
-    verdict = log_judge(ROUND)(read(log), log)
+    verdict = log_judge(ROUND)(read(log))
     assert [(rule, problem.line) for rule, problem in verdict.problems][-1][1] is None
     assert ("mlperf-log-readable", 2) in [(rule, problem.line) for rule, problem in verdict.problems]
 
@@ -139,7 +139,7 @@ def test_lines_are_judged_in_time_linear_in_their_number() -> None:
         line = b':::MLLOG {"key":"eval_accuracy","value":0.99,"metadata":{"samples_count":1},"time_ms":1}\n'
         log = line * count
         start = time.process_time()
-        log_judge(ROUND)(read(log), log)
+        log_judge(ROUND)(read(log))
         return time.process_time() - start
 
     took(1000)
@@ -164,7 +164,7 @@ def test_whatever_a_log_holds_gets_an_answer(
     log = b"".join(b":::MLLOG " + json.dumps(line).encode() + b"\n" for line in lines)
     for _ in range(bytes_changed):
         log = spoil(log, rng)
-    verdict = log_judge(case[0])(read(log), log)
+    verdict = log_judge(case[0])(read(log))
     official = {rule for rule, _ in verdict.problems if rule.startswith("official-")} - {"official-log-repeated"}
     assert (verdict.answer == "pass") == (official == set())
     known = load(case[0]).cards

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from checker.training.facts import NAMES, gather
-from checker.training.reading import Lines, Record, read
+from checker.training.facts import TEXTS, gather
+from checker.training.reading import BLOCK, HUGE, Record, Wanted, read
 
 TOKEN = b":::MLLOG "
 
@@ -27,8 +27,7 @@ def test_prefixes_go_and_of_two_records_on_a_line_the_last_stays() -> None:
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
 def test_every_line_end_counts(end: bytes) -> None:
     data = (b"x\n" + record(key="a") + b"y\n" + record(key="b")).replace(b"\n", end)
-    reading, lines = read(data), Lines(data)
-    assert [(line.key, lines.of(line.offset)) for line in reading.records] == [("a", 2), ("b", 4)]
+    assert [(line.key, line.line) for line in read(data).records] == [("a", 2), ("b", 4)]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +78,7 @@ SEPARATORS = st.sampled_from([b"\n", b"\r", b"\r\n", b" ", b"\x85\n", b"\t\n", b
 
 @settings(max_examples=1500, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([TOKEN, b"x " + TOKEN, b":::MLLOG", b""]), BODIES, SEPARATORS), max_size=6))
-@example([(TOKEN, b'{"time_ms": 1, "key": "k", "value": 1, "metadata": {}, "(offset)": 9}', b"\n")])
+@example([(TOKEN, b'{"time_ms": 1, "key": "k", "value": 1, "metadata": {}, "(line)": 9}', b"\n")])
 @example([(TOKEN, b'\x0b{"time_ms": 1, "key": "k", "value": 1, "metadata": {}}', b"\n")])
 @example([(TOKEN, b"", b"\n")])
 def test_any_bytes_are_read_as_the_official_parser_reads_them(parts: list[tuple[bytes, bytes, bytes]]) -> None:
@@ -128,7 +127,7 @@ def test_any_bytes_are_read_as_the_official_parser_reads_them(parts: list[tuple[
 def test_convergence_is_extracted_from_any_log_as_the_official_tool_does(lines: list[bytes]) -> None:
     rcp = pytest.importorskip("mlperf_logging.rcp_checker.rcp_checker", reason="needs scipy")
     data = b"".join(lines)
-    found = gather("x", data, read(data, NAMES), frozenset({"llama2_70b_lora"})).converged
+    found = gather("x", read(data, Wanted(TEXTS)), frozenset({"llama2_70b_lora"})).converged
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "result_0.txt"
         path.write_bytes(data)
@@ -157,14 +156,46 @@ def test_reading_takes_time_linear_in_the_length_of_a_line() -> None:
 @pytest.mark.parametrize("value", ["x" * 3_000_000, [[1]] * 400_000, "eval_accuracy" + "y" * 2_000_000])
 def test_a_line_of_megabytes_is_read_like_any_other(value: Any) -> None:
     data = record(key="a") + b"prefix " + TOKEN + b"junk " + record(key="long", value=value) + record(key="b")
-    reading = read(data, NAMES)
-    assert [line.key for line in reading.records] == ["a", "long", "b"]
+    reading = read(data, Wanted(TEXTS))
+    assert [(line.key, line.line) for line in reading.records] == [("a", 1), ("long", 2), ("b", 3)]
     assert reading.records[1].value == value
-    assert bool(reading.marks) == ("eval_accuracy" in value)
-    assert [Lines(data).of(line.offset) for line in reading.records] == [1, 2, 3]
+    assert bool(reading.marked) == ("eval_accuracy" in value)
 
 
-def test_a_member_cannot_pose_as_the_offset() -> None:
-    (line,) = read(b"\n" + record(**{"(offset)": 99})).records
+@pytest.mark.parametrize("value", ['"' + "x" * HUGE + '"', "[" + "1," * (HUGE // 2) + "1]", '"' + "\xe9" * HUGE + '"'])
+def test_what_makes_a_line_huge_is_kept_by_its_size(value: str) -> None:
+    long = TOKEN + f'{{"time_ms": 7, "key": "k", "value": {value}, "metadata": {{"file": "x"}}}}\n'.encode("latin-1")
+    reading = read(record(key="a") + long + long[:-3] + b"\n" + record(key="b"), Wanted(TEXTS))
+    assert [(line.key, line.line) for line in reading.records] == [("a", 1), ("k", 2), ("b", 4)]
+    assert reading.records[1].value == f"({len(value):,} bytes)"
+    assert reading.records[1].metadata == {"file": "x"}
+    assert [(line.line, line.crash) for line in reading.malformed] == [(3, False)]
+
+
+def test_a_huge_line_without_a_member_is_a_crash() -> None:
+    reading = read(TOKEN + b'{"time_ms": 7, "key": "k", "value": "' + b"x" * HUGE + b'"}')
+    assert reading.crash is not None
+    assert reading.empty
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_lines_across_blocks_keep_their_numbers(end: bytes) -> None:
+    line = record(key="k", metadata={"file": "f" * 100})[:-1] + end
+    data = line * (3 * BLOCK // len(line))
+    for shift in (b"", b"x", b"xx" + end):
+        reading = read(shift + data)
+        first = 2 if end in shift else 1
+        assert [one.line for one in reading.records] == list(range(first, first + len(data) // len(line)))
+
+
+def test_only_what_is_wanted_is_kept_and_all_of_it_is_timed() -> None:
+    data = record(key="tracked_stats", time_ms=9) + record(key="opt_name", time_ms=4) + record(key="seed", time_ms=9)
+    reading = read(data, Wanted((), frozenset({"seed"}), ("opt_",)))
+    assert [line.key for line in reading.records] == ["opt_name", "seed"]
+    assert (reading.tokens, reading.backwards) == (3, [(2, 5)])
+
+
+def test_a_member_cannot_pose_as_the_line_number() -> None:
+    (line,) = read(b"\n" + record(**{"(line)": 99})).records
     assert isinstance(line, Record)
-    assert line.offset == 1 + len(TOKEN)
+    assert line.line == 2
