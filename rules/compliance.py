@@ -1,0 +1,103 @@
+"""What a round of inference asks of compliance runs: `compliance.yaml` of its folder, every number with its reason."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+import rules.workload
+from rules.errors import UsageError
+from rules.serving import Scenario
+from rules.workload import Strict
+
+Test = Literal["TEST01", "TEST04", "TEST06", "seeds"]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Performance(Strict):
+    """How far a compliance run's score may be from the performance run's, as a fraction of it."""
+
+    within: Share
+    within_short: Share  # where the performance run's latency is at most `short_ns`
+    short_ns: dict[Scenario, int]
+
+    def bound(self, scenario: str, latency_ns: float) -> float:
+        """Return the fraction for a scenario whose score, where it is a latency, is `latency_ns`."""
+        short = {str(name): bound for name, bound in self.short_ns.items()}.get(scenario, 0)
+        return self.within_short if latency_ns <= short else self.within
+
+
+class Sampling(Strict):
+    """TEST01: how many of a performance run's answers are logged, and how they are drawn."""
+
+    accuracy_log_rng_seed: int
+    target: Annotated[int, Field(ge=1)]  # accuracy_log_sampling_target
+    at_least: Annotated[int, Field(ge=1)]  # logged answers without which nothing is shown
+
+
+class Same(Strict):
+    """TEST04: one sample again and again."""
+
+    index: Annotated[int, Field(ge=0)]  # in the set that LoadGen has loaded
+    cached: Annotated[float, Field(gt=1)]  # a sample's first answer takes at most so many times a repeated one's
+
+
+class Tokens(Strict):
+    """TEST06: so many answers of a token model are logged, with what was said of them."""
+
+    accuracy_log_rng_seed: int
+    samples: Annotated[int, Field(ge=1)]
+
+
+class SeedsTest(Strict):
+    """Runs with other seeds: the round's are faster by `faster_by` in no larger share of queries than `share`."""
+
+    faster_by: Share
+    share: Share
+    significance: Share
+
+
+class Answers(Strict):
+    """How answers of two runs to one sample are compared: element by element, as `dtype`, little-endian."""
+
+    dtype: Literal["int32", "int64", "float32"]
+    relative: Annotated[float, Field(ge=0)] = 0.0  # |a - b| / max|a| over the elements of one answer
+    differing: Annotated[float, Field(ge=0, lt=1)] = 0.0  # the share of answers that may differ all the same
+
+
+class WorkloadTests(Strict):
+    """Which tests a workload takes, and what its answers are."""
+
+    tests: Annotated[list[Test], Field(min_length=1)]
+    answers: Answers
+    eos: int | None = None  # the token that ends an answer of a token model
+
+
+class ComplianceRules(Strict):
+    """The whole of `compliance.yaml`."""
+
+    performance: Performance
+    TEST01: Sampling
+    TEST04: Same
+    TEST06: Tokens
+    seeds: SeedsTest
+    loading: Share  # loading a sample takes at most this fraction of answering it
+    workloads: dict[str, WorkloadTests]
+
+    def tests(self, workload: str) -> list[Test]:
+        """Return the tests that results of a workload need in the closed division."""
+        return self.workloads[workload].tests if workload in self.workloads else []
+
+
+@cache
+def compliance_rules(ruleset: str) -> ComplianceRules:
+    """Load what `ruleset` says of compliance runs; UsageError where the file is broken or missing."""
+    path = rules.workload.ROOT / ruleset / "compliance.yaml"
+    try:
+        return ComplianceRules.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise UsageError(f"{path}: {error}", fix="correct the rule file") from None
