@@ -24,7 +24,7 @@ from suite.progress import Phase
 Chosen = Suite | Literal["all"]
 
 
-def list_images(framework: str, target: str, provider: str | None, suite: Chosen) -> None:
+def list_images(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Print one line per image."""
     cells = select(framework, target, provider, suite)
     try:
@@ -50,7 +50,7 @@ def list_images(framework: str, target: str, provider: str | None, suite: Chosen
         print("* Debian's archive dropped a package; this machine uses a lock of its own (docs/images.md)")
 
 
-def lock(framework: str, target: str, provider: str | None, suite: Chosen) -> None:
+def lock(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Write the locks of the selected cells and say which changed."""
     cells = select(framework, target, provider, suite)
     with Phase("resolve") as phase:
@@ -61,7 +61,7 @@ def lock(framework: str, target: str, provider: str | None, suite: Chosen) -> No
             _say_changed(each.base_lock, relock.base(each))
 
 
-def build(framework: str, target: str, provider: str | None, suite: Chosen) -> None:
+def build(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Build the selected images and print their digests."""
     cells = select(framework, target, provider, suite)
     client = connect()
@@ -71,7 +71,7 @@ def build(framework: str, target: str, provider: str | None, suite: Chosen) -> N
         print(f"{each.name} sha256:{built.identity.config_digest}")
 
 
-def check(framework: str, target: str, provider: str | None, suite: Chosen) -> None:
+def check(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Print one line per checked thing; raise JudgedError at the end when one failed."""
     cells = select(framework, target, provider, suite)
     client = connect()
@@ -89,7 +89,7 @@ def check(framework: str, target: str, provider: str | None, suite: Chosen) -> N
         raise JudgedError(f"{failed} checks of images failed", fix="assay images build makes what is missing")
 
 
-def prove(framework: str, target: str, provider: str | None, suite: Chosen) -> None:
+def prove(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Make each selected image twice from scratch; raise JudgedError where the two differ."""
     cells = select(framework, target, provider, suite)
     client = connect()

@@ -9,10 +9,19 @@ from typing import Any
 
 from suite.harness.job import JobError
 from suite.harness.job import verify as proven
-from suite.serve.protocol import Sut
 
 MODES = ("outputs", "loadgen", "search")
 SCENARIOS = ("SingleStream", "MultiStream", "Server", "Interactive", "Offline")
+
+
+@dataclass(frozen=True)
+class Sut:
+    """The declared parameters of a system under test; defaults stand in the workload's `workload.yaml`."""
+
+    threads: int  # compute threads; the process is bound to as many cores before any framework counts them
+    batch: int  # at most so many samples in one call of the model
+    precision: str  # of the weights and the arithmetic, e.g. float32
+    workers: int  # threads that take queries from the queue and call the model; the model must bear it
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class Job:
     source_sha256: str
     data: dict[str, str]
     sut: Sut
+    warmup_limit_s: float  # for loading the model and warming up
     answer_limit_s: float  # for which LoadGen may wait without any answer coming
     loadgen: dict[str, Any]  # mode `loadgen`
     search: dict[str, Any]  # mode `search`
@@ -57,7 +67,13 @@ def load(folder: Path) -> Job:
         job = Job(folder=folder, **members)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise JobError(f"{path}: {error}") from None
-    kinds: dict[str, type] = {"tokens": bool, "answer_limit_s": float, "sut": Sut, "folder": Path}
+    kinds: dict[str, type] = {
+        "tokens": bool,
+        "warmup_limit_s": float,
+        "answer_limit_s": float,
+        "sut": Sut,
+        "folder": Path,
+    }
     kinds |= dict.fromkeys(("submission", "data", "loadgen", "search", "outputs"), dict)
     for member, value in vars(job).items():
         kind = kinds.get(member, str)

@@ -9,25 +9,16 @@ does well: the forward pass. Every module `serve/task.py` has a class `Task`, ev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from suite.serve.job import Sut as Sut
+
 Array = np.ndarray
 Batch = Any  # arrays of numpy in whatever form the task and its models agree on
 ENDED = -1  # in a step of a token model: this sequence had ended before
-
-
-@dataclass(frozen=True)
-class Sut:
-    """The declared parameters of a system under test; defaults stand in the workload's `workload.yaml`."""
-
-    threads: int  # compute threads; the process is bound to as many cores before any framework counts them
-    batch: int  # at most so many samples in one call of the model
-    precision: str  # of the weights and the arithmetic, e.g. float32
-    workers: int  # threads that take queries from the queue and call the model; the model must bear it
 
 
 class Task(Protocol):

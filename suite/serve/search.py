@@ -1,0 +1,106 @@
+"""Mode `search`: short LoadGen tests that say what to expect of each scenario, and how much Server bears.
+
+LoadGen draws its queries beforehand from the rate it is told to expect, so an honest expectation is needed everywhere;
+in Server and Interactive the rate is the result itself. It is bracketed by factors and then bisected, each step one
+real LoadGen test of its own. Settings are set one by one: the embedded configuration can be read only once a process.
+What is found is only where the measured run begins; that one alone decides.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import mlperf_loadgen as loadgen
+
+from suite.harness.log import Log
+from suite.serve.drive import QUEUED, SCENARIOS, Served, details, test
+from suite.serve.guard import Watch
+
+MS = 1_000_000  # ns
+
+
+class Search:
+    """The probes of one process."""
+
+    def __init__(self, served: Served, log: Log) -> None:
+        self._served, self._log = served, log
+        self._asked = served.job.search
+        self.probes: list[dict[str, Any]] = []
+
+    def probe(self, scenario: str, rate: float) -> dict[str, Any]:
+        """Run one short test at `rate` queries (Offline: samples) a second; return and keep what came of it."""
+        its = self._asked["scenarios"][scenario]
+        settings = loadgen.TestSettings()
+        settings.scenario, settings.mode = SCENARIOS[scenario], loadgen.TestMode.PerformanceOnly
+        settings.min_duration_ms = self._asked["probe_ms"]
+        settings.min_query_count = its["probe_queries"]
+        for name, value in self._asked["seeds"].items():
+            setattr(settings, name, value)
+        expected_ns = int(1e9 / rate)
+        settings.single_stream_expected_latency_ns = settings.multi_stream_expected_latency_ns = max(expected_ns, 1)
+        settings.server_target_qps = settings.offline_expected_qps = rate
+        settings.multi_stream_samples_per_query = its["samples_per_query"] or 8
+        settings.single_stream_target_latency_percentile = its["percentile"] or 0.9
+        settings.multi_stream_target_latency_percentile = its["percentile"] or 0.99
+        settings.server_target_latency_percentile = its["percentile"] or 0.99
+        settings.server_target_latency_ns = (its["target_latency_ms"] or 0) * MS
+        settings.use_token_latencies = self._served.job.tokens
+        settings.ttft_latency, settings.tpot_latency = (its["ttft_ms"] or 0) * MS, (its["tpot_ms"] or 0) * MS
+        logs = Path(f"/tmp/probe{len(self.probes)}")  # noqa: S108 (inside the container)
+        logs.mkdir()
+        self._log.progress(f"search {scenario} {rate:.4g}/s", len(self.probes), self._asked["most_probes"])
+        watch = Watch(self._served.job.out, self._served.job.answer_limit_s, lambda _: None)
+        began = time.perf_counter()
+        test(self._served, scenario, settings, logs, watch, trace=False)
+        found = details(logs)
+        said = {
+            "scenario": scenario,
+            "rate": rate,
+            "valid": found.get("result_validity") == "VALID",
+            "seconds": round(time.perf_counter() - began, 3),
+            "queries": found.get("result_query_count"),
+            "mean_ns": found.get("result_mean_latency_ns"),
+            "p99_ns": found.get("result_99.00_percentile_latency_ns"),
+            "throughput": found.get("result_samples_per_second"),
+        }
+        self.probes.append(said)
+        return said
+
+    def expected(self, scenario: str) -> float:
+        """Return how many queries (Offline: samples) a second to tell LoadGen to expect: measured, then once more."""
+        rate = self._asked["scenarios"][scenario]["first_rate"]
+        for _ in range(2):
+            found = self.probe(scenario, rate)
+            rate = found["throughput"] if scenario == "Offline" else 1e9 / max(found["mean_ns"], 1)
+        return float(rate)
+
+    def highest(self, scenario: str, first: float) -> float:
+        """Return the highest rate at which short tests of Server are valid: bracketed by factors, then bisected."""
+        factor, close = self._asked["factor"], self._asked["close"]
+        good, bad, rate = 0.0, 0.0, first
+        left = self._asked["probes"]
+        while left and (not good or not bad or bad / good > close):
+            left -= 1
+            if self.probe(scenario, rate)["valid"]:
+                good = rate
+                rate = (good * bad) ** 0.5 if bad else rate * factor
+            else:
+                bad = rate
+                rate = (good * bad) ** 0.5 if good else rate / factor
+        return good or rate
+
+
+def run(served: Served, log: Log) -> dict[str, Any]:
+    """Probe every scenario the job names; return rates and probes."""
+    search = Search(served, log)
+    rates: dict[str, float] = {}
+    log.start("run_start")
+    asked = served.job.search["scenarios"]
+    for scenario in (name for name in asked if name not in QUEUED):
+        rates[scenario] = search.expected(scenario)
+    for scenario in (name for name in asked if name in QUEUED):
+        rates[scenario] = search.highest(scenario, rates.get("Server") or asked[scenario]["first_rate"])
+    log.stop("run_stop", status="success")
+    return {"rates": rates, "probes": search.probes}
