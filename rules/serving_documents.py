@@ -11,6 +11,7 @@ from rules.documents import Container, Count, Document, FileDigest, ImageIdentit
 from rules.serving import Scenario
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # What one LoadGen run is for: the two that make a result, and those that test it. `seeds` takes an alternate seed set.
 RunName = Literal["performance", "accuracy", "TEST01", "TEST04", "TEST06", "seeds"]
 
@@ -75,6 +76,7 @@ class ServingRecord(Document):
     audit_config: str | None
     load_s: Seconds
     warm_up_s: Seconds
+    loading_s: Seconds | None  # of the samples, by LoadGen's clock; performance mode only
     arguments: list[str]
     environment: dict[str, str]
     container: Container
@@ -104,20 +106,27 @@ class OutputsCertificate(Document):
     outputs: list[list[Number]]  # one flat row per sample
 
 
-class Trial(Document):
-    """One rate that was tried, and what LoadGen said of it."""
+class Probe(Document):
+    """One short LoadGen test at an expected rate, and what LoadGen said of it."""
 
-    target_qps: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    duration_s: Seconds
-    queries: Count
+    scenario: Scenario
+    rate: Positive  # queries a second; Offline: samples
     valid: bool
-    percentile_latency_ns: Count  # that of the scenario's percentile
+    seconds: Seconds
+    queries: Count | None
+    mean_ns: Number | None
+    p99_ns: Number | None
+    throughput: Number | None  # Offline: samples a second
 
 
 class SearchRecord(Document):
-    """How the rate of a Server or Interactive run was found; `assay/<system>/<workload>/<Scenario>/search.json`."""
+    """How expected rates, and Server's highest valid rate, were found; `assay/<system>/<workload>/search.json`."""
 
     schema_: Literal["assay/search/1"] = Field(alias="schema")
-    scenario: Scenario
-    trials: Annotated[list[Trial], Field(min_length=1)]  # in the order in which they were made
-    chosen_qps: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    ruleset: str
+    workload: Name
+    framework: Name
+    source_sha256: Sha256
+    sut: SutParameters
+    probes: list[Probe]  # in the order in which they were made
+    rates: dict[Scenario, Positive]  # what was found

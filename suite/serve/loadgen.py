@@ -41,7 +41,7 @@ def run(served: Served, log: Log) -> dict[str, Any]:
             )
     result: dict[str, Any] = {"run_s": seconds, "validity": found.get("result_validity")}
     if performance:
-        trace.reduce(job.out / "mlperf_log_trace.json", job.out / "latencies.bin")
+        result["loading_s"] = trace.reduce(job.out / "mlperf_log_trace.json", job.out / "latencies.bin")
     else:
         answers = logged_answers(job.out / "mlperf_log_accuracy.json")
         if missing := served.task.SAMPLES - len(answers):

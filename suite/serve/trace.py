@@ -17,15 +17,18 @@ COMPLETE = re.compile(
     rb'"issue_start_ns":-?\d+,"complete_ns":(\d+)\}'
 )
 TOKEN = b'{"name":"Token_Latency"'  # LoadGen traces it in Server only, and names no sample: times tell which
+STEP = re.compile(rb'\{"name":"(GenerateLoadableSets|GenerateQueries)",.*"ts":(\d+)\.(\d{3}),"dur":(\d+)\.(\d{3})')
 FIRST = re.compile(rb'"ts":(\d+)\.(\d{3}),"args":\{ "issue_delay":(\d+),"issue_to_done":(\d+)\}')
 
 
-def reduce(trace: Path, latencies: Path) -> int:
-    """Write `latencies` from LoadGen's `trace` and empty that; return the number of samples.
+def reduce(trace: Path, latencies: Path) -> float:
+    """Write `latencies` from LoadGen's `trace` and empty that; return the seconds that loading the samples took.
 
+    LoadGen loads them between choosing which and making queries of them, outside the clock; the trace times those two.
     Raises ValueError where a line is not as LoadGen 6 writes it.
     """
     rows, first_tokens = [], {}
+    steps: dict[bytes, tuple[int, int]] = {}
     with trace.open("rb") as file:
         for line in file:
             if line.startswith(SAMPLE):
@@ -34,6 +37,9 @@ def reduce(trace: Path, latencies: Path) -> int:
             elif line.startswith(TOKEN):
                 micro, nano, delay, done = _numbers(FIRST, line)
                 first_tokens[micro * 1000 + nano] = delay + done
+            elif not rows and (step := STEP.match(line)):
+                at, took = (int(step[part] + step[part + 1]) for part in (2, 4))
+                steps.setdefault(step[1], (at, at + took))
     rows.sort()
     began = min((at for _, at, *_ in rows), default=0)
     table = array("Q")
@@ -43,7 +49,10 @@ def reduce(trace: Path, latencies: Path) -> int:
         table.byteswap()
     latencies.write_bytes(table.tobytes())
     trace.write_bytes(b"")
-    return len(rows)
+    chosen, queries = steps.get(b"GenerateLoadableSets"), steps.get(b"GenerateQueries")
+    if chosen is None or queries is None:
+        raise ValueError("LoadGen's trace does not say when samples were loaded")
+    return (queries[0] - chosen[1]) / 1e9
 
 
 def _numbers(form: re.Pattern[bytes], line: bytes) -> tuple[int, ...]:
