@@ -1,0 +1,117 @@
+"""The power phase of one result: its files, the power session, and what the result drew.
+
+A result with a folder performance/power is a power result. Offline and Server (Interactive too) are reported in watts,
+SingleStream and MultiStream in millijoules per query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from checker.findings import Problem
+from checker.inference.power_logs import mean_power, moment
+from checker.inference.power_session import FAULTS, RANGING, TESTING, Session, judge_session
+from checker.training.outcome import Outcome
+from checker.tree import RefusedError, Tree
+from rules.power import PowerRules
+
+RUN_FILES = ("mlperf_log_summary.txt", "mlperf_log_detail.txt", "spl.txt")
+SESSION_FILES = ("client.json", "client.log", "ptd_logs.txt", "server.json", "server.log")
+ANYWHERE = ("mlperf_log_trace.json", "results.json", ".gitkeep")  # the official tool never minds these
+SAMPLES = {"singlestream": 1, "multistream": 8}  # of a query
+
+
+@dataclass
+class PowerResult:
+    """What the power phase says of a result; figures are None where they cannot be told."""
+
+    outcome: Outcome
+    metric: float | None = None  # W, or mJ per query
+    unit: str = ""
+    efficiency: float | None = None  # of the performance metric's unit per W, or samples per J
+    watts: float | None = None  # mean while the load lasted
+
+
+def has_power(tree: Tree, scenario_folder: str) -> bool:
+    """Whether a result claims a power measurement."""
+    return f"{scenario_folder}/performance/power" in tree.entries
+
+
+def judge_power(
+    tree: Tree,
+    scenario_folder: str,
+    value: Callable[[str], Any],
+    performance_metric: float | None,
+    fixed: PowerRules,
+) -> PowerResult:
+    """Judge a power result as the official checker does; `value` gives the performance log's first value of a key.
+
+    `performance_metric` is None where the performance phase came to none, which fails this phase too.
+    """
+    folder = f"{scenario_folder}/performance"
+    result = PowerResult(Outcome())
+    for name, wanted in ((TESTING, RUN_FILES), (RANGING, RUN_FILES), ("power", SESSION_FILES)):
+        _files(tree, f"{folder}/{name}", wanted, result.outcome)
+    for rule, problem, tolerated in judge_session(Session(tree, folder, fixed)):
+        if tolerated:
+            result.outcome.warn(rule, problem)
+        else:
+            result.outcome.fail(rule, problem)
+    scenario = scenario_folder.rpartition("/")[2].lower()
+    try:
+        _measure(result, tree, folder, scenario, value, performance_metric)
+    except FAULTS as error:
+        cause = f"it {error}" if isinstance(error, RefusedError) else f"{type(error).__name__}: {error}"
+        what = "what the result drew cannot be computed"
+        path = f"{folder}/{TESTING}/spl.txt"
+        result.outcome.fail("power-metric", Problem(what, "samples of the meter during the load", cause, path))
+    return result
+
+
+def _files(tree: Tree, folder: str, wanted: tuple[str, ...], outcome: Outcome) -> None:
+    entry = tree.entries.get(folder)
+    if entry is None or entry.kind != "folder":
+        outcome.fail("power-files", Problem("a folder of the measurement is missing", folder, "not there", folder))
+        return
+    below = {e.path[len(folder) + 1 :]: e.kind for e in tree.files(folder)}
+    there = {name for name, kind in below.items() if "/" not in name and kind in ("file", "link")}
+    free = {*ANYWHERE, *(("mlperf_log_accuracy.json",) if wanted == RUN_FILES else ())}
+    for name in sorted(set(wanted) - there - free):
+        outcome.fail("power-files", Problem("a file of the measurement is missing", name, "not there", folder))
+    for name in sorted(there - set(wanted) - free):
+        what = "the folder holds a file that is none of the measurement's"
+        outcome.fail("power-files", Problem(what, ", ".join(wanted), name, f"{folder}/{name}"))
+
+
+def _measure(
+    result: PowerResult,
+    tree: Tree,
+    folder: str,
+    scenario: str,
+    value: Callable[[str], Any],
+    performance: float | None,
+) -> None:
+    """Set what the result drew; raises any of FAULTS where it cannot be computed."""
+    begin, end = moment(value("power_begin")), moment(value("power_end"))
+    path = f"{folder}/{TESTING}/spl.txt"
+    mean = mean_power(tree.read(path, tree.limits.log_bytes), begin, end, with_factor=False)
+    if mean.watts is None:
+        what = "the meter took no sample while the load lasted"
+        result.outcome.fail("power-metric", Problem(what, f"between {begin} and {end}", "none", path))
+        return
+    result.watts = mean.watts
+    if scenario in ("offline", "server", "interactive"):
+        if performance is None:
+            raise ValueError("the result has no performance metric")
+        result.metric, result.unit = mean.watts, "W"
+        result.efficiency = performance / mean.watts
+        return
+    samples = SAMPLES[scenario]
+    joules = mean.watts * (end - begin).total_seconds()
+    millijoules = joules * 1000 / int(value("result_query_count"))
+    if scenario == "multistream" and value("effective_scenario").lower() == "singlestream":
+        millijoules *= samples  # inferred: eight single samples make one query
+    result.metric, result.unit = millijoules, "mJ"
+    result.efficiency = samples * 1000 / millijoules

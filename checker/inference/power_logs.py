@@ -1,0 +1,186 @@
+"""What a power measurement wrote: the load's beginning and end, the meter's samples, the meter daemon's log.
+
+Read as the official power checker reads them (mlcommons/power-dev), in linear time whatever the lines hold.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TextIO
+
+FORMAT = "%m-%d-%Y %H:%M:%S.%f"
+USUAL = re.compile(r"\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d{3}", re.ASCII)
+# Begins where a run of digits begins: the official expression without it finds the same, in quadratic time.
+ANYWHERE = re.compile(r"(?<!\d)\d*-\d*-\d* \d*:\d*:\d*\.\d*")
+STAMP = re.compile(r"^\d\d-\d\d-\d\d\d\d \d\d:\d\d:\d\d.\d\d\d")
+STAMP_LENGTH = 23
+ACTIVATED = re.compile(r"Uncertainty checking for Yokogawa\S+ is activated")
+# The official expression (\d+.\d+%), without its backtracking.
+UNCERTAIN = re.compile(r"Uncertainty (?:\d++[^\d\n]\d++|\d{3,}+)%, which is above 1.00% limit for the last sample!")
+
+
+class StampError(ValueError):
+    """A line that should bear a time and does not."""
+
+
+def text_of(data: bytes) -> TextIO:
+    """Return the lines of a file as Python's own `open` gives them: UTF-8, universal line ends."""
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8")
+
+
+def moment(text: str) -> datetime:
+    """Return the time a stamp says, without a zone; ValueError as strptime raises it."""
+    if USUAL.fullmatch(text):
+        return datetime(
+            int(text[6:10]), int(text[0:2]), int(text[3:5]),
+            int(text[11:13]), int(text[14:16]), int(text[17:19]), int(text[20:23]) * 1000,
+        )  # fmt: skip
+    return datetime.strptime(text, FORMAT)  # the stamps bear no zone
+
+
+def seconds(text: str) -> float:
+    """Return the time a stamp says, as seconds of the epoch, taken as UTC."""
+    return moment(text).replace(tzinfo=UTC).timestamp()
+
+
+def load_times(data: bytes) -> tuple[float | None, float | None]:
+    """Return when the load began and ended by a detail log, in seconds; None where no line says it.
+
+    A line that names the key and bears no time raises StampError; undecodable text raises UnicodeDecodeError.
+    """
+    begin = end = None
+    for line in text_of(data):
+        lowered = line.lower()
+        if "power_begin" in lowered:
+            begin = _anywhere(line)
+        elif "power_end" in lowered:
+            end = _anywhere(line)
+        if begin and end:
+            break
+    return begin, end
+
+
+def _anywhere(line: str) -> float:
+    found = ANYWHERE.search(line)
+    if found is None:
+        raise StampError(f"no time in the line {line.strip()[:80]!r}")
+    return seconds(found[0])
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Means of the meter's samples during a load; None where no sample counts."""
+
+    watts: float | None
+    power_factor: float | None
+    samples: int
+
+
+def mean_power(data: bytes, begin: datetime, end: datetime, with_factor: bool) -> Mean:
+    """Return the means over the samples strictly between `begin` and `end`; only values above zero count.
+
+    Raises IndexError and ValueError for a sample line that is cut or holds no number.
+    """
+    watts: list[float] = []
+    factors: list[float] = []
+    zone = begin.tzinfo
+    for line in text_of(data):
+        if not line.startswith("Time"):
+            continue
+        fields = line.split(",", 10)
+        if not begin < moment(fields[1]).replace(tzinfo=zone) < end:
+            continue
+        value = float(fields[3])
+        if value > 0:
+            watts.append(value)
+        if with_factor and (factor := float(fields[9])) > 0:
+            factors.append(factor)
+    return Mean(
+        sum(watts) / len(watts) if watts else None, sum(factors) / len(factors) if factors else None, len(watts)
+    )
+
+
+@dataclass(frozen=True)
+class Event:
+    """A warning or error of the daemon that counts."""
+
+    line: int
+    text: str
+    refused: bool  # else only to be warned of
+
+
+class DaemonLog:
+    """The daemon's log (ptd_logs.txt), with the interval in which the meter's ranges were found."""
+
+    def __init__(self, data: bytes, session: str) -> None:
+        self._lines = text_of(data).readlines()
+        self.ranging_begin, self.ranging_end = self._ranging(f": Go with mark {session + '_ranging'!r}")
+
+    def _ranging(self, start: str) -> tuple[float | None, float | None]:
+        begin = end = None
+        for line in self._lines:
+            stamped = STAMP.match(line)
+            if stamped is None:
+                if begin is None and line == start:
+                    raise StampError(f"no time in the line {line.strip()[:80]!r}")
+                if begin and line == ": Completed test":
+                    raise StampError(f"no time in the line {line.strip()[:80]!r}")
+                continue
+            at = seconds(stamped[0])
+            rest = line[STAMP_LENGTH:].removesuffix("\n")
+            if not rest:
+                continue
+            said = rest.strip()
+            if not begin and said == start:
+                begin = at
+            if not end and begin and said == ": Completed test":
+                end = at
+                break
+        return begin, end
+
+    def activated(self) -> tuple[int, float] | None:
+        """Return line and time at which checking of uncertainty was switched on; None where it never was."""
+        for number, line in enumerate(self._lines, 1):
+            if ACTIVATED.search(line):
+                return number, self._stamped(line)
+        return None
+
+    def events(
+        self, load: tuple[float, float], margin_s: float, ranging_usual: list[str], testing_usual: list[str]
+    ) -> Iterator[Event]:
+        """Yield the warnings and errors that count, in order; the official scan ends at the first.
+
+        Warnings count within the load, `margin_s` after its begin and before its end; StampError for one without time.
+        """
+        assert self.ranging_begin is not None
+        assert self.ranging_end is not None
+        for number, line in enumerate(self._lines, 1):
+            if (warning := _after(line, "WARNING:")) is not None:
+                at = self._stamped(line)
+                if load[0] + margin_s < at < load[1] - margin_s:
+                    yield Event(number, line.strip(), UNCERTAIN.search(warning) is not None)
+            if (error := _after(line, "ERROR:")) is not None:
+                at = self._stamped(line)
+                if error in testing_usual:
+                    yield Event(number, line.strip(), False)
+                elif not self.ranging_begin < at < self.ranging_end:
+                    yield Event(number, line.strip(), True)
+                elif not any(error.startswith(usual) for usual in ranging_usual):
+                    yield Event(number, line.strip(), False)
+
+    @staticmethod
+    def _stamped(line: str) -> float:
+        stamped = STAMP.match(line)
+        if stamped is None:
+            raise StampError(f"no time in the line {line.strip()[:80]!r}")
+        return seconds(stamped[0])
+
+
+def _after(line: str, mark: str) -> str | None:
+    """Return what follows the first `mark` of a line, stripped of blanks; None where nothing does, not even a blank."""
+    rest = line.partition(mark)[2].removesuffix("\n")
+    return rest.strip() if rest else None
