@@ -133,7 +133,7 @@ class Scope:
 
 
 def find(path: Path) -> Scope:
-    """Return what `path` holds; UsageError where it does not exist, NothingToCheckError where it is part of no round."""
+    """Return what `path` holds; UsageError where it does not exist, NothingToCheckError where it is of no round."""
     try:
         real = path.resolve(strict=True)
         is_folder = real.is_dir()
