@@ -1,0 +1,51 @@
+"""The test pictures of Fashion-MNIST as samples, their classes as answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# One reader of the data set for training and inference; a change of its name would be a change of what training runs.
+from suite.workloads.image_classification.task import FILES, SIDE, TEST_SAMPLES, _idx, _normalised
+from suite.workloads.protocol import Array
+
+WEIGHTS = "image-classification.safetensors"
+METRIC = "top-1 accuracy"
+
+
+class Task:
+    """See `suite.serve.protocol.Task`. A batch is float32 (n, 28, 28, 1); outputs are logits (n, 10)."""
+
+    SAMPLES = TEST_SAMPLES
+    PERFORMANCE_SAMPLES = 1024  # MLPerf's number for image classification
+    ANSWER_BYTES = 4
+
+    def __init__(self, folder: Path) -> None:
+        self._pictures, self._classes = _idx(folder / FILES[2], 3), _idx(folder / FILES[3], 1)
+        if self._pictures.shape != (TEST_SAMPLES, SIDE, SIDE) or len(self._classes) != TEST_SAMPLES:
+            raise ValueError(f"{FILES[2]} and {FILES[3]} do not belong together")
+        self._loaded: Array = np.zeros((TEST_SAMPLES, SIDE, SIDE, 1), np.float32)
+
+    def load(self, indices: Sequence[int]) -> None:
+        """Normalise pictures: MLPerf, too, lets preprocessing happen outside the clock."""
+        self._loaded[indices] = _normalised(self._pictures[indices], "float32")
+
+    def unload(self, indices: Sequence[int]) -> None:
+        """Blank pictures, so that one that was not loaded cannot pass for one that was."""
+        self._loaded[indices] = 0
+
+    def inputs(self, indices: Sequence[int]) -> Array:
+        """Return loaded pictures, float32 (n, 28, 28, 1)."""
+        return self._loaded[indices]
+
+    def answers(self, outputs: Array) -> Array:
+        """Return the class with the largest logit, int32 (n,)."""
+        return outputs.argmax(1).astype(np.int32)
+
+    def accuracy(self, answers: Mapping[int, bytes], model: Any) -> dict[str, float]:  # noqa: ARG002
+        """Return the share of pictures given their class."""
+        right = sum(int.from_bytes(answer, "little") == self._classes[index] for index, answer in answers.items())
+        return {METRIC: right / len(self._classes)}

@@ -1,0 +1,58 @@
+"""ResNet-8 in TensorFlow for inference: one graph compiled by XLA per padded batch size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from safetensors.numpy import load_file
+
+from suite.serve.job import Sut
+from suite.workloads.image_classification.serve.shapes import padded, sizes
+from suite.workloads.image_classification.serve.task import WEIGHTS
+from suite.workloads.image_classification.task import SIDE
+from suite.workloads.image_classification.tensorflow import Trainer
+from suite.workloads.protocol import Array, Optimiser
+
+PRECISIONS = ("float32", "float64")
+
+
+class Model:
+    """See `suite.serve.protocol.Model`. Precisions: float32; float64 for comparison."""
+
+    def __init__(self, folder: Path, sut: Sut) -> None:
+        if sut.precision not in PRECISIONS:
+            raise ValueError(f"precision {sut.precision} is not offered in TensorFlow, only {', '.join(PRECISIONS)}")
+        tf.config.threading.set_intra_op_parallelism_threads(sut.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        self._batch = sut.batch
+        trained = Trainer(Optimiser(0, 0), sut.precision)  # type: ignore[arg-type]
+        trained.load(load_file(folder / WEIGHTS))
+        dtype = tf.as_dtype(sut.precision)
+
+        @tf.function(jit_compile=True, reduce_retracing=False)
+        def program(x: Any) -> Any:
+            return trained._forward(tf.cast(x, dtype), train=False)
+
+        shape = [None, SIDE, SIDE, 1]
+        self._programs = {
+            size: program.get_concrete_function(tf.TensorSpec([size, *shape[1:]], tf.float32))
+            for size in sizes(sut.batch)
+        }
+
+    @staticmethod
+    def version() -> str:
+        """Return the framework's name and version."""
+        return f"tensorflow {tf.__version__}"
+
+    def warm_up(self) -> None:
+        """Compile and run the program of every padded size."""
+        for size in sizes(self._batch):
+            self.infer(np.zeros((size, SIDE, SIDE, 1), np.float32))
+
+    def infer(self, batch: Array) -> Array:
+        """Return the logits (n, 10)."""
+        whole = padded(batch)
+        return self._programs[len(whole)](tf.constant(whole)).numpy()[: len(batch)]
