@@ -1,0 +1,107 @@
+"""Compliance runs on our own results: what LoadGen is told, and the verdict files that MLPerf's layout wants.
+
+A verdict is computed by `checker/serving/compliance.py`, which judges it again from the logs when the tree is checked.
+A system under test runs in LoadGen's own process: it could read `audit.config`, the job or LoadGen's log and behave
+for the length of a test. What it cannot do is behave in a test and be as fast as in the performance run, nor change
+what LoadGen wrote of the latter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker.serving.answers import read_answers
+from checker.serving.compliance import Fault, Measured, verdict
+from checker.serving.runs import measured
+from checker.tree import Tree
+from rules.compliance import Test, compliance_rules
+from rules.ruleset import load
+from rules.serving import Seeds, loadgen_rules, loadgen_scenario, serving_rules
+
+
+@dataclass(frozen=True)
+class Told:
+    """What LoadGen is told for a compliance run, beside the performance run's `user.conf`."""
+
+    audit_config: str | None
+    seeds: Seeds
+
+
+def told(ruleset: str, test: Test, scenario: str) -> Told:
+    """Return what LoadGen is told for `test`; a blank on either side of `=`, without which LoadGen ignores a line."""
+    rules, loadgen = compliance_rules(ruleset), loadgen_rules(ruleset)
+    if test == "seeds":
+        return Told(None, loadgen.alternate[0])
+    name = loadgen_scenario(scenario)  # type: ignore[arg-type]
+    settings: dict[str, int] = {"*.*.mode": 2}
+    if test == "TEST04":
+        settings |= {
+            f"*.{name}.performance_issue_unique": 0,
+            f"*.{name}.performance_issue_same": 1,
+            f"*.{name}.performance_issue_same_index": rules.TEST04.index,
+        }
+    elif test == "TEST01":
+        settings |= {
+            "*.*.accuracy_log_rng_seed": rules.TEST01.accuracy_log_rng_seed,
+            "*.*.accuracy_log_sampling_target": rules.TEST01.target,
+        }
+    else:
+        settings |= {
+            "*.*.accuracy_log_rng_seed": rules.TEST06.accuracy_log_rng_seed,
+            "*.*.accuracy_log_sampling_target": rules.TEST06.samples,
+            "*.*.min_query_count": rules.TEST06.samples,
+            "*.*.min_duration": 0,
+        }
+    return Told("".join(f"{key} = {value}\n" for key, value in settings.items()), loadgen.seeds)
+
+
+def tests(ruleset: str, workload: str) -> list[Test]:
+    """Return the compliance tests that a closed result of `workload` needs."""
+    return compliance_rules(ruleset).tests(workload)
+
+
+def verify(root: Path, ruleset: str, system: str, workload: str, scenario: str, test: Test) -> list[Fault]:
+    """Judge `test` from the logs in the submitter's folder `root` and write MLPerf's verdict files beside them.
+
+    Return what it objects to. Raises RefusedError where a log that it needs is not there.
+    """
+    tree, rules = Tree(root, load(ruleset).limits), compliance_rules(ruleset)
+    folder, ours = f"results/{system}/{workload}/{scenario}", f"assay/{system}/{workload}/{scenario}"
+    tokens = serving_rules(ruleset, workload).tokens
+    reference = measured(tree, folder, ours, scenario, "performance", tokens)
+    run = measured(tree, folder, ours, scenario, test, tokens)
+    accuracy = read_answers(tree, f"{ours}/accuracy/mlperf_log_accuracy.json") if test in ("TEST01", "TEST06") else []
+    logged = read_answers(tree, f"{folder}/{test}/accuracy/mlperf_log_accuracy.json") if accuracy else []
+    found = verdict(test, rules, rules.workloads[workload], reference, run, accuracy, logged)
+    for name, text in files(test, scenario, reference, run, found).items():
+        (root / folder / test / name).write_text(text)
+    return [fault for faults in found.values() for fault in faults]
+
+
+def files(
+    test: str, scenario: str, reference: Measured, run: Measured, found: Mapping[str, Sequence[Fault]]
+) -> dict[str, str]:
+    """Return the verdict files of a test, by name, in the words that MLCommons' checker looks for."""
+    if test == "TEST06":
+        skipped = loadgen_scenario(scenario) == "Offline"  # type: ignore[arg-type]
+        said = {
+            "First token": "Skipped" if skipped else str(not found["first token"]),
+            "EOS": str(not found["EOS"]),
+            "Sample length": str(not found["sample length"]),
+        }
+        lines = [f"{name} check pass: {passed}" for name, passed in said.items()]
+        return {"verify_accuracy.txt": "\n".join([*lines, *_said(found["accuracy"])]) + "\n"}
+    if test == "seeds":
+        return {}
+    texts = {"verify_performance.txt": [f"reference score = {reference.score}", f"test score = {run.score}"]}
+    texts = {"verify_accuracy.txt": []} | texts if test == "TEST01" else texts
+    return {
+        name: "\n".join([*lines, *_said(found[name[7:-4]]), "TEST FAIL" if found[name[7:-4]] else "TEST PASS"]) + "\n"
+        for name, lines in texts.items()
+    }
+
+
+def _said(faults: Iterable[Fault]) -> list[str]:
+    return [f"{fault.message}: {fault.expected} wanted, {fault.found} found" for fault in faults]
