@@ -19,8 +19,16 @@ from suite.job import job
 PLAN = "plan.json"
 
 
-class Plan(Document):
-    """One result: a workload in one framework on one system, N runs. Written to `plan.json` in the work folder."""
+class Frozen(Document):
+    """A plan that is written to `plan.json` in the work folder before the first run, and holds from then on."""
+
+    def differences(self, other: Frozen) -> list[str]:
+        """Return one line per value in which `other` differs from this plan, nested ones by their path."""
+        return list(_differences("", self.model_dump(by_alias=True), other.model_dump(by_alias=True)))
+
+
+class Plan(Frozen):
+    """One result: a workload in one framework on one system, N runs."""
 
     schema_: Literal["assay/plan/1"] = Field(default="assay/plan/1", alias="schema")
     ruleset: str
@@ -63,10 +71,6 @@ class Plan(Document):
             submission={"org": self.submitter, "platform": self.system},
             hyperparameters=self.hyperparameters,
         )
-
-    def differences(self, other: Plan) -> list[str]:
-        """Return one line per value in which `other` differs from this plan, nested ones by their path."""
-        return list(_differences("", self.model_dump(by_alias=True), other.model_dump(by_alias=True)))
 
 
 def _differences(place: str, then: Any, now: Any) -> Iterator[str]:

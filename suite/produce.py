@@ -28,7 +28,8 @@ from suite.plan import Plan, hyperparameters, last_cpus, number_of_runs
 from suite.progress import Phase, say
 from suite.run import execute
 from suite.settings import settings
-from suite.submission import Work, clash, document, prepare, shared_files
+from suite.submission import Work, clash, shared_files
+from suite.work import document, prepare
 
 RULESET = "assay/1.0"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

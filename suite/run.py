@@ -18,7 +18,8 @@ from suite.job import Files, Finished, run_job
 from suite.plan import Plan, result_folder, submitter_folder
 from suite.progress import Phase, say
 from suite.sandbox import Limits, busy
-from suite.submission import DiskError, Work, sha256
+from suite.submission import Work
+from suite.work import DiskError, sha256
 
 # The run is part of the result, whatever its end; every other outcome stops the program and can be resumed.
 RESULTS = {Outcome.SUCCESS, Outcome.TARGET_NOT_REACHED, Outcome.DIVERGED}
