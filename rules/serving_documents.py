@@ -7,7 +7,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rules.documents import Container, Count, Document, FileDigest, ImageIdentity, Memory, Name, Seconds, Sha256
+from rules.documents import (
+    Container,
+    Count,
+    Document,
+    FileDigest,
+    ImageIdentity,
+    Memory,
+    Name,
+    Seconds,
+    Sha256,
+    SystemDescription,
+)
 from rules.serving import Scenario
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -23,12 +34,25 @@ class ServingOutcome(enum.StrEnum):
     CRASHED = "crashed"
     HUNG = "hung"  # no answer within the workload's limit
     ANSWERED_TWICE = "answered-twice"
+    UNANSWERED = "unanswered"  # a sample that would never have got its answer
     WRONG_SIZE = "wrong-size"
     OUT_OF_MEMORY = "out-of-memory"
     DISK_FULL = "disk-full"
     ENGINE_LOST = "engine-lost"
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"
+
+
+class ServingSystem(SystemDescription):
+    """`systems/<system>.json` as MLPerf Inference wants it: fields that Training has not, and no number 0.
+
+    MLCommons' checker takes a number 0 for an empty field, so that a system without accelerators has the text "0".
+    """
+
+    system_type: Literal["datacenter", "edge", "datacenter,edge", "edge,datacenter"]
+    system_type_detail: str
+    host_network_card_count: str
+    accelerators_per_node: str  # type: ignore[assignment]  # the text of a number
 
 
 class ServingAttempt(Document):

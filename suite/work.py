@@ -89,7 +89,7 @@ class WorkFolder(Generic[P, A]):
         self.folder = folder
         self.final = final
         self._interrupted = interrupted
-        self._attempt_list = TypeAdapter(list[type(interrupted)])  # type: ignore[misc, arg-type]
+        self._attempt_list: TypeAdapter[list[A]] = TypeAdapter(list[type(interrupted)])  # type: ignore[misc, arg-type]
 
     @abstractmethod
     def progress(self) -> str:
