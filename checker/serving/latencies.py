@@ -7,16 +7,20 @@ queries, each by its slowest sample; its percentile p of n is the one at place f
 from __future__ import annotations
 
 import sys
+import zlib
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 from checker.tree import RefusedError, Tree
 
-WIDTH = 4  # 8-byte words of a sample: time of issue, latency, sample and query, time to the first token
+WIDTH = 32  # bytes of a sample: time since the one before, latency, sample and query, time to the first token
+MOST = 4_000_000  # samples of a run that are read
 PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")  # as LoadGen names them
-LOW = (1 << 32) - 1
+LOW, ALL = (1 << 32) - 1, (1 << 64) - 1
+CENTURIES = 1 << 62  # nanoseconds
 
 
 @dataclass(frozen=True)
@@ -60,19 +64,35 @@ class Latencies:
 
 
 def read_latencies(tree: Tree, path: str) -> Latencies:
-    """Read `path` of `tree`; RefusedError where it cannot be read or is no whole number of samples."""
-    raw = tree.read(path, tree.limits.log_bytes)
-    if len(raw) % (8 * WIDTH) or not raw:
-        raise RefusedError(f"has {len(raw):,} bytes, which is not {8 * WIDTH} for each of some samples")
+    """Read `path` of `tree`; RefusedError where it cannot be read or is not what the harness writes."""
+    raw = tree.read(path, tree.limits.document_bytes * 16)
+    unpacking = zlib.decompressobj()
+    try:
+        planes = unpacking.decompress(raw, MOST * WIDTH)
+    except zlib.error as error:
+        raise RefusedError(f"is not compressed as the harness does: {error}") from None
+    if not unpacking.eof or unpacking.unused_data or len(planes) % WIDTH or not planes:
+        raise RefusedError(f"is not {WIDTH} bytes for each of at most {MOST:,} samples")
+    count = len(planes) // WIDTH
+    step, latency, both, first = (_column(planes, count, place) for place in range(4))
+    issued = array("Q", accumulate(step, lambda at, later: (at + later) & ALL))
+    if max(max(issued), max(latency), max(first)) > CENTURIES:
+        raise RefusedError("holds times of centuries")
+    sample, query = array("I", (word & LOW for word in both)), array("I", (word >> 32 for word in both))
+    return Latencies(issued, latency, sample, query, first)
+
+
+def _column(planes: bytes, count: int, place: int) -> array[int]:
+    """Return one of the columns of 8-byte numbers, stored as planes of their bytes."""
+    raw = bytearray(8 * count)
+    for plane in range(8):
+        start = (8 * place + plane) * count
+        raw[plane::8] = planes[start : start + count]
     words = array("Q")
     words.frombytes(raw)
     if sys.byteorder == "big":
         words.byteswap()
-    if max(words) >> 63:
-        raise RefusedError("holds times of centuries")
-    both = words[2::WIDTH]
-    sample, query = array("I", (word & LOW for word in both)), array("I", (word >> 32 for word in both))
-    return Latencies(words[::WIDTH], words[1::WIDTH], sample, query, words[3::WIDTH])
+    return words
 
 
 def percentile(ranked: Sequence[int], p: float) -> int:
