@@ -1,4 +1,4 @@
-"""Objections to a submission, drafted as MLCommons' review process wants them: one file per finding.
+"""Objections to a submission, drafted as MLCommons' review process wants them: one file per rule and result.
 
 Each says against whom, by which section of the rules, what was expected and found, quotes the lines, and says how
 anybody can see it again. Whatever comes from a submission stands in a fence or in escaped text: a log cannot write
@@ -11,18 +11,19 @@ import hashlib
 import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from checker.excerpt import excerpts
 from checker.findings import DEFECT, Finding, Report
-from checker.tree import RefusedError, Tree
+from checker.tree import Tree
 from rules.errors import UsageError
 from rules.ruleset import RuleSet, load
 from rules.text import printable
 
-CONTEXT = 1  # lines quoted on either side of the offending one
-LINE = 600  # characters quoted of a line
+TOLD = 40  # findings of a rule told one by one in a draft
+QUOTED = 3  # of them with their lines
 NAME = 40  # characters of a part of a file's name
 MOST = 2000  # objections drafted at once
 INDEX = "index.md"
@@ -69,16 +70,18 @@ def drafts(path: Path, report: Report) -> dict[str, str]:
         raise UsageError(f"{path}: {len(found):,} findings to object to; at most {MOST:,} are drafted", fix=fix)
     ruleset = load(report.ruleset)
     base, roots = judged_folders(path, ruleset)
-    quotes = _Quotes(ruleset)
-    drafted: dict[str, str] = {}
-    rows = []
+    facts: dict[tuple[Path | None, Against, str], list[tuple[Finding, _Place]]] = {}
     for finding in sorted(found, key=lambda f: (f.path, f.line or 0, f.rule)):
         place = _placed(finding, base, roots)
         against = _against(place, report, finding)
-        name = file_name(finding, against)
-        if name not in drafted:
-            rows.append(f"- {_whom(against)}: {coded(finding.message)} ([{finding.rule}]({name}))")
-        drafted[name] = _draft(finding, against, place, quotes.around(place, finding.line), path, ruleset)
+        facts.setdefault((place.root, against, finding.rule), []).append((finding, place))
+    drafted: dict[str, str] = {}
+    rows = []
+    for (root, against, rule), told in facts.items():
+        name = file_name(rule, against, "" if root is None else os.path.relpath(root, base))
+        drafted[name] = _draft(told, against, path, ruleset)
+        more = f" and {len(told) - 1} more" if len(told) > 1 else ""
+        rows.append(f"- {_whom(against)}: {coded(told[0][0].message)}{more} ([{rule}]({name}))")
     many = f"{len(drafted)} objection{'' if len(drafted) == 1 else 's'}"
     head = [f"# {many} by the rules of {ruleset.title}", "", "Read each before it is filed: a draft states what"]
     head += ["a program found, and a reviewer stands for it.", ""]
@@ -99,11 +102,11 @@ def judged_folders(path: Path, ruleset: RuleSet) -> tuple[Path, list[Path]]:
     return scope.base, scope.organisations or around[:1]
 
 
-def file_name(finding: Finding, against: Against) -> str:
-    """Return an objection's file name, the same for the same finding: organisation-system-benchmark-rule-hash.md."""
-    told = (finding.rule, finding.path, str(finding.line), finding.message, finding.expected, finding.found)
+def file_name(rule: str, against: Against, folder: str) -> str:
+    """Return an objection's file name: organisation-system-benchmark-rule-hash.md; `folder` is the organisation's."""
+    told = (rule, against.organisation, against.system, against.benchmark, folder)
     digest = hashlib.sha256("\0".join(told).encode("utf-8", "backslashreplace")).hexdigest()[:12]
-    parts = (against.organisation, against.system, against.benchmark, finding.rule)
+    parts = (against.organisation, against.system, against.benchmark, rule)
     return "-".join([*(_plain(part) for part in parts if part), digest]) + ".md"
 
 
@@ -143,7 +146,9 @@ def _whom(against: Against) -> str:
     return ", ".join(coded(part) for part in parts if part) or "the round"
 
 
-def _draft(finding: Finding, against: Against, place: _Place, quoted: list[str], path: Path, ruleset: RuleSet) -> str:
+def _draft(told: Sequence[tuple[Finding, _Place]], against: Against, path: Path, ruleset: RuleSet) -> str:
+    """Write the objection to what one rule found on one result, or on whatever else it is about."""
+    finding, place = told[0]
     card = ruleset.cards.get(finding.rule)
     title = card.title if card is not None else finding.rule
     lines = [f"# Objection to {_whom(against)}", "", f"The rule: {title}.", ""]
@@ -151,20 +156,37 @@ def _draft(finding: Finding, against: Against, place: _Place, quoted: list[str],
         ("Organisation", coded(against.organisation) if against.organisation else ""),
         ("System", coded(against.system) if against.system else ""),
         ("Benchmark", coded(against.benchmark) if against.benchmark else ""),
-        ("File", coded(place.path) + ("" if finding.line is None else f", line {finding.line}")),
         ("Section", f"{finding.clause} ({ruleset.document})"),
         ("Rule", f"`{finding.rule}`, {finding.severity}; {_sure(finding)}"),
     ):
         lines += [f"- {name}: {value}"] if value else []
-    lines += ["", "## What is wrong", "", f"- {coded(finding.message)}"]
-    lines += [f"- Expected: {coded(finding.expected)}"] if finding.expected else []
-    lines += [f"- Found: {coded(finding.found)}"] if finding.found else []
+    lines += ["", "## What is wrong", ""]
+    for one, where in told[:TOLD]:
+        lines.append(f"- {_at(one, where)}: {coded(one.message)}")
+        lines += [f"  - Expected: {coded(one.expected)}"] if one.expected else []
+        lines += [f"  - Found: {coded(one.found)}"] if one.found else []
+    if len(told) > TOLD:
+        lines.append(f"- and {len(told) - TOLD} more, which the command below lists")
     lines += ["", f"Why the rule exists: {card.why}."] if card is not None and card.why else []
-    if quoted:
-        lines += ["", "## The lines", "", *fenced(quoted)]
+    for one, where in told[:QUOTED]:
+        if quoted := _quoted(one, where, ruleset):
+            lines += ["", f"## The lines: {_at(one, where)}", "", *fenced(quoted)]
     lines += ["", "## How to see it", "", *fenced(_commands(finding, place, path, ruleset))]
     lines += ["", "## What would settle it", "", f"{finding.fix[:1].upper()}{finding.fix[1:]}."]
     return "\n".join(lines) + "\n\n"
+
+
+def _at(finding: Finding, place: _Place) -> str:
+    return coded(place.path) + ("" if finding.line is None else f", line {finding.line}")
+
+
+def _quoted(finding: Finding, place: _Place, ruleset: RuleSet) -> list[str]:
+    """Return the offending line with its neighbours, numbered; none where no line is named or none can be read."""
+    if place.root is None or finding.line is None:
+        return []
+    near = excerpts(Tree(place.root, ruleset.limits), place.path, [finding.line]).get(finding.line, [])
+    width = len(str(near[-1].number)) if near else 0
+    return [f"{'>' if line.number == finding.line else ' '} {line.number:>{width}}  {line.text}" for line in near]
 
 
 def _sure(finding: Finding) -> str:
@@ -201,38 +223,3 @@ def coded(text: str) -> str:
     safe = printable(text, 2000)
     ticks = "`" * (max((len(run) for run in re.findall("`+", safe)), default=0) + 1)
     return f"{ticks} {safe} {ticks}" if safe.startswith("`") or safe.endswith("`") else f"{ticks}{safe}{ticks}"
-
-
-class _Quotes:
-    """Lines of the files that findings name, read within the round's limits; one file is held at a time."""
-
-    def __init__(self, ruleset: RuleSet) -> None:
-        self._limits = ruleset.limits
-        self._held: tuple[Path, str, list[bytes]] | None = None
-
-    def around(self, place: _Place, line: int | None) -> list[str]:
-        """Return the offending line with its neighbours, numbered; none where no line is named or none can be read."""
-        if place.root is None or line is None:
-            return []
-        try:
-            lines = self._lines(place.root, place.path)
-        except RefusedError:
-            return []
-        first, end = max(1, line - CONTEXT), min(len(lines), line + CONTEXT)
-        return list(self._numbered(lines, first, end, line)) if line <= len(lines) else []
-
-    def _numbered(self, lines: list[bytes], first: int, end: int, line: int) -> Iterator[str]:
-        width = len(str(end))
-        for number in range(first, end + 1):
-            raw = lines[number - 1]
-            text = printable(raw[: 4 * LINE].decode("utf-8", "backslashreplace"), LINE)
-            text += f"… ({len(raw):,} bytes)" if len(raw) > 4 * LINE else ""
-            yield f"{'>' if number == line else ' '} {number:>{width}}  {text}"
-
-    def _lines(self, root: Path, path: str) -> list[bytes]:
-        if self._held is None or self._held[:2] != (root, path):
-            self._held = None
-            data = Tree(root, self._limits).read(path, self._limits.log_bytes)
-            # As a log's reader counts lines: "\r\n" and a lone "\r" end one too, nothing else that Python's text does.
-            self._held = (root, path, data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
-        return self._held[2]

@@ -113,7 +113,9 @@ def _between(least: float, most: float) -> Test:
 
 def _given(moment: Moment) -> bool:
     value = _event(moment).value
-    return value is not None and value != "" and not (type(value) is float and not math.isfinite(value))
+    if type(value) in (int, float):
+        return bool(0 <= value < math.inf)
+    return value is not None and value != ""
 
 
 def _within(limit: TimeLimit) -> Test:

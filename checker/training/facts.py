@@ -19,6 +19,7 @@ from checker.training.reading import Malformed, Reading, Record
 MOST = 10_000  # evaluations kept of one log: no real one comes near
 NEVER = 1e9  # where the official tool says a run converges that did not
 TEXTS = (b"eval_accuracy", b"eval_error", b"global_batch_size", b"submission_benchmark", b"run_stop")
+NOTED = 20  # lines out of order noted of each kind
 METRICS = ("eval_accuracy", "eval_error")
 STARTS = {"block_start": "block_stop", "epoch_start": "epoch_stop", "eval_start": "eval_stop"}
 STOPS = {stop: start for start, stop in STARTS.items()}
@@ -153,15 +154,15 @@ def _keep(facts: LogFacts, records: Iterable[Record]) -> None:
             if key in METRICS and len(facts.evaluations) < MOST:
                 facts.evaluations.append(place(record))
         elif key in STARTS:
-            if key in opened and len(order.unpaired) < 20:
+            if key in opened and len(order.unpaired) < NOTED:
                 order.unpaired.append((opened[key].line, key))
             opened[key] = record
         elif key in STOPS:
             start = opened.pop(STOPS[key], None)
             if start is None:
-                if len(order.unpaired) < 20:
+                if len(order.unpaired) < NOTED:
                     order.unpaired.append((record.line, key))
-            elif record.time_ms < start.time_ms and len(order.negative) < 20:
+            elif record.time_ms < start.time_ms and len(order.negative) < NOTED:
                 order.negative.append((record.line, key))
         elif key == "run_start":
             facts.run_start = facts.run_start or place(record)

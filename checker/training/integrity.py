@@ -8,6 +8,7 @@ every run left.
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from itertools import pairwise
 
 from checker.findings import Problem, brief
 from checker.judges.registry import judge
-from checker.training.facts import LogFacts, Place
+from checker.training.facts import NOTED, LogFacts, Place
 from checker.training.official import FolderReview, OrganisationReview
 from checker.training.table import StoppedError, minutes_of, published_scaling
 from rules.training import PackageRules
@@ -93,14 +94,16 @@ def run_takes_time(case: RunCase) -> Iterator[Problem]:
 
 @judge("time-forward", "training-run")
 def time_forward(case: RunCase) -> Iterator[Problem]:
-    """Judge that the clock never goes back by more than ranks' clocks may differ."""
-    allowed = case.fixed.reviewed.backwards_s
-    back = [(line, back_ms) for line, back_ms in case.log.order.backwards if back_ms > allowed * 1000]
+    """Judge that until run_stop the clock never goes back by more than ranks' clocks may differ."""
+    allowed, stop = case.fixed.reviewed.backwards_s, case.log.run_stop
+    # What other processes wrote meanwhile often reaches the file only when they end.
+    last = math.inf if stop is None else stop.line
+    back = [(line, ms) for line, ms in case.log.order.backwards if ms > allowed * 1000 and line <= last]
     if back:
         line, back_ms = max(back, key=lambda one: one[1])
         what = "the time of this line lies before that of an earlier one"
         if len(back) > 1:
-            what += f" (as of {len(back) - 1} more lines)"
+            what += f" (and that of {len(back) - 1} more lines)"
         found = f"{back_ms / 1000:,.1f} s back"
         yield Problem(what, f"at most {allowed:g} s back (skew between ranks)", found, case.log.path, line)
 
@@ -119,13 +122,26 @@ def stops_at_target(case: RunCase) -> Iterator[Problem]:
 @judge("intervals-paired", "training-run")
 def intervals_paired(case: RunCase) -> Iterator[Problem]:
     """Judge that each block, epoch and evaluation that starts also stops, before the next of its kind."""
-    for line, key in case.log.order.unpaired:
+    for key, lines in _by_key(case.log.order.unpaired):
         kind = "is not followed by its stop" if key.endswith("_start") else "stops what was not started"
-        yield Problem(f"'{key}' {kind}", "pairs of start and stop", "one alone", case.log.path, line)
-    for line, key in case.log.order.negative:
-        yield Problem(
-            f"'{key}' lies before its start, by the clock", "after its start", "before it", case.log.path, line
-        )
+        found = f"{counted(len(lines))} alone"
+        yield Problem(f"'{key}' {kind}", "pairs of start and stop", found, case.log.path, lines[0])
+    for key, lines in _by_key(case.log.order.negative):
+        what = f"'{key}' lies before its start, by the clock"
+        yield Problem(what, "after its start", f"{counted(len(lines))} before it", case.log.path, lines[0])
+
+
+def _by_key(places: Iterable[tuple[int, str]]) -> Iterator[tuple[str, list[int]]]:
+    """Bring the lines of each key together, in the order of the first."""
+    lines: dict[str, list[int]] = {}
+    for line, key in sorted(places):
+        lines.setdefault(key, []).append(line)
+    yield from lines.items()
+
+
+def counted(lines: int) -> str:
+    """Return a number of lines noted, of which only the first few are kept."""
+    return f"{lines} or more" if lines >= NOTED else str(lines)
 
 
 @judge("evaluation-cadence", "training-folder")
@@ -168,6 +184,28 @@ def runs_steady(case: FolderCase) -> Iterator[Problem]:
             what = "this run trains much faster than the other runs of its result"
             found = f"{rate / usual:.2f} times their median throughput"
             yield Problem(what, f"at most {case.fixed.reviewed.spread:g} times", found, log.path)
+
+
+@judge("within-peak", "training-folder")
+def within_peak(case: FolderCase) -> Iterator[Problem]:
+    """Judge that no run computes more than its accelerators can at their peak."""
+    reviewed, folder = case.fixed.reviewed, case.folder.folder
+    work = reviewed.sample_flop.get(folder.benchmark)
+    system = case.review.organisation.systems.get(folder.system)
+    count = system.accelerators if system is not None else None
+    if work is None or system is None or not count:
+        return
+    model = str(system.document.get("accelerator_model_name"))
+    peaks = [reviewed.peak_flops[word] for word in re.findall(r"\w+", model) if word in reviewed.peak_flops]
+    rates = [(rate, log) for log in folder.logs if (rate := throughput(log)) is not None]
+    if not peaks or not rates:
+        return
+    rate, log = max(rates, key=lambda one: one[0])
+    most = count * max(peaks) / work
+    if rate > most:
+        what = f"the run needs more arithmetic than {count} accelerators can do, {brief(model)}"
+        expected = f"at most {most:,.4g} samples a second, at {max(peaks):.3g} operations each and {work:.3g} a sample"
+        yield Problem(what, expected, f"{rate:,.4g} samples a second", log.path)
 
 
 def throughput(log: LogFacts) -> float | None:
@@ -244,18 +282,47 @@ def runs_in_turn(case: OrganisationCase) -> Iterator[Problem]:
 @judge("config-present", "training-organisation")
 def config_present(case: OrganisationCase) -> Iterator[Problem]:
     """Judge that a configuration file the log names is part of the submitted code."""
-    tree = case.review.organisation.tree
-    names = {path.rpartition("/")[2] for path in tree.entries if path.startswith("benchmarks/")}
+    names = _code(case)
     if not names:
         return
     for folder in case.review.folders:
         for log in folder.folder.logs:
             places = log.kept.get("config_filename", [])
             named = places[0].value if places else None
-            if isinstance(named, str) and named.rpartition("/")[2] not in names:
+            if isinstance(named, str) and _name(named) not in names:
                 what = "the log names a configuration file that the submission lacks"
                 yield Problem(what, "a file of that name in benchmarks/", brief(named), log.path, places[0].line)
                 break
+
+
+@judge("source-present", "training-organisation")
+def source_present(case: OrganisationCase) -> Iterator[Problem]:
+    """Judge that the source from which a log says its seed was logged is part of the submitted code."""
+    names = _code(case)
+    if not names:
+        return
+    for folder in case.review.folders:
+        for log in folder.folder.logs:
+            lacking = next(
+                (seed for seed in log.seeds if _own_source(seed.file) and _name(seed.file) not in names), None
+            )
+            if lacking is not None:
+                what = "the log says its seed was logged from a source file that the submission lacks"
+                yield Problem(what, "a file of that name in benchmarks/", brief(lacking.file), log.path, lacking.line)
+                break
+
+
+def _own_source(path: object) -> bool:
+    """Whether a path is that of a file, and of no installed package."""
+    return isinstance(path, str) and "." in _name(path) and "-packages/" not in path
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _code(case: OrganisationCase) -> set[str]:
+    return {_name(path) for path in case.review.organisation.tree.entries if path.startswith("benchmarks/")}
 
 
 @judge("runs-original", "training-round")

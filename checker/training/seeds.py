@@ -32,10 +32,14 @@ def judge_seeds(logs: Sequence[LogFacts], bypass: bool) -> Outcome:
                 outcome.crash(f"TypeError: {error}", log.path)
                 return outcome
             if other is not None:
-                what = f"seed {seed.value} was already used by {other}, from the same line of source"
+                what = f"seed {seed.value} was already used by {_run(other)}, from the same line of source"
                 expected = "a seed of its own for each run"
                 found = f"{seed.value} at {brief(seed.file)}:{brief(seed.lineno)}"
                 outcome.fail("seeds-unique", Problem(what, expected, found, log.path, seed.line))
             else:
                 seen[(seed.file, seed.lineno, seed.value)] = log.path
     return outcome
+
+
+def _run(path: str) -> str:
+    return path.rpartition("/")[2]

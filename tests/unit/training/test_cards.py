@@ -54,6 +54,8 @@ def apply(root: Path, file: Path, edit: Edit) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     if edit.link is not None:
         file.symlink_to(edit.link)
+    elif edit.replace is not None:
+        file.write_text(file.read_text().replace(*edit.replace))
     elif edit.write is not None:
         file.write_text(edit.write)
     elif edit.copy_of is not None:

@@ -53,10 +53,9 @@ def test_a_submission_without_fault_gets_an_index_of_no_objections(round_: Path)
 def test_an_objection_says_against_whom_by_which_section_and_quotes_the_line(round_: Path, part: str) -> None:
     for run in (3, 4):  # one alone is dropped
         line = spoil(round_, '"key": "lora_rank", "value": 16', '"key": "lora_rank", "value": 33', run)
-    texts = [text for name, text in drafted(round_ / part).items() if "official-log-check" in name]
-    assert len(texts) == 2
-    text = texts[0]
-    for said in ("Organisation: `Example`", "System: `box`", "Benchmark: `llama2_70b_lora`", f"line {line}\n"):
+    (text,) = [text for name, text in drafted(round_ / part).items() if "official-log-check" in name]
+    assert text.count("Found: `33`") == 2
+    for said in ("Organisation: `Example`", "System: `box`", "Benchmark: `llama2_70b_lora`", f"_4.txt`, line {line}: "):
         assert said in text
     assert "mlperf-training/5.1 §9.1 (mlcommons/training_policies" in text
     assert re.search(rf'^> {line}  :::MLLOG .*"lora_rank", "value": 33', text, re.MULTILINE)
@@ -64,7 +63,7 @@ def test_an_objection_says_against_whom_by_which_section_and_quotes_the_line(rou
 
 
 def test_file_names_are_the_same_in_every_run_and_name_whom_and_what(round_: Path) -> None:
-    spoil(round_, '"status": "success"', '"status": "aborted"')
+    spoil(round_, '"status": "success"', '"status": "SUCCESS"')
     names = list(drafted(round_))
     assert names == list(drafted(round_))
     assert any(re.fullmatch(r"Example-box-llama2_70b_lora-run-succeeded-[0-9a-f]{12}\.md", name) for name in names)
@@ -74,7 +73,7 @@ def test_a_finding_on_a_description_names_its_system(round_: Path) -> None:
     (round_ / "Example" / "systems" / "box.json").write_text("{}")
     texts = [text for name, text in drafted(round_).items() if name.startswith("Example-box-system-members")]
     assert texts
-    assert "File: `systems/box.json`" in texts[0]
+    assert "- `systems/box.json`: " in texts[0]
 
 
 HOSTILE = "```` </pre><script>alert(1)</script> @octocat [x](https://evil.example) \\u202e \\u001b[31m ``` # Heading"
@@ -125,14 +124,16 @@ def test_a_line_of_megabytes_is_quoted_in_part(round_: Path) -> None:
 
 
 def test_a_second_run_replaces_its_own_files_and_no_others(round_: Path, tmp_path: Path) -> None:
-    spoil(round_, '"status": "success"', '"status": "aborted"')
+    spoil(round_, '"status": "success"', '"status": "SUCCESS"')
+    spoil(round_, '"lora_rank", "value": 16', '"lora_rank", "value": 33')
     folder = tmp_path / "objections"
     assert asked(round_, folder)[0] == 0
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     gone, edited = sorted(name for name in first if name != "index.md")[:2]
     (folder / edited).write_text("I withdraw this.")
     (folder / "notes.md").write_text("mine")
-    spoil(round_, '"status": "aborted"', '"status": "success"')
+    spoil(round_, '"status": "SUCCESS"', '"status": "success"')
+    spoil(round_, '"lora_rank", "value": 33', '"lora_rank", "value": 16')
     code, said = asked(round_, folder)
     assert code == 0
     assert f"{edited}" not in said  # it is no finding any more, and stays
@@ -169,13 +170,21 @@ def test_nothing_is_written_into_what_is_judged(round_: Path, tmp_path: Path, pa
 
 
 def test_names_of_hostile_organisations_stay_plain_file_names() -> None:
-    from dataclasses import replace
-
-    from checker.findings import Finding
-
-    finding = Finding("a-b", "error", "assay", "reviewer", "../../x", None, "m", "", "", "c", "f")
-    name = file_name(finding, Against("../../etc", "..", "a/b\n`x`" * 100))
+    hostile = Against("../../etc", "..", "a/b\n`x`" * 100)
+    name = file_name("a-b", hostile, "one")
     assert re.fullmatch(r"[A-Za-z0-9._-]+\.md", name)
     assert not name.startswith(".")
     assert len(name) < 200
-    assert name != file_name(replace(finding, message="n"), Against("../../etc", "..", "a/b\n`x`" * 100))
+    assert name != file_name("a-b", hostile, "two")
+
+
+def test_copies_of_one_result_are_one_objection_against_it(tmp_path: Path) -> None:
+    for name in ("Example", "Other"):
+        passing.organisation(tmp_path / name, ROUND, ("llama2_70b_lora", "llama31_8b"))
+    texts = {name: text for name, text in drafted(tmp_path).items() if "runs-original" in name}
+    assert [name.rpartition("-")[0] for name in texts] == [
+        "Other-box-llama2_70b_lora-runs-original",
+        "Other-box-llama31_8b-runs-original",
+    ]
+    assert all(text.count("byte for byte, Example/") == 10 for text in texts.values())
+    assert drafted(tmp_path)["index.md"].count(" and 9 more ") == 2
