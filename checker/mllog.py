@@ -61,6 +61,11 @@ class Log:
         record = self.first(key)
         return None if record is None else record.value
 
+    def interval(self, start: str, stop: str) -> float | None:
+        """Return the seconds from the first `start` to the first `stop`; None where one has no time."""
+        times = [record.time_ms for key in (start, stop) if (record := self.first(key)) and type(record.time_ms) is int]
+        return (times[1] - times[0]) / 1000 if len(times) == 2 else None
+
     def flaw(self, judge: str, problem: Problem) -> None:
         """Note a problem for `judge` to report; a hostile log cannot make this list long."""
         known = self.flaws.setdefault(judge, [])

@@ -51,11 +51,7 @@ class Run:
 
     def interval(self, start: str, stop: str) -> float | None:
         """Return the seconds from the first `start` to the first `stop` by the log's clock; None where unknown."""
-        ends = [self.log.first(key) if self.log else None for key in (start, stop)]
-        if ends[0] is None or ends[1] is None:
-            return None
-        times = [end.time_ms for end in ends if end and type(end.time_ms) is int]
-        return (times[1] - times[0]) / 1000 if len(times) == 2 else None
+        return self.log.interval(start, stop) if self.log else None
 
     @property
     def converged(self) -> bool:
@@ -108,6 +104,16 @@ class Result:
     def implementation(self) -> str:
         """The folder of the source that ran."""
         return f"benchmarks/{self.workload}/implementations/{self.framework}"
+
+    @property
+    def own_folders(self) -> tuple[str, ...]:
+        """Folders all of whose files belong to the result."""
+        return (self.folder, self.implementation)
+
+    @property
+    def sbom_path(self) -> str:
+        """The bill of materials."""
+        return f"{self.folder}/sbom.cdx.json"
 
     def sha256(self, path: str) -> str:
         """Return the digest of a file; RefusedError where it cannot be read or is larger than its kind may be."""
@@ -166,16 +172,20 @@ class Submission:
                 folders.append(entry.path)
         return folders
 
-    @cached_property
-    def systems(self) -> dict[str, System]:
-        """Systems in scope, by name: all files of `systems/`, or those the results in scope need."""
+    @property
+    def system_paths(self) -> dict[str, str]:
+        """Descriptions of systems in scope, by name: all of `systems/`, or those the results in scope need."""
         wanted = {folder.split("/")[1] for folder in self.result_folders}
         if not self.scope:
             files = [e.path for e in self.tree.files("systems") if e.path.count("/") == 1 and e.path.endswith(".json")]
             wanted |= {path.removeprefix("systems/").removesuffix(".json") for path in files}
+        return {name: f"systems/{name}.json" for name in sorted(wanted)}
+
+    @cached_property
+    def systems(self) -> dict[str, System]:
+        """Systems in scope, by name."""
         found = {}
-        for name in sorted(wanted):
-            path = f"systems/{name}.json"
+        for name, path in self.system_paths.items():
             document, problems = read_document(self.tree, path, "system-description", SystemDescription)
             found[name] = System(path, document, {"system-document": problems})
         return found

@@ -10,12 +10,17 @@ from typing import Any
 from pydantic import BaseModel
 
 from rules.documents import Manifest, ParityCertificate, RunRecord, SystemDescription
+from rules.serving_documents import OutputsCertificate, SearchRecord, ServingRecord, ServingSystem
 
 FOLDER = Path(__file__).parent / "schemas"
 MODELS: dict[str, type[BaseModel]] = {
     "manifest": Manifest,
+    "outputs-certificate": OutputsCertificate,
     "parity-certificate": ParityCertificate,
     "run-record": RunRecord,
+    "search-record": SearchRecord,
+    "serving-record": ServingRecord,
+    "serving-system": ServingSystem,
     "system-description": SystemDescription,
 }
 

@@ -108,7 +108,7 @@ def image_drift(result: Result) -> Iterator[Problem]:
 @judge("sbom-agrees", "result")
 def sbom_agrees(result: Result) -> Iterator[Problem]:
     """Judge that the bill of materials is of the recorded image, and lists exactly its wheels."""
-    path = f"{result.folder}/sbom.cdx.json"
+    path = result.sbom_path
     try:
         _, bill = read_json(result.tree, path)
     except (RefusedError, JsonError):

@@ -52,5 +52,5 @@ def manifest_complete(result: Result) -> Iterator[Problem]:
 
 def _own(result: Result) -> dict[str, None]:
     """Return the files of a result, in order: its folder's, the source that ran, the system's description."""
-    paths = [entry.path for folder in (result.folder, result.implementation) for entry in result.tree.files(folder)]
+    paths = [entry.path for folder in result.own_folders for entry in result.tree.files(folder)]
     return dict.fromkeys([*paths, f"systems/{result.system}.json"])
