@@ -39,6 +39,10 @@ def check(path: Path, ruleset: str | None = None, logs_only: bool = False, waive
         from checker.training.review import review as review_round
 
         report = review_round(path, ruleset, logs_only, waivers=waivers)
+    elif ruleset is not None and load(ruleset).family == "mlperf-tiny":
+        from checker.tiny.review import review as review_tiny
+
+        report = review_tiny(path, ruleset, waivers)
     else:
         from checker.review import review
 

@@ -100,6 +100,12 @@ def _edited(edit: Edit) -> str:
         return f"{where}: a copy of {edit.copy_of}"
     if edit.write is not None:
         return f"{where}: new, {json.dumps(edit.write)}"
+    if edit.size is not None:
+        return f"{where}: {edit.size:,} bytes"
+    if edit.folder:
+        return f"{where}: an empty folder"
+    if edit.replace is not None:
+        return f"{where}: {json.dumps(edit.replace[0])} becomes {json.dumps(edit.replace[1])}"
     changes = ", ".join(f"{name} {'+=' if edit.add else '='} {json.dumps(value)}" for name, value in edit.set.items())
     return f"{where}: {changes}"
 

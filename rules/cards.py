@@ -120,7 +120,10 @@ class Edit(Strict):
     remove: bool = False  # the file, or with `line` that line
     add: bool = False  # with `set`: numbers are added to those there
     write: str | None = None  # the file's whole new text
+    replace: tuple[str, str] | None = None  # a text in the file, everywhere, and what stands there instead
     copy_of: str | None = None  # another file, whose bytes it gets
+    size: int | None = None  # new, with so many bytes of nothing
+    folder: bool = False  # new, an empty folder
     link: str | None = None  # where a symbolic link in its place points
     seal: bool = True  # digests that bind the file are brought up to date
 

@@ -22,6 +22,10 @@ Scope = Literal[
     "training-folder",
     "training-organisation",
     "training-round",
+    "tiny-official",
+    "tiny-result",
+    "tiny-submitter",
+    "tiny-round",
 ]
 F = TypeVar("F", bound=Callable[..., Iterator[Problem]])
 MODULES = (
@@ -37,6 +41,7 @@ MODULES = (
     "weights",
     "comparison",
     "training",
+    "tiny",
     "image",
     "configuration",
     "limits",
