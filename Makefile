@@ -8,6 +8,7 @@ FRAMEWORK ?= pytorch
 TARGET    ?= cpu
 DIVISION  ?= closed
 SUBMITTER ?= local
+SCENARIO  ?=
 RUNS      ?=
 THREADS   ?=
 MEMORY    ?=
@@ -23,6 +24,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo '  make run takes WORKLOAD=$(WORKLOAD) FRAMEWORK=$(FRAMEWORK)|all TARGET=$(TARGET) DIVISION=$(DIVISION)|open SUBMITTER=$(SUBMITTER)'
+	@echo '  SCENARIO=all|SingleStream|… measures inference (default for a workload that is not trained)'
 	@echo '  and RUNS (open), THREADS, MEMORY (MiB), DATA (your copy), SYSTEM (system.yaml), RESUME=1, REPLACE=1, DISCARD=1'
 
 setup: ## create .venv with assay in it; nothing to do when nothing changed
@@ -34,7 +36,7 @@ setup-dev: ## the same, with what tests and lint need
 run: setup ## build the image, run the benchmark, write and check the submission
 	@suite/engine.sh
 	@$(ASSAY) run $(WORKLOAD) --framework $(FRAMEWORK) --target $(TARGET) --division $(DIVISION) \
-	    --submitter $(SUBMITTER) $(if $(RUNS),--runs $(RUNS)) \
+	    --submitter $(SUBMITTER) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(RUNS),--runs $(RUNS)) \
 	    $(if $(THREADS),--threads $(THREADS)) $(if $(MEMORY),--memory $(MEMORY)) \
 	    $(if $(DATA),--data $(DATA)) $(if $(SYSTEM),--system-file $(SYSTEM)) \
 	    $(if $(RESUME),--resume) $(if $(REPLACE),--replace) $(if $(DISCARD),--discard)

@@ -153,11 +153,12 @@ class Finished:
         if self.ended.status == NOT_FINITE and status:
             samples = printable(str(status[-1]["metadata"].get("samples_count")), 40)
             return Outcome.DIVERGED, f"the loss stopped being finite by sample {samples}"
-        return self._failure(rules)
+        return self.failure(rules.time_limit_s)
 
-    def _failure(self, rules: WorkloadRules) -> tuple[Outcome, str]:
+    def failure(self, limit_s: float) -> tuple[Outcome, str]:
+        """Return how a job failed that says nothing itself, and a sentence about it; `limit_s` was its time limit."""
         if self.ended.timed_out:
-            return Outcome.TIMEOUT, f"it was stopped at the time limit of {rules.time_limit_s:g} s"
+            return Outcome.TIMEOUT, f"it was stopped at the time limit of {limit_s:g} s"
         if self.ended.out_of_memory:
             return Outcome.OUT_OF_MEMORY, "the kernel stopped it at the container's memory limit"
         if any(DISK_FULL in line for line in self.watch.words):
@@ -178,6 +179,7 @@ def run_job(
     limit_s: float,
     phase: Phase | None = None,
     kind: str = "job",
+    module: str = "suite.harness",
 ) -> Finished:
     """Verify the image, run the job `given` in it with `files` (see `job_files`), take back what it left.
 
@@ -187,7 +189,7 @@ def run_job(
     verify(client, image)
     watch = Watch(phase)
     content = json.dumps(given, indent=2).encode()
-    with Sandbox(client, image.image_id, limits, container_environment(image), command(), kind=kind) as box:
+    with Sandbox(client, image.image_id, limits, container_environment(image), command(module), kind=kind) as box:
         container = box.describe()
         box.put([("job.json", content), *files])
         ended = box.run(limit_s, watch.stdout, watch.stderr)

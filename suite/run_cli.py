@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -16,11 +16,17 @@ def run(
     workload: Annotated[str, typer.Argument(help="e.g. image-classification")],
     framework: Annotated[str, typer.Option(help="pytorch, tensorflow, jax, or all")] = "pytorch",
     target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
+    scenario: Annotated[
+        str | None, typer.Option(help="inference: SingleStream, MultiStream, Server, Interactive, Offline, or all")
+    ] = None,
     division: Annotated[Literal["closed", "open"], typer.Option(help="closed or open")] = "closed",
     submitter: Annotated[str, typer.Option(help="your organisation, as it will stand in the tree")] = "local",
     runs: Annotated[int | None, typer.Option(help="number of runs (open division)", min=1, max=1000)] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="open division: a hyperparameter, NAME=VALUE; repeatable")
+        list[str] | None,
+        typer.Option(
+            "--set", help="open division: a hyperparameter, NAME=VALUE; inference: also batch, precision, workers"
+        ),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(help="compute threads; default: the workload's tuned number", min=1)
@@ -33,32 +39,42 @@ def run(
     discard: Annotated[bool, typer.Option("--discard", help="throw an unfinished result away first")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="measure again; the finished result is set aside")] = False,
 ) -> None:
-    """Build the image, run the workload to its quality target N times, write the submission and check it.
+    """Build the image, train to the quality target N times or, with --scenario, measure inference; write and check it.
 
-    Example: assay run image-classification --framework all --division open
+    A workload that is not trained is measured in all scenarios. Examples:
+    assay run image-classification --framework all --division open
+    assay run image-classification --framework onnxruntime --scenario all
     """
+    from suite.inference import produce as inference
     from suite.produce import Request, produce
+    from suite.settings import settings as of_workload
 
     if resume and discard:
         raise UsageError("--resume and --discard exclude each other", fix="give one of them")
-    request = Request(
-        workload=workload,
-        framework=framework,
-        target=target,
-        division=division,
-        submitter=submitter,
-        runs=runs,
-        settings=settings or [],
-        threads=threads,
-        memory_mib=memory,
-        data=data,
-        system_file=system_file,
-        output=output,
-        resume=resume,
-        discard=discard,
-        replace=replace,
-    )
-    if not produce(request, typer.echo):
+    given: dict[str, Any] = {
+        "workload": workload,
+        "framework": framework,
+        "target": target,
+        "division": division,
+        "submitter": submitter,
+        "runs": runs,
+        "settings": settings or [],
+        "threads": threads,
+        "memory_mib": memory,
+        "data": data,
+        "system_file": system_file,
+        "output": output,
+        "resume": resume,
+        "discard": discard,
+        "replace": replace,
+    }
+    if scenario is None and not of_workload(workload).frameworks:
+        scenario = "all"
+    if scenario is None:
+        passed = produce(Request(**given), typer.echo)
+    else:
+        passed = inference.produce(inference.ServingRequest(**given, scenario=scenario), typer.echo)
+    if not passed:
         raise typer.Exit(Exit.FINDINGS)
 
 

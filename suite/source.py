@@ -14,9 +14,21 @@ def files(workload: str) -> dict[str, bytes]:
 
     The harness, the protocol and every framework's side of the workload: one digest covers what was compared.
     """
-    folder = ROOT / "suite/workloads" / workload.replace("-", "_")
-    paths = [ROOT / "suite/__init__.py", *(ROOT / "suite/harness").glob("*.py")]
-    paths += [*(ROOT / "suite/workloads").glob("*.py"), *folder.glob("*.py")]
+    return _read("suite/harness", "suite/workloads", _folder(workload))
+
+
+def serving_files(workload: str) -> dict[str, bytes]:
+    """Return the same for inference: its own harness, what it takes of training's, the workload's two sides."""
+    folder = _folder(workload)
+    return _read("suite/harness", "suite/serve", "suite/workloads", folder, f"{folder}/serve")
+
+
+def _folder(workload: str) -> str:
+    return f"suite/workloads/{workload.replace('-', '_')}"
+
+
+def _read(*folders: str) -> dict[str, bytes]:
+    paths = [ROOT / "suite/__init__.py", *(path for folder in folders for path in (ROOT / folder).glob("*.py"))]
     return {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 

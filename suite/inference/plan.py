@@ -1,0 +1,128 @@
+"""What will be measured of one framework: everything decided before the first container starts, frozen from then on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rules.compliance import Test
+from rules.documents import Count, ImageIdentity, Name, Sha256
+from rules.errors import UsageError, unknown
+from rules.serving import SCENARIOS, Scenario, ScenarioRules, ServingRules
+from rules.serving_documents import RunName, SutParameters
+from rules.text import printable
+from rules.workload import Division
+from suite.plan import Frozen
+from suite.settings import Served
+
+SETTINGS = ("min_duration_ms", "min_query_count", "samples_per_query")  # of LoadGen, free in the open division
+DECLARED = ("batch", "precision", "workers")  # of the system under test, free in both
+
+
+class ServingPlan(Frozen):
+    """One result: a workload in one framework on one system, every scenario asked for."""
+
+    schema_: Literal["assay/serving-plan/1"] = Field(default="assay/serving-plan/1", alias="schema")
+    ruleset: str
+    workload: Name
+    framework: Name
+    target: Name
+    division: Division
+    submitter: Name
+    system: Name
+    scenarios: Annotated[dict[Scenario, ScenarioRules], Field(min_length=1)]
+    tests: list[Test]
+    sut: SutParameters
+    memory_bytes: Count
+    cpuset: str
+    environment: dict[str, str]
+    source_sha256: Sha256
+    data: dict[str, Sha256]
+    image: ImageIdentity
+    emulated: bool
+
+    def runs(self) -> list[tuple[Scenario, RunName]]:
+        """Return the LoadGen runs of the result, in the order in which they are made."""
+        names: list[RunName] = ["performance", "accuracy", *self.tests]
+        return [(scenario, name) for scenario in self.scenarios for name in names]
+
+    @property
+    def results(self) -> str:
+        """The folder of MLPerf's own files, below the submitter's."""
+        return f"results/{self.system}/{self.workload}"
+
+    @property
+    def ours(self) -> str:
+        """The folder of the files that Assay adds, below the submitter's."""
+        return f"assay/{self.system}/{self.workload}"
+
+
+def submitter_folder(root: Path, plan: ServingPlan) -> Path:
+    """Return the submitter's folder below the submissions folder `root`."""
+    return root / "inference" / plan.division / plan.submitter
+
+
+def work_folder(root: Path, plan: ServingPlan) -> Path:
+    """Return where a result grows until it is whole; on the same file system, so that it can be renamed into place."""
+    return root / ".work" / "inference" / plan.division / plan.submitter / plan.system / plan.workload
+
+
+def scenarios(
+    rules: ServingRules, division: Division, asked: str, settings: list[str]
+) -> dict[Scenario, ScenarioRules]:
+    """Return the scenarios asked for (`all`, or one) as LoadGen will measure them.
+
+    `settings` are the open division's `name=value`. Raises UsageError for what the rules do not know or allow.
+    """
+    if asked != "all" and asked not in rules.scenarios:
+        raise unknown("scenario", asked, [*rules.scenarios, "all"])
+    changes: dict[str, int] = {}
+    for name, text in _pairs(settings):
+        if name in DECLARED:
+            continue
+        if name not in SETTINGS:
+            raise unknown("setting", name, [*SETTINGS, *DECLARED])
+        if division == "closed":
+            raise UsageError(f"{name} is fixed in the closed division", fix="leave it out, or add --division open")
+        if not text.isdecimal() or not 1 <= int(text) < 2**31:
+            raise UsageError(f"--set {name}={printable(text)}: not a whole number from 1")
+        changes[name] = int(text)
+    chosen = [name for name in SCENARIOS if name in rules.scenarios and asked in ("all", name)]
+    found = {}
+    for name in chosen:
+        its = rules.scenarios[name]
+        fitting = {k: v for k, v in changes.items() if k != "samples_per_query" or its.samples_per_query is not None}
+        found[name] = its.model_copy(update=fitting)
+    return found
+
+
+def parameters(rules: ServingRules, tuned: Served, threads: int | None, settings: list[str]) -> SutParameters:
+    """Return the declared parameters of the system under test: the workload's tuned ones with the user's put in."""
+    values: dict[str, object] = {
+        "threads": threads or tuned.threads,
+        "batch": tuned.batch,
+        "precision": tuned.precision,
+        "workers": tuned.workers,
+    }
+    for name, text in _pairs(settings):
+        if name == "precision":
+            if text not in rules.outputs.tolerance:
+                raise unknown("precision", text, rules.outputs.tolerance)
+            values[name] = text
+        elif name in DECLARED:
+            if not text.isdecimal() or not 1 <= int(text) <= 1 << 16:
+                raise UsageError(f"--set {name}={printable(text)}: not a whole number from 1 to {1 << 16}")
+            values[name] = int(text)
+    return SutParameters.model_validate(values)
+
+
+def _pairs(settings: list[str]) -> list[tuple[str, str]]:
+    found = []
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {printable(setting)}: no value", fix=f"write --set {printable(name)}=VALUE")
+        found.append((name, text))
+    return found

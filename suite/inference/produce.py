@@ -1,0 +1,222 @@
+"""The whole path of inference: image, data, plan, outputs, search, LoadGen runs, submission, verdict."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+
+import checker
+from checker.render import text as render_text
+from rules.errors import Stopped, UsageError, unknown
+from rules.serving import ServingRules, serving_rules, shipped
+from rules.serving_documents import ServingRecord, ServingSystem
+from rules.systems import system_name
+from rules.text import printable
+from suite import data, machine, source
+from suite.engine import connect
+from suite.images.build import BuiltImage, build
+from suite.images.matrix import cell, select
+from suite.inference import compliance
+from suite.inference.plan import ServingPlan, parameters, scenarios
+from suite.inference.run import Bench, execute
+from suite.inference.tree import complete
+from suite.inference.work import ServingWork, clash, shared_files
+from suite.job import container_environment, job_files
+from suite.plan import last_cpus
+from suite.produce import NAME, Request
+from suite.progress import Phase, say
+from suite.settings import settings
+from suite.work import prepare
+
+RULESET = "assay-inference/1.0"
+RDI = "rdi"  # how MLPerf Inference writes "Research, Development, or Internal (RDI)"
+# What a finished result and a new plan must share for the result to be the one asked for.
+SAME = ("sut", "source_sha256", "data", "image")
+
+
+@dataclass(frozen=True)
+class ServingRequest(Request):
+    """What the user asked for, with the scenario: one, or `all`."""
+
+    scenario: str
+
+    def arguments(self, framework: str) -> list[str]:
+        """Return the command line that measures this again, one framework at a time."""
+        return [*super().arguments(framework), "--scenario", self.scenario]
+
+
+def produce(request: ServingRequest, show: Callable[[str], None]) -> bool:
+    """Measure what `request` asks for, write it below `request.output`, judge it; return whether it all passed.
+
+    Raises UsageError for what cannot be run, MachineError for a machine that cannot run it, JudgedError for a run
+    that came to nothing; all that can be known beforehand is refused before anything is made.
+    """
+    if not NAME.fullmatch(request.submitter):
+        raise UsageError(
+            f"submitter {printable(request.submitter)!r} cannot be a folder name",
+            fix="letters, digits, '.', '_' and '-', beginning with a letter or digit",
+        )
+    if request.runs is not None:
+        raise UsageError("--runs belongs to training", fix="leave it out: LoadGen repeats queries, not runs")
+    rules = serving_rules(RULESET, request.workload)
+    tuned = settings(request.workload).serving
+    images = {one.framework for one in select(target=request.target, suite="inference")}
+    known = [framework for framework in tuned if framework in images]
+    if request.framework not in (*known, "all"):
+        raise unknown("framework", request.framework, [*known, "all"])
+    chosen = known if request.framework == "all" else [request.framework]
+    scenarios(rules, request.division, request.scenario, request.settings)
+    for framework in chosen:
+        parameters(rules, tuned[framework], request.threads, request.settings)
+    person = machine.personal(request.system_file)
+    prepare(request.output)
+    client = connect()
+    machine.bear(client, request.threads, request.memory_mib)
+    with Phase("data") as phase:
+        files = _data(request, rules, phase.to)
+    results = {_result(client, request, rules, person, framework, files) for framework in chosen}
+    top = request.output / "inference" / request.division / request.submitter
+    # All a submitter has is judged as one submission; else each result by itself.
+    whole = results == set(top.glob("results/*/*"))
+    passed = True
+    for path in [top] if whole else sorted(results):
+        report = checker.check(path)
+        show(render_text.render(report, colour=sys.stdout.isatty()))
+        passed &= report.passed
+    return passed
+
+
+def _data(request: ServingRequest, rules: ServingRules, progress: data.Progress) -> dict[str, Path]:
+    """Return every data file: weights that the rule set holds itself, the rest as in training."""
+    held = {name: path for name in rules.data if (path := shipped(RULESET, name)) is not None}
+    rest = rules.model_copy(update={"data": {name: d for name, d in rules.data.items() if name not in held}})
+    return held | data.obtain(request.workload, rest, request.data, progress)
+
+
+def _result(
+    client: docker.DockerClient,
+    request: ServingRequest,
+    rules: ServingRules,
+    person: machine.Personal,
+    framework: str,
+    files: dict[str, Path],
+) -> Path:
+    """Measure one framework; return the finished result's folder."""
+    chosen = cell(framework, request.target, suite="inference")
+    with Phase(f"image {chosen.name}") as phase:
+        image = build(client, chosen, phase.building)
+    code = source.serving_files(request.workload)
+    facts = machine.probe(client, image.image_id, code)
+    plan = _plan(request, rules, framework, image, facts, source.digest(code))
+    work = ServingWork(request.output, plan)
+    with work.held():
+        if request.discard:
+            work.discard()
+        if work.final.exists() and not work.unfinished() and not request.replace:
+            _same(work)
+            say(f"{work.final} is there already and only judged again (to measure again: --replace, REPLACE=1)")
+            return work.final
+        shared = shared_files(plan, _described(client, request, facts, person, plan, chosen.requirements[0]), code)
+        if other := clash(request.output, plan, shared):
+            raise UsageError(
+                f"{other[1]} is not what it was when {other[0]} was measured, and both results would share it",
+                fix="use another --submitter or --output, or measure that one anew elsewhere first",
+            )
+        work.begin(resume=request.resume)
+        try:
+            execute(Bench(client, work, rules, image, job_files(code, files), request.arguments(framework)))
+        except Stopped as stopped:
+            raise Stopped(
+                f"{stopped.message}; {work.progress()} are kept in {work.folder}",
+                fix="go on with --resume (make run RESUME=1)",
+            ) from None
+        return work.publish(complete(work, rules, {"sbom.cdx.json": image.sbom}), shared)
+
+
+def _described(
+    client: docker.DockerClient,
+    request: ServingRequest,
+    facts: dict[str, Any],
+    person: machine.Personal,
+    plan: ServingPlan,
+    requirement: str,
+) -> ServingSystem:
+    """Put the system description into MLPerf Inference's form."""
+    described = machine.describe(
+        client,
+        facts,
+        person,
+        submitter=request.submitter,
+        division=request.division,
+        system=plan.system,
+        versions=plan.image.versions,
+        framework=f"{plan.framework} {requirement.partition('==')[2]}",
+        emulated=plan.emulated,
+    )
+    status = RDI if "rdi" in described.status.lower() else described.status
+    return ServingSystem.model_validate(
+        described.model_dump(by_alias=True)
+        | {
+            "status": status,
+            "system_type": "datacenter,edge",
+            "system_type_detail": "N/A",
+            "host_network_card_count": machine.NOT_STATED,
+            "accelerators_per_node": str(described.accelerators_per_node),
+        }
+    )
+
+
+def _same(work: ServingWork) -> None:
+    """Raise UsageError where the finished result is not the one asked for now."""
+    plan = work.plan
+    there = {path.name for path in work.final.iterdir() if path.is_dir()}
+    changed = ["scenarios"] if there != set(plan.scenarios) else []
+    for path in sorted((work.top / plan.ours).glob("*/performance/record.json")):
+        try:
+            measured = ServingRecord.model_validate_json(path.read_bytes())
+        except (OSError, ValueError):
+            continue  # the checker says what is wrong with it
+        changed += [name for name in SAME if getattr(measured, name) != getattr(plan, name)]
+    if changed:
+        raise UsageError(
+            f"{work.final} is there already, measured with other {', '.join(dict.fromkeys(changed))}",
+            fix="measure again with --replace (make run REPLACE=1; the old result is kept), or use another --output",
+        )
+
+
+def _plan(
+    request: ServingRequest,
+    rules: ServingRules,
+    framework: str,
+    image: BuiltImage,
+    facts: dict[str, Any],
+    source_sha256: str,
+) -> ServingPlan:
+    tuned = settings(request.workload).serving[framework]
+    sut = parameters(rules, tuned, request.threads, request.settings)
+    last_cpus(sut.threads, facts["cpus"])  # refuses more threads than there are
+    return ServingPlan(
+        ruleset=RULESET,
+        workload=request.workload,
+        framework=framework,
+        target=request.target,
+        division=request.division,
+        submitter=request.submitter,
+        system=system_name(machine.processor(facts), facts["architecture"], facts["cpus"], request.target, framework),
+        scenarios=scenarios(rules, request.division, request.scenario, request.settings),
+        tests=compliance.tests(RULESET, request.workload) if request.division == "closed" else [],
+        sut=sut,
+        memory_bytes=(request.memory_mib or tuned.memory_mib) << 20,
+        # A core beside the model's, where there is one: LoadGen issues queries while the model computes.
+        cpuset=last_cpus(min(sut.threads + 1, facts["cpus"]), facts["cpus"]),
+        environment=container_environment(image),
+        source_sha256=source_sha256,
+        data=rules.data,
+        image=image.identity,
+        emulated=False,
+    )

@@ -1,0 +1,349 @@
+"""The containers of a result: outputs first, then the search, then each LoadGen run; each recorded whatever its end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import docker
+from pydantic import ValidationError
+
+import rules.workload
+from rules.documents import FileDigest
+from rules.errors import AssayError, JudgedError, MachineError, UsageError
+from rules.serving import Scenario, ServingRules, loadgen_rules, loadgen_scenario
+from rules.serving_documents import (
+    OutputsCertificate,
+    Probe,
+    RunName,
+    SearchRecord,
+    ServingAttempt,
+    ServingOutcome,
+    ServingRecord,
+)
+from rules.text import printable
+from suite.engine import EngineLostError
+from suite.images.build import BuiltImage
+from suite.inference import compliance, told
+from suite.inference.plan import ServingPlan
+from suite.inference.work import ServingWork
+from suite.job import Files, Finished, run_job
+from suite.progress import Phase, say
+from suite.sandbox import Limits, busy
+from suite.work import DiskError, sha256
+
+TRIES = 6  # of a performance run that LoadGen calls invalid, each at a rate that it should bear better
+SLOWER, FASTER = 0.93, 1.5  # the next try: Server offers less, elsewhere LoadGen draws more queries
+EXPECTED = 1.15  # LoadGen draws so many more queries than were expected, or a fast run ends before its time
+UNEXPLAINED = 2  # exit code of a job that the harness refuses
+FRAME = re.compile(r'File "[^"]*/(suite/workloads/[^"]+)", line (\d+) in (\S+)')
+FIX = {
+    ServingOutcome.OUT_OF_MEMORY: "free memory there and --resume, or start anew with --discard --memory MIB",
+    ServingOutcome.DISK_FULL: "free space on the engine's disk (`docker system df`); then --resume",
+    ServingOutcome.TIMEOUT: "find out what slowed the machine down; then --resume",
+    ServingOutcome.CRASHED: "read the lines above; once the cause is gone, --resume",
+}
+BROKEN = "correct the system under test (docs/inference.md says what it promises), then start anew with --discard"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every container of a result shares."""
+
+    client: docker.DockerClient
+    work: ServingWork
+    rules: ServingRules
+    image: BuiltImage
+    files: Files  # source and data of the job
+    arguments: list[str]  # of the command line that measures this again
+
+    @property
+    def plan(self) -> ServingPlan:
+        """The frozen plan."""
+        return self.work.plan
+
+
+def execute(bench: Bench) -> None:
+    """Make what is left of the result's containers.
+
+    Raises JudgedError where a run came to nothing for its own reasons, outputs differ from the reference or no rate is
+    valid; MachineError where the machine failed it.
+    """
+    _outputs(bench)
+    _search(bench)
+    plan = bench.plan
+    for done, (scenario, run) in enumerate(plan.runs(), 1):
+        if bench.work.record(scenario, run) is None:
+            title = f"{plan.workload} {plan.framework} {scenario} {run} ({done} of {len(plan.runs())})"
+            _loadgen(bench, scenario, run, title)
+
+
+def _run(bench: Bench, name: str, title: str, job: Mapping[str, object]) -> tuple[Finished, list[ServingAttempt]]:
+    """Run one container that ended well; note and raise one that did not."""
+    if other := busy(bench.client):
+        raise MachineError(
+            f"the engine is measuring already: {other}; two at a time would measure each other",
+            fix="wait for it to end; then --resume",
+        )
+    work, plan, limit_s = bench.work, bench.plan, bench.rules.time_limit_s
+    attempts = work.begin_run(name)
+    limits = Limits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes)
+    with Phase(title) as phase:
+        try:
+            finished = run_job(
+                bench.client, bench.image, job, bench.files, limits, limit_s, phase, kind="run", module="suite.serve"
+            )
+        except MachineError as error:
+            lost = ServingOutcome.ENGINE_LOST if isinstance(error, EngineLostError) else ServingOutcome.CRASHED
+            outcome = ServingOutcome.DISK_FULL if isinstance(error, DiskError) else lost
+            work.note(name, ServingAttempt(outcome=outcome, explanation=error.message))
+            raise
+        outcome, explanation = judge(finished, limit_s)
+        if outcome is not ServingOutcome.SUCCESS:
+            _refuse(bench, name, title, finished, outcome, explanation)
+    return finished, attempts
+
+
+def judge(finished: Finished, limit_s: float) -> tuple[ServingOutcome, str]:
+    """Return how a container of inference ended, and a sentence about it (empty on success)."""
+    if finished.ended.status == 0 and finished.result():
+        return ServingOutcome.SUCCESS, ""
+    said = _failure(finished.files.get("failure.json", b""))
+    if said is not None:
+        return said
+    if hang := finished.files.get("hang.txt", b"").decode(errors="replace"):
+        return ServingOutcome.HUNG, f"the system under test gave no answer within its limit{_hung_at(hang)}"
+    outcome, explanation = finished.failure(limit_s)
+    return ServingOutcome(outcome.value), explanation
+
+
+def _failure(content: bytes) -> tuple[ServingOutcome, str] | None:
+    """Read what the harness said of a failure; None where it said nothing that can be read."""
+    try:
+        said = json.loads(content)
+        return ServingOutcome(said["outcome"]), printable(str(said["explanation"]), 500)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _hung_at(stacks: str) -> str:
+    """Return where in the workload's code a thread stood."""
+    found = FRAME.search(stacks)
+    return printable(f"; it stood in {found[3]} ({found[1]}:{found[2]})", 300) if found else ""
+
+
+def _refuse(bench: Bench, name: str, title: str, finished: Finished, outcome: ServingOutcome, explanation: str) -> None:
+    """Note why a container gave no result, and raise it."""
+    bench.work.note(name, ServingAttempt(outcome=outcome, explanation=explanation))
+    for line in finished.watch.words[-20:]:
+        say(f"  | {printable(line)}")
+    if finished.ended.status == UNEXPLAINED:
+        raise UsageError(f"{title}: {explanation}", fix="correct what the harness says is wrong")
+    error: type[AssayError] = MachineError if outcome is ServingOutcome.DISK_FULL else JudgedError
+    raise error(f"{title}: {outcome.value}: {explanation}", fix=FIX.get(outcome, BROKEN))
+
+
+def _outputs(bench: Bench) -> None:
+    """See that the framework gives what the reference gives, before anything is timed."""
+    plan, agreed = bench.plan, bench.rules.outputs
+    certificate = bench.work.outputs()
+    if certificate is None:
+        title = f"{plan.workload} {plan.framework} outputs"
+        finished, _ = _run(bench, "outputs", title, told.outputs_job(plan, bench.rules))
+        certificate = OutputsCertificate(
+            schema="assay/outputs/1",
+            ruleset=plan.ruleset,
+            workload=plan.workload,
+            framework=plan.framework,
+            precision=plan.sut.precision,
+            source_sha256=plan.source_sha256,
+            data=plan.data,
+            samples=agreed.samples,
+            outputs=finished.result()["outputs"],
+        )
+    reference = reference_outputs(plan.ruleset, bench.rules)
+    bound, largest, sample = agreed.tolerance[plan.sut.precision], 0.0, -1
+    for number, found, wanted in zip(agreed.samples, certificate.outputs, reference, strict=True):
+        difference = relative_difference(found, wanted)
+        if difference > largest:
+            largest, sample = difference, number
+    if largest > bound:
+        raise JudgedError(
+            f"{plan.workload} in {plan.framework}: the outputs of sample {sample} differ from the reference by "
+            f"{largest:.2g}, and {plan.sut.precision} may differ by {bound:g}: this is another model, and is not timed",
+            fix="compare the model with the workload's description, layer by layer",
+        )
+    say(f"  outputs differ from the reference by {largest:.2g} at most, {bound:g} is allowed")
+    bench.work.keep("outputs.json", certificate)
+
+
+def reference_outputs(ruleset: str, rules_: ServingRules) -> list[list[float]]:
+    """Return the rule set's float64 outputs of its few samples; UsageError where the file is not the one it names."""
+    path = rules.workload.ROOT / ruleset / "outputs" / f"{rules_.workload}.json"
+    try:
+        content = path.read_bytes()
+        found = json.loads(content)
+        if hashlib.sha256(content).hexdigest() == rules_.outputs.reference_sha256:
+            outputs: list[list[float]] = found["outputs"]
+            return outputs
+        why = "its SHA-256 is not the one the rules name"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        why = str(error)
+    raise UsageError(f"{path}: {why}", fix="restore the rule set's file")
+
+
+def relative_difference(found: list[float], wanted: list[float]) -> float:
+    """Return max|found - wanted| / max|wanted|; infinity where they differ in length."""
+    if len(found) != len(wanted):
+        return float("inf")
+    scale = max(map(abs, wanted)) or 1.0
+    return max(abs(a - b) for a, b in zip(found, wanted, strict=True)) / scale
+
+
+def _search(bench: Bench) -> None:
+    """Find out what to expect of each scenario."""
+    if bench.work.search() is not None:
+        return
+    plan = bench.plan
+    job = told.search_job(plan, bench.rules, loadgen_rules(plan.ruleset))
+    finished, _ = _run(bench, "search", f"{plan.workload} {plan.framework} search", job)
+    found = finished.result()
+    _keep_search(bench, [Probe.model_validate(probe) for probe in found["probes"]], found["rates"])
+    for scenario, rate in found["rates"].items():
+        unit = "samples" if scenario == "Offline" else "queries"
+        say(f"  {scenario}: {rate:.4g} {unit} a second by short tests")
+
+
+def _keep_search(bench: Bench, probes: list[Probe], rates: Mapping[Scenario, float]) -> None:
+    plan = bench.plan
+    record = SearchRecord(
+        schema="assay/search/1",
+        ruleset=plan.ruleset,
+        workload=plan.workload,
+        framework=plan.framework,
+        source_sha256=plan.source_sha256,
+        sut=plan.sut,
+        probes=probes,
+        rates=dict(rates),
+    )
+    bench.work.keep("search.json", record)
+
+
+def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None:
+    """Make one LoadGen run; a performance run that LoadGen calls invalid is made again at another rate."""
+    search = bench.work.search()
+    assert search is not None
+    rate = search.rates[scenario]
+    for left in reversed(range(TRIES if run != "accuracy" else 1)):
+        conf, audit, seeds = _told(bench, scenario, run, rate)
+        job = told.run_job_of(bench.plan, bench.rules, scenario, run, conf, audit, seeds)
+        finished, attempts = _run(bench, f"{scenario}-{run}", title, job)
+        result = finished.result()
+        valid = run == "accuracy" or result.get("validity") == "VALID"
+        if valid or (not left and run != "performance"):
+            _keep(bench, scenario, run, finished, attempts, conf, audit)
+            return
+        say(f"  {scenario} {run}: LoadGen says {printable(str(result.get('validity')), 40)} at {rate:.4g} a second")
+        if run == "performance":
+            search = _next_rate(bench, search, scenario, rate, result)
+            rate = search.rates[scenario]
+    raise JudgedError(
+        f"{title}: LoadGen found no valid run in {TRIES} tries, the last at {rate:.4g} a second",
+        fix="see that nothing else runs on the machine; then --resume",
+    )
+
+
+def _told(bench: Bench, scenario: Scenario, run: RunName, rate: float) -> tuple[str, str | None, Any]:
+    """Return user.conf, audit.config and seeds of a run; those that test the performance run are told what it was."""
+    plan = bench.plan
+    first = bench.work.record(scenario, "performance") if run != "performance" else None
+    expected = rate if loadgen_scenario(scenario) == "Server" else rate * EXPECTED
+    conf = (
+        first.user_conf if first else told.user_conf(scenario, plan.scenarios[scenario], expected, bench.rules.tokens)
+    )
+    if run == "performance" or run == "accuracy":
+        return conf, None, loadgen_rules(plan.ruleset).seeds
+    of_test = compliance.told(plan.ruleset, run, scenario)
+    return conf, of_test.audit_config, of_test.seeds
+
+
+def _next_rate(
+    bench: Bench, search: SearchRecord, scenario: Scenario, rate: float, result: Mapping[str, Any]
+) -> SearchRecord:
+    """Put the invalid run among the probes, and a rate to try next in place of its own."""
+    factor = SLOWER if loadgen_scenario(scenario) == "Server" else FASTER
+    probe = Probe(
+        scenario=scenario,
+        rate=rate,
+        valid=False,
+        seconds=result["run_s"],
+        queries=None,
+        mean_ns=None,
+        p99_ns=None,
+        throughput=None,
+    )
+    _keep_search(bench, [*search.probes, probe], {**search.rates, scenario: rate * factor})
+    found = bench.work.search()
+    assert found is not None
+    return found
+
+
+def _keep(
+    bench: Bench,
+    scenario: Scenario,
+    run: RunName,
+    finished: Finished,
+    attempts: list[ServingAttempt],
+    conf: str,
+    audit: str | None,
+) -> None:
+    """Record a LoadGen run; note and raise one of which no record can be made."""
+    work, plan, result = bench.work, bench.plan, finished.result()
+    files = work.places(scenario, run, finished.files)
+    try:
+        record = ServingRecord(
+            schema="assay/serving-record/1",
+            ruleset=plan.ruleset,
+            submitter=plan.submitter,
+            system=plan.system,
+            workload=plan.workload,
+            division=plan.division,
+            framework=plan.framework,
+            target=plan.target,
+            emulated=plan.emulated,
+            scenario=scenario,
+            run=run,
+            outcome=ServingOutcome.SUCCESS,
+            explanation="",
+            earlier_attempts=attempts,
+            log=FileDigest(path=f"{plan.ours}/{scenario}/{run}/log.txt", sha256=sha256(finished.watch.log)),
+            receipts=finished.watch.receipts,
+            files=[FileDigest(path=name, sha256=sha256(content)) for name, content in sorted(files.items())],
+            image=plan.image,
+            source_sha256=plan.source_sha256,
+            data=plan.data,
+            sut=plan.sut,
+            loadgen=str(result["loadgen"]),
+            user_conf=conf,
+            audit_config=audit,
+            load_s=result["load_s"],
+            warm_up_s=result["warmup_s"],
+            loading_s=result.get("loading_s"),
+            arguments=bench.arguments,
+            environment=plan.environment,
+            container=finished.container,
+            memory=finished.memory(),
+            assay=version("assay"),
+        )
+        if run == "accuracy":
+            work.keep_metrics(scenario, {str(name): float(value) for name, value in result["metrics"].items()})
+    except (ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
+        why = f"what the harness left cannot be recorded: {printable(str(error), 300)}"
+        work.note(f"{scenario}-{run}", ServingAttempt(outcome=ServingOutcome.CRASHED, explanation=why))
+        raise JudgedError(f"{scenario} {run}: {why}", fix=FIX[ServingOutcome.CRASHED]) from None
+    work.finish(scenario, run, files, finished.watch.log, record)

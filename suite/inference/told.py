@@ -1,0 +1,105 @@
+"""What LoadGen is told: `user.conf` from the rules and the expected rate, and the jobs around it."""
+
+from __future__ import annotations
+
+from rules.serving import LoadGenRules, Scenario, ScenarioRules, Seeds, ServingRules, loadgen_scenario
+from rules.serving_documents import RunName
+from suite.inference.plan import ServingPlan
+
+# A probe is long enough for early stopping to be possible at the 99th percentile (459 queries without one too late).
+PROBE_MS = 2000
+PROBE_QUERIES = 512
+PROBES = 10  # at most, of one Server scenario
+FACTOR, CLOSE = 1.6, 1.05  # rates are bracketed by this factor, then bisected until they are so close
+FIRST_RATE = 100.0  # queries a second, before anything is known
+
+
+def user_conf(scenario: Scenario, its: ScenarioRules, rate: float, tokens: bool) -> str:
+    """Return `user.conf` for a scenario at an expected `rate` of queries (Offline: samples) a second.
+
+    A blank on either side of `=`: LoadGen ignores a line without. Its name of a scenario that it does not know is
+    Server's.
+    """
+    name = loadgen_scenario(scenario)
+    lines: dict[str, object] = {"min_duration": its.min_duration_ms, "min_query_count": its.min_query_count}
+    if its.percentile is not None:
+        lines["target_latency_percentile"] = _number(100 * its.percentile)
+    if scenario == "Offline":
+        # LoadGen asks one query of at least so many samples; it takes their number from this.
+        lines |= {"min_query_count": its.samples_per_query, "target_qps": _number(rate)}
+    elif name == "Server":
+        lines |= {"target_qps": _number(rate), "target_latency": its.target_latency_ms or 0}
+    else:
+        lines["target_latency"] = _number(1000 / rate)
+    if scenario == "MultiStream":
+        lines["samples_per_query"] = its.samples_per_query
+    if tokens:
+        lines["use_token_latencies"] = 1
+        if name == "Server":
+            lines |= {"ttft_latency": its.ttft_ms, "tpot_latency": its.tpot_ms}
+    return "".join(f"*.{name}.{key} = {value}\n" for key, value in lines.items())
+
+
+def _number(value: float) -> str:
+    """Write a number as LoadGen reads one: no exponent."""
+    return f"{value:.9f}".rstrip("0").rstrip(".")
+
+
+def job(plan: ServingPlan, rules: ServingRules, mode: str, scenario: Scenario, **given: object) -> dict[str, object]:
+    """Return `job.json` (docs/inference.md)."""
+    return {
+        "mode": mode,
+        "workload": plan.workload,
+        "framework": plan.framework,
+        "division": plan.division,
+        "target": plan.target,
+        "scenario": scenario,
+        "tokens": rules.tokens,
+        "submission": {"org": plan.submitter, "platform": plan.system},
+        "ruleset": plan.ruleset,
+        "source_sha256": plan.source_sha256,
+        "data": plan.data,
+        "sut": plan.sut.model_dump(),
+        "warmup_limit_s": rules.warmup_limit_s,
+        "answer_limit_s": rules.answer_limit_s,
+        "loadgen": {},
+        "search": {},
+        "outputs": {},
+    } | given
+
+
+def outputs_job(plan: ServingPlan, rules: ServingRules) -> dict[str, object]:
+    """Return the job that gives the outputs of the rule set's few samples."""
+    return job(plan, rules, "outputs", "Offline", outputs={"samples": rules.outputs.samples})
+
+
+def search_job(plan: ServingPlan, rules: ServingRules, loadgen: LoadGenRules) -> dict[str, object]:
+    """Return the job that finds out what to expect of each scenario."""
+    scenarios = {
+        name: its.model_dump() | {"first_rate": FIRST_RATE, "probe_queries": 1 if name == "Offline" else PROBE_QUERIES}
+        for name, its in plan.scenarios.items()
+    }
+    search = {
+        "scenarios": scenarios,
+        "probe_ms": min(PROBE_MS, *(its.min_duration_ms for its in plan.scenarios.values())),
+        "probes": PROBES,
+        "most_probes": sum(PROBES if loadgen_scenario(name) == "Server" else 2 for name in plan.scenarios),
+        "factor": FACTOR,
+        "close": CLOSE,
+        "seeds": loadgen.seeds.model_dump(),
+    }
+    return job(plan, rules, "search", "Server", search=search)
+
+
+def run_job_of(
+    plan: ServingPlan, rules: ServingRules, scenario: Scenario, run: RunName, conf: str, audit: str | None, seeds: Seeds
+) -> dict[str, object]:
+    """Return the job of one LoadGen run."""
+    told = {
+        "mode": "accuracy" if run == "accuracy" else "performance",
+        "test": None if run in ("performance", "accuracy") else run,
+        "user_conf": conf,
+        "audit_config": audit,
+        "seeds": seeds.model_dump(),
+    }
+    return job(plan, rules, "loadgen", scenario, loadgen=told)
