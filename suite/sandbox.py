@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Self
@@ -71,6 +71,7 @@ class Ended:
 class Sandbox:
     """A container that is created on entry and gone, with its volume, on exit.
 
+    `options` are the engine's, over those of `hardening`: the devices of a target, the rights of a meter.
     Raises MachineError where the engine refuses, EngineLostError where it stops answering.
     """
 
@@ -82,6 +83,7 @@ class Sandbox:
         environment: dict[str, str],
         command: list[str],
         kind: str = "job",
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         self._client = client
         self._image = image_id
@@ -89,6 +91,7 @@ class Sandbox:
         self._environment = environment
         self.command = command
         self._kind = kind
+        self._options = hardening(limits) | dict(options or {})
         # Named from here, so that it can be removed even where the engine's answer never reached us.
         self.name = f"assay-{kind}-{secrets.token_hex(6)}"
         self._container: Any = None
@@ -98,7 +101,6 @@ class Sandbox:
         self._lost = False  # whether the engine stopped answering
 
     def __enter__(self) -> Self:
-        options = hardening(self._limits)
         try:
             with sentences("creating the container"):
                 remove_stale(self._client)
@@ -108,7 +110,7 @@ class Sandbox:
                     name=self.name,
                     environment=self._environment,
                     labels=labels(self._kind),
-                    **options,
+                    **self._options,
                 )
                 params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
                 self._attached = Attached(self._client.api.attach_socket(self._container.id, params=params))

@@ -1,0 +1,89 @@
+"""What was observed of the machine while a run was measured: meters and steadiness, raw, with their time stamps.
+
+Nothing here is a conclusion. Energy, gaps and disturbances are computed from these samples by `checker.observation`, by
+the program that writes a submission and by the reviewer who reads it alike.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from rules.documents import Document, Seconds
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Quantity = Literal[
+    "energy",
+    "power",
+    "memory",
+    "utilisation",
+    "frequency",
+    "temperature",
+    "throttled",
+    "steal",
+    "busy",
+    "queue",
+    "swap",
+]
+UNITS = {
+    "energy": "J",
+    "power": "W",
+    "memory": "B",
+    "utilisation": "1",
+    "frequency": "Hz",
+    "temperature": "°C",
+    "throttled": "1",  # events of a counter; 0 or 1 of a gauge
+    "steal": "s",
+    "busy": "s",
+    "queue": "1",
+    "swap": "pages",
+}
+
+
+class Channel(Document):
+    """One thing that was sampled: its quantity in the unit of `UNITS`, and how good the source says it is."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")]  # e.g. rapl/package-0
+    quantity: Quantity
+    source: Annotated[str, Field(max_length=200)]  # e.g. "powercap energy_uj"
+    kind: Literal["counter", "gauge"]  # a counter only grows, but for wrapping
+    wraps_at: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None  # of a counter, in its unit
+    uncertainty: Annotated[float, Field(gt=0, lt=1)] | None = None  # relative, as its maker states; None: not stated
+    whole: bool = True  # False: contained in another channel of this quantity (a core of a package), not to be added
+
+
+class Unavailable(Document):
+    """A meter that this machine might have had, and why nothing was read from it."""
+
+    source: Annotated[str, Field(max_length=200)]
+    reason: Annotated[str, Field(max_length=400)]
+
+
+class Clock(Document):
+    """The same moment by the observer's two clocks: `monotonic_s` as in the samples, `wall_s` Unix seconds."""
+
+    monotonic_s: Finite
+    wall_s: Finite
+
+
+class Observation(Document):
+    """Everything sampled during one run; `values[c][i]` is channel c at `times_s[i]`, None where it was unreadable."""
+
+    schema_: Literal["assay/observation/1"] = Field(alias="schema")
+    period_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # as declared; the samples say what became of it
+    clocks: Annotated[list[Clock], Field(min_length=1)]
+    channels: list[Channel]
+    unavailable: list[Unavailable]
+    times_s: list[Seconds]  # monotonic clock of the machine under the engine
+    values: list[list[Finite | None]]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Observation:
+        if len(self.values) != len(self.channels) or any(len(row) != len(self.times_s) for row in self.values):
+            raise ValueError("values must hold one number per channel and time")
+        if any(later <= sooner for sooner, later in zip(self.times_s, self.times_s[1:], strict=False)):
+            raise ValueError("times_s must increase")
+        if len({channel.name for channel in self.channels}) != len(self.channels):
+            raise ValueError("two channels have one name")
+        return self

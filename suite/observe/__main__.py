@@ -1,0 +1,65 @@
+"""`python -m suite.observe FOLDER`: print what can be sampled, then samples until the container is ended.
+
+Lines on standard output, JSON each: first `{"channels", "unavailable", "period_s"}`, then samples
+`[monotonic seconds, wall-clock seconds, value, ...]`. `job.json` has `period_s` and `sources`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from suite.observe import nvml, procfs, sysfs
+from suite.observe.source import MissingError, Source
+
+SOURCES: dict[str, Callable[[], Source]] = {
+    "processors": procfs.Processors,
+    "swap": procfs.Swap,
+    "frequency": sysfs.processors,
+    "thermal": sysfs.thermal,
+    "rapl": sysfs.rapl,
+    "ina3221": sysfs.ina3221,
+    "amdgpu": sysfs.amdgpu,
+    "nvml": nvml.Gpus,
+}
+
+
+def find(names: Sequence[str]) -> tuple[list[Source], list[dict[str, str]]]:
+    """Return the sources this machine has, and why it has not the others."""
+    found, unavailable = [], []
+    for name in names:
+        try:
+            found.append(SOURCES[name]())
+        except MissingError as error:
+            unavailable.append({"source": name, "reason": str(error)[:400]})
+    return found, unavailable
+
+
+def sample(sources: Sequence[Source]) -> list[float | None]:
+    """Return one sample: both clocks, then every channel. The monotonic time is the middle of the reading."""
+    began = time.monotonic()
+    values = [value for source in sources for value in source.read()]
+    ended = time.monotonic()
+    return [round((began + ended) / 2, 6), round(time.time() - (ended - began) / 2, 6), *values]
+
+
+def main(folder: Path) -> None:
+    """Sample every `period_s`; a tick that comes late is not made up for."""
+    job = json.loads((folder / "job.json").read_bytes())
+    sources, unavailable = find(job["sources"])
+    channels = [asdict(channel) for source in sources for channel in source.channels]
+    print(json.dumps({"channels": channels, "unavailable": unavailable, "period_s": job["period_s"]}), flush=True)
+    due = time.monotonic()
+    while True:
+        print(json.dumps(sample(sources)), flush=True)
+        now = time.monotonic()
+        due = max(due + job["period_s"], now)
+        time.sleep(due - now)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

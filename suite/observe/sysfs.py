@@ -1,0 +1,153 @@
+"""Meters in the kernel's file tree: RAPL, INA3221 rails, AMD GPUs, CPU frequency, temperature and throttling.
+
+Formats: the kernel's documentation of powercap, hwmon (millivolt, milliampere, microwatt, microjoule, millidegree),
+cpufreq (kilohertz) and the thermal zones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from suite.observe.source import Channel, File, MissingError
+
+SYS = Path("/sys")
+# Where `suite.observed` puts the folder that newer engines hide, and where the kernel has it.
+POWERCAP = (Path("/meters/powercap"), SYS / "devices/virtual/powercap")
+# Texas Instruments, data sheet of the INA3221 (SBOS576): gain error at most 0.25 %, of shunt and of bus voltage.
+# The board's shunt resistor is not in it.
+INA3221_UNCERTAINTY = 0.005
+# What the whole module draws, by the names of NVIDIA's boards; every other rail is a part of it.
+INPUT_RAILS = ("VDD_IN", "POM_5V_IN", "VIN_SYS_5V0")
+
+
+def text(path: Path) -> str:
+    """Return the stripped text of a kernel file, empty where it is not exposed."""
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def label(words: str) -> str:
+    """Return a name from a kernel file as part of a channel's name."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in words)[:60] or "unnamed"
+
+
+class Files:
+    """Channels that are each one file, or the product of two."""
+
+    def __init__(self, channels: list[Channel], files: list[tuple[File, ...]], scales: list[float]) -> None:
+        self.channels = channels
+        self._files, self._scales = files, scales
+
+    def read(self) -> list[float | None]:
+        """Return every channel's value, None where one of its files cannot be read."""
+        return [_product(files, scale) for files, scale in zip(self._files, self._scales, strict=True)]
+
+
+def _product(files: tuple[File, ...], scale: float) -> float | None:
+    value = scale
+    for file in files:
+        number = file.number()
+        if number is None:
+            return None
+        value *= number
+    return value
+
+
+def _collect(found: Iterator[tuple[Channel, tuple[Path, ...], float]], nothing: str) -> Files:
+    """Open every channel's files; raise MissingError where there is none, with the first reason there was."""
+    channels, files, scales, reasons = [], [], [], []
+    for channel, paths, scale in found:
+        try:
+            opened = tuple(File(path) for path in paths)
+        except MissingError as error:
+            reasons.append(str(error))
+            continue
+        channels.append(channel)
+        files.append(opened)
+        scales.append(scale)
+    if not channels:
+        raise MissingError(reasons[0] if reasons else nothing)
+    return Files(channels, files, scales)
+
+
+def rapl(roots: Sequence[Path] = POWERCAP) -> Files:
+    """Return the energy counters of the processor's packages and their parts, in joules."""
+
+    def found() -> Iterator[tuple[Channel, tuple[Path, ...], float]]:
+        root = next((root for root in roots if root.is_dir()), roots[-1])
+        for counter in sorted(root.glob("*/**/energy_uj")):
+            zone = counter.parent
+            limit, parts = text(zone / "max_energy_range_uj"), zone.name.split(":")
+            wraps = float(limit) * 1e-6 if limit.isdecimal() and int(limit) else None
+            # A package's parts have two numbers; psys counts the whole platform, mmio a package a second time.
+            whole = len(parts) == 2 and text(zone / "name") != "psys" and not parts[0].endswith("-mmio")
+            name = f"rapl/{label(zone.name.replace(':', '.'))}-{label(text(zone / 'name'))}"
+            yield Channel(name, "energy", "powercap energy_uj", "counter", wraps, None, whole), (counter,), 1e-6
+
+    return _collect(found(), "no powercap zone: this processor, or its hypervisor, shows none")
+
+
+def ina3221(sys: Path = SYS) -> Files:
+    """Return the power of every rail of a board with INA3221 monitors, in watts: voltage times current."""
+
+    def found() -> Iterator[tuple[Channel, tuple[Path, ...], float]]:
+        for monitor in sorted(sys.glob("class/hwmon/hwmon*")):
+            if text(monitor / "name") != "ina3221":
+                continue
+            for volts in sorted(monitor.glob("in[1-3]_input")):
+                number = volts.name[2]
+                rail = label(text(monitor / f"in{number}_label") or f"{monitor.name}-{number}")
+                whole = rail in INPUT_RAILS
+                channel = Channel(
+                    f"ina3221/{rail}", "power", "hwmon ina3221", "gauge", None, INA3221_UNCERTAINTY, whole
+                )
+                yield channel, (volts, monitor / f"curr{number}_input"), 1e-6
+
+    return _collect(found(), "no INA3221 monitor: not a Jetson board, or its driver is not loaded")
+
+
+def amdgpu(sys: Path = SYS) -> Files:
+    """Return power, memory and utilisation of every AMD GPU."""
+
+    def found() -> Iterator[tuple[Channel, tuple[Path, ...], float]]:
+        for monitor in sorted(sys.glob("class/hwmon/hwmon*")):
+            if text(monitor / "name") != "amdgpu":
+                continue
+            name, device = f"amdgpu/{monitor.name.removeprefix('hwmon')}", monitor / "device"
+            for power in ("power1_average", "power1_input"):
+                if (monitor / power).exists():
+                    yield Channel(f"{name}/power", "power", f"amdgpu {power}", "gauge"), (monitor / power,), 1e-6
+                    break
+            memory = device / "mem_info_vram_used"
+            yield Channel(f"{name}/memory", "memory", "amdgpu mem_info_vram_used", "gauge"), (memory,), 1.0
+            busy = device / "gpu_busy_percent"
+            yield Channel(f"{name}/utilisation", "utilisation", "amdgpu gpu_busy_percent", "gauge"), (busy,), 0.01
+
+    return _collect(found(), "no amdgpu monitor: no AMD GPU, or its driver is not loaded")
+
+
+def processors(sys: Path = SYS) -> Files:
+    """Return the frequency of every CPU and how often its core was throttled."""
+
+    def found() -> Iterator[tuple[Channel, tuple[Path, ...], float]]:
+        for cpu in sorted(sys.glob("devices/system/cpu/cpu[0-9]*")):
+            frequency = cpu / "cpufreq/scaling_cur_freq"
+            yield Channel(f"{cpu.name}/frequency", "frequency", "scaling_cur_freq", "gauge"), (frequency,), 1e3
+            throttled = cpu / "thermal_throttle/core_throttle_count"
+            yield Channel(f"{cpu.name}/throttled", "throttled", "core_throttle_count", "counter"), (throttled,), 1.0
+
+    return _collect(found(), "no frequency is exposed: most virtual machines show none")
+
+
+def thermal(sys: Path = SYS) -> Files:
+    """Return the temperature of every thermal zone, in degrees Celsius."""
+
+    def found() -> Iterator[tuple[Channel, tuple[Path, ...], float]]:
+        for zone in sorted(sys.glob("class/thermal/thermal_zone*")):
+            name = f"thermal/{zone.name.removeprefix('thermal_zone')}-{label(text(zone / 'type'))}"
+            yield Channel(name, "temperature", "thermal_zone temp", "gauge"), (zone / "temp",), 1e-3
+
+    return _collect(found(), "no thermal zone is exposed")
