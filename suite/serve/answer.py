@@ -28,7 +28,7 @@ def answering(loadgen: Any, task: Task, model: Model, batch: int) -> Answer:
     size = task.ANSWER_BYTES
     assert size is not None
     room = bytearray(batch * size)
-    # While a view is held, Python refuses to let a slice assignment of another length resize the buffer.
+    places = memoryview(room)  # a slice of it takes exactly as many bytes as it has
     address = ctypes.addressof((ctypes.c_char * len(room)).from_buffer(room))
     responses = [loadgen.QuerySampleResponse(0, address + place * size, size) for place in range(batch)]
     inputs, infer, answers, complete = task.inputs, model.infer, task.answers, loadgen.QuerySamplesComplete
@@ -37,8 +37,8 @@ def answering(loadgen: Any, task: Task, model: Model, batch: int) -> Answer:
         rows = answers(infer(inputs(indices)))
         count = len(ids)
         try:
-            room[: count * size] = rows
-        except (BufferError, ValueError, TypeError):
+            places[: count * size] = memoryview(rows).cast("B")
+        except (ValueError, TypeError):
             raise _misfit(rows, count, size) from None
         for response, number in zip(responses, ids):  # noqa: B905 (strict costs time, and they differ at the end)
             response.id = number
