@@ -67,36 +67,37 @@ class Tree:
             self._sorted = list(self._entries)
         return self._entries
 
-    def _list(self, prefix: str, folder: Path, depth: int, found: dict[str, Entry]) -> None:
+    def _list(self, prefix: str, folder: Path, depth: int, found: dict[str, Entry]) -> bool:
+        """List a folder into `found`; return whether there is room for more."""
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:
             if prefix:
                 found[prefix.rstrip("/")] = Entry(prefix.rstrip("/"), "unreadable", 0)
-            return
+            return True
         try:
             with os.scandir(descriptor) as listing:
                 for item in listing:
                     if len(found) >= self.limits.entries:
                         self.truncated = f"more than {self.limits.entries} files and folders"
-                        return
+                        return False
                     path = prefix + item.name
                     found[path] = entry = _entry(path, item)
                     self._listed_bytes += entry.size
                     if self.limits.total_bytes is not None and self._listed_bytes > self.limits.total_bytes:
                         self.truncated = f"more than {self.limits.total_bytes:,} bytes"
-                    if self.truncated is not None:
-                        return
+                        return False
                     if entry.kind != "folder":
                         continue
                     if depth >= self.limits.depth:
                         self.truncated = f"folders nested deeper than {self.limits.depth}"
-                    else:
-                        self._list(f"{path}/", folder / item.name, depth + 1, found)
+                    elif not self._list(f"{path}/", folder / item.name, depth + 1, found):
+                        return False
         except OSError:
             self.truncated = "a folder that could not be listed"
         finally:
             os.close(descriptor)
+        return True
 
     def files(self, folder: str) -> list[Entry]:
         """Return what is not a folder below `folder`, at any depth."""

@@ -89,6 +89,7 @@ def run_takes_time(case: RunCase) -> Iterator[Problem]:
     took = case.log.run_stop.time_ms - case.log.run_start.time_ms
     if not took > 0:
         what = "by its own clock the run stops before it starts"
+        what = "by its own clock nobody can tell how long the run took" if math.isnan(took) else what
         yield Problem(what, "run_stop after run_start", f"{took / 1000:.3f} s", case.log.path, case.log.run_stop.line)
 
 

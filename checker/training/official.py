@@ -190,13 +190,25 @@ def gather_convergence(logs: Sequence[LogFacts]) -> tuple[Any, Any, list[Any], i
         # The tool forgives a batch size or name that is missing where it lists that file first; here it never is,
         # since the order in which a file system lists its files is no property of a submission.
         other = log.converged
-        if other.batch_size != first.batch_size:
-            return (
-                f"KeyError: None: the logs differ in batch size: {brief(first.batch_size)}, {brief(other.batch_size)}"
-            )
-        if other.benchmark != first.benchmark:
-            return f"KeyError: None: the logs differ in benchmark: {brief(first.benchmark)}, {brief(other.benchmark)}"
+        for what, one, another, none in (
+            ("batch size", first.batch_size, other.batch_size, -1),
+            ("benchmark", first.benchmark, other.benchmark, None),
+        ):
+            if one != another:
+                said = [
+                    f"{_stated(value, none)} in {_file(path)}"
+                    for value, path in ((one, logs[0].path), (another, log.path))
+                ]
+                return f"KeyError: None: the logs differ in {what}: {' and '.join(said)}"
     return first.batch_size, first.benchmark, converged, failed
+
+
+def _stated(value: Any, none: Any) -> str:
+    return "none" if value == none else brief(value)
+
+
+def _file(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 @dataclass

@@ -26,4 +26,4 @@ def judge_repository(organisation: Organisation, fixed: PackageRules) -> Iterato
             yield "repository-links", Problem(what, "a plain file or folder", "a link", entry.path)
     if organisation.tree.truncated is not None:
         what = "the submission cannot be listed whole; what is beyond was not judged"
-        yield "repository-size", Problem(what, "fewer files and folders", organisation.tree.truncated, ".")
+        yield "repository-bounds", Problem(what, "fewer files and folders", organisation.tree.truncated, ".")

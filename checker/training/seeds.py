@@ -16,9 +16,11 @@ def judge_seeds(logs: Sequence[LogFacts], bypass: bool) -> Outcome:
         return outcome
     seen: dict[tuple[object, object, int], str] = {}
     for log in logs:
+        if log.refused is not None:
+            continue  # which is said of the log
         if log.seed_error is not None:
-            what = "the seeds of this log cannot be read"
-            outcome.fail("seeds-logged", Problem(what, "whole numbers with file and line", log.seed_error, log.path))
+            what, asked = "the seeds of this log cannot be read", "whole numbers with file and line"
+            outcome.fail("seeds-logged", Problem(what, asked, log.seed_error, log.path, log.parse_error))
             continue
         if not log.seeds:
             outcome.fail("seeds-logged", Problem("the log states no seed", "a 'seed' line", "none", log.path))

@@ -66,9 +66,10 @@ def judge_system(system: System, fixed: PackageRules) -> Outcome:
     if not isinstance(document, dict | list | str):
         outcome.crash(f"TypeError: the description is {brief(document)}", system.path)
         return outcome
-    for member in fixed.system.members:
-        if member not in document:
-            outcome.fail("system-members", Problem("a member is missing", member, "not there", system.path))
+    missing = [member for member in fixed.system.members if member not in document]
+    if missing:
+        what = "a member is missing" if len(missing) == 1 else f"{len(missing)} members are missing"
+        outcome.fail("system-members", Problem(what, ", ".join(missing), "not there", system.path))
     if not isinstance(document, dict):
         # A list or text can hold a member's name; looking the member up then stops the tool.
         looked_up = (*texts, "status") if fixed.system.statuses else texts

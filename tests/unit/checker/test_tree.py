@@ -96,6 +96,7 @@ def test_listing_stops_at_the_bounds(folder: Path) -> None:
     assert few.truncated is not None
     shallow = Tree(folder, LIMITS.model_copy(update={"depth": 1}))
     assert "a/b" not in shallow.entries
+    assert "f29" in shallow.entries  # what lies beside is listed all the same
     assert shallow.truncated is not None
 
 

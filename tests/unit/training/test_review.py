@@ -124,7 +124,7 @@ def test_batch_sizes_that_differ_are_said_to_differ(round_: Path) -> None:
     item = next(item for item in report.items if item.kind == "rcp" and item.path.startswith("Example"))
     assert item.official_verdict == "fail"
     assert item.official_crash is not None
-    assert "differ in batch size: 8, 16" in item.official_crash
+    assert "differ in batch size: 8 in result_0.txt and 16 in result_" in item.official_crash
 
 
 def test_a_copy_of_another_organisations_log_is_named_with_both(round_: Path) -> None:
