@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import docker
+import requests
 from docker.types import Mount
 from pydantic import ValidationError
 
@@ -90,8 +91,10 @@ class Observer:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._box.__exit__(kind, error, trace)
+        with suppress(docker.errors.DockerException, requests.RequestException, OSError):
+            self._client.api.kill(self._box.name)  # ends its output, and with that the thread
         self._thread.join(READY_S)
+        self._box.__exit__(kind, error, trace)
         if error is None:
             self.observation = self._observed()
 
