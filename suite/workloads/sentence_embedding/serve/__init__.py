@@ -1,0 +1,1 @@
+"""Sentence embedding as a system under test of LoadGen: see `suite.serve.protocol`."""
