@@ -36,6 +36,7 @@ class ServingOutcome(enum.StrEnum):
     ANSWERED_TWICE = "answered-twice"
     UNANSWERED = "unanswered"  # a sample that would never have got its answer
     WRONG_SIZE = "wrong-size"
+    INVALID = "invalid"  # LoadGen itself says that the run is not a valid one
     OUT_OF_MEMORY = "out-of-memory"
     DISK_FULL = "disk-full"
     ENGINE_LOST = "engine-lost"

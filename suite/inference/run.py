@@ -37,8 +37,8 @@ from suite.progress import Phase, say
 from suite.sandbox import Limits, busy
 from suite.work import DiskError, sha256
 
-TRIES = 6  # of a performance run that LoadGen calls invalid, each at a rate that it should bear better
-SLOWER, FASTER = 0.93, 1.5  # the next try: Server offers less, elsewhere LoadGen draws more queries
+TRIES = 8  # of a run that LoadGen calls invalid; the performance run is told another rate each time
+SLOWER, FASTER = 0.9, 1.5  # the next try: Server offers less, elsewhere LoadGen draws more queries
 EXPECTED = 1.15  # LoadGen draws so many more queries than were expected, or a fast run ends before its time
 UNEXPLAINED = 2  # exit code of a job that the harness refuses
 FRAME = re.compile(r'File "[^"]*/(suite/workloads/[^"]+)", line (\d+) in (\S+)')
@@ -248,7 +248,9 @@ def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None
         if valid or (not left and run != "performance"):
             _keep(bench, scenario, run, finished, attempts, conf, audit)
             return
-        say(f"  {scenario} {run}: LoadGen says {printable(str(result.get('validity')), 40)} at {rate:.4g} a second")
+        said = f"LoadGen says {printable(str(result.get('validity')), 40)} at {rate:.4g} a second"
+        bench.work.note(f"{scenario}-{run}", ServingAttempt(outcome=ServingOutcome.INVALID, explanation=said))
+        say(f"  {scenario} {run}: {said}")
         if run == "performance":
             search = _next_rate(bench, search, scenario, rate, result)
             rate = search.rates[scenario]

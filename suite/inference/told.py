@@ -75,15 +75,19 @@ def outputs_job(plan: ServingPlan, rules: ServingRules) -> dict[str, object]:
 
 def search_job(plan: ServingPlan, rules: ServingRules, loadgen: LoadGenRules) -> dict[str, object]:
     """Return the job that finds out what to expect of each scenario."""
+    asked = dict(plan.scenarios)
+    if any(loadgen_scenario(name) == "Server" for name in asked) and "Offline" in rules.scenarios:
+        asked.setdefault("Offline", rules.scenarios["Offline"])  # where the search for Server's rate begins
     scenarios = {
-        name: its.model_dump() | {"first_rate": FIRST_RATE, "probe_queries": 1 if name == "Offline" else PROBE_QUERIES}
-        for name, its in plan.scenarios.items()
+        name: its.model_dump() | {"probe_queries": 1 if name == "Offline" else PROBE_QUERIES}
+        for name, its in asked.items()
     }
     search = {
         "scenarios": scenarios,
+        "first_rate": FIRST_RATE,
         "probe_ms": min(PROBE_MS, *(its.min_duration_ms for its in plan.scenarios.values())),
         "probes": PROBES,
-        "most_probes": sum(PROBES if loadgen_scenario(name) == "Server" else 2 for name in plan.scenarios),
+        "most_probes": sum(PROBES if loadgen_scenario(name) == "Server" else 2 for name in asked),
         "factor": FACTOR,
         "close": CLOSE,
         "seeds": loadgen.seeds.model_dump(),
