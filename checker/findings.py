@@ -68,6 +68,7 @@ class Item:
     verdict: Verdict
     official_verdict: Verdict | None = None
     official_crash: str | None = None  # where the official checker stops with a traceback: its cause; a rejection
+    official_phases: dict[str, bool] | None = None  # MLPerf Inference: the six phases, where it comes to judge them
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from checker.tree import RefusedError, Tree
 
 TESTS = ("TEST01", "TEST04", "TEST06", "TEST07", "TEST08", "TEST09")
 DETAIL = "mlperf_log_detail.txt"
+SUMMARY = "mlperf_log_summary.txt"
 TEXT = 16 << 20  # bytes of accuracy.txt or a verify_*.txt
 
 
@@ -60,10 +61,9 @@ class TestFacts:
 class Paths:
     """Where a result's files are, relative to the submitter's folder; it depends on the round."""
 
-    measurements: str | None  # the description of the implementation; None: its folder is missing
+    measurements: str  # the description of the implementation, which may not be there
     measurements_folder: str
-    compliance: str
-    tests: dict[str, str]  # test -> its folder
+    tests: dict[str, str]  # compliance test -> its folder
 
 
 @dataclass(slots=True)
@@ -75,6 +75,8 @@ class ResultFacts:
     performance: DetailLog | None = None  # performance/run_1/mlperf_log_detail.txt
     accuracy: DetailLog | None = None  # accuracy/mlperf_log_detail.txt
     accuracy_text: Text | None = None  # accuracy/accuracy.txt
+    performance_summary: Text | None = None  # mlperf_log_summary.txt, which the official checker never reads
+    accuracy_summary: Text | None = None
     measurements: Document | None = None
     tests: dict[str, TestFacts] = field(default_factory=dict)
 
@@ -92,7 +94,9 @@ def read_result(tree: Tree, place: Place, paths: Paths, present: frozenset[str])
     facts.performance = log(f"{place.path}/performance/run_1/{DETAIL}")
     facts.accuracy = log(f"{place.path}/accuracy/{DETAIL}")
     facts.accuracy_text = text(f"{place.path}/accuracy/accuracy.txt")
-    if paths.measurements in present and paths.measurements is not None:
+    facts.performance_summary = text(f"{place.path}/performance/run_1/{SUMMARY}")
+    facts.accuracy_summary = text(f"{place.path}/accuracy/{SUMMARY}")
+    if paths.measurements in present:
         facts.measurements = read_document(tree, paths.measurements)
     for name, folder in paths.tests.items():
         if folder not in present:
@@ -114,9 +118,10 @@ def readable(place: Place, paths: Paths, listing: Listing) -> frozenset[str]:
         f"{place.path}/performance/run_1/{DETAIL}",
         f"{place.path}/accuracy/{DETAIL}",
         f"{place.path}/accuracy/accuracy.txt",
+        f"{place.path}/performance/run_1/{SUMMARY}",
+        f"{place.path}/accuracy/{SUMMARY}",
+        paths.measurements,
     ]
-    if paths.measurements is not None:
-        wanted.append(paths.measurements)
     for folder in paths.tests.values():
         wanted += (
             folder,

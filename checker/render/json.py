@@ -26,10 +26,12 @@ def render(report: Report) -> str:
 
 
 def _item(item: Item) -> dict[str, object]:
-    """Return an item; the cause of an official checker's crash only where there was one."""
+    """Return an item; the cause of an official checker's crash, and its phases, only where there are such."""
     body = asdict(item)
     if item.official_crash is None:
         del body["official_crash"]
+    if item.official_phases is None:
+        del body["official_phases"]
     return body
 
 
