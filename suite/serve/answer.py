@@ -34,7 +34,7 @@ def answering(loadgen: Any, task: Task, model: Model, batch: int) -> Answer:
     inputs, infer, answers, complete = task.inputs, model.infer, task.answers, loadgen.QuerySamplesComplete
 
     def answer(ids: list[int], indices: list[int]) -> None:
-        rows = answers(infer(inputs(indices)))
+        rows: Any = answers(infer(inputs(indices)))
         count = len(ids)
         try:
             places[: count * size] = memoryview(rows).cast("B")

@@ -12,7 +12,8 @@ from suite.serve.guard import Progress, SutError, Watch
 
 
 def run(served: Served, log: Log) -> dict[str, Any]:
-    """Return the outputs of the job's samples, each flattened; raise SutError where one is missing or not finite."""
+    """Return the outputs of the job's samples, each flattened; raise SutError where one is missing, ValueError where one is
+    not finite."""
     job, task = served.job, served.task
     samples: list[int] = job.outputs["samples"]
     watch = Watch(job.out, job.answer_limit_s, Progress(log.progress, "outputs", 1))
@@ -29,6 +30,6 @@ def run(served: Served, log: Log) -> dict[str, Any]:
         rows.extend(found.reshape(len(some), -1).tolist())
     watch.calm()
     if not np.isfinite(np.concatenate([np.array(row) for row in rows])).all():
-        raise SutError("diverged", "an output is not a finite number")
+        raise ValueError("an output is not a finite number")
     log.stop("run_stop", status="success")
     return {"outputs": rows}
