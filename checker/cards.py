@@ -85,7 +85,7 @@ def shown(example: Example) -> Iterator[str]:
     if example.text is not None:
         yield example.text
     if example.edit is not None and not example.edit:
-        yield "a submission as `assay run` writes it"
+        yield "a submission without fault"
     for edit in example.edit or ():
         yield _edited(edit)
 

@@ -51,8 +51,10 @@ def page(path: Path, report: Report) -> str:
 
 
 def _header(report: Report, name: str, title: str) -> Markup:
-    many = Counter[str](finding.severity for finding in report.findings)
+    many = Counter[str](finding.severity for finding in report.findings if finding.waived is None)
     said = [f"{many[s]:,} {s}{'' if many[s] == 1 else 's'}" for s in ("error", "warning", "note") if many[s]]
+    waived = len(report.findings) - many.total()
+    said += [f"{waived:,} waived"] if waived else []
     judged = Counter[str](item.kind for item in report.items)
     refused = Counter[str](item.kind for item in report.items if item.official_verdict == "fail")
     official = [f"{refused[kind]:,} of {judged[kind]:,} {plural}" for kind, plural in KINDS if refused[kind]]

@@ -26,7 +26,7 @@ Place = tuple[str, int]  # path and line
 def findings_section(base: Path, report: Report, ruleset: RuleSet) -> Markup:
     """Return the findings, errors first; `base` is the folder that their paths are relative to."""
     rank = {severity: position for position, (severity, _) in enumerate(SEVERITIES)}
-    ordered = sorted(report.findings, key=lambda finding: rank[finding.severity])
+    ordered = sorted(report.findings, key=lambda finding: (finding.waived is not None, rank[finding.severity]))
     shown, cut = ordered[:FINDINGS], len(ordered) - FINDINGS
     if not shown:
         return section("findings", "Findings", tag("p", f"None. Every rule of {report.ruleset} held."))
@@ -102,11 +102,12 @@ def _choice(name: str, member: str, values: Sequence[str]) -> Markup:
 
 
 def _organisation(name: str, number: int, findings: Sequence[Finding], lines: Mapping[Place, list[Line]]) -> Markup:
-    rules: dict[str, list[Finding]] = {}
+    rules: dict[tuple[str, bool], list[Finding]] = {}
     for finding in findings:
-        rules.setdefault(finding.rule, []).append(finding)
-    many = Counter[str](finding.severity for finding in findings)
-    counted = ", ".join(f"{many[s]:,} {plural if many[s] > 1 else s}" for s, plural in SEVERITIES if many[s])
+        rules.setdefault((finding.rule, finding.waived is not None), []).append(finding)
+    many = Counter[str](finding.severity if finding.waived is None else "waived" for finding in findings)
+    kinds = (*SEVERITIES, ("waived", "waived"))
+    counted = ", ".join(f"{many[s]:,} {plural if many[s] > 1 else s}" for s, plural in kinds if many[s])
     return tag(
         "div",
         tag("h3", name, " ", tag("span", counted, class_="count")),
@@ -119,9 +120,10 @@ def _organisation(name: str, number: int, findings: Sequence[Finding], lines: Ma
 def _rule(organisation: str, findings: Sequence[Finding], lines: Mapping[Place, list[Line]]) -> Markup:
     """Return a rule's findings: what it asks and how to answer it once, then the places."""
     first = findings[0]
+    word, look = (first.severity, first.severity) if first.waived is None else (f"waived {first.severity}", "note")
     heading = tag(
         "h4",
-        tag("span", first.severity, class_=f"severity {first.severity}"),
+        tag("span", word, class_=f"severity {look}"),
         " ",
         code(first.rule),
         " ",

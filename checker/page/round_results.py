@@ -29,14 +29,19 @@ def organisations_section(report: Report) -> Markup:
     items: dict[str, list[Item]] = {name: [] for name in names}
     for item in report.items:
         items[of(item.path)].append(item)
-    found: Counter[tuple[str, str]] = Counter((of(f.path), str(f.severity)) for f in report.findings)
-    heads = ("Organisation", "Official", "Assay", "Results", "Logs", "Logs refused", "Errors", "Warnings", "Notes")
+    found = Counter[tuple[str, str]](
+        (of(f.path), f.severity if f.waived is None else "waived") for f in report.findings
+    )
+    waived = ("Waived",) if any(f.waived for f in report.findings) else ()
+    counts = ("Errors", "Warnings", "Notes", *waived)
+    heads = ("Organisation", "Official", "Assay", "Results", "Logs", "Logs refused", *counts)
     rows = []
-    for name in sorted(names, key=str.casefold):
+    for name in sorted((name for name in names if items[name]), key=str.casefold):
         kinds = Counter(item.kind for item in items[name])
         refused = sum(item.kind == "log" and item.official_verdict == "fail" for item in items[name])
         official = "fail" if any(i.official_verdict == "fail" and i.kind != "log" for i in items[name]) else "pass"
-        assay = "fail" if found[name, "error"] else "pass"
+        failed = found[name, "error"] or any(i.verdict == "fail" and i.kind != "log" for i in items[name])
+        assay = "fail" if failed else "pass"
         rows.append(
             (
                 tag("a", name, href=f"#of-{names[name]}") if _any(found, name) else name,
@@ -44,7 +49,7 @@ def organisations_section(report: Report) -> Markup:
                 _mark(assay),
                 count(kinds["result"]),
                 count(kinds["log"]),
-                *(_some(n) for n in (refused, *(found[name, s] for s in ("error", "warning", "note")))),
+                *(_some(n) for n in (refused, *(found[name, head.lower().removesuffix("s")] for head in counts))),
             )
         )
     return section(
@@ -54,7 +59,7 @@ def organisations_section(report: Report) -> Markup:
         tag(
             "p",
             "Official: what MLCommons' checkers decide. A result may drop as many refused logs as its rules allow, so "
-            "an organisation can pass with some. Assay: fails where a finding is an error.",
+            "an organisation can pass with some. Assay: fails where a finding is an error that nobody waived.",
             class_="note",
         ),
     )
@@ -181,7 +186,7 @@ def _some(many: int) -> Child:
 
 
 def _any(found: Mapping[tuple[str, str], int], name: str) -> bool:
-    return any(found.get((name, severity)) for severity in ("error", "warning", "note"))
+    return any(found.get((name, severity)) for severity in ("error", "warning", "note", "waived"))
 
 
 def _mark(verdict: str) -> Markup:

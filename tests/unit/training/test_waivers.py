@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 import checker
 from checker.findings import DEFECT, Report
 from checker.objections import drafts
+from checker.page.review import page
 from checker.render import github, junit, sarif, text
 from checker.render import json as as_json
 from checker.waivers import Waivers, matches, read
@@ -82,6 +84,16 @@ def test_every_report_says_that_it_is_waived_by_whom_and_why(round_: Path, tmp_p
     jsonschema.validate(body, schema)
     assert body["findings"][0]["waived"] == {"by": "Results chair", "why": "late", "until": "2026-12-31"}
     assert json.loads(sarif.render(report))["runs"][0]["results"][0]["suppressions"][0]["kind"] == "external"
+
+
+def test_the_review_page_counts_what_is_waived_apart_and_passes_its_organisation(round_: Path, tmp_path: Path) -> None:
+    unused = "- {rule: run-count, path: '**', by: x, why: y, until: 2026-12-31}"
+    written = page(round_, checker.check(round_, ROUND, waivers=waivers(tmp_path, WAIVER, unused)))
+    assert "1 note, 1 waived." in written
+    assert "waived error" in written
+    assert "Organisations (1)" in written  # what is said of the waivers' file is of none
+    row = next(row for row in re.findall(r"<tr>.*?</tr>", written) if 'href="#of-' in row)
+    assert (row.count("FAIL"), row.count("PASS")) == (1, 1)  # the official verdict stays
 
 
 def test_nobody_objects_to_what_is_waived(round_: Path, tmp_path: Path) -> None:
