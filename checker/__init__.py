@@ -10,10 +10,17 @@ if TYPE_CHECKING:
     from checker.waivers import Waivers
 
 
-def check(path: Path, ruleset: str | None = None, logs_only: bool = False, waivers: Waivers | None = None) -> Report:
+def check(
+    path: Path,
+    ruleset: str | None = None,
+    logs_only: bool = False,
+    waivers: Waivers | None = None,
+    official: str | None = None,
+) -> Report:
     """Judge the submission, result or log at `path` by the round `ruleset`, or the one it says it is or can only be of.
 
     `logs_only`: `path` is a folder of loose logs of an MLPerf Training or HPC round. `waivers`: findings accepted.
+    `official`: whose verdict on a round of MLPerf Inference is the official one, modular (default) or single-file.
 
     Raises NothingToCheckError where nothing is there to judge, UsageError for an unknown round or a path that is not.
     Whatever a submission holds becomes findings.
@@ -22,10 +29,11 @@ def check(path: Path, ruleset: str | None = None, logs_only: bool = False, waive
 
     family = None if ruleset is None else load(ruleset).family
     if family in (None, "assay"):
+        from checker.inference.likeness import likeness as inference_likeness
         from checker.training.likeness import likeness
         from rules.errors import UsageError
 
-        seen = likeness(path, logs_only)
+        seen = (None if logs_only else inference_likeness(path)) or likeness(path, logs_only)
         if seen is not None and family is not None:
             looks = seen.only()
             raise UsageError(
@@ -39,6 +47,10 @@ def check(path: Path, ruleset: str | None = None, logs_only: bool = False, waive
         from checker.training.review import review as review_round
 
         report = review_round(path, ruleset, logs_only, waivers=waivers)
+    elif ruleset is not None and load(ruleset).family == "mlperf-inference":
+        from checker.inference.review import review as review_inference
+
+        report = review_inference(path, ruleset, waivers=waivers, official=official or "modular")
     elif ruleset is not None and load(ruleset).family == "mlperf-tiny":
         from checker.tiny.review import review as review_tiny
 

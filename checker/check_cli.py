@@ -22,6 +22,12 @@ def check(
     logs_only: Annotated[
         bool, typer.Option("--logs-only", help="PATH is a folder of loose logs of an MLPerf Training or HPC round.")
     ] = False,
+    official: Annotated[
+        str | None,
+        typer.Option(
+            "--official", metavar="CHECKER", help="For MLPerf Inference, whose verdict: modular, single-file."
+        ),
+    ] = None,
     format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help=", ".join(FORMATS))] = "text",
     waivers: Annotated[
         Path | None,
@@ -37,6 +43,7 @@ def check(
       assay check submissions/training/closed/acme/results/box_cpu_jax/image-classification
       assay check result_0.txt --format json
       assay check training_results_v5.1 --round mlperf-training/5.1
+      assay check inference_results_v5.1 --round mlperf-inference/5.1
     """  # noqa: D301 - the command-line library wants the backspace itself
     if format_ not in FORMATS:
         raise unknown("format", format_, FORMATS)
@@ -44,7 +51,7 @@ def check(
     from checker.render import github, json, junit, sarif, text
     from checker.waivers import read
 
-    report = checker.check(path, round_, logs_only, read(waivers) if waivers is not None else None)
+    report = checker.check(path, round_, logs_only, read(waivers) if waivers is not None else None, official)
     if round_ is None and report.ruleset.startswith("mlperf-"):
         sys.stderr.write(f"judged by {report.ruleset}, which it looks like; --round ROUND judges by another\n")
     if format_ == "text":

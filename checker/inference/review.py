@@ -32,10 +32,12 @@ from checker.round_ledger import RoundLedger
 from checker.tree import Tree
 from checker.waivers import Waivers
 from rules.cards import Severity
+from rules.errors import unknown
 from rules.inference import inference_rules
 from rules.ruleset import Limits, load
 from rules.text import printable
 
+CHECKERS = ("modular",)
 CHUNK = 4 << 20  # bytes given to a process at a time
 AHEAD = 3  # submitters whose files are read before they are judged
 
@@ -48,18 +50,22 @@ def review(
     options: Options | None = None,
     jobs: int | None = None,
     waivers: Waivers | None = None,
+    official: str = "modular",
 ) -> Report:
     """Judge what `path` holds by a round of MLPerf Inference; nothing below `path` is written.
 
-    Raises NothingToCheckError and UsageError as `find` does; whatever a submission holds becomes findings.
+    `official`: whose verdict the official one is. Raises NothingToCheckError and UsageError as `find` does; whatever a
+    submission holds becomes findings.
     """
+    if official not in CHECKERS:
+        raise unknown("official checker", official, CHECKERS)
     rules, ruleset = inference_rules(round_name), load(round_name)
     scope = find(path)
     ledger = RoundLedger(scope.base, ruleset, waivers or Waivers(), unit_of)
     for odd, problem in scope.odd:
         ledger.add(odd, "mlperf-division", problem)
     ledger.fold()
-    official = _Official()
+    course = _Course()
     with _readers(scope, jobs) as readers:
         waiting: list[tuple[SubmitterFacts, Iterator[ResultFacts]]] = []
         pending = list(scope.submitters)
@@ -68,8 +74,8 @@ def review(
                 division, root = pending.pop(0)
                 facts = SubmitterFacts(read_submitter(division, root, ruleset.limits), rules)
                 waiting.append((facts, readers.read(facts, scope)))
-            _submitter(ledger, *waiting.pop(0), scope, options or Options(), official)
-    if (unseen := official.unseen()) is not None:
+            _submitter(ledger, *waiting.pop(0), scope, options or Options(), course)
+    if (unseen := course.unseen()) is not None:
         ledger.add(scope.base, "official-unseen", unseen)
     return Report(
         assay=version("assay"),
@@ -149,7 +155,7 @@ def _readers(scope: Scope, jobs: int | None) -> Iterator[_Readers]:
 
 
 @dataclass
-class _Official:
+class _Course:
     """How far the official program comes: its first end, and how many results come before and after that."""
 
     stop: Stop | None = None
@@ -203,7 +209,7 @@ def _submitter(
     results: Iterator[ResultFacts],
     scope: Scope,
     options: Options,
-    official: _Official,
+    course: _Course,
 ) -> None:
     root = facts.submitter.root
     settled = _Settled(ledger, root)
@@ -211,14 +217,14 @@ def _submitter(
     reviews = {result.place: judge_result(facts, result, options) for result in results}
     for what in submitter_stops(facts, scope):
         if isinstance(what, Stop):
-            official.ends(what, ledger.shown(root, what.path))
+            course.ends(what, ledger.shown(root, what.path))
             failed |= settled.settle([(what.rule, what.problem)])
             refused.append(what.cause)
             continue
         judged = reviews[what]
-        official.result()
+        course.result()
         if judged.stop is not None:
-            official.ends(judged.stop, ledger.shown(root, judged.stop.path))
+            course.ends(judged.stop, ledger.shown(root, judged.stop.path))
             refused.append(judged.stop.cause)
         elif not judged.valid:
             refused.append("")
