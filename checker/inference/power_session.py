@@ -327,10 +327,10 @@ def daemon_log(session: Session) -> None:
 def _load(session: Session) -> tuple[float, float]:
     begin, end = session.testing
     path = session.path(f"{TESTING}/mlperf_log_detail.txt")
-    demand(
-        begin is not None and end is not None, "the log does not say when the load began and ended", "both", "", path
-    )
-    assert begin is not None and end is not None
+    what = "the log does not say when the load began and ended"
+    demand(None not in (begin, end), what, "power_begin and power_end", "not both", path)
+    assert begin is not None
+    assert end is not None
     return begin, end
 
 

@@ -7,12 +7,12 @@ import checker.inference.audits
 import checker.inference.copies
 import checker.inference.explained
 import checker.inference.measured
+import checker.inference.power_clean
 import checker.inference.repository  # noqa: F401
 from checker.judges.registry import judge
 
 
 @judge("official-inference", "inference-official")
-@judge("inference-power", "inference-official")
 def decided_elsewhere(*_facts: object):  # type: ignore[no-untyped-def]
-    """Stand for what `checker/inference/official.py` and `checker/inference/power.py` decide as a whole."""
+    """Stand for what `checker/inference/official.py` decides as a whole."""
     yield from ()

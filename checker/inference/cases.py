@@ -1,0 +1,114 @@
+"""What integrity judges are given: one result, one submitter, or the traces that every result of a round left."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from checker.findings import brief
+from checker.inference.facts import ResultFacts
+from checker.inference.loadgen import DetailLog
+from checker.inference.models import SCENARIOS
+from checker.inference.power_logs import moment
+from checker.inference.walk import Submitter
+from rules.inference import InferenceRules, ModelRules, Scenario
+from rules.inference_review import ReviewRules
+
+
+@dataclass(frozen=True, slots=True)
+class ResultCase:
+    """What a judge of a result is given; `model` is None where the benchmark is none of the round's."""
+
+    facts: ResultFacts
+    submitter: Submitter
+    model: str | None
+    model_rules: ModelRules
+    fixed: InferenceRules
+    reviewed: ReviewRules
+    system: dict[str, Any]  # its description, empty where it cannot be read
+    accuracy: dict[str, float]  # what accuracy.txt says, by metric
+
+    @property
+    def path(self) -> str:
+        """The scenario folder."""
+        return self.facts.place.path
+
+    @property
+    def strict(self) -> bool:
+        """Whether the constraints of the closed and network divisions hold."""
+        return self.facts.place.division != "open"
+
+    @property
+    def asked(self) -> Scenario | None:
+        """The scenario that the folder is named after; None where it is none."""
+        return SCENARIOS.get(self.facts.place.scenario.lower())
+
+    @property
+    def log(self) -> DetailLog | None:
+        """The performance log, where it is LoadGen's and could be read."""
+        log = self.facts.performance
+        return None if log is None or log.endpoints or log.refused is not None else log
+
+    @property
+    def accuracy_log(self) -> DetailLog | None:
+        """The accuracy log, where it is LoadGen's and could be read."""
+        log = self.facts.accuracy
+        return None if log is None or log.endpoints or log.refused is not None else log
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitterCase:
+    """What a judge of a submitter is given; `results` are those of its folder that were judged."""
+
+    submitter: Submitter
+    results: list[ResultCase]
+    fixed: InferenceRules
+    reviewed: ReviewRules
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a result leaves for comparison with every other of the round; paths relative to what is checked."""
+
+    path: str  # of the performance log
+    accuracy_path: str
+    division: str
+    submitter: str
+    system: str
+    model: str
+    scenario: str
+    run: int  # fingerprint of the performance log, 0 where there is none
+    accuracy: int
+    messages: int
+    began: datetime | None
+    ended: datetime | None
+
+
+def number(log: DetailLog, key: str) -> float | None:
+    """Return a logged number; None where there is none, or it is not finite."""
+    value = log.values.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 1e300 and math.isfinite(value) else None
+
+
+def when(log: DetailLog, key: str) -> datetime | None:
+    """Return the time of day that `power_begin` or `power_end` gives."""
+    value = log.values.get(key)
+    try:
+        return moment(value) if isinstance(value, str) and len(value) < 64 else None
+    except ValueError:
+        return None
+
+
+def elapsed_s(log: DetailLog) -> float | None:
+    """Return how long the load lasted by the clock, in seconds."""
+    begin, end = when(log, "power_begin"), when(log, "power_end")
+    return None if begin is None or end is None else (end - begin).total_seconds()
+
+
+def said(log: DetailLog, key: str) -> str:
+    """Return the value of a key as a finding shows it."""
+    return brief(log.values[key]) if key in log.values else f"{key} is not logged"

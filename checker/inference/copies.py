@@ -1,0 +1,96 @@
+"""Runs compared across a round: one run submitted as several, and runs on one system at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from checker.findings import Problem
+from checker.inference.cases import Trace
+from checker.judges.registry import judge
+
+# Scenarios that may be taken from a run of another, on an edge system: run, then what is taken from it.
+INFERRED = (("SingleStream", "MultiStream"), ("MultiStream", "Offline"), ("SingleStream", "Offline"))
+TARGETS = ("-99.9", "-99")  # one run may stand for both targets of a model
+
+
+def _twins(traces: Sequence[Trace], mark: Callable[[Trace], object]) -> Iterator[tuple[Trace, Trace]]:
+    """Yield each trace that bears the mark of an earlier one, after the first that bears it."""
+    seen: dict[object, Trace] = {}
+    for trace in traces:
+        sign = mark(trace)
+        if sign is None:
+            continue
+        if sign in seen:
+            yield seen[sign], trace
+        else:
+            seen[sign] = trace
+
+
+def _run(trace: Trace) -> object:
+    return (trace.run, trace.messages) if trace.run and trace.messages else None
+
+
+def _allowed(first: Trace, other: Trace) -> bool:
+    """Whether two results of one submitter's system may share a run."""
+    same = (first.division, first.submitter, first.system) == (other.division, other.submitter, other.system)
+    return same and _plain(first.model) == _plain(other.model)
+
+
+def _plain(model: str) -> str:
+    return next((model.removesuffix(end) for end in TARGETS if model.endswith(end)), model)
+
+
+@judge("inference-runs-original", "inference-round")
+def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
+    """Judge that no run is a result of two submitters."""
+    for first, other in _twins(traces, _run):
+        if first.submitter != other.submitter:
+            what = f"the performance log is that of {first.path}, another submitter's"
+            yield Problem(what, "a run of its own", "equal records", other.path)
+
+
+@judge("inference-run-of-one-system", "inference-round")
+def run_of_one_system(traces: Sequence[Trace]) -> Iterator[Problem]:
+    """Judge that no run is a result of two systems, or of two models, of one submitter."""
+    shared: dict[tuple[str, ...], list[tuple[Trace, Trace]]] = {}
+    for first, other in _twins(traces, _run):
+        if first.submitter == other.submitter and not _allowed(first, other):
+            pair = (first.division, first.submitter, first.system, other.division, other.system)
+            # Of one system, what differs is the model, and each such result is a matter of its own.
+            own = other.path if first.system == other.system and first.division == other.division else ""
+            shared.setdefault((*pair, own), []).append((first, other))
+    for pairs in shared.values():
+        first, other = pairs[0]
+        of = "system" if first.system != other.system else "division" if first.division != other.division else "model"
+        more = f" (and so for {len(pairs) - 1} more results of the two)" if len(pairs) > 1 else ""
+        what = f"the performance log is that of {first.path}, of another {of}{more}"
+        yield Problem(what, "a run of its own", "equal records", other.path)
+
+
+@judge("inference-accuracy-of-its-own", "inference-round")
+def accuracy_of_its_own(traces: Sequence[Trace]) -> Iterator[Problem]:
+    """Judge that results of different runs do not share an accuracy run."""
+    for first, other in _twins(traces, lambda trace: trace.accuracy or None):
+        if _run(first) != _run(other) and other.run:
+            what = f"the accuracy log is that of {first.accuracy_path}, whose performance run is another"
+            yield Problem(what, "an accuracy run for each performance run", "equal records", other.accuracy_path)
+
+
+@judge("inference-runs-in-turn", "inference-round")
+def runs_in_turn(traces: Sequence[Trace]) -> Iterator[Problem]:
+    """Judge that runs on one system do not overlap in time."""
+    by_system: dict[tuple[str, str], list[tuple[datetime, datetime, Trace]]] = {}
+    for trace in traces:
+        if trace.began is not None and trace.ended is not None and trace.began < trace.ended:
+            by_system.setdefault((trace.submitter, trace.system), []).append((trace.began, trace.ended, trace))
+    for spans in by_system.values():
+        spans.sort(key=lambda span: (span[0], span[1], span[2].path))
+        last: tuple[datetime, Trace] | None = None
+        for began, ended, trace in spans:
+            if last is not None and began < last[0] and _run(trace) != _run(last[1]):
+                what = f"the run overlaps in time with {last[1].path} on the same system"
+                found = f"{(min(last[0], ended) - began).total_seconds():,.0f} s"
+                yield Problem(what, "one run at a time", found, trace.path)
+            if last is None or ended > last[0]:
+                last = ended, trace

@@ -1,0 +1,181 @@
+"""What lies in a submitter's folder beside its results: names and sizes a repository takes, documents, code, strays.
+
+The checker of rounds up to v5.1 looked at all of this; the one in force since 2026 looks at none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from checker.findings import Problem
+from checker.inference.cases import ResultCase, SubmitterCase
+from checker.inference.power import has_power
+from checker.judges.registry import judge
+
+CALIBRATION = ("calibration",)  # how the document's name begins, at the top or in documentation/
+TOP = {"systems", "results", "documentation"}
+LAYERS = {"v5": {"measurements", "compliance", "code"}, "v6": {"src", "code"}}
+MAPPING = "model_mapping.json"
+TOP_FILES = (
+    "readme",
+    "license",
+    "calibration",
+    "notice",
+    MAPPING,
+)  # how names of files at the top begin, in small letters
+POWER_DOCUMENTS = ("analyzer_table", "power_settings")
+CACHE = "__pycache__"
+
+
+@judge("inference-names-fit-git", "inference-submitter")
+def names_fit_git(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that no name has a blank or begins with a dot."""
+    for entry in case.submitter.tree.entries.values():
+        name = entry.path.rpartition("/")[2]
+        if name.startswith(".") or " " in name:
+            yield Problem("the name is not fit for the repository", "no blank, no leading dot", name, entry.path)
+
+
+@judge("inference-files-fit-git", "inference-submitter")
+def files_fit_git(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that no file is larger than the repository takes."""
+    most = case.reviewed.file_bytes
+    for entry in case.submitter.tree.entries.values():
+        if entry.kind == "file" and entry.size > most:
+            yield Problem("the file is too large", f"at most {most:,} bytes", f"{entry.size:,}", entry.path)
+
+
+@judge("inference-no-links", "inference-submitter")
+def no_links(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that nothing is a link or anything but a plain file or folder."""
+    for entry in case.submitter.tree.entries.values():
+        if entry.kind in ("link", "special", "unreadable"):
+            what = "is not followed, and nothing behind it is judged"
+            yield Problem(what, "a plain file or folder", entry.kind, entry.path)
+    if case.submitter.tree.truncated is not None:
+        what = "the submission cannot be listed whole; what is beyond was not judged"
+        yield Problem(what, "fewer files and folders", case.submitter.tree.truncated, ".")
+
+
+@judge("inference-no-caches", "inference-submitter")
+def no_caches(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that no compiled Python lies in the submission."""
+    for entry in case.submitter.tree.entries.values():
+        if entry.kind == "folder" and entry.path.endswith(CACHE):
+            yield Problem("compiled Python lies in the submission", f"no {CACHE}", "a folder", entry.path)
+
+
+@judge("inference-no-empty-folders", "inference-submitter")
+def no_empty_folders(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that no folder is empty."""
+    listing = case.submitter.listing
+    for entry in case.submitter.tree.entries.values():
+        if entry.kind == "folder" and not listing.names(entry.path):
+            yield Problem("the folder is empty, so the repository does not hold it", "files", "none", entry.path)
+
+
+@judge("inference-calibration-described", "inference-submitter")
+def calibration_described(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that a submitter of the closed or network division describes calibration."""
+    submitter = case.submitter
+    if submitter.division == "open" or not case.results:
+        return
+    places = [*submitter.listing.files(""), *submitter.listing.files("documentation")]
+    if not any(name.lower().startswith(CALIBRATION) for name in places):
+        what = "no document describes how weights were calibrated or quantised"
+        yield Problem(what, "calibration.md, here or in documentation/", "none", ".")
+
+
+@judge("inference-systems-have-results", "inference-submitter")
+def systems_have_results(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that every system described, or with measurements, has results."""
+    listing, measured = case.submitter.listing, set(case.submitter.systems)
+    described = {
+        name.removesuffix(".json"): f"systems/{name}" for name in listing.files("systems") if name.endswith(".json")
+    }
+    for system, path in described.items():
+        if system not in measured:
+            yield Problem("the system has no results", f"results/{system}", "none", path)
+    for system in listing.folders("measurements"):
+        if system not in measured:
+            yield Problem("the measurements are of no results", f"results/{system}", "none", f"measurements/{system}")
+
+
+@judge("inference-no-stray-files", "inference-submitter")
+def no_stray_files(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that at the top of a submission lies what the layout has there."""
+    known = TOP | LAYERS["v5" if "measurements" in case.fixed.package.layout.measurements.split("/")[0] else "v6"]
+    for name, kind in case.submitter.listing.names("").items():
+        plain = name.lower()
+        if kind == "folder" and name not in known:
+            yield Problem("the layout has no such folder", ", ".join(sorted(known)), name, name)
+        if kind == "file" and not plain.startswith(TOP_FILES):
+            yield Problem("the layout has no such file at the top", "documents and code in their folders", name, name)
+
+
+@judge("inference-code-of-benchmark", "inference-submitter")
+def code_of_benchmark(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that there is code for every benchmark with results."""
+    folder, listing = case.fixed.package.layout.code, case.submitter.listing
+    if not listing.names(folder):
+        return  # that no code is there at all is said by another rule
+    written = {name.lower(): name for name in listing.folders(folder)}
+    by_benchmark = sorted(case.results, key=lambda result: result.facts.place.benchmark)
+    for benchmark, results in groupby(by_benchmark, key=lambda result: result.facts.place.benchmark):
+        mine = list(results)
+        if not any(_has_code(result, written) for result in mine):
+            what = f"there is no code of {benchmark}"
+            yield Problem(what, f"{folder}/{benchmark}", ", ".join(sorted(written.values())[:8]), mine[0].path)
+
+
+def _has_code(result: ResultCase, written: dict[str, str]) -> bool:
+    """Whether a folder of code is named after the benchmark, its model, or a model's name without its accuracy."""
+    names = {result.facts.place.benchmark, result.model or ""} - {""}
+    return any(_plain(one) == _plain(name) or _plain(name).startswith(_plain(one)) for name in names for one in written)
+
+
+def _plain(name: str) -> str:
+    plain = name.lower().replace("_", "-").replace(".", "-")
+    return plain.removesuffix("-99-9").removesuffix("-99")
+
+
+@judge("inference-power-documented", "inference-submitter")
+def power_documented(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that every power result has its analyzer and power settings on record, there or at a level above."""
+    listing = case.submitter.listing
+    for result in case.results:
+        place = result.facts.place
+        if not has_power(case.submitter.tree, place.path):
+            continue
+        for top in ("measurements", "results"):
+            levels = [top, f"{top}/{place.system}", f"{top}/{place.system}/{place.benchmark}",
+                      f"{top}/{place.system}/{place.benchmark}/{place.scenario}"]  # fmt: skip
+            names = [name for level in levels for name in listing.files(level)]
+            missing = [kind for kind in POWER_DOCUMENTS if not any(name.startswith(f"{kind}.") for name in names)]
+            if not missing:
+                break
+        else:
+            for kind in missing:
+                what = f"the power measurement lacks its {kind.replace('_', ' ')}"
+                yield Problem(
+                    what, f"{kind}.md at the result or a level above", "none", f"{place.path}/performance/power"
+                )
+
+
+@judge("inference-descriptions-meant", "inference-submitter")
+def descriptions_meant(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that no description stands for one still to be written."""
+    seen: set[str] = set()
+    for result in case.results:
+        place = result.facts.place
+        system = f"systems/{place.system}.json"
+        measurements = result.facts.measurements
+        documents = [(system, result.system)] if system not in seen else []
+        seen.add(system)
+        if measurements is not None and isinstance(measurements.value, dict):
+            documents.append((measurements.path, measurements.value))
+        for path, document in documents:
+            for member, value in document.items():
+                if isinstance(value, str) and value.strip().strip("<>[]").lower() in case.reviewed.placeholders:
+                    yield Problem(f"'{member}' is still to be written", "what it is", value, path)

@@ -1,0 +1,55 @@
+"""What integrity checks on a round of MLPerf Inference go by, beyond what the official checker looks at."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pydantic import Field
+
+from rules.inference import Scenario
+from rules.layers import layered
+from rules.workload import Strict
+
+
+class Drift(Strict):
+    """A number that the official checker's tables and the rules document give differently."""
+
+    model: str
+    what: str  # accuracy metric, or a measured quantity in words
+    scenario: Scenario | None = None  # None: all
+    key: str | None = None  # of the performance log, where it measures this
+    table: float
+    rules: float
+    unit: str = ""
+    at_least: bool = False  # more is better
+    clause: str
+
+
+class Told(Strict):
+    """What LoadGen is told in a compliance test, and what a log then says."""
+
+    settings: dict[str, bool | int]  # key of the log -> value
+    positive: list[str] = Field(default_factory=list)  # keys whose value is above zero
+
+
+class ReviewRules(Strict):
+    """`review.yaml`, resolved."""
+
+    loadgen_at_least: str  # version of LoadGen, major.minor
+    percentile: dict[Scenario, float]  # of the latency that is measured, at least
+    slack: float  # by which share two statements of one log may differ
+    tokens_slack: float  # by which share tokens per sample may differ between performance and accuracy run
+    other_lengths: list[str]  # models whose two runs may generate up to different lengths
+    told: dict[str, Told]
+    test_slack: float  # share by which a test's score may differ from the result's
+    test_slack_fast: float  # the same, where latencies are so short that the machine's noise counts
+    fast_ns: dict[Scenario, int]  # and below which that is
+    file_bytes: int
+    placeholders: list[str]  # texts that stand where a description should, in small letters
+    drift: dict[str, Drift | None] = Field(default_factory=dict)  # null: gone
+
+
+@cache
+def review_rules(round_name: str) -> ReviewRules:
+    """Return what integrity checks of a round go by; UsageError for a mistake in its files."""
+    return layered(round_name, "review.yaml", ReviewRules)
