@@ -12,8 +12,10 @@ from suite.serve.guard import Progress, SutError, Watch
 
 
 def run(served: Served, log: Log) -> dict[str, Any]:
-    """Return the outputs of the job's samples, each flattened; raise SutError where one is missing, ValueError where one is
-    not finite."""
+    """Return the outputs of the job's samples, each flattened.
+
+    Raises SutError where one is missing, ValueError where one is not finite.
+    """
     job, task = served.job, served.task
     samples: list[int] = job.outputs["samples"]
     watch = Watch(job.out, job.answer_limit_s, Progress(log.progress, "outputs", 1))
