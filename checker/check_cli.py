@@ -47,8 +47,10 @@ def check(
     """  # noqa: D301 - the command-line library wants the backspace itself
     if format_ not in FORMATS:
         raise unknown("format", format_, FORMATS)
+    from importlib import import_module
+
     import checker
-    from checker.render import github, json, junit, sarif, text
+    from checker.render import text
     from checker.waivers import read
 
     report = checker.check(path, round_, logs_only, read(waivers) if waivers is not None else None, official)
@@ -57,6 +59,5 @@ def check(
     if format_ == "text":
         sys.stdout.write(text.render(report, colour=sys.stdout.isatty(), for_actions="GITHUB_ACTIONS" in os.environ))
     else:
-        renderer = {"json": json, "github": github, "sarif": sarif, "junit": junit}[format_]
-        sys.stdout.write(renderer.render(report))
+        sys.stdout.write(import_module(f"checker.render.{format_}").render(report))
     raise typer.Exit(report.exit_code)
