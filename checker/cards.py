@@ -98,6 +98,9 @@ def _edited(edit: Edit) -> str:
         return f"{where}: a link to {edit.link}"
     if edit.copy_of is not None:
         return f"{where}: a copy of {edit.copy_of}"
+    if edit.latencies is not None:
+        kept = f", the first {edit.latencies.keep} only" if edit.latencies.keep else ""
+        return f"{where}: each latency times {edit.latencies.times:g}{kept}"
     if edit.write is not None:
         return f"{where}: new, {json.dumps(edit.write)}"
     if edit.size is not None:

@@ -17,12 +17,12 @@ from rules.ruleset import load, rulesets
 from rules.text import printable
 
 DEFAULT = "assay/1.0"
-FAMILY = "assay"  # of the rounds whose submissions have Assay's layout
+SERVING = "assay-inference/1.0"  # the same of inference
+FAMILIES = {"training": "assay", "inference": "assay-inference"}  # of each suite's rounds
 DEPTH = 16  # levels looked into; the layout needs submissions/<suite>/<division>/<submitter>
 MOST = 10_000  # folders looked into, and entries of one
 REPORTED = 100  # things passed by
-SUITES = {"training", "inference"}
-SUITE = "training"  # of the workloads there are
+SUITES, OURS = set(FAMILIES), set(FAMILIES.values())
 UNFINISHED = (".work", ".replaced")  # what `assay run` keeps beside the suites
 LOOK = 1 << 16  # bytes of a log that are searched for its round
 
@@ -72,11 +72,20 @@ def discover(path: Path) -> Found:
 
 
 def _inside(path: Path) -> Path | None:
-    """Return the submitter's folder that `path` is the results, a system's results or a result of."""
-    for depth, parent in enumerate((path, path.parent, path.parent.parent)):
-        if parent.name == "results" and depth < 3 and parent != parent.parent:
+    """Return the submitter's folder that `path` is the results, a system's results, a result or a scenario of."""
+    for depth, parent in enumerate((path, *path.parents[:3])):
+        if (
+            parent.name == "results"
+            and parent != parent.parent
+            and (depth < 3 or suite_of(parent.parent) == "inference")
+        ):
             return parent.parent
     return None
+
+
+def suite_of(root: Path) -> str:
+    """Return which suite's layout the submitter's folder `root` has: what is ours of inference stands in `assay/`."""
+    return "inference" if (root / "assay").is_dir() or root.parent.parent.name == "inference" else "training"
 
 
 class _Walk:
@@ -140,8 +149,9 @@ def _misplaced(base: Path, root: Path) -> Iterator[Passed]:
     if (len(shown) > 1 or division.casefold() in DIVISIONS) and division not in DIVISIONS:
         problem = Problem("the submitter's folder is in no division's", "closed or open", printable(division))
         yield Passed("layout", root, problem)
-    elif (len(shown) > 2 and suite != SUITE) or (division in DIVISIONS and suite in SUITES - {SUITE}):
-        yield Passed("layout", root, Problem("the division's folder is in another suite's", SUITE, printable(suite)))
+    elif (len(shown) > 2 or (division in DIVISIONS and suite in SUITES)) and suite != suite_of(root):
+        problem = Problem("the division's folder is in another suite's", suite_of(root), printable(suite))
+        yield Passed("layout", root, problem)
     for part in shown:
         if part.startswith("."):
             yield Passed("names", root, Problem("a folder with results is hidden", "no leading dot", printable(part)))
@@ -150,23 +160,27 @@ def _misplaced(base: Path, root: Path) -> Iterator[Passed]:
 def round_of(root: Path, scope: str) -> str:
     """Return the round that the first log of the submitter's folder `root` says it is of, within `scope`.
 
-    Only rounds of Assay's own layout are taken from a log; else the default, whose rules then name the line.
+    Only rounds of the suite's own layout are taken from a log; else its default, whose rules then name the line.
     """
-    tree = Tree(root, load(DEFAULT).limits)
-    for entry in tree.files(scope if scope not in ("", ".") else "results"):
-        if entry.path.endswith("/result_0.txt") and (stated := _stated(tree, entry.path)) in _own_rounds():
+    suite = suite_of(root)
+    default, name = (DEFAULT, "/result_0.txt") if suite == "training" else (SERVING, "/log.txt")
+    where = "results" if scope in ("", ".") else scope
+    where = where if suite == "training" else f"assay{where.removeprefix('results')}"
+    tree = Tree(root, load(default).limits)
+    for entry in tree.files(where):
+        if entry.path.endswith(name) and (stated := _stated(tree, entry.path)) in _own_rounds(suite):
             return stated
-    return DEFAULT
+    return default
 
 
 def round_of_log(log: Path) -> str:
     """Return the round a single log says it is of, or the default; as `round_of`."""
     stated = _stated(Tree(log.parent, load(DEFAULT).limits), log.name)
-    return stated if stated in _own_rounds() else DEFAULT
+    return stated if any(stated in _own_rounds(suite) for suite in FAMILIES) else DEFAULT
 
 
-def _own_rounds() -> list[str]:
-    return [name for name in rulesets() if load(name).family == FAMILY]
+def _own_rounds(suite: str) -> list[str]:
+    return [name for name in rulesets() if load(name).family == FAMILIES[suite]]
 
 
 def _stated(tree: Tree, path: str) -> str:

@@ -87,12 +87,18 @@ class Errors:
 
     def __init__(self, all_raised: Iterable[Raised]) -> None:
         self._units: set[Unit] = set()
+        self._about: set[Unit] = set()
         self._paths: set[str] = set()
         for one in all_raised:
             if one.card.severity is Severity.ERROR:
                 self._units.update(_wholes(one.unit))
+                self._about.add(one.unit)
                 if one.unit == ():
                     self._paths.update(str(folder) for folder in (one.where, *PurePosixPath(one.where).parents))
+
+    def about(self, unit: Unit) -> bool:
+        """Whether an error is about `unit` itself, not only about a part of it."""
+        return unit in self._about
 
     def against(self, path: str, unit: Unit) -> bool:
         """Whether an error is about `unit`, a part of it, the system it ran on, or a file at or below `path`."""
@@ -141,7 +147,11 @@ class Ledger:
 
     def judge(self, root: Path, path: str, kind: ItemKind, unit: Unit, errors: Errors) -> Verdict:
         """Add the item `path` with the verdict that the errors about it give; return the verdict."""
-        verdict: Verdict = "fail" if errors.against(path, unit) else "pass"
+        return self.item(root, path, kind, errors.against(path, unit))
+
+    def item(self, root: Path, path: str, kind: ItemKind, failed: bool) -> Verdict:
+        """Add the item `path`; return its verdict."""
+        verdict: Verdict = "fail" if failed else "pass"
         self.items.append(Item(self.shown(root, path), kind, verdict))
         return verdict
 

@@ -7,15 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from checker.discovery import DEFAULT, FAMILY, Passed, discover, round_of, round_of_log
+from checker.discovery import DEFAULT, FAMILIES, OURS, Passed, discover, round_of, round_of_log, suite_of
 from checker.findings import Problem, Report, brief, limited
 from checker.judges.registry import judges
 from checker.ledger import Ledger, Raised, Unit, contained, raised
 from checker.log_rules import Program, compile_rules
 from checker.mllog import Log
 from checker.scores import score
+from checker.serving.review import cards as _cards
+from checker.serving.review import judge_submission
+from checker.serving.submission import ServingRun, ServingSubmission
 from checker.submission import Result, Run, Submission, open_log, read_result
 from checker.tree import Tree
 from checker.waivers import Waivers
@@ -40,9 +42,18 @@ def review(path: Path, name: str | None, waivers: Waivers | None = None) -> Repo
         _single_log(ledger, ruleset, found.log)
     for root in found.submitters:
         ruleset = chosen or _judging(round_of(root, found.scope))
+        if ruleset.family != FAMILIES[suite_of(root)]:
+            fix = "leave out --round, or give one of its suite"
+            raise UsageError(
+                f"{root} is a submission of {suite_of(root)}, which {ruleset.name} has no rules on", fix=fix
+            )
         used.append(ruleset.name)
-        submission = Submission(root, found.scope, Tree(root, ruleset.limits), ruleset)
-        _submission(ledger, submission, _passed(ruleset, root, [p for p in found.passed if p.path == root]))
+        passed = _passed(ruleset, root, [p for p in found.passed if p.path == root])
+        tree = Tree(root, ruleset.limits)
+        if ruleset.family == FAMILIES["inference"]:
+            judge_submission(ledger, ServingSubmission(root, found.scope, tree, ruleset), passed, _serving_log)
+        else:
+            _submission(ledger, Submission(root, found.scope, tree, ruleset), passed)
     if elsewhere := [p for p in found.passed if p.path not in found.submitters]:
         ruleset = chosen or _judging(DEFAULT)
         used.append(ruleset.name)
@@ -65,7 +76,7 @@ def _judging(name: str) -> RuleSet:
     """Load a round; UsageError where it has no rules on a submission of Assay's layout, which then all would pass."""
     ruleset, known = load(name), judges()
     scopes = {known[card.judge].scope for card in ruleset.cards.values() if card.judge in known}
-    if ruleset.family != FAMILY or not {"log", "run", "result"} <= scopes:
+    if ruleset.family not in OURS or not {"log", "run", "result"} <= scopes:
         fix = "give a round of Assay's own, e.g. assay/1.0"
         raise UsageError(f"{name} has no rules on logs, runs and results of this layout", fix=fix)
     return ruleset
@@ -73,6 +84,9 @@ def _judging(name: str) -> RuleSet:
 
 def _single_log(ledger: Ledger, ruleset: RuleSet, file: Path) -> None:
     """Judge one log by itself: by its own word on workload and division."""
+    if ruleset.family == FAMILIES["inference"]:
+        fix = "give the submitter's folder, or results/<system>/<workload>/<Scenario> in it"
+        raise UsageError(f"{file}: a log of inference says little by itself", fix=fix)
     root = file.parent
     log, absent = open_log(Tree(root, ruleset.limits), file.name)
     stated = log.value("submission_benchmark") if log else None
@@ -81,13 +95,6 @@ def _single_log(ledger: Ledger, ruleset: RuleSet, file: Path) -> None:
     found = list(contained((), file.name, _log_rules(ruleset, rules, division, log, absent, (), file.name)))
     errors = ledger.settle(root, ruleset, found)
     ledger.judge(root, file.name, "log", (), errors)
-
-
-def _cards(ruleset: RuleSet, division: str, scope: str) -> Iterator[tuple[Card, Any]]:
-    known = judges()
-    for card in ruleset.cards.values():
-        if card.judge is not None and card.division in (None, division) and known[card.judge].scope == scope:
-            yield card, known[card.judge].function
 
 
 @cache
@@ -146,10 +153,27 @@ def _log_rules(
         known, line = ", ".join(ruleset.workloads()), stated.number if stated else None
         found = brief(stated.value) if stated else "no submission_benchmark"
         log.flaw("log-workload", Problem("the log is of no workload this round knows", known, found, line=line))
+    yield from _lines(ruleset, rules, division, log, unit, path)
+
+
+def _lines(
+    ruleset: RuleSet, rules: WorkloadRules | None, division: str, log: Log, unit: Unit, path: str
+) -> Iterator[Raised]:
+    """Judge a log that could be read by what its lines say."""
     for card, function in _cards(ruleset, division, "log"):
         yield from raised(card, unit, path, limited(function(log)))
     for rule, problem in program(ruleset.name, rules.workload if rules else None, division).judge(log.records):
         yield Raised(ruleset.cards[rule], unit, path, problem)
+
+
+def _serving_log(ruleset: RuleSet, division: str, run: ServingRun, unit: Unit) -> Iterator[Raised]:
+    """Judge the log of one container of inference by itself."""
+    absent = run.flaws.get("log-present", [])
+    for card in ruleset.cards.values():
+        if card.judge == "log-present":
+            yield from raised(card, unit, run.log_path, absent)
+    if run.log is not None:
+        yield from _lines(ruleset, None, division, run.log, unit, run.log_path)
 
 
 def _passed(ruleset: RuleSet, root: Path, passed: list[Passed]) -> list[Raised]:

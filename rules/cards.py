@@ -109,6 +109,13 @@ class ExampleEvent(Strict):
     event: EventType = "POINT_IN_TIME"
 
 
+class Slowed(Strict):
+    """A change to the latencies of a LoadGen run of inference."""
+
+    times: Annotated[float, Field(gt=0)] = 1.0  # each latency becomes so many times as long
+    keep: int | None = None  # only so many samples are kept, the first
+
+
 class Edit(Strict):
     """A change to one file of a valid submission, the rest sealed again around it."""
 
@@ -124,6 +131,7 @@ class Edit(Strict):
     copy_of: str | None = None  # another file, whose bytes it gets
     size: int | None = None  # new, with so many bytes of nothing
     folder: bool = False  # new, an empty folder
+    latencies: Slowed | None = None  # of the LoadGen run whose latencies the file holds
     link: str | None = None  # where a symbolic link in its place points
     seal: bool = True  # digests that bind the file are brought up to date
 

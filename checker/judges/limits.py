@@ -10,10 +10,11 @@ from checker.findings import Problem
 from checker.judges.registry import judge
 from checker.submission import Result, Run
 from rules.documents import RunRecord, SystemDescription
+from rules.serving_documents import ServingRecord
 
 RANGE = re.compile(r"(0|[1-9]\d{0,4})(?:-(0|[1-9]\d{0,4}))?", re.ASCII)
 MIB = 1 << 20
-LEAST_PEAK = MIB  # no interpreter trains in less
+LEAST_PEAK = MIB  # no interpreter runs in less
 SLACK = 16 * MIB  # a kernel charges in batches, and some of its own memory even past a limit
 MOST_MACHINES = 16  # a limit this many times a machine's memory is none
 
@@ -25,7 +26,7 @@ def limits(result: Result, run: Run) -> Iterator[Problem]:
         return
     system = result.system_document.model if result.system_document else None
     yield from _processors(run.record, system)
-    yield from _memory(run.record, system)
+    yield from memory_limits(run.record, system)
     engine = run.record.model.container.engine
     if system is not None and engine != system.assay.engine:
         message = "the container's engine is not the system's"
@@ -63,7 +64,10 @@ def cpus(text: str) -> set[int] | None:
     return found
 
 
-def _memory(record: Document[RunRecord], system: SystemDescription | None) -> Iterator[Problem]:
+def memory_limits(
+    record: Document[RunRecord] | Document[ServingRecord], system: SystemDescription | None
+) -> Iterator[Problem]:
+    """Judge limit and peak of a container's memory against each other and the machine's."""
     limit, memory = record.model.container.memory_bytes, record.model.memory
     machine = system.assay.memory_bytes if system is not None else None
     if machine is not None and limit > MOST_MACHINES * machine:
@@ -81,5 +85,5 @@ def _memory(record: Document[RunRecord], system: SystemDescription | None) -> It
             yield record.problem(message, f"at most {bytes_}", str(memory.peak_bytes), "memory", "peak_bytes")
     if memory.peak_bytes < LEAST_PEAK:
         found = str(memory.peak_bytes)
-        message = "no training fits into the peak memory"
+        message = "no interpreter fits into the peak memory"
         yield record.problem(message, f"at least {LEAST_PEAK}", found, "memory", "peak_bytes")

@@ -14,7 +14,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from checker.discovery import FAMILY, discover
+from checker.discovery import OURS, discover
 from checker.findings import Problem
 from checker.strict_json import JsonError, loads
 from checker.training.discovery import find
@@ -56,7 +56,7 @@ class Likeness:
 def likeness(path: Path, logs_only: bool = False) -> Likeness | None:
     """Return what `path` looks like; None where no benchmark of MLPerf, or one of Assay's workloads, is in it."""
     names = set(_benchmarks(path, logs_only))
-    ours = {name for own in rulesets() if load(own).family == FAMILY for name in load(own).workloads()}
+    ours = {name for own in rulesets() if load(own).family in OURS for name in load(own).workloads()}
     table = _rounds_by_benchmark(tuple(rulesets()))
     known = tuple(sorted(name for name in names if name in table))
     if not known or names & ours:

@@ -1,0 +1,137 @@
+"""Rules on accuracy runs: complete, as good as the round wants, and the answers that were kept say the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from checker.findings import Problem
+from checker.judges.registry import judge
+from checker.serving.answers import by_sample
+from checker.serving.submission import LOGGED, ScenarioResult, ServingResult, ServingRun
+from checker.tree import RefusedError
+
+CUT = 4096  # bytes of the accuracy log's beginning and end that the field keeps
+LARGEST = 10240  # bytes of an accuracy log that it keeps whole
+ACCURACY_TXT = 1 << 16
+HASH = re.compile(r"hash=([0-9a-f]{64})")
+METRIC = re.compile(r"(?P<name>[^=:{}]{1,100}?)\s*[=:]\s*(?P<value>-?\d+(?:\.\d+)?(?:e-?\d+)?)(?P<percent>%?)")
+CLOSE = 5e-5  # accuracy is stated to five digits
+
+
+@judge("serving-answers", "serving-run")
+def answers(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that runs that log answers have them: an accuracy run each sample's once, each of the right size."""
+    if run.name not in LOGGED:
+        return
+    if run.answers is None:
+        yield from run.flaws["answers"]
+        return
+    rules, logged = result.rules, run.answers
+    if rules is None:
+        return
+    if run.name == "accuracy":
+        asked = [answer.qsl_idx for answer in logged]
+        missing = set(range(rules.samples)).difference(asked)
+        if missing or len(asked) != rules.samples or len(set(asked)) != rules.samples:
+            message = "the accuracy log is not each sample once"
+            found = f"{len(asked):,} answers to {len(set(asked)):,} samples, {len(missing):,} of the set's missing"
+            yield Problem(message, f"{rules.samples:,} answers", found, run.answers_path)
+    wrong = [a for a in logged if len(a.data) % 2 or (rules.answer_bytes and len(a.data) != 2 * rules.answer_bytes)]
+    if wrong:
+        wanted = f"{rules.answer_bytes} bytes" if rules.answer_bytes else "whole bytes"
+        found = f"{len(wrong[0].data) / 2:g} bytes of sample {wrong[0].qsl_idx}"
+        yield Problem(f"{len(wrong)} answers have another size", wanted, found, run.answers_path)
+
+
+def stated(result: ServingResult, scenario: ScenarioResult) -> tuple[str, dict[str, tuple[float, int]], str | None]:
+    """Return `accuracy.txt`'s path, its metrics by name with their lines, and its hash; RefusedError without it."""
+    path = f"{scenario.folder}/accuracy/accuracy.txt"
+    text = result.tree.read(path, ACCURACY_TXT).decode("utf-8", "replace")
+    found: dict[str, tuple[float, int]] = {}
+    digest = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := HASH.fullmatch(line):
+            digest = match[1]
+        elif match := METRIC.match(line):
+            value = float(match["value"]) / (100 if match["percent"] else 1)
+            found.setdefault(match["name"].strip("'\" "), (value, number))
+    return path, found, digest
+
+
+@judge("serving-accuracy-hash", "serving-scenario")
+def accuracy_hash(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+    """Judge that accuracy.txt binds the whole accuracy log, and that the short one is its beginning and end."""
+    run = scenario.accuracy
+    if run is None:
+        return
+    try:
+        path, _, digest = stated(result, scenario)
+        wanted = result.sha256(run.answers_path)
+        if digest != wanted:
+            message = "accuracy.txt has no hash of the whole accuracy log, or another's"
+            yield Problem(message, f"hash={wanted}", f"hash={digest}" if digest else "no such line", path)
+        whole = result.tree.read(run.answers_path, result.tree.limits.log_bytes)
+        short = result.tree.read(f"{scenario.folder}/accuracy/mlperf_log_accuracy.json", LARGEST)
+    except RefusedError as error:
+        yield Problem(f"an accuracy file {error}", "accuracy.txt and both logs", "", f"{scenario.folder}/accuracy")
+        return
+    if short != whole and not (len(short) >= 2 * CUT and short[:CUT] == whole[:CUT] and short[-CUT:] == whole[-CUT:]):
+        path = f"{scenario.folder}/accuracy/mlperf_log_accuracy.json"
+        yield Problem("the short accuracy log is of another run than the whole one", run.answers_path, "other", path)
+
+
+@judge("serving-accuracy-target", "serving-scenario")
+def accuracy_target(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+    """Judge that every metric of the workload is stated, and within the round's bounds."""
+    if result.rules is None or scenario.accuracy is None:
+        return
+    try:
+        path, found, _ = stated(result, scenario)
+    except RefusedError:
+        return  # said by another rule
+    for name, metric in result.rules.metrics.items():
+        if name not in found:
+            yield Problem(f"accuracy.txt does not state {name}", name, ", ".join(found)[:200] or "nothing", path)
+        elif not metric.met(found[name][0]):
+            bounds = [f"at least {metric.at_least:g}" if metric.at_least is not None else ""]
+            bounds.append(f"at most {metric.at_most:g}" if metric.at_most is not None else "")
+            wanted = ", ".join(filter(None, bounds))
+            yield Problem(f"{name} misses its target", wanted, f"{found[name][0]:g}", path, found[name][1])
+
+
+@judge("serving-accuracy-recomputed", "serving-scenario")
+def accuracy_recomputed(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+    """Judge that the answers have the accuracy that is stated, where the round has what they are compared with."""
+    run, labels = scenario.accuracy, _labels(result)
+    if run is None or run.answers is None or labels is None or result.rules is None:
+        return
+    try:
+        path, found, _ = stated(result, scenario)
+    except RefusedError:
+        return
+    right = 0
+    for sample, data in by_sample(run.answers).items():
+        try:
+            given = int.from_bytes(bytes.fromhex(data), "little")
+        except ValueError:
+            continue
+        right += 0 <= sample < len(labels) and given == labels[sample]
+    wanted = right / len(labels)
+    for name in (*result.rules.metrics, "accuracy"):  # the latter is what MLCommons' checker reads
+        if name in found and abs(found[name][0] - wanted) > CLOSE:
+            message = f"{name} is not that of the answers"
+            yield Problem(message, f"{wanted:.5g}", f"{found[name][0]:g}", path, found[name][1])
+
+
+def _labels(result: ServingResult) -> bytes | None:
+    """Return the class of each sample, a byte each, where the round has them."""
+    path = result.ruleset.data("labels", f"{result.workload}.bin")
+    return None if path is None else _read(path)
+
+
+@cache
+def _read(path: Path) -> bytes:
+    return path.read_bytes()

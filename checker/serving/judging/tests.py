@@ -1,0 +1,118 @@
+"""Rules on compliance runs: there, passed by what their logs hold, and the verdict files say no other thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checker.findings import Problem
+from checker.judges.registry import judge
+from checker.serving.compliance import Fault, ranked, verdict
+from checker.serving.submission import ScenarioResult, ServingResult, ServingRun
+from checker.tree import RefusedError
+from rules.serving import loadgen_scenario
+
+VERIFY: dict[str, dict[str, tuple[str, ...]]] = {
+    "TEST01": {"verify_accuracy.txt": ("accuracy",), "verify_performance.txt": ("performance",)},
+    "TEST04": {"verify_performance.txt": ("performance",)},
+    "TEST06": {"verify_accuracy.txt": ("first token", "EOS", "sample length")},
+}
+WORDS = {"first token": "First token", "EOS": "EOS", "sample length": "Sample length"}
+VERIFY_BYTES = 1 << 16
+
+
+@judge("serving-tests", "serving-scenario")
+def tests_there(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+    """Judge that a closed result has the runs it needs."""
+    for name in ("performance", "accuracy", *result.compliance.tests(result.workload)):
+        run = scenario.runs.get(name)
+        if run is None or run.detail.refused is not None:
+            where = f"{scenario.ours}/{name}" if run is None else run.detail_path
+            yield Problem(f"the {name} run is missing", f"the {name} run", "nothing", where)
+
+
+def judged(result: ServingResult, scenario: ScenarioResult, test: str) -> dict[str, list[Fault]] | None:
+    """Return a test's verdict by its parts, from the logs; None where a log that it needs cannot be read."""
+    reference, run, accuracy = scenario.performance, scenario.runs.get(test), scenario.accuracy
+    workload = result.compliance.workloads.get(result.workload)
+    if reference is None or run is None or workload is None:
+        return None
+    if reference.detail.refused is not None or run.detail.refused is not None:
+        return None
+    known = (accuracy.answers if accuracy else None) if test in ("TEST01", "TEST06") else []
+    logged = run.answers if test in ("TEST01", "TEST06") else []
+    if known is None or logged is None:
+        return None
+    return verdict(test, result.compliance, workload, reference.measured, run.measured, known, logged)
+
+
+def _judge(test: str) -> None:
+    def passed(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+        run = scenario.runs.get(test)
+        found = judged(result, scenario, test)
+        for faults in found.values() if found is not None else ():
+            for fault in faults:
+                path = run.detail_path if run else scenario.ours
+                yield Problem(f"{test} fails: {fault.message}", fault.expected, fault.found, path)
+
+    judge(f"serving-passes-{test.lower()}", "serving-scenario")(passed)
+
+
+for _test in ("TEST01", "TEST04", "TEST06", "seeds"):
+    _judge(_test)
+
+
+@judge("serving-verify", "serving-scenario")
+def verify(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+    """Judge that MLPerf's verdict files are there and say what the logs say."""
+    for test, names in VERIFY.items():
+        run, found = scenario.runs.get(test), judged(result, scenario, test)
+        if run is None or found is None:
+            continue
+        for name, parts in names.items():
+            path = f"{scenario.folder}/{test}/{name}"
+            try:
+                lines = result.tree.read(path, VERIFY_BYTES).decode("utf-8", "replace").splitlines()
+            except RefusedError as error:
+                yield Problem(f"the verdict file {error}", name, "", path)
+                continue
+            for wanted in _wanted(test, scenario.name, parts, found):
+                if wanted not in lines:
+                    yield Problem(f"{name} does not say what the logs say", wanted, "no such line", path)
+
+
+def _wanted(test: str, scenario: str, parts: tuple[str, ...], found: dict[str, list[Fault]]) -> Iterator[str]:
+    """Yield the lines that a verdict file must have."""
+    if test != "TEST06":
+        yield "TEST FAIL" if any(found[part] for part in parts) else "TEST PASS"
+        return
+    for part in parts:
+        skipped = part == "first token" and loadgen_scenario(scenario) == "Offline"  # type: ignore[arg-type]
+        yield f"{WORDS[part]} check pass: {'Skipped' if skipped else not found[part]}"
+
+
+@judge("serving-loading", "serving-run")
+def loading(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that loading samples, outside the clock, took too little time to answer them meanwhile."""
+    count, pace = run.detail["effective_performance_sample_count"], _pace(result)
+    if run.record is None or run.record.model.loading_s is None or pace is None or type(count) is not int:
+        return
+    most = result.compliance.loading * pace * count
+    if run.record.model.loading_s > most:
+        message = "loading the samples took as long as answering them would"
+        wanted = f"at most {most:.4f} s for {count:,} samples"
+        yield run.record.problem(message, wanted, f"{run.record.model.loading_s:.4f} s", "loading_s")
+
+
+def _pace(result: ServingResult) -> float | None:
+    """Return the seconds a sample takes in the result's fastest performance run; None where there is none."""
+    paces = []
+    for scenario in result.scenarios.values():
+        run = scenario.performance
+        if run is None or run.detail.refused is not None or run.latencies is None:
+            continue
+        if loadgen_scenario(scenario.name) == "Offline":  # type: ignore[arg-type]
+            paces.append(run.latencies.ranked[-1] / 1e9 / len(run.latencies))
+        elif loadgen_scenario(scenario.name) in ("SingleStream", "MultiStream"):  # type: ignore[arg-type]
+            slow = ranked(run.measured)
+            paces.append(slow[len(slow) // 2] / 1e9 * len(slow) / len(run.latencies))
+    return min(paces, default=None)
