@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from checker.findings import DEFECT, Finding, Waived
 from rules.errors import UsageError
+from rules.ruleset import load
 from rules.text import printable
 
 LARGEST = 1 << 20  # bytes of a file of waivers
@@ -84,7 +86,18 @@ class Waivers:
                 until, found = f"a day no earlier than {self.today}", f"until {waiver.until}"
                 yield _finding("waiver-expired", "warning", what, until, found, round_name)
             elif not many:
-                yield _finding("waiver-unused", "note", f"{which} is about no finding", "", "", round_name)
+                what = f"{which} is about no finding"
+                what += _no_such_rule(waiver.rule, round_name)
+                yield _finding("waiver-unused", "note", what, "", "", round_name)
+
+
+def _no_such_rule(rule: str, round_name: str) -> str:
+    """Return what to add of a rule that no round judged by has, with the nearest name; nothing where one has it."""
+    known = [card for name in round_name.split(", ") for card in load(name).cards]
+    if rule in known:
+        return ""
+    near = get_close_matches(rule, known, n=1)
+    return "; no rule is called that" + (f", did you mean {near[0]!r}?" if near else "")
 
 
 FIXES = {

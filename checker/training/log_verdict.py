@@ -93,8 +93,11 @@ def _told(rules: OfficialRules, verdict: Verdict, message: Message, reading: Rea
     if message.record is not None:
         said = SAID.get(message.kind, "is not as the rules have it")
         return Problem(f"{keys} {said}", asked, brief(message.record.value), line=message.record.line)
-    found = "none" if not message.count else f"{message.count} times"
-    return Problem(f"{keys} {SAID[message.kind]}", asked, found)
+    last = next((record for record in reversed(reading.records) if record.key == message.keys[0]), None)
+    found = f"{message.count} times" if message.count else "none"
+    if message.kind == "at_least_one_check" and last is not None:
+        found = f"{brief(last.value)} on the last"
+    return Problem(f"{keys} {SAID[message.kind]}", asked, found, line=None if last is None else last.line)
 
 
 SAID = {

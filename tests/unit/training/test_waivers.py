@@ -96,6 +96,12 @@ def test_the_review_page_counts_what_is_waived_apart_and_passes_its_organisation
     assert (row.count("FAIL"), row.count("PASS")) == (1, 1)  # the official verdict stays
 
 
+def test_a_waiver_of_a_rule_that_does_not_exist_says_which_was_meant(round_: Path, tmp_path: Path) -> None:
+    given = waivers(tmp_path, WAIVER.replace("system-members", "system-member"))
+    (note,) = [f for f in checker.check(round_, ROUND, waivers=given).findings if f.rule == "waiver-unused"]
+    assert note.message.endswith("is about no finding; no rule is called that, did you mean 'system-members'?")
+
+
 def test_nobody_objects_to_what_is_waived(round_: Path, tmp_path: Path) -> None:
     assert len(drafts(round_, checker.check(round_, ROUND))) > 1
     assert list(drafts(round_, checker.check(round_, ROUND, waivers=waivers(tmp_path, WAIVER)))) == ["index.md"]
