@@ -17,6 +17,7 @@ from checker.strict_json import JsonError
 from checker.tree import RefusedError, Tree
 from rules.documents import Manifest, ParityCertificate, RunRecord, SystemDescription
 from rules.errors import UsageError
+from rules.observation import Observation
 from rules.ruleset import RuleSet
 from rules.workload import WorkloadRules
 
@@ -32,6 +33,7 @@ class Run:
     folder: str
     log: Log | None = None
     record: Document[RunRecord] | None = None
+    observation: Document[Observation] | None = None
     flaws: dict[str, list[Problem]] = field(default_factory=dict)
 
     @property
@@ -48,6 +50,11 @@ class Run:
     def weights_path(self) -> str:
         """The run's final weights."""
         return f"{self.folder}/result_{self.index}.safetensors"
+
+    @property
+    def observation_path(self) -> str:
+        """What was sampled of the machine during the run."""
+        return f"{self.folder}/observation_{self.index}.json"
 
     def interval(self, start: str, stop: str) -> float | None:
         """Return the seconds from the first `start` to the first `stop` by the log's clock; None where unknown."""
@@ -233,6 +240,10 @@ def read_run(tree: Tree, folder: str, index: int) -> Run:
     run = Run(index, folder)
     run.log, run.flaws["log-present"] = open_log(tree, run.log_path)
     run.record, run.flaws["record"] = read_document(tree, run.record_path, "run-record", RunRecord)
+    if tree.is_file(run.observation_path):
+        run.observation, run.flaws["observation"] = read_document(
+            tree, run.observation_path, "observation", Observation
+        )
     return run
 
 

@@ -136,6 +136,7 @@ class RunRecord(Document):
     container: Container
     memory: Memory | None
     steps: Steps | None
+    observation: FileDigest | None = None  # what was sampled of the machine (rules.observation); None: nothing was
     assay: str  # version of the program that wrote this
 
 
@@ -205,6 +206,7 @@ class SystemCapture(Document):
     virtualisation: str  # "none", or the hypervisor's name
     cpu_governor: str  # "not exposed" where the kernel says nothing
     emulated: bool
+    target: dict[str, str] = {}  # what its target's checks read: driver, clocks, power mode, … (docs/targets.md)
 
 
 class FrameworkParity(Document):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError
@@ -39,6 +39,20 @@ class Limits(Strict):
     runs: int | None = None  # of one result
 
 
+class Steadiness(Strict):
+    """What of disturbance a timed region bears before it counts as disturbed."""
+
+    steal: Annotated[float, Field(ge=0, lt=1)]  # of the region's time, all processors together
+    other_load: Annotated[float, Field(ge=0)]  # processors' worth of other programs
+    queue: Annotated[float, Field(ge=0)]  # processes that want to run beside the run's threads, on average
+    swap_pages: Annotated[int, Field(ge=0)]
+    frequency: Annotated[
+        float, Field(ge=0, lt=1)
+    ]  # relative drift of a clock from the region's first half to its second
+    clock_s: Annotated[float, Field(gt=0)]  # of the wall clock against the monotonic one
+    rate_hz: Annotated[float, Field(gt=0)]  # samples there must be at least
+
+
 class Header(Strict):
     """`ruleset.yaml`; members a round does not give are those of the round it extends."""
 
@@ -50,6 +64,7 @@ class Header(Strict):
     receipt_tolerance_s: float | None = None  # between an event's own clock and the host's
     significance: float | None = None  # of the reference-convergence test
     limits: Limits | None = None
+    steadiness: Steadiness | None = None
     derived: dict[str, str] = Field(default_factory=dict)  # name -> expression
     drop: list[str] = Field(default_factory=list)
 
@@ -67,6 +82,7 @@ class RuleSet:
     limits: Limits
     derived: Mapping[str, str]
     cards: Mapping[str, Card]
+    steadiness: Steadiness | None  # None: the round judges no observation
     chain: tuple[str, ...]  # this round, then those it extends
 
     @property
@@ -141,6 +157,7 @@ def load(name: str) -> RuleSet:
         name=header.name,
         title=header.title,
         derived={**(before.derived if before else {}), **header.derived},
+        steadiness=header.steadiness or (before.steadiness if before else None),
         cards=cards,
         chain=(name, *(before.chain if before else ())),
         **given,

@@ -10,11 +10,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from rules.documents import Manifest, ParityCertificate, RunRecord, SystemDescription
+from rules.observation import Observation
 from rules.serving_documents import OutputsCertificate, SearchRecord, ServingRecord, ServingSystem
 
 FOLDER = Path(__file__).parent / "schemas"
 MODELS: dict[str, type[BaseModel]] = {
     "manifest": Manifest,
+    "observation": Observation,
     "outputs-certificate": OutputsCertificate,
     "parity-certificate": ParityCertificate,
     "run-record": RunRecord,

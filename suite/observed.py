@@ -45,7 +45,7 @@ def source() -> dict[str, bytes]:
 
 
 class Observer:
-    """Samples from entry to exit; `observation` holds what was seen, once it has been left.
+    """Samples from entry to exit; `observation` returns what was seen, once it has been left.
 
     Entering raises MachineError where the observer does not come up. `cpuset` are the CPUs it may use: not the run's.
     `options` are the engine's for the meters of the target, its GPUs.
@@ -74,7 +74,6 @@ class Observer:
         self._words: list[str] = []
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._listen, daemon=True)
-        self.observation: Observation | None = None
 
     def __enter__(self) -> Self:
         box = self._box.__enter__()
@@ -95,8 +94,6 @@ class Observer:
             self._client.api.kill(self._box.name)  # ends its output, and with that the thread
         self._thread.join(READY_S)
         self._box.__exit__(kind, error, trace)
-        if error is None:
-            self.observation = self._observed()
 
     def _listen(self) -> None:
         """Collect lines until the container ends, which is how it is told to stop."""
@@ -115,7 +112,8 @@ class Observer:
             self._rows.append(said)
             self._ready.set()
 
-    def _observed(self) -> Observation:
+    def observation(self) -> Observation:
+        """Return what was seen, once left; raise MachineError where that was nothing that can be used."""
         rows = [row for row in self._rows if len(row) == len(self._head["channels"]) + 2]
         rows = [row for position, row in enumerate(rows) if position == 0 or row[0] > rows[position - 1][0]]
         try:
@@ -130,6 +128,14 @@ class Observer:
             )
         except (ValidationError, IndexError, KeyError, TypeError) as error:
             raise MachineError(f"the observer's samples cannot be used: {printable(str(error), 300)}") from None
+
+
+def beside(cpuset: str) -> str:
+    """Return the CPU list of a run's observer: the first processor, unless the run has it too, else any.
+
+    A run has the machine's last processors (`suite.plan.last_cpus`).
+    """
+    return "" if cpuset.startswith("0") else "0"
 
 
 def _has(client: docker.DockerClient, image_id: str, path: str) -> bool:

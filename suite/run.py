@@ -15,11 +15,12 @@ from rules.workload import WorkloadRules
 from suite.engine import EngineLostError
 from suite.images.build import BuiltImage
 from suite.job import Files, Finished, run_job
+from suite.observed import Observer, beside
 from suite.plan import Plan, result_folder, submitter_folder
 from suite.progress import Phase, say
 from suite.sandbox import Limits, busy
 from suite.submission import Work
-from suite.work import DiskError, sha256
+from suite.work import DiskError, document, sha256
 
 # The run is part of the result, whatever its end; every other outcome stops the program and can be resumed.
 RESULTS = {Outcome.SUCCESS, Outcome.TARGET_NOT_REACHED, Outcome.DIVERGED}
@@ -54,19 +55,26 @@ def execute(
         attempts = work.start(run)
         with Phase(f"{plan.workload} {plan.framework} run {run + 1} of {plan.runs}") as phase:
             try:
-                limits = Limits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes)
-                finished = run_job(
-                    client, image, plan.job(run, rules), files, limits, plan.time_limit_s, phase, kind="run"
-                )
+                limits = Limits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes, access=plan.access)
+                with Observer(image.image_id, beside(plan.cpuset), options=plan.access.options()) as seen:
+                    finished = run_job(
+                        client, image, plan.job(run, rules), files, limits, plan.time_limit_s, phase, kind="run"
+                    )
             except MachineError as error:
                 lost = Outcome.ENGINE_LOST if isinstance(error, EngineLostError) else Outcome.CRASHED
                 work.failed(run, Outcome.DISK_FULL if isinstance(error, DiskError) else lost, error.message)
                 raise
-            _keep(work, rules, run, finished, attempts, arguments)
+            _keep(work, rules, run, finished, document(seen.observation()), attempts, arguments)
 
 
 def _keep(
-    work: Work, rules: WorkloadRules, run: int, finished: Finished, attempts: list[Attempt], arguments: list[str]
+    work: Work,
+    rules: WorkloadRules,
+    run: int,
+    finished: Finished,
+    observed: bytes,
+    attempts: list[Attempt],
+    arguments: list[str],
 ) -> None:
     """Record a run that is a result; note and raise one that is not."""
     outcome, explanation = finished.judge(rules)
@@ -77,13 +85,13 @@ def _keep(
         error: type[AssayError] = MachineError if outcome is Outcome.DISK_FULL else JudgedError
         raise error(f"run {run + 1} of {work.plan.runs}: {explanation}", fix=FIX[outcome])
     try:
-        record = _record(work.plan, run, finished, outcome, explanation, attempts, arguments)
+        record = _record(work.plan, run, finished, observed, outcome, explanation, attempts, arguments)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         why = f"what the harness left cannot be recorded: {'.'.join(map(str, first['loc']))}: {first['msg']}"
         work.failed(run, Outcome.CRASHED, why)
         raise JudgedError(f"run {run + 1}: {why}", fix=FIX[Outcome.CRASHED]) from None
-    work.finish(run, finished.watch.log, finished.files.get("weights.safetensors"), record)
+    work.finish(run, finished.watch.log, finished.files.get("weights.safetensors"), observed, record)
     say(f"  {outcome.value}{f': {explanation}' if explanation else ''}")
 
 
@@ -91,6 +99,7 @@ def _record(
     plan: Plan,
     run: int,
     finished: Finished,
+    observed: bytes,
     outcome: Outcome,
     explanation: str,
     attempts: list[Attempt],
@@ -130,5 +139,6 @@ def _record(
         container=finished.container,
         memory=finished.memory(),
         steps=Steps.model_validate(result["steps"]) if "steps" in result else None,
+        observation=FileDigest(path=f"{folder}/observation_{run}.json", sha256=sha256(observed)),
         assay=version("assay"),
     )

@@ -41,9 +41,10 @@ class Work(WorkFolder[Plan, Attempt]):
         """Note an attempt at `run` that gave no result."""
         self.note(str(run), Attempt(outcome=outcome, explanation=explanation))
 
-    def finish(self, run: int, log: bytes, weights: bytes | None, record: RunRecord) -> None:
+    def finish(self, run: int, log: bytes, weights: bytes | None, observed: bytes, record: RunRecord) -> None:
         """Keep the files of a run that ended; the record comes last and makes it count."""
         write(self.folder / f"result_{run}.txt", log)
+        write(self.folder / f"observation_{run}.json", observed)
         if weights is not None:
             write(self.folder / f"result_{run}.safetensors", weights)
         write(self.folder / f"result_{run}.json", document(record))
@@ -60,7 +61,7 @@ class Work(WorkFolder[Plan, Attempt]):
         for name, content in beside.items():
             write(staged / name, content)
         with disk(staged):
-            for path in sorted(self.folder.glob("result_*")):
+            for path in sorted([*self.folder.glob("result_*"), *self.folder.glob("observation_*")]):
                 shutil.copyfile(path, staged / path.name)
             place = self.final.relative_to(top).as_posix()
             digests = {f"{place}/{p.name}": sha256(p.read_bytes()) for p in staged.iterdir()}

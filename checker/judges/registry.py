@@ -56,6 +56,7 @@ MODULES = (
     "image",
     "configuration",
     "limits",
+    "observation",
     "origin",
     "published",
 )

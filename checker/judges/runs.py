@@ -65,6 +65,7 @@ OWN = {
     "earlier_attempts",
     "log",
     "receipts",
+    "observation",
     "initial_weights_sha256",
     "final_weights",
     "memory",

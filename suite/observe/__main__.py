@@ -19,7 +19,7 @@ from suite.observe.source import MissingError, Source
 SOURCES: dict[str, Callable[[], Source]] = {
     "processors": procfs.Processors,
     "swap": procfs.Swap,
-    "frequency": sysfs.processors,
+    "frequency": sysfs.Processors,
     "thermal": sysfs.thermal,
     "rapl": sysfs.rapl,
     "ina3221": sysfs.ina3221,

@@ -129,17 +129,29 @@ def amdgpu(sys: Path = SYS) -> Files:
     return _collect(found(), "no amdgpu monitor: no AMD GPU, or its driver is not loaded")
 
 
-def processors(sys: Path = SYS) -> Files:
-    """Return the frequency of every CPU and how often its core was throttled."""
+class Processors:
+    """Mean frequency of all CPUs, and how often their cores were throttled in all."""
 
-    def found() -> Iterator[tuple[Channel, tuple[Path, ...], float]]:
-        for cpu in sorted(sys.glob("devices/system/cpu/cpu[0-9]*")):
-            frequency = cpu / "cpufreq/scaling_cur_freq"
-            yield Channel(f"{cpu.name}/frequency", "frequency", "scaling_cur_freq", "gauge"), (frequency,), 1e3
-            throttled = cpu / "thermal_throttle/core_throttle_count"
-            yield Channel(f"{cpu.name}/throttled", "throttled", "core_throttle_count", "counter"), (throttled,), 1.0
+    def __init__(self, sys: Path = SYS) -> None:
+        """Open every CPU's files; raise MissingError where none shows a frequency."""
+        cpus = sorted(sys.glob("devices/system/cpu/cpu[0-9]*"))
+        self._frequency = [File(path) for cpu in cpus if (path := cpu / "cpufreq/scaling_cur_freq").exists()]
+        self._throttled = [
+            File(path) for cpu in cpus if (path := cpu / "thermal_throttle/core_throttle_count").exists()
+        ]
+        if not self._frequency:
+            raise MissingError("no frequency is exposed: most virtual machines show none")
+        self.channels = [Channel("cpu/frequency", "frequency", "scaling_cur_freq, mean of all CPUs", "gauge")]
+        if self._throttled:
+            self.channels.append(Channel("cpu/throttled", "throttled", "core_throttle_count, all CPUs", "counter"))
 
-    return _collect(found(), "no frequency is exposed: most virtual machines show none")
+    def read(self) -> list[float | None]:
+        """Return the mean frequency in Hz, and the count."""
+        frequencies = [file.number(1e3) for file in self._frequency]
+        known = [value for value in frequencies if value is not None]
+        counts = [file.number() for file in self._throttled]
+        total = sum(count for count in counts if count is not None) if None not in counts else None
+        return [sum(known) / len(known) if known else None, *([total] if self._throttled else [])]
 
 
 def thermal(sys: Path = SYS) -> Files:

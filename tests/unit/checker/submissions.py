@@ -23,6 +23,7 @@ from checker.findings import Finding, Report
 from rules.cards import Edit
 from rules.documents import Manifest, ParityCertificate, RunRecord, SystemDescription
 from rules.images import images
+from rules.observation import Observation
 from rules.ruleset import load
 from rules.seeds import run_seed
 
@@ -231,6 +232,28 @@ def bill(settings: Settings) -> dict[str, Any]:
     }
 
 
+def observation(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Two samples a second of a steady machine, from a second before the log's first line to one after its last."""
+    booted = START_MS / 1000 - 1000
+    times = [records[0]["time_ms"] / 1000 - booted - 1]
+    while times[-1] < records[-1]["time_ms"] / 1000 - booted + 1:
+        times.append(times[-1] + 0.5)
+    channels = [("cpu/busy", "busy", "counter"), ("cpu/steal", "steal", "counter"), ("cpu/queue", "queue", "gauge")]
+    channels.append(("memory/swap", "swap", "counter"))
+    return {
+        "schema": "assay/observation/1",
+        "period_s": 0.5,
+        "clocks": [{"monotonic_s": time, "wall_s": time + booted} for time in (times[0], times[-1])],
+        "channels": [
+            {"name": name, "quantity": quantity, "source": "/proc/stat", "kind": kind}
+            for name, quantity, kind in channels
+        ],
+        "unavailable": [{"source": "rapl", "reason": "no powercap zone"}],
+        "times_s": times,
+        "values": [times, [3.0] * len(times), [1.0] * len(times), [0.0] * len(times)],
+    }
+
+
 def run_record(settings: Settings, run: int, records: list[dict[str, Any]]) -> dict[str, Any]:
     fixed = load("assay/1.0").workload(WORKLOAD)
     seed = next(r["value"] for r in records if r["key"] == "seed")
@@ -285,6 +308,10 @@ def run_record(settings: Settings, run: int, records: list[dict[str, Any]]) -> d
         },
         "memory": {"peak_bytes": 1 << 29, "source": "cgroup-v1 max_usage"},
         "steps": {"steps_per_call": 1, "seconds": step_times(records, seed)},
+        "observation": {
+            "path": f"{settings.result}/observation_{run}.json",
+            "sha256": sha(document(Observation, observation(records))),
+        },
         "assay": "0.1.0",
     }
 
@@ -357,6 +384,7 @@ class Built:
         for run in range(len(self.settings.samples)):
             records = log_records(self.settings, run)
             self.write(f"{{result}}/result_{run}.txt", text_of(records))
+            self.write(f"{{result}}/observation_{run}.json", document(Observation, observation(records)))
             body = run_record(self.settings, run, records)
             self.write(f"{{result}}/result_{run}.json", document(RunRecord, body))
             self.write(f"{{result}}/result_{run}.safetensors", weights(body["seed"]))

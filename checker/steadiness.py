@@ -1,0 +1,78 @@
+"""What disturbed the machine while a run was measured, with the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from checker.metering import difference, gauge
+from rules.observation import Channel, Observation
+from rules.ruleset import Steadiness
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """What happened, what the round bears, and what was seen."""
+
+    what: str
+    expected: str
+    found: str
+
+
+def disturbances(
+    observation: Observation, start_s: float, stop_s: float, threads: int, bears: Steadiness
+) -> Iterator[Disturbance]:
+    """Yield what disturbed the region from `start_s` to `stop_s` (monotonic) of a run that had `threads` processors."""
+    seconds = stop_s - start_s
+    for channel in observation.channels:
+        if channel.kind == "counter" and (grown := difference(observation, channel, start_s, stop_s)) is not None:
+            yield from _counted(channel, grown, seconds, threads, bears)
+        elif channel.quantity == "frequency":
+            yield from _frequency(observation, channel, start_s, stop_s, bears)
+        elif channel.quantity in ("throttled", "queue"):
+            mean = gauge(observation, channel, start_s, stop_s, peak=False)
+            if channel.quantity == "throttled" and mean is not None and mean.value > 0:
+                yield Disturbance(f"{channel.name}: slowed down", "never", f"{mean.value:.0%} of the time")
+            if channel.quantity == "queue" and mean is not None and mean.value > threads + bears.queue:
+                expected = f"{threads} of the run, and {bears.queue:g} besides on average"
+                yield Disturbance("more processes wanted to run than the run's", expected, f"{mean.value:.2f}")
+    yield from _clock(observation, bears)
+
+
+def _counted(channel: Channel, grown: float, seconds: float, threads: int, bears: Steadiness) -> Iterator[Disturbance]:
+    if channel.quantity == "steal" and grown > bears.steal * seconds:
+        expected = f"at most {bears.steal:.1%} of the time"
+        yield Disturbance("the hypervisor ran something else", expected, f"{grown:.2f} s of {seconds:.1f} s")
+    elif channel.quantity == "busy" and grown > (threads + bears.other_load) * seconds:
+        other = grown / seconds - threads
+        yield Disturbance("other programs ran", f"at most {bears.other_load:g} processors' worth", f"{other:.2f}")
+    elif channel.quantity == "swap" and grown > bears.swap_pages:
+        yield Disturbance("memory was swapped", f"at most {bears.swap_pages} pages", f"{grown:.0f} pages")
+    elif channel.quantity == "throttled" and grown > 0:
+        yield Disturbance(f"{channel.name}: throttled for heat", "never", f"{grown:.0f} times")
+
+
+def _frequency(
+    observation: Observation, channel: Channel, start_s: float, stop_s: float, bears: Steadiness
+) -> Iterator[Disturbance]:
+    """Compare the mean of the region's halves: a clock that drifts, not one that varies."""
+    middle = (start_s + stop_s) / 2
+    halves = [
+        gauge(observation, channel, since, until, peak=False) for since, until in ((start_s, middle), (middle, stop_s))
+    ]
+    first, second = halves
+    if first is None or second is None or first.value <= 0:
+        return
+    drift = second.value / first.value - 1
+    if abs(drift) > bears.frequency:
+        found = f"{first.value / 1e6:.0f} then {second.value / 1e6:.0f} MHz"
+        yield Disturbance(f"{channel.name}: the clock drifted", f"within {bears.frequency:.0%}", found)
+
+
+def _clock(observation: Observation, bears: Steadiness) -> Iterator[Disturbance]:
+    """Compare the wall clock with the one that nobody sets."""
+    for sooner, later in pairwise(observation.clocks):
+        apart = (later.wall_s - sooner.wall_s) - (later.monotonic_s - sooner.monotonic_s)
+        if abs(apart) > bears.clock_s:
+            yield Disturbance("the wall clock was set", f"within {bears.clock_s:g} s", f"{apart:+.3f} s")
