@@ -54,6 +54,13 @@ def name(client: docker.DockerClient) -> str:
     return f"{platform or 'Docker'} {version['Version']}".strip()
 
 
+def architecture(client: docker.DockerClient) -> str:
+    """Return the architecture of the engine's machine as images name it, e.g. `amd64`."""
+    with sentences("describing itself"):
+        kernel = str(client.info()["Architecture"])
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(kernel, kernel)
+
+
 @contextmanager
 def sentences(doing: str) -> Iterator[None]:
     """Turn what the engine's client raises while `doing` something into errors with a sentence."""

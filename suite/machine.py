@@ -98,8 +98,14 @@ def describe(
     versions: dict[str, str],
     framework: str,
     emulated: bool,
+    target: Mapping[str, str] | None = None,
+    accelerators: int = 0,
 ) -> SystemDescription:
-    """Put the probe's facts, the engine's own and the person's words into MLPerf's form."""
+    """Put the probe's facts, the target's, the engine's own and the person's words into MLPerf's form.
+
+    `accelerators` is how many of them the containers get.
+    """
+    target = target or {}
     with sentences("describing the machine"):
         info = client.info()
     stack = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
@@ -116,13 +122,13 @@ def describe(
         "host_processor_caches": ", ".join(facts["caches"]) or NOT_STATED,
         "host_memory_capacity": f"{info['MemTotal'] / 2**30:.1f} GiB",
         "host_storage_capacity": NOT_STATED,
-        "accelerators_per_node": 0,
-        "accelerator_model_name": NONE,
+        "accelerators_per_node": accelerators,
+        "accelerator_model_name": target.get("gpu", NOT_STATED) if accelerators else NONE,
         "accelerator_host_interconnect": NONE,
-        "accelerator_frequency": NONE,
+        "accelerator_frequency": f"{target['gpu_clock_max_mhz']} MHz" if "gpu_clock_max_mhz" in target else NONE,
         "accelerator_on-chip_memories": NONE,
         "accelerator_memory_configuration": NONE,
-        "accelerator_memory_capacity": NONE,
+        "accelerator_memory_capacity": f"{target['gpu_memory_gib']} GiB" if "gpu_memory_gib" in target else NONE,
         "accelerator_interconnect": NONE,
         "accelerator_interconnect_topology": NONE,
         "framework": framework,
@@ -141,6 +147,7 @@ def describe(
             virtualisation=_virtualisation(facts),
             cpu_governor=facts["governor"] or "not exposed",
             emulated=emulated,
+            target=dict(target),
         ),
     }
     return SystemDescription.model_validate(fields)

@@ -23,6 +23,7 @@ from rules.workload import WorkloadRules
 from suite import cache, source
 from suite.images.build import BuiltImage, build
 from suite.images.matrix import cell
+from suite.images.matrix import target as described
 from suite.job import job, job_files, run_job
 from suite.plan import Plan, last_cpus
 from suite.progress import Phase
@@ -113,7 +114,8 @@ def run_side(
         parity_steps=limits.parity.steps,
     )
     memory = settings(limits.workload).frameworks[framework].memory_mib << 20
-    bounds = Limits(cpuset=last_cpus(1, int(client.info()["NCPU"])), memory_bytes=memory)
+    cpus = last_cpus(1, int(client.info()["NCPU"]))
+    bounds = Limits(cpuset=cpus, memory_bytes=memory, access=described(image.identity.target).access)
     finished = run_job(client, image, given, job_files(code, data), bounds, limits.time_limit_s, phase)
     out = finished.files
     if finished.ended.status != 0:

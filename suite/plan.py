@@ -15,6 +15,7 @@ from rules.seeds import run_seed
 from rules.text import printable
 from rules.workload import Division, Value, WorkloadRules
 from suite.job import job
+from suite.targets.data import Access
 
 PLAN = "plan.json"
 
@@ -50,6 +51,8 @@ class Plan(Frozen):
     data: dict[str, Sha256]
     image: ImageIdentity
     emulated: bool
+    access: Access = Access()  # to devices, as the target says; none where another machine stands in for it
+    first_samples: Count = 0  # of each split of the data, for a functional run; 0: all
 
     def seed(self, run: int) -> int:
         """Return the seed of run `run`."""
@@ -70,6 +73,7 @@ class Plan(Frozen):
             threads=self.threads,
             submission={"org": self.submitter, "platform": self.system},
             hyperparameters=self.hyperparameters,
+            **({"first_samples": self.first_samples} if self.first_samples else {}),
         )
 
 

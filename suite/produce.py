@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import docker
 import checker
 from checker.render import text as render_text
 from rules.documents import RunRecord
-from rules.errors import Stopped, UsageError, unknown
+from rules.errors import Stopped, UsageError
 from rules.ruleset import load
 from rules.systems import system_name
 from rules.text import printable
@@ -22,13 +22,15 @@ from rules.workload import Division, WorkloadRules, workload_rules
 from suite import data, machine, parity, source
 from suite.engine import connect
 from suite.images.build import BuiltImage, build
-from suite.images.matrix import cell, select
+from suite.images.matrix import cell, select, target
 from suite.job import container_environment, job_files
 from suite.plan import Plan, hyperparameters, last_cpus, number_of_runs
 from suite.progress import Phase, say
 from suite.run import execute
 from suite.settings import settings
 from suite.submission import Work, clash, shared_files
+from suite.targets import fitness, functional, route
+from suite.targets.route import Way
 from suite.work import document, prepare
 
 RULESET = "assay/1.0"
@@ -71,6 +73,11 @@ class Request:
         words += [word for flag, value in optional.items() if value is not None for word in (flag, str(value))]
         return words + [word for setting in self.settings for word in ("--set", setting)]
 
+    def functional(self) -> Request:
+        """Return what is run where no machine of the target is in reach: once, anew, beside the submissions."""
+        output = self.output / functional.FOLDER
+        return replace(self, division="open", runs=None, settings=[], output=output, discard=True, replace=True)
+
 
 def produce(request: Request, show: Callable[[str], None]) -> bool:
     """Measure what `request` asks for, write it below `request.output`, judge it; return whether it all passed.
@@ -84,19 +91,26 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
             fix="letters, digits, '.', '_' and '-', beginning with a letter or digit",
         )
     rules = workload_rules(RULESET, request.workload)
+    kind = target(request.target)
     known = [one.framework for one in select(target=request.target)]
-    if request.framework not in (*known, "all"):
-        raise unknown("framework", request.framework, [*known, "all"])
-    chosen = known if request.framework == "all" else [request.framework]
+    chosen = known if request.framework == "all" else [cell(request.framework, request.target).framework]
     number_of_runs(rules, request.division, request.runs)
     hyperparameters(rules, request.division, request.settings)
     person = machine.personal(request.system_file)
     prepare(request.output)
     client = connect()
+    way = route.find(client, request.target, kind)
+    say(way.sentence)
+    rules = way.shorten(rules)
+    if way.emulation:
+        request = request.functional()
     machine.bear(client, request.threads, request.memory_mib)
+    route.prepare(client, kind, way)
     with Phase("data") as phase:
         files = data.obtain(request.workload, rules, request.data, phase.to)
-    results = {_result(client, request, rules, person, framework, files) for framework in chosen}
+    results = {_result(client, request, rules, way, person, framework, files) for framework in chosen}
+    if way.emulation:
+        return False not in [functional.judge(path, show) for path in sorted(results)]
     top = request.output / "training" / request.division / request.submitter
     # All a submitter has is judged as one submission, with one score table; else each result by itself.
     whole = results == set(top.glob("results/*/*"))
@@ -112,17 +126,19 @@ def _result(
     client: docker.DockerClient,
     request: Request,
     rules: WorkloadRules,
+    way: Way,
     person: machine.Personal,
     framework: str,
     files: dict[str, Path],
 ) -> Path:
     """Measure one framework; return the finished result's folder."""
     chosen = cell(framework, request.target)
+    found = fitness.require(client, chosen, way)
     with Phase(f"image {framework} {request.target}") as phase:
         image = build(client, chosen, phase.building)
     code = source.files(request.workload)
     facts = machine.probe(client, image.image_id, code)
-    plan = _plan(request, rules, framework, image, facts, source.digest(code))
+    plan = _plan(request, rules, way, framework, image, facts, source.digest(code))
     work = Work(request.output, plan)
     with work.held():
         if request.discard:
@@ -141,6 +157,8 @@ def _result(
             versions=plan.image.versions,
             framework=f"{framework} {chosen.requirements[0].partition('==')[2]}",
             emulated=plan.emulated,
+            target=found,
+            accelerators=0 if plan.emulated else target(plan.target).accelerators,
         )
         shared = shared_files(plan, described, code)
         if other := clash(request.output, plan, shared):
@@ -182,6 +200,7 @@ def _same(work: Work) -> None:
 def _plan(
     request: Request,
     rules: WorkloadRules,
+    way: Way,
     framework: str,
     image: BuiltImage,
     facts: dict[str, Any],
@@ -209,5 +228,7 @@ def _plan(
         source_sha256=source_sha256,
         data=rules.data,
         image=image.identity,
-        emulated=False,
+        emulated=way.emulation is not None,
+        access=way.access,
+        first_samples=way.emulation.samples if way.emulation else 0,
     )

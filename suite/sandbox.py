@@ -21,7 +21,7 @@ from typing import IO, Any, Self
 
 import docker
 import requests
-from docker.types import LogConfig, Ulimit
+from docker.types import LogConfig, Mount, Ulimit
 from pydantic import ValidationError
 
 from rules.documents import Container, Memory
@@ -32,6 +32,7 @@ from suite.engine import EngineLostError, name, reason, sentences
 from suite.owner import LABEL as LABEL
 from suite.owner import busy as busy
 from suite.owner import labels, remove_stale
+from suite.targets.data import NOTHING, Access
 
 JOB = "/io/job"
 USER = 1000
@@ -51,11 +52,16 @@ Line = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Limits:
-    """What the container may use: CPU list in the kernel's format, bytes of memory, number of processes."""
+    """What the container may use: CPU list in the kernel's format, bytes of memory, number of processes, devices.
+
+    `reads` are single files of the engine's machine that it sees, read-only, below /host.
+    """
 
     cpuset: str
     memory_bytes: int
     pids: int = 512
+    access: Access = NOTHING
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -299,7 +305,14 @@ def hardening(limits: Limits) -> dict[str, Any]:
         "auto_remove": True,
         "stdin_open": True,
         "log_config": LogConfig(type=LogConfig.types.NONE),
+        "mounts": [mount(path) for path in limits.reads],
+        **limits.access.options(),
     }
+
+
+def mount(path: str) -> Mount:
+    """Return the option that shows a container the file `path` of the engine's machine, read-only, below /host."""
+    return Mount(f"/host{path}", path, type="bind", read_only=True)
 
 
 def unpack(archive: IO[bytes]) -> dict[str, bytes]:

@@ -37,6 +37,7 @@ class Job:
     quality: dict[str, Any]
     warmup_steps: int
     parity_steps: int = 0
+    first_samples: int = 0  # of each split of the data, for a functional run; 0: all
 
     @property
     def out(self) -> Path:
@@ -53,6 +54,7 @@ def load(folder: Path) -> Job:
     except (OSError, ValueError, TypeError) as error:
         raise JobError(f"{path}: {error}") from None
     kinds: dict[str, type] = {"run": int, "seed": int, "threads": int, "warmup_steps": int, "parity_steps": int}
+    kinds["first_samples"] = int
     kinds |= {"submission": dict, "data": dict, "hyperparameters": dict, "evaluation": dict, "quality": dict}
     for member, value in vars(job).items():
         kind = kinds.get(member, Path if member == "folder" else str)

@@ -16,7 +16,7 @@ from suite.harness.job import Job
 from suite.harness.log import Log
 from suite.harness.schedule import DataOrder, Recipe, call_sizes, calls, evaluation_steps, learning_rates, recipe
 from suite.harness.weights import restore, serialised, weights_sha256
-from suite.workloads.protocol import Task, Trainer, Weights
+from suite.workloads.protocol import Examples, Splits, Task, Trainer, Weights
 
 
 @dataclass
@@ -73,19 +73,26 @@ def describe(job: Job, log: Log, task: Task, trainer_type: type[Trainer]) -> Non
     log.event("seed", job.seed)
     for key, value in job.hyperparameters.items():
         log.event(key, value)
-    log.event("train_samples", task.TRAIN_SAMPLES)
-    log.event("eval_samples", task.TEST_SAMPLES)
+    log.event("train_samples", min(task.TRAIN_SAMPLES, job.first_samples or task.TRAIN_SAMPLES))
+    log.event("eval_samples", min(task.TEST_SAMPLES, job.first_samples or task.TEST_SAMPLES))
     log.event("source_sha256", job.source_sha256)
     for name, digest in job.data.items():
         log.event("data_sha256", digest, name=name)
 
 
+def used(splits: Splits, job: Job) -> Splits:
+    """Return what the job uses of the data: all of it, in a functional run the first samples of each split."""
+    first = job.first_samples
+    return Splits(*(Examples(x[:first], y[:first]) for x, y in splits)) if first else splits
+
+
 def warm_up(job: Job, log: Log, task: Task, trainer: Trainer, initial: Weights, sizes: set[int], plan: Recipe) -> None:
     """Run every shape the clock will see on synthetic data, then put back the initial weights and prove it."""
     log.start("warmup_start")
-    trainer.place(task.synthetic("float32"))
+    noise = used(task.synthetic("float32"), job)
+    trainer.place(noise)
     trainer.load(initial)
-    order = DataOrder(0, task.TRAIN_SAMPLES, plan.batch)
+    order = DataOrder(0, len(noise.train.labels), plan.batch)
     taken, left = 0, sorted(sizes)
     while left or taken < job.warmup_steps:
         steps = left.pop() if left else min(sizes)
@@ -100,7 +107,7 @@ def warm_up(job: Job, log: Log, task: Task, trainer: Trainer, initial: Weights, 
 def timed(job: Job, log: Log, task: Task, trainer: Trainer, plan: Recipe, evaluations: list[int]) -> Measured:
     """Do everything the clock covers: read the data, train, evaluate until the target is reached."""
     measured = Measured()
-    splits = task.read(job.folder / "data", "float32")
+    splits = used(task.read(job.folder / "data", "float32"), job)
     trainer.place(splits)
     rates = learning_rates(plan)
     order = DataOrder(job.seed, len(splits.train.labels), plan.batch)

@@ -6,17 +6,18 @@ import hashlib
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import docker
 
 from rules.documents import PackageDrift
-from rules.errors import UsageError
+from rules.errors import MachineError, UsageError
+from suite.engine import architecture
 from suite.images import archive, cache, debian, locks, mmdebstrap, registry
 from suite.images.debian import NotInArchiveError, Package
 from suite.images.files import Layer, Progress
-from suite.images.matrix import Cell
+from suite.images.matrix import ROOT, Cell, matrix
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,22 @@ def prepare(client: docker.DockerClient, cell: Cell, progress: Progress, *, fres
             return Foundation(lock, layers, image, debian.installed([layer.path for layer in layers]))
         lock, layer = _assembled(cell, progress, fresh=fresh)
         return Foundation(lock, (layer,), _load(client, cell, layer, progress), locks.packages(lock.path))
+
+
+def native(client: docker.DockerClient, cell: Cell, progress: Progress) -> Foundation:
+    """Return our base of the same release for the engine's own architecture, with the same interpreter.
+
+    It compiles bytecode, which is the same on every architecture, at full speed. Raises MachineError where the matrix
+    has none.
+    """
+    here = architecture(client)
+    for below in matrix().bases.values():
+        if (below.provider, below.architecture) == ("mmdebstrap", here):
+            return prepare(client, replace(cell, base=below, base_lock=ROOT / below.lock), progress)
+    raise MachineError(
+        f"the engine's machine ({here}) cannot run programs for {cell.base.architecture}, nor is there a base for it",
+        fix="use a machine of the target's architecture",
+    )
 
 
 def relock_locally(cell: Cell) -> BaseLock:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rules.documents import ImageIdentity
 from rules.errors import MachineError
-from suite.engine import sentences
+from suite.engine import architecture, sentences
 from suite.images import archive, base, cache, layer, locks, sbom, wheelhouse
 from suite.images.base import BaseLock
 from suite.images.files import Progress
@@ -129,7 +129,8 @@ def _assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fr
     lock = below.lock
     files = wheelhouse.fetch(cell, progress)
     with cache.scratch() as scratch:
-        above, about = layer.write(client, below.image, cell, files, scratch, progress)
+        compiler = below.image if _runs_here(client, cell) else base.native(client, cell, progress).image
+        above, about = layer.write(client, compiler, cell, files, scratch, progress)
         _, wheel_lock = locks.read(cell.wheel_lock)
         made = archive.config(
             architecture=cell.base.architecture,
@@ -162,6 +163,11 @@ def _assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fr
     built = BuiltImage(identity, content, image.id, dict(cell.environment))
     verify(client, built)
     return built
+
+
+def _runs_here(client: docker.DockerClient, cell: Cell) -> bool:
+    """Return whether the engine's machine is of the cell's architecture; bytecode is the same on all of them."""
+    return architecture(client) == cell.base.architecture
 
 
 def _labels(cell: Cell, lock: BaseLock, wheel_lock: str) -> dict[str, str]:

@@ -14,12 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from rules.documents import Name
 from rules.errors import UsageError, unknown
+from suite.targets.data import Provider, Target
+from suite.targets.data import read as read_targets
 
 ROOT = Path(__file__).parents[2] / "images"
-Provider = Literal["mmdebstrap", "registry"]
 Suite = Literal["training", "inference"]
 RelativePath = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*$")]
-Pin = Annotated[str, Field(pattern=r"^[a-z0-9-]+==[A-Za-z0-9.+]+$")]
+Pin = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\[[a-z0-9,-]+\])?==[A-Za-z0-9.+]+$")]
 
 
 class _Strict(BaseModel):
@@ -41,13 +42,6 @@ class Base(_Strict):
         return self.platform.partition("/")[2]
 
 
-class Target(_Strict):
-    """A kind of machine: its bases by provider, and the platform tag its wheels are made for."""
-
-    bases: dict[Provider, Name]
-    wheels: Annotated[str, Field(pattern=r"^(x86_64|aarch64)-manylinux_2_[0-9]{2}$")]
-
-
 class _CellEntry(_Strict):
     framework: Name
     target: Name
@@ -55,10 +49,17 @@ class _CellEntry(_Strict):
     requirements: Annotated[tuple[Pin, ...], Field(min_length=1)]
     lock: RelativePath
     environment: dict[str, str] = {}
+    at_least: dict[Name, str] = {}  # what this framework's build demands of a fact that the target checks
+
+
+class _Absent(_Strict):
+    framework: Name
+    target: Name
+    why: str
 
 
 class Matrix(_Strict):
-    """The whole of `images/matrix.yaml`."""
+    """The whole of `images/matrix.yaml`, with the targets of `images/targets/`."""
 
     python: Annotated[str, Field(pattern=r"^3\.[0-9]{1,2}$")]
     source_date_epoch: Annotated[int, Field(ge=0, le=2**32)]
@@ -67,6 +68,7 @@ class Matrix(_Strict):
     common: tuple[Pin, ...]
     environment: dict[str, str]
     cells: list[_CellEntry]
+    absent: list[_Absent] = []
 
     @model_validator(mode="after")
     def _names_exist(self) -> Matrix:
@@ -74,6 +76,8 @@ class Matrix(_Strict):
             for provider, base in entry.bases.items():
                 if base not in self.bases or self.bases[base].provider != provider:
                     raise ValueError(f"target {target}: {base!r} is not a base of provider {provider}")
+                if self.bases[base].platform != entry.platform:
+                    raise ValueError(f"target {target}: base {base!r} is not for {entry.platform}")
         keys = [(cell.framework, cell.target, cell.suite) for cell in self.cells]
         if len(set(keys)) != len(keys):
             raise ValueError("two cells have the same framework, target and suite")
@@ -114,25 +118,33 @@ class Cell:
 def matrix(path: Path = ROOT / "matrix.yaml") -> Matrix:
     """Read the matrix; raise UsageError naming the file and the member when it is broken."""
     try:
-        return Matrix.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+        written = yaml.load(path.read_bytes(), yaml.CSafeLoader)
+        return Matrix.model_validate({**written, "targets": read_targets(path.parent / "targets")})
+    except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
         raise UsageError(f"{path}: {error}", fix="correct the matrix") from None
 
 
 def cell(framework: str, target: str, base: str | None = None, suite: Suite = "training") -> Cell:
     """Return the cell of `framework` on `target`; raise UsageError with a suggestion for an unknown name.
 
-    `base` is a provider, `mmdebstrap` or `registry`; left out, $ASSAY_BASE decides, else mmdebstrap.
+    `base` is a provider, `mmdebstrap` or `registry`; left out, $ASSAY_BASE decides, else mmdebstrap where there is one.
     """
     table = matrix()
     if target not in table.targets:
         raise unknown("target", target, table.targets)
     entries = {entry.framework: entry for entry in table.cells if entry.target == target and entry.suite == suite}
     if framework not in entries:
+        for missing in table.absent:
+            if (missing.framework, missing.target) == (framework, target):
+                raise UsageError(
+                    f"there is no image of {framework} for {target}: {missing.why}",
+                    fix=f"choose {' or '.join(sorted(entries)) or 'another target'}",
+                )
         raise unknown(f"framework for {suite} on target {target}", framework, entries)
     entry, place = entries[framework], table.targets[target]
     providers = {str(provider): name for provider, name in place.bases.items()}
-    chosen = base or os.environ.get("ASSAY_BASE") or "mmdebstrap"
+    usual = "mmdebstrap" if "mmdebstrap" in providers else next(iter(providers))
+    chosen = base or os.environ.get("ASSAY_BASE") or usual
     if chosen not in providers:
         raise unknown(f"base for target {target}", chosen, providers)
     below = table.bases[providers[chosen]]
@@ -146,9 +158,23 @@ def cell(framework: str, target: str, base: str | None = None, suite: Suite = "t
         base_lock=ROOT / below.lock,
         python=table.python,
         epoch=table.source_date_epoch,
-        environment={**table.environment, **entry.environment},
+        environment={**table.environment, **place.environment, **entry.environment},
         suite=suite,
     )
+
+
+def target(name: str) -> Target:
+    """Return the target `name`; raise UsageError with a suggestion for an unknown one."""
+    targets = matrix().targets
+    if name not in targets:
+        raise unknown("target", name, targets)
+    return targets[name]
+
+
+def minimums(framework: str, target: str) -> Mapping[str, str]:
+    """Return what the framework's build for `target` demands of the machine's facts, beyond the target's own checks."""
+    found = (entry for entry in matrix().cells if (entry.framework, entry.target) == (framework, target))
+    return {fact: least for entry in found for fact, least in entry.at_least.items()}
 
 
 def select(
@@ -161,11 +187,14 @@ def select(
         raise unknown("framework", framework, {"all", *frameworks})
     if target not in {"all", *table.targets}:
         raise unknown("target", target, {"all", *table.targets})
-    chosen = [
-        cell(entry.framework, entry.target, base, entry.suite)
+    entries = [
+        entry
         for entry in table.cells
         if framework in {"all", entry.framework} and target in {"all", entry.target} and suite in {"all", entry.suite}
     ]
+    if target == "all" and (asked := base or os.environ.get("ASSAY_BASE")):
+        entries = [entry for entry in entries if asked in table.targets[entry.target].bases] or entries
+    chosen = [cell(entry.framework, entry.target, base, entry.suite) for entry in entries]
     if not chosen:
         raise UsageError(f"no image for {framework} on {target} ({suite})", fix="see: assay images list")
     return chosen

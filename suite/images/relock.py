@@ -25,7 +25,8 @@ def wheels(cell: Cell) -> bool:
     command = [_uv(), "pip", "compile", "--quiet", "--generate-hashes", "--only-binary", ":all:"]
     command += ["--python-version", cell.python, "--python-platform", cell.wheels]
     command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
-    for folder in _find_links():
+    # A local build (2.13.0+cpu) would also satisfy a pin of the published one (2.13.0): look there only if asked for.
+    for folder in _find_links() if any("+" in pin for pin in cell.requirements) else ():
         command += ["--find-links", folder]
     asked = "\n".join(cell.requirements) + "\n"
     with cache.scratch() as scratch:
@@ -36,8 +37,10 @@ def wheels(cell: Cell) -> bool:
             fix="check the pins in images/matrix.yaml, and that the wheels are where pip looks (PyTorch's are on "
             "PyTorch's CPU wheel index)",
         )
+    own = cell.wheel_lock.stem.startswith(f"{cell.framework}-{cell.target}")
+    kind = cell.target if own else cell.base.architecture  # targets of one architecture may share a lock
     head = (
-        f"# Wheels of {cell.framework} on {cell.target} ({cell.wheels}, Python {cell.python}). "
+        f"# Wheels of {cell.framework} on {kind} ({cell.wheels}, Python {cell.python}). "
         "Written by `assay images lock`; do not edit.\n"
     )
     return _replace(cell.wheel_lock, (head + done.stdout).encode())

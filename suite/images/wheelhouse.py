@@ -149,7 +149,10 @@ def _pip(lock: Path, destination: Path, wheels: str, python: str, collecting: Ca
     command = [sys.executable, "-m", "pip", "--no-input", "download", "--progress-bar=off", "--no-deps"]
     command += ["--require-hashes", "--only-binary=:all:", "--implementation=cp", f"--python-version={python}"]
     command += [f"--platform={tag}" for tag in platform_tags(wheels)]
-    command += ["--dest", str(destination), "--requirement", str(lock)]
+    # `==2.13.0` would also take a local build, 2.13.0+cpu, that lies in a folder pip looks into.
+    exact = destination / "requirements"
+    exact.write_text(lock.read_text().replace("==", "==="))
+    command += ["--dest", str(destination), "--requirement", str(exact)]
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
     said = []
     with subprocess.Popen(
@@ -168,8 +171,8 @@ def _pip(lock: Path, destination: Path, wheels: str, python: str, collecting: Ca
 def _explain(said: str, what: str, pinned_in: str) -> MachineError:
     """Turn pip's output into the error a person can act on; `what` was wanted, `pinned_in` says so."""
     if match := _NO_MATCH.search(said):
-        wanted = match[1]
-        if wanted.startswith("torch=="):
+        wanted = match[1].replace("===", "==")
+        if wanted.startswith("torch==") and "+cpu" in wanted:
             return MachineError(
                 f"{wanted}, which {pinned_in} pins, is not where pip looks",
                 fix="it is published on PyTorch's CPU wheel index: add that index to pip's configuration "

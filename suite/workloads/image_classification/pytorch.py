@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +14,8 @@ from suite.workloads.image_classification.task import STAGES
 from suite.workloads.protocol import Array, Optimiser, Precision, Splits, Weights
 
 EVALUATION_BATCH = 100
+# The target's image says it (images/targets/); where there is no such device the run fails, and takes no other.
+DEVICE = torch.device(os.environ.get("ASSAY_DEVICE", "cpu"))
 
 
 def _conv(before: int, after: int, kernel: int, stride: int) -> nn.Conv2d:
@@ -77,7 +80,7 @@ class Trainer:
         # Every tensor here is written before it is read; filling it first would take 5 % of a step.
         torch.utils.deterministic.fill_uninitialized_memory = False
         self._dtype = getattr(torch, precision)
-        self._model = ResNet8().to(self._dtype).to(memory_format=torch.channels_last)
+        self._model = ResNet8().to(DEVICE, self._dtype).to(memory_format=torch.channels_last)
         self._named = dict(self._model.named_parameters())
         decayed = [p for p in self._named.values() if p.ndim > 1]
         plain = [p for p in self._named.values() if p.ndim == 1]
@@ -95,9 +98,10 @@ class Trainer:
         return f"pytorch {torch.__version__}"
 
     def place(self, splits: Splits) -> None:
-        """Wrap the arrays without copying; one channel makes (n, 28, 28, 1) and (n, 1, 28, 28) the same bytes."""
+        """Wrap the arrays, on the CPU without copies; one channel makes (n, 28, 28, 1) and (n, 1, 28, 28) alike."""
         (self._images, self._labels), (self._test_images, self._test_labels) = (
-            (torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(y).long()) for x, y in splits
+            (torch.from_numpy(x).permute(0, 3, 1, 2).to(DEVICE), torch.from_numpy(y).long().to(DEVICE))
+            for x, y in splits
         )
 
     def load(self, weights: Mapping[str, Array]) -> None:
@@ -112,7 +116,8 @@ class Trainer:
         """Take one step per row of `batches`."""
         self._model.train()
         losses = np.empty(len(rates))
-        for step, (batch, rate) in enumerate(zip(torch.from_numpy(batches), rates.tolist(), strict=True)):
+        rows = torch.from_numpy(batches).to(DEVICE)
+        for step, (batch, rate) in enumerate(zip(rows, rates.tolist(), strict=True)):
             for group in self._sgd.param_groups:
                 group["lr"] = rate
             loss = self._loss(batch)
@@ -136,13 +141,13 @@ class Trainer:
         """Return the gradients on one batch; the running statistics it moves are put back."""
         before = self.weights()
         self._model.train()
-        loss = self._loss(torch.from_numpy(batch))
+        loss = self._loss(torch.from_numpy(batch).to(DEVICE))
         found = torch.autograd.grad(loss, list(self._named.values()))
         with torch.no_grad():
             for name, buffer in self._model.named_buffers():
                 if name in before:
                     buffer.copy_(torch.from_numpy(before[name]))
-        return {name: gradient.contiguous().numpy() for name, gradient in zip(self._named, found, strict=True)}
+        return {name: gradient.contiguous().cpu().numpy() for name, gradient in zip(self._named, found, strict=True)}
 
     def operations(self, batches: Array, rates: Array) -> dict[str, float]:
         """Return seconds by operator of PyTorch."""
@@ -154,7 +159,7 @@ class Trainer:
         """Return a copy of all weights and running statistics."""
         state = self._model.state_dict()
         return {
-            name: np.array(tensor.numpy(), order="C")
+            name: np.array(tensor.cpu().numpy(), order="C")
             for name, tensor in state.items()
             if not name.endswith("num_batches_tracked")
         }
@@ -163,6 +168,6 @@ class Trainer:
         """Return a copy of the momentum; a tensor that was never stepped has none, which is zero."""
         state = self._sgd.state
         return {
-            name: np.array(state[p]["momentum_buffer"].numpy() if p in state else np.zeros(p.shape), order="C")
+            name: np.array(state[p]["momentum_buffer"].cpu().numpy() if p in state else np.zeros(p.shape), order="C")
             for name, p in self._named.items()
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
@@ -33,6 +34,8 @@ class Trainer:
 
     def __init__(self, optimiser: Optimiser, precision: Precision) -> None:
         tf.config.experimental.enable_op_determinism()
+        if os.environ.get("ASSAY_DEVICE", "cpu") != "cpu" and not tf.config.list_physical_devices("GPU"):
+            raise RuntimeError("TensorFlow sees no GPU, and the target's image says it must use one")
         self._optimiser, self._dtype = optimiser, tf.as_dtype(precision)
         self._weights: dict[str, tf.Variable] = {}
 

@@ -18,19 +18,20 @@ assert KNOWN is not None
 
 
 def test_the_round_has_the_images_of_the_matrix_and_no_other() -> None:
-    there = {(each.framework, each.target) for each in select()}
+    """But for images on a base that only a submitter can name: nothing of it could be fixed."""
+    there = {(each.framework, each.target) for each in select() if each.base.provider == "mmdebstrap"}
     assert there == {(name, target) for target, of in KNOWN.targets.items() for name in of.frameworks}
 
 
-@pytest.mark.parametrize("framework", sorted(KNOWN.targets["cpu"].frameworks))
-def test_locks_environment_and_wheel_are_those_the_image_is_built_from(framework: str) -> None:
-    built, target = cell(framework, "cpu", "mmdebstrap"), KNOWN.targets["cpu"]
+@pytest.mark.parametrize(("framework", "name"), [(f, t) for t, of in KNOWN.targets.items() for f in of.frameworks])
+def test_locks_environment_and_wheel_are_those_the_image_is_built_from(framework: str, name: str) -> None:
+    built, target = cell(framework, name, "mmdebstrap"), KNOWN.targets[name]
     fixed = target.frameworks[framework]
     assert hashlib.sha256(built.wheel_lock.read_bytes()).hexdigest() == fixed.wheel_lock_sha256
     assert hashlib.sha256(built.base_lock.read_bytes()).hexdigest() == target.base_lock_sha256
     assert built.environment | {"PYTHONPATH": f"{JOB}/source"} == {**KNOWN.environment, **fixed.environment}
     assert built.base.architecture == target.architecture
-    assert any(requirement.partition("==")[0] in fixed.wheels for requirement in built.requirements)
+    assert any(requirement.partition("==")[0].partition("[")[0] in fixed.wheels for requirement in built.requirements)
 
 
 def test_the_published_certificate_was_made_with_the_rounds_wheels() -> None:

@@ -1,0 +1,122 @@
+"""A target as `images/targets/<name>.yaml` describes it: a kind of machine, and all that is particular to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from docker.types import DeviceRequest
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rules.documents import Name
+from rules.errors import UsageError
+
+Provider = Literal["mmdebstrap", "registry"]
+Platform = Literal["linux/amd64", "linux/arm64"]
+HostPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]{1,200}$")]
+
+
+class Strict(BaseModel):
+    """Base of everything read from a target's file: unknown members are an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Access(Strict):
+    """What every container of the target gets from the engine, in the words of the engine's API."""
+
+    gpus: Annotated[int, Field(ge=0)] = 0  # as many as the engine's own driver for `gpu` gives
+    runtime: str = ""
+    devices: tuple[HostPath, ...] = ()
+    group_add: tuple[str, ...] = ()
+
+    def options(self) -> dict[str, Any]:
+        """Return the arguments of `containers.create` that say so."""
+        given: dict[str, Any] = {}
+        if self.gpus:
+            given["device_requests"] = [DeviceRequest(count=self.gpus, capabilities=[["gpu"]])]
+        if self.runtime:
+            given["runtime"] = self.runtime
+        if self.devices:
+            given["devices"] = [f"{path}:{path}:rwm" for path in self.devices]
+        if self.group_add:
+            given["group_add"] = list(self.group_add)
+        return given
+
+
+NOTHING = Access()
+
+
+class Refusal(Strict):
+    """Words of an engine that cannot give what the target needs, what they mean, and what to do."""
+
+    said: str  # in lower case, anywhere in the engine's message
+    means: str
+    fix: str
+
+
+class Check(Strict):
+    """A demand on one fact of the machine (`suite/targets/host.py` names them); a version or a number is compared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    fact: Name
+    at_least: float | str | None = None
+    at_most: float | None = None
+    one_of: tuple[str, ...] = ()
+    otherwise: Annotated[Literal["warn", "fail"], Field(alias="else")] = "warn"
+    fix: str
+
+    @model_validator(mode="after")
+    def _demands_one_thing(self) -> Check:
+        if sum((self.at_least is not None, self.at_most is not None, bool(self.one_of))) != 1:
+            raise ValueError(f"{self.fact}: give one of at_least, at_most and one_of")
+        return self
+
+
+class Emulation(Strict):
+    """The functional run of a target that no machine in reach is: how short, how long it may take, how long it does."""
+
+    training_steps: Annotated[int, Field(ge=2)]
+    batch: Annotated[int, Field(ge=1)]
+    samples: Annotated[int, Field(ge=1)]  # of each split of the data, the first ones
+    time_limit_s: Annotated[float, Field(gt=0)]
+    first_minutes: Annotated[int, Field(ge=1)]  # about, with everything to be fetched and built
+    minutes: Annotated[int, Field(ge=1)]  # about, afterwards
+
+
+class Target(Strict):
+    """The whole of a target's file."""
+
+    title: str
+    platform: Platform
+    bases: Annotated[dict[Provider, Name], Field(min_length=1)]
+    wheels: Annotated[str, Field(pattern=r"^(x86_64|aarch64)-manylinux_2_[0-9]{2}$")]
+    kernel: tuple[str, ...] = ()  # one of these is part of its kernel's name; none: any machine of the platform
+    machine: str  # what to call such a machine in a sentence
+    accelerators: Annotated[int, Field(ge=0)] = 0
+    access: Access = Access()
+    environment: dict[str, str] = {}
+    reads: tuple[HostPath, ...] = ()  # files of the machine that its facts come from, beside /proc and /sys
+    meters: tuple[str, ...]
+    claims: str  # what a result on it may claim
+    emulation: Emulation | None = None
+    refusals: tuple[Refusal, ...] = ()
+    checks: tuple[Check, ...]
+
+    @property
+    def architecture(self) -> str:
+        """Debian's and the engine's name of the processor architecture, e.g. `amd64`."""
+        return self.platform.partition("/")[2]
+
+
+def read(folder: Path) -> dict[str, Target]:
+    """Return the targets of `folder`, by name; raise UsageError naming file and member of a broken one."""
+    found = {}
+    for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem):
+        try:
+            found[path.stem] = Target.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
+        except (OSError, yaml.YAMLError, ValidationError) as error:
+            raise UsageError(f"{path}: {error}", fix="correct the target's file") from None
+    return found

@@ -1,0 +1,87 @@
+"""Programs of another architecture on this machine: qemu's user-mode emulator, registered with the kernel.
+
+The kernel hands a program of a registered architecture to the emulator (binfmt_misc). The registration holds the
+emulator's file open (flag F), so it works in containers that have no such file; it lasts until the machine restarts.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import docker
+
+from rules.errors import MachineError
+from rules.text import printable
+from suite.targets import trial
+
+BINFMT = Path("/proc/sys/fs/binfmt_misc")
+PACKAGE = "qemu-user-static"
+KERNEL_NAMES = {"arm64": "aarch64", "amd64": "x86_64"}
+
+
+def ensure(client: docker.DockerClient, architecture: str, *, local: bool) -> None:
+    """Make the engine's machine run programs of `architecture`; say on stderr what is installed or registered.
+
+    `local` says that the engine runs on this machine, where this user may be allowed to. Raises MachineError with what
+    to type where that is not so.
+    """
+    if trial.refusal(client, architecture) is None:
+        return
+    by_hand = (
+        f"on the engine's machine, as root: apt-get install {PACKAGE}, then "
+        f"cat {_registration(architecture)} >{BINFMT}/register"
+    )
+    if not (local and os.geteuid() == 0 and sys.platform == "linux"):
+        raise MachineError(f"the engine's machine cannot run programs for {architecture}: qemu is absent", fix=by_hand)
+    if not _registration(architecture).exists():
+        _install(by_hand)
+    _register(architecture, by_hand)
+    if (still := trial.refusal(client, architecture)) is not None:
+        raise MachineError(f"programs for {architecture} do not run although qemu is registered: {still}", fix=by_hand)
+
+
+def _registration(architecture: str) -> Path:
+    """Return the file in which Debian's package says how its emulator is registered (binfmt.d(5))."""
+    return Path(f"/usr/lib/binfmt.d/qemu-{KERNEL_NAMES[architecture]}.conf")
+
+
+def _install(by_hand: str) -> None:
+    if shutil.which("apt-get") is None:
+        raise MachineError("qemu is absent, and only on Debian-like systems can it be installed from here", fix=by_hand)
+    sys.stderr.write(f"assay: installing {PACKAGE}, which runs programs of other architectures (apt-get install)\n")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    said = ""
+    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", PACKAGE]):
+        done = subprocess.run(
+            ["apt-get", *command],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        said = done.stdout if done.returncode else ""
+    if said:
+        raise MachineError(f"qemu is absent, and apt could not install it: {printable(said[-300:])}", fix=by_hand)
+
+
+def _register(architecture: str, by_hand: str) -> None:
+    """Tell the kernel of the emulator, after mounting binfmt_misc where it is not."""
+    if not (BINFMT / "register").exists():
+        subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT], capture_output=True, check=False)
+    if (BINFMT / f"qemu-{KERNEL_NAMES[architecture]}").exists():
+        return
+    sys.stderr.write(f"assay: registering qemu for {architecture} with this machine's kernel, until it restarts\n")
+    try:
+        lines = [line for line in _registration(architecture).read_text().splitlines() if line.startswith(":")]
+        with (BINFMT / "register").open("w") as register:
+            register.write(lines[0])
+    except (OSError, IndexError) as error:
+        why = printable(str(error), 200)
+        raise MachineError(
+            f"qemu for {architecture} could not be registered with the kernel: {why}", fix=by_hand
+        ) from None

@@ -1,0 +1,119 @@
+"""Targets are data: each file is complete, a missing cell says why, and a new target is files and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rules.errors import UsageError
+from suite.images import matrix
+from suite.targets.data import Access, read
+
+TARGETS = ("cpu", "cpu-arm64", "cuda", "jetson", "raspberrypi", "rocm")
+FRAMEWORKS = ("jax", "pytorch", "tensorflow")
+
+NEW = """
+title: A board of tomorrow
+platform: linux/arm64
+bases: {mmdebstrap: debian-arm64}
+wheels: aarch64-manylinux_2_28
+kernel: [tomorrow]
+machine: a board of tomorrow
+access: {runtime: tomorrow, devices: [/dev/tomorrow0]}
+environment: {ASSAY_DEVICE: tomorrow}
+meters: []
+claims: the speed of the board
+refusals: [{said: unknown runtime, means: the engine has no runtime, fix: install it}]
+checks: [{fact: memory_gib, at_least: 8, else: fail, fix: buy more}]
+"""
+CELL = """
+  - {framework: jax, target: tomorrow, requirements: [jax==0.10.2], lock: wheels/jax-arm64.txt}
+absent:
+"""
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A copy of `images/` to change."""
+    shutil.copytree(matrix.ROOT, tmp_path / "images")
+    return tmp_path / "images"
+
+
+def test_every_framework_has_an_image_for_every_target_or_a_reason_why_not() -> None:
+    table = matrix.matrix()
+    assert tuple(table.targets) == TARGETS
+    there = {(each.framework, each.target) for each in table.cells if each.suite == "training"}
+    missing = {(each.framework, each.target) for each in table.absent}
+    assert not there & missing
+    assert there | missing >= {(framework, target) for framework in FRAMEWORKS for target in TARGETS}
+
+
+def test_a_framework_that_a_target_cannot_have_is_refused_with_the_reason() -> None:
+    with pytest.raises(
+        UsageError, match=r"no image of tensorflow for jetson: NVIDIA's builds .* Python 3\.10"
+    ) as error:
+        matrix.cell("tensorflow", "jetson")
+    assert error.value.fix == "choose jax or pytorch"
+
+
+def test_a_target_is_added_with_a_file_and_a_cell(images: Path) -> None:
+    (images / "targets/tomorrow.yaml").write_text(NEW)
+    place = images / "matrix.yaml"
+    place.write_text(place.read_text().replace("\nabsent:\n", CELL, 1))
+    table = matrix.matrix(place)
+    added = table.targets["tomorrow"]
+    assert added.access.options() == {"runtime": "tomorrow", "devices": ["/dev/tomorrow0:/dev/tomorrow0:rwm"]}
+    assert added.checks[0].otherwise == "fail"
+    assert ("jax", "tomorrow") in {(each.framework, each.target) for each in table.cells}
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "told"),
+    [
+        ("runtime: tomorrow", "run_time: tomorrow", "access.run_time"),
+        ("platform: linux/arm64", "platform: linux/riscv64", "platform"),
+        ("debian-arm64", "debian-amd64", "is not for linux/arm64"),
+        ("at_least: 8", "at_least: 8, at_most: 9", "give one of at_least, at_most and one_of"),
+        ("[/dev/tomorrow0]", "['/dev/../etc/passwd;']", "access.devices.0"),
+        ("meters: []", "meters: [", "tomorrow.yaml"),
+    ],
+)
+def test_a_broken_target_is_refused_with_the_member_named(images: Path, was: str, becomes: str, told: str) -> None:
+    assert was in NEW
+    (images / "targets/tomorrow.yaml").write_text(NEW.replace(was, becomes))
+    with pytest.raises(UsageError) as error:
+        matrix.matrix(images / "matrix.yaml")
+    assert told in error.value.message
+
+
+def test_what_a_container_gets_is_in_the_engines_words() -> None:
+    targets = read(matrix.ROOT / "targets")
+    assert targets["cpu"].access == Access()
+    [request] = targets["cuda"].access.options()["device_requests"]
+    assert request == {"Driver": "", "Count": 1, "DeviceIDs": [], "Capabilities": [["gpu"]], "Options": {}}
+    assert targets["jetson"].access.options() == {"runtime": "nvidia"}
+    rocm = targets["rocm"].access.options()
+    assert rocm["devices"] == ["/dev/kfd:/dev/kfd:rwm", "/dev/dri:/dev/dri:rwm"]
+    assert rocm["group_add"] == ["video", "render"]
+
+
+def test_on_a_gpu_every_framework_is_told_to_use_it_or_fail() -> None:
+    for framework in FRAMEWORKS:
+        environment = matrix.cell(framework, "cuda").environment
+        assert environment["ASSAY_DEVICE"] == "cuda"
+        assert environment["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert "ASSAY_DEVICE" not in matrix.cell("pytorch", "cpu").environment
+
+
+def test_cuda_locks_are_of_cuda_builds_and_arm64_locks_of_none() -> None:
+    from suite.images import locks
+
+    for framework in FRAMEWORKS:
+        names = {pin.name for pin in locks.wheels(matrix.cell(framework, "cuda").wheel_lock)}
+        assert {name for name in names if name.startswith("nvidia-cudnn-cu")}
+        below = {pin.name for pin in locks.wheels(matrix.cell(framework, "cpu-arm64").wheel_lock)}
+        assert not {name for name in below if name.startswith("nvidia-")}
+    torch = next(p for p in locks.wheels(matrix.cell("pytorch", "cuda").wheel_lock) if p.name == "torch")
+    assert torch.version == "2.13.0"
