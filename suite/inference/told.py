@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from math import ceil, log
+
 from rules.serving import LoadGenRules, Scenario, ScenarioRules, Seeds, ServingRules, loadgen_scenario
 from rules.serving_documents import RunName
 from suite.inference.plan import ServingPlan
 
-# A probe is long enough for early stopping to be possible at the 99th percentile (459 queries without one too late).
 PROBE_MS = 2000
-PROBE_QUERIES = 512
+CONFIDENCE = 0.99  # of LoadGen's early stopping
+SPARE = 1.12  # a probe has so many times the queries that early stopping needs when none is too late
 PROBES = 10  # at most, of one Server scenario
 FACTOR, CLOSE = 1.6, 1.05  # rates are bracketed by this factor, then bisected until they are so close
-FIRST_RATE = 100.0  # queries a second, before anything is known
 
 
 def user_conf(scenario: Scenario, its: ScenarioRules, rate: float, tokens: bool) -> str:
@@ -78,13 +79,9 @@ def search_job(plan: ServingPlan, rules: ServingRules, loadgen: LoadGenRules) ->
     asked = dict(plan.scenarios)
     if any(loadgen_scenario(name) == "Server" for name in asked) and "Offline" in rules.scenarios:
         asked.setdefault("Offline", rules.scenarios["Offline"])  # where the search for Server's rate begins
-    scenarios = {
-        name: its.model_dump() | {"probe_queries": 1 if name == "Offline" else PROBE_QUERIES}
-        for name, its in asked.items()
-    }
+    scenarios = {name: its.model_dump() | {"probe_queries": probe_queries(name, its)} for name, its in asked.items()}
     search = {
         "scenarios": scenarios,
-        "first_rate": FIRST_RATE,
         "probe_ms": min(PROBE_MS, *(its.min_duration_ms for its in plan.scenarios.values())),
         "probes": PROBES,
         "most_probes": sum(PROBES if loadgen_scenario(name) == "Server" else 2 for name in asked),
@@ -93,6 +90,16 @@ def search_job(plan: ServingPlan, rules: ServingRules, loadgen: LoadGenRules) ->
         "seeds": loadgen.seeds.model_dump(),
     }
     return job(plan, rules, "search", "Server", search=search)
+
+
+def probe_queries(scenario: Scenario, its: ScenarioRules) -> int:
+    """Return how many queries a probe has at least: enough for LoadGen to call a Server test valid.
+
+    With h queries and none too late, early stopping wants percentile^h <= 1 - confidence.
+    """
+    if loadgen_scenario(scenario) != "Server" or its.percentile is None:
+        return 1
+    return min(its.min_query_count, ceil(SPARE * log(1 - CONFIDENCE) / log(its.percentile)))
 
 
 def run_job_of(

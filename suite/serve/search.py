@@ -68,9 +68,22 @@ class Search:
         self.probes.append(said)
         return said
 
-    def expected(self, scenario: str) -> float:
+    def alone(self) -> float:
+        """Return how many samples a second the model answers one by one, from a single call: where probing begins."""
+        task, model = self._served.task, self._served.model
+        task.load([0])
+        began = time.perf_counter()
+        if self._served.job.tokens:
+            for _ in model.generate(task.inputs([0])):  # type: ignore[attr-defined]
+                pass
+        else:
+            model.infer(task.inputs([0]))
+        seconds = time.perf_counter() - began
+        task.unload([0])
+        return 1 / seconds
+
+    def expected(self, scenario: str, rate: float) -> float:
         """Return how many queries (Offline: samples) a second to tell LoadGen to expect: measured, then once more."""
-        rate = self._asked["first_rate"]
         for _ in range(2):
             found = self.probe(scenario, rate)
             rate = found["throughput"] if scenario == "Offline" else 1e9 / max(found["mean_ns"], 1)
@@ -97,11 +110,12 @@ def run(served: Served, log: Log) -> dict[str, Any]:
     search = Search(served, log)
     rates: dict[str, float] = {}
     log.start("run_start")
+    alone = search.alone()
     asked = served.job.search["scenarios"]
     for scenario in (name for name in asked if name not in QUEUED):
-        rates[scenario] = search.expected(scenario)
+        rates[scenario] = search.expected(scenario, alone)
     # Alone, a query waits for no batch to fill, so Server bears about half of what Offline does.
-    first = rates["Offline"] / 2 if "Offline" in rates else served.job.search["first_rate"]
+    first = rates["Offline"] / 2 if "Offline" in rates else alone
     for scenario in (name for name in asked if name in QUEUED):
         first = rates[scenario] = search.highest(scenario, first)
     log.stop("run_stop", status="success")

@@ -10,6 +10,7 @@ import re
 import sys
 import zlib
 from array import array
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -51,12 +52,17 @@ def reduce(trace: Path, latencies: Path) -> float:
         [index | query << 32 for *_, index, query in rows],
         [first_tokens.get(at, 0) for _, at, *_ in rows],
     )
-    latencies.write_bytes(zlib.compress(b"".join(map(_planes, columns))))
+    latencies.write_bytes(packed(columns))
     trace.write_bytes(b"")
     chosen, queries = steps.get(b"GenerateLoadableSets"), steps.get(b"GenerateQueries")
     if chosen is None or queries is None:
         raise ValueError("LoadGen's trace does not say when samples were loaded")
     return (queries[0] - chosen[1]) / 1e9
+
+
+def packed(columns: Iterable[list[int]]) -> bytes:
+    """Return columns of numbers as `latencies.bin` holds them."""
+    return zlib.compress(b"".join(map(_planes, columns)))
 
 
 def _planes(column: list[int]) -> bytes:
