@@ -72,6 +72,22 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What an inference result measured. Latencies by percentile: min, 50, 90, …, max; empty: not logged."""
+
+    scenario: str
+    metric: float | None
+    unit: str
+    accuracy: dict[str, float] = field(default_factory=dict)  # by metric
+    power: float | None = None
+    power_unit: str = ""  # W, or mJ per query
+    inferred: bool = False  # from a run of another scenario
+    latency_ms: dict[str, float] = field(default_factory=dict)  # of a query
+    first_token_ms: dict[str, float] = field(default_factory=dict)
+    output_token_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Score:
     """A result's score: olympic mean of its runs' times to target, in seconds; None where the rules give it none."""
 
@@ -88,6 +104,7 @@ class Score:
     slowest_s: float | None
     verdict: Verdict
     official: dict[str, Any] | None = None  # the row of the official result table this stands for, by its column names
+    measured: Measured | None = None  # inference
 
 
 @dataclass(frozen=True)

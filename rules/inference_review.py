@@ -45,6 +45,9 @@ class ReviewRules(Strict):
     test_slack_fast: float  # the same, where latencies are so short that the machine's noise counts
     fast_ns: dict[Scenario, int]  # and below which that is
     file_bytes: int
+    units: dict[str, dict[Scenario, str]] = Field(
+        default_factory=dict
+    )  # model -> scenario -> instead of the usual unit
     placeholders: list[str]  # texts that stand where a description should, in small letters
     drift: dict[str, Drift | None] = Field(default_factory=dict)  # null: gone
 

@@ -5,13 +5,15 @@ Nothing here fails a result. It says both numbers, or why the official checker r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from checker.findings import Problem, brief
 from checker.inference.cases import ResultCase, number
 from checker.judges.registry import judge
 from rules.inference_review import Drift
+
+ALONE = "refused-by-tool-alone"
 
 
 @judge("inference-between-tables-and-rules", "inference-result")
@@ -47,20 +49,40 @@ def _unit(drift: Drift) -> str:
     return f" {drift.unit}" if drift.unit else ""
 
 
-@judge("inference-refused-by-tool-alone", "inference-result")
-def refused_by_tool_alone(case: ResultCase) -> Iterator[Problem]:
-    """Judge that nothing stands in a system description which the tool refuses and the rules do not."""
-    path = f"systems/{case.facts.place.system}.json"
-    for member, why in _odd(case.system):
-        yield Problem(why, "as the rules have it", f"{member}: {brief(case.system[member])}", path)
+def explained(case: ResultCase, problems: Iterable[tuple[str, Problem]]) -> Iterator[tuple[str, Problem]]:
+    """Yield official problems; one that the rules give no reason for becomes a note that says why."""
+    for rule, problem in problems:
+        why = _tool_alone(case, rule, problem)
+        if why is None:
+            yield rule, problem
+        else:
+            yield ALONE, replace(problem, message=f"{problem.message}: {why}")
 
 
-def _odd(system: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    network = system.get("is_network")
-    if isinstance(network, str) and network and network.lower() != "true":
-        yield "is_network", "the official checker takes this text for true and asks for the members of a network system"
-    if isinstance(network, bool):
-        yield "is_network", "the official checker cannot read a truth value here; the rules write True without quotes"
-    for member in ("accelerators_per_node", "number_of_nodes", "host_network_card_count"):
-        if type(system.get(member)) is int and system[member] == 0:
-            yield member, "the official checker takes the number 0 for an empty member; as text it is accepted"
+def _tool_alone(case: ResultCase, rule: str, problem: Problem) -> str | None:
+    """Return why the rules have nothing against what the official checker refuses; None where they have."""
+    network = case.system.get("is_network")
+    member = problem.message.partition(" ")[0]
+    if rule == "official-system-members":
+        if type(case.system.get(member)) is int and case.system[member] == 0:
+            return "the official checker takes the number 0 for nothing; written as text it is accepted"
+        if member in case.fixed.package.system.network_members and _is_no(network):
+            return (
+                f"the official checker takes is_network {brief(network)} for yes; the rules ask this of networks only"
+            )
+    told_apart = isinstance(network, bool) and network == (case.facts.place.division == "network")
+    if rule in ("official-network", "official-system-network") and told_apart:
+        return "the official checker cannot read a truth value of is_network; the rules write it so"
+    offline = case.log is not None and case.log.values.get("effective_scenario") == "Offline"
+    if (
+        rule == "official-query-count"
+        and offline
+        and case.model is not None
+        and case.model_rules.offline_samples is None
+    ):
+        return "the official table lacks the number that this is compared with"
+    return None
+
+
+def _is_no(value: object) -> bool:
+    return value is False or (isinstance(value, str) and value.lower() in ("false", "no", "n/a", "none"))

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from checker.findings import Finding, Item, Problem, Report, Verdict
+from checker.inference.cases import ResultCase, Trace
+from checker.inference.explained import explained
 from checker.inference.facts import Paths, ResultFacts, read_result, readable
+from checker.inference.integrity import result_case, result_problems, round_problems, submitter_problems, trace
 from checker.inference.official import (
     Options,
     ResultReview,
@@ -26,6 +29,7 @@ from checker.inference.official import (
     submitter_stops,
 )
 from checker.inference.outcome import PHASES, Stop
+from checker.inference.table import score
 from checker.inference.walk import Place, Scope, find, read_submitter
 from checker.ledger import Unit
 from checker.round_ledger import RoundLedger
@@ -65,7 +69,7 @@ def review(
     for odd, problem in scope.odd:
         ledger.add(odd, "mlperf-division", problem)
     ledger.fold()
-    course = _Course()
+    course, traces = _Course(), list[Trace]()
     with _readers(scope, jobs) as readers:
         waiting: list[tuple[SubmitterFacts, Iterator[ResultFacts]]] = []
         pending = list(scope.submitters)
@@ -74,7 +78,8 @@ def review(
                 division, root = pending.pop(0)
                 facts = SubmitterFacts(read_submitter(division, root, ruleset.limits), rules)
                 waiting.append((facts, readers.read(facts, scope)))
-            _submitter(ledger, *waiting.pop(0), scope, options or Options(), course)
+            traces += _submitter(ledger, *waiting.pop(0), scope, options or Options(), course)
+    _across(ledger, traces)
     if (unseen := course.unseen()) is not None:
         ledger.add(scope.base, "official-unseen", unseen)
     return Report(
@@ -210,11 +215,12 @@ def _submitter(
     scope: Scope,
     options: Options,
     course: _Course,
-) -> None:
+) -> list[Trace]:
     root = facts.submitter.root
     settled = _Settled(ledger, root)
     failed, refused = False, list[str]()
     reviews = {result.place: judge_result(facts, result, options) for result in results}
+    cases = {place: result_case(facts, judged) for place, judged in reviews.items()}
     for what in submitter_stops(facts, scope):
         if isinstance(what, Stop):
             course.ends(what, ledger.shown(root, what.path))
@@ -228,24 +234,29 @@ def _submitter(
             refused.append(judged.stop.cause)
         elif not judged.valid:
             refused.append("")
-        failed |= _result(settled, judged)
+        failed |= _result(settled, judged, cases[what])
     if not scope.only:
+        failed |= settled.settle(submitter_problems(facts, list(cases.values())))
         verdict: Verdict = "fail" if refused else "pass"
         cause = next((printable(cause) for cause in refused if cause), None)
         ours: Verdict = "fail" if failed else "pass"
         ledger.items.append(Item(ledger.shown(root, "."), "organisation", ours, verdict, cause))
     ledger.fold()
+    return [trace(case, lambda path: ledger.shown(root, path)) for case in cases.values()]
 
 
-def _result(settled: _Settled, judged: ResultReview) -> bool:
+def _result(settled: _Settled, judged: ResultReview, case: ResultCase) -> bool:
     """Add the findings on a result and the result as an item; return whether it fails by our verdict."""
-    failed = settled.settle(problems_of(judged))
+    failed = settled.settle(explained(case, problems_of(judged)))
+    failed |= settled.settle(result_problems(case))
+    path = settled.ledger.shown(settled.root, judged.place.path)
+    settled.ledger.scores.append(score(case, judged, path, failed))
     phases: dict[str, bool] | None = None
     if judged.told:
         phases = {name: judged.phases[name].passed for name in PHASES}
     settled.ledger.items.append(
         Item(
-            path=settled.ledger.shown(settled.root, judged.place.path),
+            path=path,
             kind="result",
             verdict="fail" if failed else "pass",
             official_verdict="pass" if judged.valid else "fail",
@@ -254,3 +265,13 @@ def _result(settled: _Settled, judged: ResultReview) -> bool:
         )
     )
     return failed
+
+
+def _across(ledger: RoundLedger, traces: Sequence[Trace]) -> None:
+    """Judge what spans submitters; an error fails the result whose log it names, and its submitter."""
+    failed: set[str] = set()
+    for rule, problem in round_problems(ledger.ruleset.name, traces):
+        finding = ledger.add(ledger.base, rule, problem)
+        if finding.fails:
+            failed.update((".", *(str(folder) for folder in PurePosixPath(finding.path).parents)))
+    ledger.items[:] = [replace(item, verdict="fail") if item.path in failed else item for item in ledger.items]
