@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import rules.workload
+from checker.discovery import FAMILIES
 from checker.judges.registry import judges
 from checker.log_rules import RuleError
 from checker.review import program
 from checker.sheets.lint import mistakes as sheet_mistakes
 from rules.cards import Card, Severity
+from rules.compliance import compliance_rules
 from rules.errors import AssayError
 from rules.references import references
 from rules.ruleset import RuleSet, load, rulesets
+from rules.serving import loadgen_rules, serving_rules
 
 
 def mistakes() -> Iterator[str]:
@@ -47,12 +50,27 @@ def _in(round_: RuleSet) -> Iterator[str]:
             references(round_, name)
         except AssayError as error:
             yield error.message
-    for workload in (None, *round_.workloads()):
+    serving = round_.family == FAMILIES["inference"]
+    yield from _serving(round_) if serving else ()
+    for workload in (None, *(() if serving else round_.workloads())):
         for division in ("closed", "open"):
             try:
                 program(round_.name, workload, division)
             except (RuleError, AssayError) as error:
                 yield f"{workload or 'no workload'}, {division}: {error}"
+
+
+def _serving(round_: RuleSet) -> Iterator[str]:
+    """Yield mistakes in what a round of inference fixes: files that cannot be read, a workload without its tests."""
+    try:
+        loadgen_rules(round_.name)
+        tested = compliance_rules(round_.name).workloads
+        for name in round_.workloads():
+            serving_rules(round_.name, name)
+            if name not in tested:
+                yield f"compliance.yaml: no tests of {name}"
+    except AssayError as error:
+        yield error.message
 
 
 def _before(card: Card, round_: RuleSet) -> set[str]:

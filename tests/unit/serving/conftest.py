@@ -1,0 +1,59 @@
+"""The round with shorter runs, and a real result measured by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import checker.review
+import checker.serving.review
+import rules.workload
+from checker.review import program
+from rules.compliance import compliance_rules
+from rules.ruleset import load
+from rules.serving import loadgen_rules, serving_rules
+from rules.workload import workload_rules
+from tests.unit.serving.trees import Measured, unpack
+
+
+def forget() -> None:
+    for cached in (load, workload_rules, program, serving_rules, loadgen_rules, compliance_rules):
+        cached.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _uncontained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect of a judge fails the test it shows in, instead of becoming a finding."""
+    for module in (checker.review, checker.serving.review):
+        monkeypatch.setattr(module, "contained", lambda unit, path, judging: judging)
+
+
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("measured")
+    unpack(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def short_round(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The rule sets, with shorter runs for the packed result's workload."""
+    import shutil
+
+    root = tmp_path_factory.mktemp("rounds") / "rules"
+    for family in ("assay", "assay-inference"):
+        shutil.copytree(rules.workload.ROOT / family, root / family)
+    shutil.copytree(unpacked / "rules", root, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rules.workload, "ROOT", root)
+        forget()
+        yield root
+    forget()
+
+
+@pytest.fixture
+def measured(tmp_path: Path, unpacked: Path, short_round: Path) -> Callable[[], Measured]:
+    """Give a fresh copy of the real submission."""
+    return lambda: Measured(unpacked / "submissions", tmp_path)

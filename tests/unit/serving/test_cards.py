@@ -1,0 +1,83 @@
+"""Every rule's card of inference tells the truth: what it calls right passes, what it calls wrong is named by it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from checker.judges.registry import judges
+from checker.mllog import Record, read_log
+from rules.cards import Card, Example
+from rules.ruleset import load
+from tests.unit.serving.trees import ROUND, Measured, named
+
+CARDS = sorted(load(ROUND).cards.values(), key=lambda card: card.id)
+TOKENS = "assay-inference-test06"  # judged on token models only: tests/unit/serving/test_compliance.py
+
+
+def objections(card: Card, example: Example, measured: Callable[[], Measured]) -> list[str]:
+    """What the rule of `card` says about an example, run through the engine."""
+    if example.text is not None:
+        log = read_log(io.BytesIO(example.text.encode() + b"\n"), "log", load(ROUND).limits)
+        return [problem.message for problem in judges()[str(card.judge)].function(log)]
+    if example.log is not None:
+        log = read_log(io.BytesIO(), "log", load(ROUND).limits)
+        log.records = [Record("", e.time_ms, e.event, e.key, e.value, e.metadata, 1) for e in example.log]
+        return [problem.message for problem in judges()[str(card.judge)].function(log)]
+    submission = measured()
+    if example.division == "open":
+        submission.open()
+    submission.apply(example.edit or [])
+    return [f.message for f in submission.check().findings if f.rule == card.id]
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+def test_the_example_that_fails_is_named_by_its_rule(card: Card, measured: Callable[[], Measured]) -> None:
+    if card.id == TOKENS:
+        pytest.skip("judged on token models: test_compliance.py")
+    assert objections(card, card.fails, measured)
+
+
+def test_the_honest_submission_passes_without_a_finding(measured: Callable[[], Measured]) -> None:
+    """So that the examples that pass do: all of them are this submission as it is."""
+    report = measured().check()
+    assert report.findings == [], named(report)
+    assert report.passed
+    assert {item.path.rpartition("/")[2] for item in report.items if item.kind == "result"} == {
+        "SingleStream",
+        "Server",
+        "Offline",
+    }
+
+
+def test_as_an_open_submission_it_passes_too(measured: Callable[[], Measured]) -> None:
+    submission = measured()
+    submission.open()
+    report = submission.check()
+    assert report.findings == [], named(report)
+
+
+@pytest.mark.parametrize("card", [c for c in CARDS if c.passes.edit is None], ids=lambda card: card.id)
+def test_the_line_that_passes_passes(card: Card, measured: Callable[[], Measured]) -> None:
+    assert objections(card, card.passes, measured) == []
+
+
+def test_every_judge_of_inference_has_a_card() -> None:
+    named_by_cards = {card.judge for card in CARDS}
+    known = {name for name, judge in judges().items() if judge.scope.startswith("serving-")}
+    assert known <= named_by_cards
+    assert all(judge in judges() for judge in named_by_cards)
+
+
+def test_every_rule_that_another_requires_exists_and_is_an_error() -> None:
+    round_ = load(ROUND)
+    assert {round_.card(rule).severity.value for card in CARDS for rule in card.requires} == {"error"}
+
+
+def test_every_clause_is_a_section_of_the_rules_document() -> None:
+    text = (Path(__file__).parents[3] / load(ROUND).document).read_text()
+    sections = {line.split()[1].rstrip(".") for line in text.splitlines() if line.startswith(("## ", "### "))}
+    assert {card.clause for card in CARDS} <= sections
