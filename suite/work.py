@@ -198,7 +198,12 @@ def clash(top: Path, manifests: str, own: Path, shared: Mapping[str, bytes]) -> 
 
 def kept(root: Path, final: Path) -> Path:
     """Return where a result goes that a new one replaces."""
-    return root / ".replaced" / time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) / final.relative_to(root)
+    stamp, place = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), final.relative_to(root)
+    path, again = root / ".replaced" / stamp / place, 0
+    while path.exists():
+        again += 1
+        path = root / ".replaced" / f"{stamp}-{again}" / place
+    return path
 
 
 def share(root: Path, top: Path, shared: Mapping[str, bytes], sources: str, depth: int) -> None:

@@ -122,9 +122,12 @@ class ServingWork(WorkFolder[ServingPlan, ServingAttempt]):
             manifest = Manifest(schema="assay/manifest/1", runs=len(plan.runs()), files=listed)
             write(staged / plan.ours / "manifest.json", document(manifest))
             # The results come last: without them nothing of this counts, and --resume goes on from the work folder.
-            for name in (plan.results, plan.ours):
-                if (self.top / name).exists():
-                    rename(self.top / name, kept(self.root, self.top / name))
+            if self.final.exists():
+                for name in (plan.ours, plan.results):
+                    if (self.top / name).exists():
+                        rename(self.top / name, kept(self.root, self.top / name))
+            else:
+                away(self.root, self.top / plan.ours)  # of a publication that was cut short
             share(self.root, self.top, shared, "src", 3)
             for name in (plan.ours, plan.results):
                 rename(staged / name, self.top / name)
