@@ -114,20 +114,25 @@ class Observer:
 
     def observation(self) -> Observation:
         """Return what was seen, once left; raise MachineError where that was nothing that can be used."""
-        rows = [row for row in self._rows if len(row) == len(self._head["channels"]) + 2]
+        return assembled(self._head, self._rows)
+
+
+def assembled(head: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> Observation:
+    """Return the observer's lines (`suite.observe.__main__`) as the document they make; MachineError where none."""
+    try:
+        rows = [row for row in rows if len(row) == len(head["channels"]) + 2]
         rows = [row for position, row in enumerate(rows) if position == 0 or row[0] > rows[position - 1][0]]
-        try:
-            return Observation(
-                schema="assay/observation/1",
-                period_s=self._head["period_s"],
-                clocks=[Clock(monotonic_s=row[0], wall_s=row[1]) for row in (rows[0], rows[-1])],
-                channels=[Channel.model_validate(channel) for channel in self._head["channels"]],
-                unavailable=[Unavailable.model_validate(one) for one in self._head["unavailable"]],
-                times_s=[row[0] for row in rows],
-                values=[[row[2 + position] for row in rows] for position in range(len(self._head["channels"]))],
-            )
-        except (ValidationError, IndexError, KeyError, TypeError) as error:
-            raise MachineError(f"the observer's samples cannot be used: {printable(str(error), 300)}") from None
+        return Observation(
+            schema="assay/observation/1",
+            period_s=head["period_s"],
+            clocks=[Clock(monotonic_s=row[0], wall_s=row[1]) for row in (rows[0], rows[-1])],
+            channels=[Channel.model_validate(channel) for channel in head["channels"]],
+            unavailable=[Unavailable.model_validate(one) for one in head["unavailable"]],
+            times_s=[row[0] for row in rows],
+            values=[[row[2 + position] for row in rows] for position in range(len(head["channels"]))],
+        )
+    except (ValidationError, IndexError, KeyError, TypeError) as error:
+        raise MachineError(f"the observer's samples cannot be used: {printable(str(error), 300)}") from None
 
 
 def beside(cpuset: str) -> str:
