@@ -203,6 +203,14 @@ def _median(values: list[int]) -> float:
     return float(sorted(values)[len(values) // 2]) if values else 0.0
 
 
+def loaded(seconds: float, samples: int, pace_s: float, rules: ComplianceRules) -> Iterator[Fault]:
+    """Yield a fault where loading so many samples took as long as answering them does, at `pace_s` a sample."""
+    most = rules.loading * pace_s * samples
+    if seconds > most:
+        message = "loading the samples took as long as answering them would"
+        yield Fault(message, f"at most {most:.4f} s for {samples:,} samples", f"{seconds:.4f} s")
+
+
 def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> Iterator[Fault]:
     """Yield a fault where the performance run was faster with the round's seeds than a run with others.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checker.findings import Problem
 from checker.judges.registry import judge
-from checker.serving.compliance import Fault, ranked, verdict
+from checker.serving.compliance import Fault, loaded, ranked, verdict
 from checker.serving.submission import ScenarioResult, ServingResult, ServingRun
 from checker.tree import RefusedError
 from rules.serving import loadgen_scenario
@@ -96,11 +96,8 @@ def loading(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     count, pace = run.detail["effective_performance_sample_count"], _pace(result)
     if run.record is None or run.record.model.loading_s is None or pace is None or type(count) is not int:
         return
-    most = result.compliance.loading * pace * count
-    if run.record.model.loading_s > most:
-        message = "loading the samples took as long as answering them would"
-        wanted = f"at most {most:.4f} s for {count:,} samples"
-        yield run.record.problem(message, wanted, f"{run.record.model.loading_s:.4f} s", "loading_s")
+    for fault in loaded(run.record.model.loading_s, count, pace, result.compliance):
+        yield run.record.problem(fault.message, fault.expected, fault.found, "loading_s")
 
 
 def _pace(result: ServingResult) -> float | None:
