@@ -51,7 +51,7 @@ lint: setup-dev ## style, types, import directions
 	@.venv/bin/lint-imports
 
 doctor: setup ## what this machine can run, and how to fix what it cannot
-	@$(ASSAY) doctor
+	@$(ASSAY) doctor --target $(TARGET)
 
 lock: setup-dev ## rewrite the host's locks from pyproject.toml
 	@requirements/lock.sh

@@ -21,10 +21,13 @@ from rules.text import printable
 from rules.workload import workload_rules
 from suite.cache import cache_dir
 from suite.engine import NO_ENGINE_FIX, connect, sentences
-from suite.images import wheelhouse
+from suite.images import base, wheelhouse
 from suite.images.build import recorded
 from suite.images.matrix import Cell, select
-from suite.settings import workloads
+from suite.images.matrix import target as described
+from suite.settings import settings, workloads
+from suite.targets import fitness, route, trial
+from suite.targets.data import Target
 
 RULESET = "assay/1.0"
 
@@ -32,6 +35,7 @@ GIB = 2**30
 NEED_DISK_GIB = 8  # three images, their wheels and the layers the engine unpacks: measured in docs/images.md
 NEED_MEMORY_GIB = 4
 ANSWER_S = 1.5  # an engine that does not answer must not hold the report
+SSH_ANSWER_S = 25  # ssh itself may take as long to say why not
 DESCRIBE_S = 5  # one that answers may be busy
 
 T = TypeVar("T")
@@ -55,26 +59,34 @@ class Check:
     fix: str = ""
 
 
-def examine(cache: Path, submissions: Path) -> Iterator[Check]:
-    """Yield every check; the engine's only where one answers soon."""
+def examine(cache: Path, submissions: Path, target: str) -> Iterator[Check]:
+    """Yield every check, for runs on `target`; the engine's only where one answers soon.
+
+    Raises UsageError for an unknown target.
+    """
+    kind = described(target)
     yield python()
     yield disk("cache", cache)
     yield disk("submissions", submissions)
     yield base_builder()
     try:
-        client = _within(ANSWER_S, lambda: connect(timeout_s=DESCRIBE_S))
+        soon = SSH_ANSWER_S if os.environ.get("DOCKER_HOST", "").startswith("ssh://") else ANSWER_S
+        client = _within(soon, lambda: connect(timeout_s=DESCRIBE_S))
         yield from _within(DESCRIBE_S, lambda: list(engine(client)))
     except AssayError as error:
         yield Check("engine", Level.FAIL, error.message, error.fix)
         return
+    yield from machine(client, target, kind)
     try:
-        for chosen in select():
+        for chosen in select(target=target):
             with sentences("looking for images"):
                 found = image(client, chosen)
             yield found
     except AssayError as error:
         yield Check("images", Level.FAIL, error.message, error.fix)
     for workload in workloads():
+        if not settings(workload).frameworks:
+            continue  # of inference alone
         try:
             yield ready(workload)
         except AssayError as error:
@@ -149,13 +161,6 @@ def engine(client: docker.DockerClient) -> Iterator[Check]:
     level = Level.OK if memory >= NEED_MEMORY_GIB else Level.WARN
     fix = "" if level is Level.OK else f"a run is given {NEED_MEMORY_GIB} GiB; ask for less with --memory"
     yield Check("machine", level, f"{info['NCPU']} CPUs, {memory:.0f} GiB, {info['Architecture']}", fix)
-    if info["Architecture"] not in ("x86_64", "amd64"):
-        yield Check(
-            "cpu",
-            Level.FAIL,
-            f"the cpu target is x86-64, the engine's machine {info['Architecture']}",
-            "use an x86-64 machine",
-        )
     controllers = {"MemoryLimit": "memory", "CPUSet": "cpuset", "PidsLimit": "pids"}
     missing = [name for member, name in controllers.items() if not info.get(member)]
     if missing:
@@ -163,6 +168,42 @@ def engine(client: docker.DockerClient) -> Iterator[Check]:
         yield Check("limits", Level.FAIL, f"the engine cannot limit {', '.join(missing)}", fix)
     else:
         yield Check("limits", Level.OK, f"memory, cpuset and pids, cgroup v{info.get('CgroupVersion', '1')}")
+
+
+def machine(client: docker.DockerClient, name: str, kind: Target) -> Iterator[Check]:
+    """Look whether the engine's machine is one of the target `name`, and fit for a run."""
+    try:
+        way = route.find(client, name, kind)
+    except AssayError as error:
+        yield Check(name, Level.FAIL, error.message, error.fix)
+        return
+    said = way.sentence.partition(": ")[2]
+    if way.emulation is not None:
+        yield Check(name, Level.WARN, said)
+        ready = trial.refusal(client, kind.architecture) is None
+        fix = "" if ready else "the first run installs it where it may: as root, with apt, on the engine's machine"
+        yield Check("qemu", Level.OK if ready else Level.WARN, "registered" if ready else "absent", fix)
+        return
+    yield Check(name, Level.OK, said)
+    try:
+        chosen = select(target=name)[0]
+        with sentences("looking for images"):
+            image_id = base.there(client, chosen)
+        if image_id is None:
+            yield Check("machine", Level.OK, "its clocks, memory and drivers are read once the first image is built")
+            return
+        found = fitness.facts(client, image_id, chosen, way.access, kind.reads)
+    except AssayError as error:
+        yield Check("machine", Level.FAIL, error.message, error.fix)
+        return
+    for verdict in fitness.judge(kind.checks, found, {}):
+        if not verdict.known and verdict.check.otherwise == "warn":
+            yield Check("machine", Level.WARN, verdict.said)
+            continue
+        level = Level.FAIL if verdict.check.otherwise == "fail" else Level.WARN
+        yield Check(
+            "machine", Level.OK if verdict.good else level, verdict.said, "" if verdict.good else verdict.check.fix
+        )
 
 
 def image(client: docker.DockerClient, chosen: Cell) -> Check:

@@ -13,15 +13,11 @@ from docker.errors import APIError, DockerException
 
 from rules.errors import Exit, MachineError
 from rules.text import printable
+from suite.tunnel import through
 
 NO_ENGINE_FIX = (
     "start one (suite/engine.sh installs and starts it as root on Debian), add yourself to the group `docker`, "
     "or point DOCKER_HOST at a machine that has one; `assay doctor` says more"
-)
-
-
-TUNNEL = (  # the engine's client needs paramiko for ssh://, and cannot attach over the ssh program
-    "ssh -fNL /tmp/engine.sock:/var/run/docker.sock user@machine && export DOCKER_HOST=unix:///tmp/engine.sock"
 )
 
 
@@ -32,10 +28,11 @@ class EngineLostError(MachineError):
 def connect(timeout_s: int = 60) -> docker.DockerClient:
     """Return a client for the engine `DOCKER_HOST` names, or raise MachineError saying how to get one."""
     host = printable(os.environ.get("DOCKER_HOST") or "the local socket", 200)
-    if host.startswith("ssh://"):
-        raise MachineError(f"DOCKER_HOST={host}: engines over ssh:// are not supported yet", fix=TUNNEL)
     try:
-        client = docker.from_env(timeout=timeout_s)
+        if host.startswith("ssh://"):
+            client = docker.DockerClient(base_url=through(os.environ["DOCKER_HOST"]), timeout=timeout_s)
+        else:
+            client = docker.from_env(timeout=timeout_s)
         client.ping()
     except ValueError as error:  # requests has errors that are also this one
         if isinstance(error, requests.RequestException):

@@ -78,10 +78,13 @@ def run(
         raise typer.Exit(Exit.FINDINGS)
 
 
-def doctor(output: Annotated[Path, typer.Option(help="the submissions folder")] = SUBMISSIONS) -> None:
+def doctor(
+    output: Annotated[Path, typer.Option(help="the submissions folder")] = SUBMISSIONS,
+    target: Annotated[str, typer.Option(help="what would be measured: cpu, cuda, jetson, …")] = "cpu",
+) -> None:
     """Say what this machine can run, and how to fix what it cannot."""
     from suite.cache import cache_dir
     from suite.doctor import examine, report
 
-    if not report(examine(cache_dir(), output), typer.echo):
+    if not report(examine(cache_dir(), output, target), typer.echo):
         raise typer.Exit(Exit.MACHINE)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import docker
+import docker.errors
 
 from rules.documents import PackageDrift
 from rules.errors import MachineError, UsageError
@@ -73,6 +74,20 @@ def prepare(client: docker.DockerClient, cell: Cell, progress: Progress, *, fres
             return Foundation(lock, layers, image, debian.installed([layer.path for layer in layers]))
         lock, layer = _assembled(cell, progress, fresh=fresh)
         return Foundation(lock, (layer,), _load(client, cell, layer, progress), locks.packages(lock.path))
+
+
+def there(client: docker.DockerClient, cell: Cell) -> str | None:
+    """Return the engine's image of the cell's base where it has one already, made from the lock in use."""
+    lock = lock_in_use(cell)
+    if cell.base.provider == "registry":
+        repository, digest = locks.image(locks.read(lock.path)[0].decode(), str(lock.path))
+        try:
+            return str(client.images.get(f"{repository}@sha256:{digest}").id)
+        except docker.errors.ImageNotFound:
+            return None
+    layer = _cached(cell, lock)
+    image = archive.find(client, _tag(cell, layer), [layer.diff_id]) if layer else None
+    return str(image.id) if image else None
 
 
 def native(client: docker.DockerClient, cell: Cell, progress: Progress) -> Foundation:
@@ -150,9 +165,13 @@ def _load(client: docker.DockerClient, cell: Cell, layer: Layer, progress: Progr
     made = archive.config(
         architecture=cell.base.architecture, epoch=cell.epoch, layers={layer.diff_id: "base"}, environment={}, labels={}
     )
-    tag = f"assay/base-{cell.base.architecture}:{layer.diff_id[:12]}"
+    tag = _tag(cell, layer)
     image = archive.find(client, tag, [layer.diff_id]) or archive.load(client, made, [layer], tag, progress)
     return str(image.id)
+
+
+def _tag(cell: Cell, layer: Layer) -> str:
+    return f"assay/base-{cell.base.architecture}:{layer.diff_id[:12]}"
 
 
 def _registry_lock(cell: Cell) -> BaseLock:

@@ -36,7 +36,7 @@ def machine(folder: Path, **programs: str) -> Path:
         ({"apt_get": ":", "dockerd": ":"}, "sudo systemctl start docker"),
         ({"dnf": ":"}, "sudo sh -c 'dnf install -y moby-engine && systemctl enable --now docker'"),
         ({"pacman": ":", "id": "echo 0"}, "sh -c 'pacman -S --noconfirm docker && systemctl enable --now docker'"),
-        ({}, "install Docker for this system, or: ssh -fNL /tmp/engine.sock:"),
+        ({}, "install Docker for this system, or: export DOCKER_HOST=ssh://"),
     ],
 )
 def test_the_fix_is_a_command_for_this_system(

@@ -60,7 +60,7 @@ def test_doctor_does_not_wait_for_an_engine_that_never_answers(deaf: str) -> Non
         ("tcp://127.0.0.1:notaport", "is no address"),
         ("tcp://127.0.0.1", "no Docker engine answers"),
         ("nonsense://x", "no Docker engine answers"),
-        ("ssh://somebody@somewhere", "engines over ssh:// are not supported yet"),
+        ("ssh://somebody@nowhere.invalid", "no engine over ssh: no machine of the name nowhere.invalid is known"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_a_sentence(host: str, said: str) -> None:
