@@ -19,6 +19,7 @@ from checker.training.reading import Malformed, Reading, Record
 MOST = 10_000  # evaluations kept of one log: no real one comes near
 NEVER = 1e9  # where the official tool says a run converges that did not
 TEXTS = (b"eval_accuracy", b"eval_error", b"global_batch_size", b"submission_benchmark", b"run_stop")
+DISTINCT = 1000  # keys kept of one log
 NOTED = 20  # lines out of order noted of each kind
 METRICS = ("eval_accuracy", "eval_error")
 STARTS = {"block_start": "block_stop", "epoch_start": "epoch_stop", "eval_start": "eval_stop"}
@@ -170,8 +171,9 @@ def _keep(facts: LogFacts, records: Iterable[Record]) -> None:
             facts.run_stop = facts.run_stop or place(record)
         elif key == "init_start":
             facts.init_start = facts.init_start or place(record)
-        elif (key in KEPT or key.startswith(PREFIXES)) and len(kept.setdefault(key, [])) < 64:
-            kept[key].append(place(record))
+        elif key in KEPT or (key.startswith(PREFIXES) and (key in kept or len(kept) < DISTINCT)):
+            places = kept.setdefault(key, [])
+            places += [place(record)] if len(places) < 64 else []
     for key, record in opened.items():
         order.unpaired.append((record.line, key))
     if distinct >= 4:
@@ -212,6 +214,9 @@ def _seeds(facts: LogFacts, reading: Reading) -> None:
 def _converged(reading: Reading, counted_in_samples: frozenset[str]) -> Converged:
     state = _ConvergenceScan(counted_in_samples)
     for line, texts in reading.marked:
+        if isinstance(line, Malformed) and line.text is None:
+            state.found.crash = line.cause
+            break
         try:
             state.see(_members(line), texts)
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError, RecursionError) as error:
@@ -223,9 +228,7 @@ def _converged(reading: Reading, counted_in_samples: frozenset[str]) -> Converge
 def _members(line: Record | Malformed) -> Any:
     if isinstance(line, Record):
         return {"key": line.key, "value": line.value, "metadata": line.metadata}
-    if line.crash and not line.text:
-        raise RecursionError("nested too deeply")
-    return json.loads(line.text)
+    return json.loads(line.text or "")
 
 
 class _ConvergenceScan:

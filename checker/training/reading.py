@@ -63,7 +63,7 @@ class Malformed:
     line: int
     cause: str
     crash: bool
-    text: str  # what was to be decoded
+    text: str | None  # what was to be decoded; None where it is no JSON, or nobody needs it
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,8 @@ def read(log: bytes | BinaryIO, wanted: Wanted = ALL, most: int | None = None) -
     reading = Reading()
     append, length, decode = reading.records.append, len(TOKEN), DECODE
     texts, keys, prefixes = wanted.texts, wanted.keys, wanted.prefixes
-    latest, number = float("-inf"), 1
+    latest, number, marking = float("-inf"), 1, True
+    sets: dict[frozenset[bytes], frozenset[bytes]] = {}
     same: dict[str, str] = {}  # each line names its key and its source anew: one object for all saves a third
     for block in _blocks(io.BytesIO(log) if isinstance(log, bytes) else log, reading, most):
         find, count, counted = block.find, block.count, 0
@@ -156,8 +157,10 @@ def read(log: bytes | BinaryIO, wanted: Wanted = ALL, most: int | None = None) -
                         metadata["file"] = same.setdefault(metadata["file"], metadata["file"])
             else:
                 _refuse(reading, line, marks is not None)
-            if marks is not None:
-                reading.marked.append((line, frozenset(marks)))
+            if marks is not None and marking:
+                held = frozenset(marks)
+                reading.marked.append((line, sets.setdefault(held, held)))
+                marking = isinstance(line, Record) or line.text is not None  # who looks for marks stops at such a line
             at = find(TOKEN, end)
         number += count(b"\n", counted)
     return reading
@@ -201,7 +204,7 @@ def _refuse(reading: Reading, line: Malformed, needed: bool) -> None:
     elif len(reading.malformed) >= MOST:
         return
     if not needed:
-        line.text = ""
+        line.text = None
     reading.malformed.append(line)
 
 
@@ -216,12 +219,12 @@ def _huge(
         members = DECODE_MEMBERS(memoryview(block)[at:end])
         raw = {name: _shortened(getattr(members, name)) for name in members.__struct_fields__}
     except msgspec.ValidationError as error:
-        return marks, Malformed(number, f"KeyError: {error}", crash=True, text="")
+        return marks, Malformed(number, f"KeyError: {error}", crash=True, text=None)
     except RecursionError:
-        return marks, Malformed(number, "RecursionError: nested too deeply", crash=True, text="")
+        return marks, Malformed(number, "RecursionError: nested too deeply", crash=True, text=None)
     except (msgspec.MsgspecError, ValueError) as error:
-        return marks, Malformed(number, str(error), crash=False, text="")
-    return marks, _record(number, raw, "")
+        return marks, Malformed(number, str(error), crash=False, text=None)
+    return marks, _record(number, raw, None)
 
 
 def _shortened(raw: msgspec.Raw) -> Any:
@@ -244,13 +247,13 @@ def exact(number: int, body: bytes | bytearray) -> Record | Malformed:
         if raw is None:
             raise ValueError("the line holds null")
     except ValueError as error:
-        return Malformed(number, str(error), crash=False, text=text)
+        return Malformed(number, str(error), crash=False, text=None)
     except RecursionError:
-        return Malformed(number, "RecursionError: nested too deeply", crash=True, text="")
+        return Malformed(number, "RecursionError: nested too deeply", crash=True, text=None)
     return _record(number, raw, text)
 
 
-def _record(number: int, raw: Any, text: str) -> Record | Malformed:
+def _record(number: int, raw: Any, text: str | None) -> Record | Malformed:
     """Make a record of a decoded line as MLCommons' parser does."""
     try:
         milliseconds = float(raw["time_ms"])
