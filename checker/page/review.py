@@ -1,4 +1,4 @@
-"""The review page of a round of MLPerf Training or HPC, or of one organisation in it."""
+"""The review page of a round of MLPerf, or of one organisation in it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from checker.findings import Report
 from checker.page.convergence import convergence_section
+from checker.page.inference_results import inference_results
+from checker.page.latency import latency_section
 from checker.page.layout import facts, verdict_mark
 from checker.page.markup import Markup, tag
 from checker.page.round_findings import findings_section
@@ -29,10 +31,7 @@ def page(path: Path, report: Report) -> str:
     if any(item.kind == "organisation" for item in report.items):
         parts.append(("organisations", "Organisations", organisations_section(report)))
     parts.append(("refused", "Refused", refused_section(report)))
-    parts.append(("results", "Results", results_section(report)))
-    converged = convergence_section(report.ruleset, report.scores)
-    if converged is not None:
-        parts.append(("convergence", "Convergence", converged))
+    parts += _results(report, ruleset.family)
     parts.append(("findings", "Findings", findings_section(base, report, ruleset)))
     links = [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts]
     name = report.path.rstrip("/").rpartition("/")[2] or report.path
@@ -48,6 +47,17 @@ def page(path: Path, report: Report) -> str:
             class_="page wide",
         ),
     )
+
+
+def _results(report: Report, family: str) -> list[tuple[str, str, Markup]]:
+    """Return the parts on results, by the kind of round."""
+    if family == "mlperf-inference":
+        measured = ("results", "Results", inference_results(report))
+        latency = latency_section(report.ruleset, report.scores)
+        return [measured, *([("latency", "Latency", latency)] if latency is not None else [])]
+    scored = ("results", "Results", results_section(report))
+    converged = convergence_section(report.ruleset, report.scores)
+    return [scored, *([("convergence", "Convergence", converged)] if converged is not None else [])]
 
 
 def _header(report: Report, name: str, title: str) -> Markup:

@@ -18,9 +18,16 @@ NONE = "none"
 
 def naming(report: Report) -> Callable[[str], str]:
     """Return what names the organisation a path lies in; by the checked folder where it is the only one."""
-    several = any(item.kind == "organisation" and item.path != "." for item in report.items)
+    known = {item.path for item in report.items if item.kind == "organisation" and item.path != "."}
+    depths = sorted({path.count("/") for path in known})  # MLPerf Inference has a folder per division above them
     alone = report.path.rstrip("/").rpartition("/")[2] or "."
-    return lambda path: path.partition("/")[0] if several and path != "." else alone
+
+    def name(path: str) -> str:
+        parts = path.split("/")
+        heads = ("/".join(parts[: depth + 1]) for depth in depths)
+        return next((head for head in heads if head in known), parts[0] if known and path != "." else alone)
+
+    return name
 
 
 def organisations_section(report: Report) -> Markup:
@@ -34,11 +41,13 @@ def organisations_section(report: Report) -> Markup:
     )
     waived = ("Waived",) if any(f.waived for f in report.findings) else ()
     counts = ("Errors", "Warnings", "Notes", *waived)
-    heads = ("Organisation", "Official", "Assay", "Results", "Logs", "Logs refused", *counts)
+    logs = any(item.kind == "log" for item in report.items)
+    judged, judged_heads = ("log", ("Logs", "Logs refused")) if logs else ("result", ("Results refused",))
+    heads = ("Organisation", "Official", "Assay", "Results", *judged_heads, *counts)
     rows = []
     for name in sorted((name for name in names if items[name]), key=str.casefold):
         kinds = Counter(item.kind for item in items[name])
-        refused = sum(item.kind == "log" and item.official_verdict == "fail" for item in items[name])
+        refused = sum(item.kind == judged and item.official_verdict == "fail" for item in items[name])
         official = "fail" if any(i.official_verdict == "fail" and i.kind != "log" for i in items[name]) else "pass"
         failed = found[name, "error"] or any(i.verdict == "fail" and i.kind != "log" for i in items[name])
         assay = "fail" if failed else "pass"
@@ -48,7 +57,7 @@ def organisations_section(report: Report) -> Markup:
                 _mark(official),
                 _mark(assay),
                 count(kinds["result"]),
-                count(kinds["log"]),
+                *([count(kinds["log"])] if logs else []),
                 *(_some(n) for n in (refused, *(found[name, head.lower().removesuffix("s")] for head in counts))),
             )
         )
@@ -58,8 +67,12 @@ def organisations_section(report: Report) -> Markup:
         table("Both verdicts, and how much was found", heads, rows, words=(1, 2)),
         tag(
             "p",
-            "Official: what MLCommons' checkers decide. A result may drop as many refused logs as its rules allow, so "
-            "an organisation can pass with some. Assay: fails where a finding is an error that nobody waived.",
+            "Official: what MLCommons' checkers decide. "
+            + (
+                "A result may drop as many refused logs as its rules allow, so an organisation can pass with some. "
+                * logs
+            )
+            + "Assay: fails where a finding is an error that nobody waived.",
             class_="note",
         ),
     )
@@ -84,7 +97,7 @@ def refused_section(report: Report) -> Markup:
     if not refused:
         return section("refused", "Refused by the official checkers", tag("p", "Nothing."))
     rows = [
-        (code(item.path), item.kind, _because(item, why.get(item.path, ())))
+        (code(item.path), item.kind, _because(item, why.get(item.path) or _below(item, why)))
         for item in sorted(refused, key=lambda item: KINDS.index(item.kind))[:REFUSED]
     ]
     more = len(refused) - len(rows)
@@ -94,6 +107,13 @@ def refused_section(report: Report) -> Markup:
         table("What is refused, and why", ("Path", "Kind", "Why"), rows, words=(1, 2)),
         tag("p", f"{more:,} further things are refused and not shown.", class_="note") if more else None,
     )
+
+
+def _below(item: Item, why: Mapping[str, Sequence[Finding]]) -> list[Finding]:
+    """Return what is said of the parts of a result; of an organisation that is said under its results."""
+    if item.kind != "result":
+        return []
+    return [finding for path, findings in why.items() if path.startswith(f"{item.path}/") for finding in findings]
 
 
 def _because(item: Item, findings: Sequence[Finding]) -> Child:
