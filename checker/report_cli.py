@@ -32,7 +32,6 @@ def report(
     import checker
     from checker.discovery import discover
     from checker.page.document import page
-    from rules.ruleset import load
 
     if output != "-":
         _refuse_inside(Path(output), discover(path).submitters)
@@ -40,7 +39,7 @@ def report(
     if judged.ruleset.startswith("mlperf-"):
         fix = f"assay review {path} --round {judged.ruleset} --html {output}"
         raise UsageError(f"{path}: a round of MLPerf has a page of another kind", fix=fix)
-    content = page(path, judged, load(judged.ruleset)).encode()
+    content = page(path, judged).encode()
     if output == "-":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from checker.discovery import DEFAULT, FAMILIES, SERVING
 from checker.findings import Report
 from checker.page.beside import comparison_section
 from checker.page.curves import curves_section, memory_section, steps_section
@@ -14,23 +15,26 @@ from checker.page.markup import Markup, tag
 from checker.page.objections import findings_section
 from checker.page.parity import parity_section
 from checker.page.provenance import provenance_section
+from checker.page.serving import Served, gather_serving, serving_parts
 from checker.page.shell import shell
 from checker.page.summary import header, results_section
-from rules.ruleset import RuleSet
+from rules.ruleset import RuleSet, load
 
 
-def page(path: Path, report: Report, ruleset: RuleSet) -> str:
+def page(path: Path, report: Report) -> str:
     """Return the result page on what `report` judged at `path`; the same input gives the same bytes."""
-    results, more = gather(path, report, ruleset)
-    parts = _parts(report, results, more)
+    results, more = gather(path, report, _round(report, "training", DEFAULT))
+    served, further = gather_serving(path, report, _round(report, "inference", SERVING))
+    parts = _parts(report, results, more, served, further)
     links = [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts]
-    title = f"{report.verdict.upper()} · {', '.join(dict.fromkeys(r.workload for r in results)) or 'no result'} · Assay"
+    names = dict.fromkeys([*(r.workload for r in results), *(one.workload for one in served)])
+    title = f"{report.verdict.upper()} · {', '.join(names) or 'no result'} · Assay"
     return shell(
         title,
-        tag("a", "Skip to the results", href="#results" if results else "#findings", class_="skip"),
+        tag("a", "Skip to the results", href=f"#{parts[0][0]}", class_="skip"),
         tag(
             "div",
-            header(report, results),
+            header(report, results, served),
             tag("nav", tag("ul", links), aria_label="Contents"),
             tag("main", [part for _, _, part in parts]),
             tag("footer", tag("p", f"Made by `assay report`, Assay {report.assay}.", class_="note")),
@@ -39,11 +43,20 @@ def page(path: Path, report: Report, ruleset: RuleSet) -> str:
     )
 
 
-def _parts(report: Report, results: Sequence[Result], more: int) -> list[tuple[str, str, Markup]]:
+def _round(report: Report, suite: str, default: str) -> RuleSet:
+    """Return the round by which `report` judged what is of a suite."""
+    used = [load(name) for name in report.ruleset.split(", ")]
+    return next((one for one in used if one.family == FAMILIES[suite]), load(default))
+
+
+def _parts(
+    report: Report, results: Sequence[Result], more: int, served: Sequence[Served], further: int
+) -> list[tuple[str, str, Markup]]:
     """Return the parts of the page in order: name, title in the contents, content."""
-    found = findings_section(report, results)
+    found = findings_section(report, [*results, *served])
+    serving = serving_parts(served, further)
     if not results:
-        return [("findings", "Findings", found)]
+        return [*serving, ("findings", "Findings", found)]
     parts = [("results", "Results", results_section(results, more))]
     divided = groups(results)
     for position, group in enumerate(divided):
@@ -57,5 +70,4 @@ def _parts(report: Report, results: Sequence[Result], more: int) -> list[tuple[s
         parts.append((f"steps-{position}", f"Step time{of}", steps_section(group, f"steps-{position}")))
     parts.append(("parity", "Parity", parity_section(results)))
     parts.append(("provenance", "Provenance", provenance_section(results)))
-    parts.append(("findings", "Findings", found))
-    return parts
+    return [*parts, *serving, ("findings", "Findings", found)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker import submission
-from checker.discovery import discover
+from checker.discovery import discover, suite_of
 from checker.findings import Item, Report, Score, Verdict
 from checker.mllog import Log, Record
 from checker.page.quantity import number
@@ -106,13 +106,16 @@ def gather(path: Path, report: Report, ruleset: RuleSet) -> tuple[list[Result], 
     judged = {item.path: item for item in report.items if item.kind == "result"}
     scores = {score.path: score for score in report.scores}
     results: list[Result] = []
-    for root in found.submitters:
+    more = 0
+    for root in (root for root in found.submitters if suite_of(root) == "training"):
         submitted = Submission(root, found.scope, Tree(root, ruleset.limits), ruleset)
-        for folder in submitted.result_folders[: RESULTS - len(results)]:
+        for folder in submitted.result_folders:
             shown = printable(Path(os.path.relpath(root / folder, found.base)).as_posix(), 1000)
-            if shown in judged:
+            if shown in judged and len(results) == RESULTS:
+                more += 1
+            elif shown in judged:
                 results.append(_result(read_result(submitted, folder), judged[shown], scores.get(shown)))
-    return results, len(judged) - len(results)
+    return results, more
 
 
 def _result(found: submission.Result, item: Item, score: Score | None) -> Result:

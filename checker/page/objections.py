@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from checker.findings import Finding, Report
-from checker.page.evidence import Result
 from checker.page.layout import code, section
 from checker.page.markup import Markup, tag
 
@@ -14,7 +14,19 @@ SEVERITIES = (("error", "errors"), ("warning", "warnings"), ("note", "notes"))
 ELSEWHERE = "The submission as a whole, its systems and logs"
 
 
-def findings_section(report: Report, results: Sequence[Result]) -> Markup:
+class Named(Protocol):
+    """A result that findings stand under."""
+
+    @property
+    def path(self) -> str:
+        """Its folder, relative to what was checked."""
+
+    @property
+    def name(self) -> str:
+        """It in a few words."""
+
+
+def findings_section(report: Report, results: Sequence[Named]) -> Markup:
     """Return every finding, errors first, grouped by result; without scripts all of them are visible."""
     shown = report.findings[:FINDINGS]
     more = len(report.findings) - len(shown)
@@ -29,7 +41,7 @@ def findings_section(report: Report, results: Sequence[Result]) -> Markup:
     )
 
 
-def _by_result(findings: Sequence[Finding], results: Sequence[Result]) -> dict[str, list[Finding]]:
+def _by_result(findings: Sequence[Finding], results: Sequence[Named]) -> dict[str, list[Finding]]:
     names = {result.path: result.name for result in results}
     found: dict[str, list[Finding]] = {}
     order = [severity for severity, _ in SEVERITIES]

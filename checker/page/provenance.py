@@ -48,7 +48,7 @@ def _provenance(result: Result) -> Markup:
             tag(
                 "p", "No run record of this result could be read; nothing is known of its provenance.", class_="missing"
             ),
-            _system(result.description),
+            described(result.description),
         )
     image, container = record.image, record.container
     records = [run.record for run in result.runs if run.record is not None]
@@ -89,7 +89,7 @@ def _provenance(result: Result) -> Markup:
             ),
         ),
         folded("Arguments, environment, hyperparameters", _setting(record)),
-        folded("System", _system(result.description)),
+        folded("System", described(result.description)),
         folded(
             f"Files of the result ({len(result.files)})",
             table(
@@ -154,7 +154,8 @@ def _value(value: bool | float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else count(value)
 
 
-def _system(description: SystemDescription | None) -> Markup:
+def described(description: SystemDescription | None) -> Markup:
+    """Return a system's description: what was stated and what the program saw."""
     if description is None:
         return tag("p", "The system description could not be read.", class_="missing")
     stated = description.model_dump(by_alias=True, exclude={"assay"})

@@ -9,19 +9,20 @@ from checker.page.comparison import LEVEL, spread
 from checker.page.evidence import Result, Run
 from checker.page.layout import code, facts, section, table, verdict_mark
 from checker.page.markup import Child, Markup, fragment, tag
-from checker.page.quantity import NOT_MEASURED, NOT_STATED, count, day, fixed, mebibytes
+from checker.page.quantity import NOT_MEASURED, NOT_STATED, count, day, fixed, mebibytes, number
+from checker.page.serving import Served
+from rules.text import printable
 
 
-def header(report: Report, results: Sequence[Result]) -> Markup:
+def header(report: Report, results: Sequence[Result], served: Sequence[Served]) -> Markup:
     """Return title, verdict and the five facts a reader asks for first."""
-    workloads = _listed(r.workload for r in results)
     emulated = sorted(
         {r.framework for r in results for run in r.runs if run.record is not None and run.record.emulated}
     )
     return tag(
         "header",
         tag("p", "Assay result", class_="kicker"),
-        tag("h1", f"{workloads}: training time to target" if results else "Nothing here is a whole result"),
+        tag("h1", _headline(results, served)),
         tag(
             "p",
             verdict_mark(report.verdict),
@@ -34,16 +35,27 @@ def header(report: Report, results: Sequence[Result]) -> Markup:
         tag("p", tag("strong", "Emulated. "), _emulation(emulated), class_="warning") if emulated else None,
         facts(
             [
-                ("Measured", _listed(_goal(r) for r in results)),
-                ("By", _listed(r.submitter for r in results)),
-                ("Systems", _listed(r.system for r in results)),
-                ("Logged", _days(results)),
+                ("Measured", _listed([*(_goal(r) for r in results), *(_served(one) for one in served)])),
+                ("By", _listed([*(r.submitter for r in results), *(one.result.submitter or "" for one in served)])),
+                ("Systems", _listed([*(r.system for r in results), *(one.result.system for one in served)])),
+                ("Logged", _days(results, served)),
                 ("Rule set", report.ruleset),
                 ("Judged by", f"Assay {report.assay}"),
                 ("Official checker", _official(report)),
             ]
         ),
     )
+
+
+def _headline(results: Sequence[Result], served: Sequence[Served]) -> str:
+    trained, asked = _listed(r.workload for r in results), _listed(one.workload for one in served)
+    parts = [f"{trained}: training time to target"] if results else []
+    parts += [f"{asked}: inference under LoadGen"] if served else []
+    return "; ".join(parts) or "Nothing here is a whole result"
+
+
+def _served(one: Served) -> str:
+    return f"{one.workload} in {', '.join(printable(name, 60) for name in one.result.scenarios)}"
 
 
 def results_section(results: Sequence[Result], more: int) -> Markup:
@@ -146,9 +158,12 @@ def _official(report: Report) -> str:
     return "passes everything" if not failed else f"fails {failed} of {len(verdicts)} judged things"
 
 
-def _days(results: Sequence[Result]) -> str:
+def _days(results: Sequence[Result], served: Sequence[Served]) -> str:
     """Return when the first and the last run began, by their logs."""
     began = [run.began_s for result in results for run in result.runs if run.began_s is not None]
+    logs = [run.log for one in served for run in one.result.runs if run.log is not None and run.log.records]
+    times = [number(log.records[0].time_ms) for log in logs]
+    began += [time / 1000 for time in times if time is not None]
     first, last = day(min(began, default=None)), day(max(began, default=None))
     return first if first[:10] == last[:10] else f"{first} to {last}"
 

@@ -12,7 +12,6 @@ import pytest
 
 import checker
 from checker.page.document import page
-from rules.ruleset import load
 from tests.unit.page.plausible import build_submission
 
 CHROMIUM = shutil.which("chromium")
@@ -41,7 +40,7 @@ def browse(folder: Path, source: str, *wanted: str) -> tuple[str, list[str]]:
 def source(tmp_path: Path) -> str:
     top = build_submission(tmp_path, ("pytorch", "jax"), runs=2)
     report = checker.check(top)
-    return page(top, report, load(report.ruleset))
+    return page(top, report)
 
 
 def test_the_page_opens_without_a_word_on_the_console(tmp_path: Path, source: str) -> None:

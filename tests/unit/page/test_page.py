@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 import checker
 from checker.findings import Finding, Report
 from checker.page.document import page
-from rules.ruleset import load
 from tests.unit.page.plausible import build_submission
 
 Write = Callable[..., Path]
@@ -56,7 +55,7 @@ def skeleton(source: str) -> Skeleton:
 
 def rendered(path: Path, change: Callable[[Report], Report] = lambda report: report) -> str:
     report = change(checker.check(path))
-    return page(path, report, load(report.ruleset))
+    return page(path, report)
 
 
 def said(text: str) -> Callable[[Report], Report]:

@@ -1,0 +1,454 @@
+"""The page's parts on inference: results by scenario, latencies as LoadGen measured them, the search, the tests.
+
+The page judges nothing: verdicts and findings are the checker's. Every figure of a latency is computed here from
+`latencies.bin` and stands beside what LoadGen printed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker.discovery import discover, suite_of
+from checker.findings import Report, Verdict
+from checker.page.chart import Line, key, line_chart
+from checker.page.layout import code, facts, folded, section, table, verdict_mark
+from checker.page.markup import Child, Markup, fragment, tag
+from checker.page.provenance import described
+from checker.page.quantity import NOT_MEASURED, count, fixed, mebibytes
+from checker.serving.compliance import Measured, ranked
+from checker.serving.judging.accuracy import stated
+from checker.serving.judging.tests import judged
+from checker.serving.latencies import PERCENTILES, percentile
+from checker.serving.review import shown_score
+from checker.serving.submission import (
+    ScenarioResult,
+    ServingResult,
+    ServingRun,
+    ServingSubmission,
+    read_serving_result,
+)
+from checker.tree import RefusedError, Tree
+from rules.ruleset import RuleSet
+from rules.serving import loadgen_scenario
+from rules.text import printable
+
+RESULTS = 40  # shown on one page
+DRAWN = 200  # points of a distribution
+NS = 1e6  # in a millisecond
+COMPARED = ("performance", "TEST01", "TEST04", "seeds")  # runs of a scenario whose latencies are drawn
+
+
+@dataclass(frozen=True)
+class Served:
+    """One result of inference as judged: the verdict on each scenario, by its name."""
+
+    path: str
+    result: ServingResult
+    verdicts: dict[str, Verdict]
+
+    @property
+    def workload(self) -> str:
+        """The workload."""
+        return printable(self.result.workload, 100)
+
+    @property
+    def name(self) -> str:
+        """The result in a few words."""
+        result = self.result
+        framework = printable(result.framework, 100) or "framework not stated"
+        return f"{framework}, {printable(result.system, 100)}, {self.workload}, {result.division}"
+
+
+def gather_serving(path: Path, report: Report, ruleset: RuleSet) -> tuple[list[Served], int]:
+    """Read what `report` judged of inference below `path`; return the results, and how many more there are."""
+    found = discover(path)
+    judged_ = {item.path: item.verdict for item in report.items if item.kind == "result"}
+    results: list[Served] = []
+    more = 0
+    for root in (root for root in found.submitters if suite_of(root) == "inference"):
+        submission = ServingSubmission(root, found.scope, Tree(root, ruleset.limits), ruleset)
+        for folder in submission.result_folders:
+            shown = printable(Path(os.path.relpath(root / folder, found.base)).as_posix(), 1000)
+            if len(results) == RESULTS:
+                more += 1
+                continue
+            result = read_serving_result(submission, folder)
+            verdicts = {name: judged_[f"{shown}/{name}"] for name in result.scenarios if f"{shown}/{name}" in judged_}
+            if verdicts or shown in judged_:
+                results.append(Served(shown, result, verdicts))
+    return results, more
+
+
+def serving_parts(results: Sequence[Served], more: int) -> list[tuple[str, str, Markup]]:
+    """Return the page's parts on inference: name, title in the contents, content."""
+    if not results:
+        return []
+    parts = [("inference", "Inference", _results_section(results, more))]
+    for position, one in enumerate(results):
+        of = f": {one.name}" if len(results) > 1 else ""
+        named = f"latencies-{position}"
+        parts.append((named, f"Latencies{of}", _latencies_section(one, named)))
+        if one.result.search is not None:
+            parts.append((f"search-{position}", f"Search{of}", _search_section(one, f"search-{position}")))
+    parts.append(("tests", "Compliance", _tests_section(results)))
+    parts.append(("serving-origin", "Provenance of inference", _origin_section(results)))
+    return parts
+
+
+def _results_section(results: Sequence[Served], more: int) -> Markup:
+    heads = (
+        "Scenario", "Verdict", "Result", "Unit", "LoadGen", "Bound, ms", "Queries", "Accuracy", "Framework", "Threads",
+        "Batch", "Precision", "Peak memory, MiB", "System", "Division",
+    )  # fmt: skip
+    return section(
+        "inference",
+        "Inference",
+        [
+            table(f"{name}: what LoadGen measured", heads, rows, words=(1, 3, 4, 7, 8, 11, 13, 14))
+            for name, rows in _by_workload(results).items()
+        ],
+        tag("p", f"{more} further results were judged and are not shown.", class_="note") if more else None,
+        tag(
+            "p",
+            "SingleStream and MultiStream: the latency that LoadGen's early stopping vouches for (90th and 99th "
+            "percentile). Server and Interactive: completed a second, with the percentile of the latencies below the "
+            "bound. Offline: samples a second.",
+            class_="note",
+        ),
+    )
+
+
+def _by_workload(results: Sequence[Served]) -> dict[str, list[Sequence[Child]]]:
+    found: dict[str, list[Sequence[Child]]] = {}
+    for one in results:
+        for scenario in one.result.scenarios.values():
+            found.setdefault(one.workload, []).append(_row(one, scenario))
+    return found
+
+
+def _row(one: Served, scenario: ScenarioResult) -> Sequence[Child]:
+    run = scenario.performance
+    measured = _measured(run)
+    score, unit = "none", ""
+    if measured is not None and measured.score is not None:
+        shown = shown_score(scenario.name, measured.metric, measured.score)
+        score, unit = fixed(shown["Result"], 3 if "ms" in str(shown["Units"]) else 1), str(shown["Units"])
+    model = run.record.model if run and run.record else None
+    bound = scenario.rules.target_latency_ms if scenario.rules else None
+    verdict = one.verdicts.get(scenario.name)
+    queries = run.detail["result_query_count"] if run else None
+    return (
+        printable(scenario.name, 60),
+        verdict_mark(verdict) if verdict else "not judged",
+        tag("strong", score),
+        unit,
+        printable(str(run.detail["result_validity"] if run else None), 20),
+        fixed(bound, 1, "none"),
+        count(queries),
+        _accuracy(one.result, scenario),
+        printable(one.result.framework, 60),
+        count(model.sut.threads) if model else NOT_MEASURED,
+        count(model.sut.batch) if model else NOT_MEASURED,
+        model.sut.precision if model else NOT_MEASURED,
+        mebibytes(model.memory.peak_bytes if model and model.memory else None),
+        printable(one.result.system, 100),
+        one.result.division,
+    )
+
+
+def _accuracy(result: ServingResult, scenario: ScenarioResult) -> str:
+    """Return the metrics that the round knows, as accuracy.txt states them."""
+    try:
+        _, found, _ = stated(result, scenario)
+    except RefusedError:
+        return NOT_MEASURED
+    known = result.rules.metrics if result.rules else {}
+    return "; ".join(f"{name} {found[name][0]:.5g}" for name in known if name in found) or NOT_MEASURED
+
+
+def _measured(run: ServingRun | None) -> Measured | None:
+    """Return what a run in performance mode measured; None where its logs cannot be read."""
+    if run is None or run.detail.refused is not None or run.latencies is None:
+        return None
+    return run.measured
+
+
+def _latencies_section(one: Served, name: str) -> Markup:
+    return section(
+        name,
+        f"Latencies: {one.name}",
+        tag(
+            "p",
+            "Percentiles are computed from every latency that LoadGen recorded, and stand beside those it printed. "
+            "MultiStream: of queries of eight samples. Offline is one query: its samples' latencies say when each was "
+            "done.",
+            class_="note",
+        ),
+        [_scenario(scenario) for scenario in one.result.scenarios.values()],
+    )
+
+
+def _scenario(scenario: ScenarioResult) -> Markup:
+    runs = {name: m for name in COMPARED if (m := _measured(scenario.runs.get(name))) is not None}
+    title = printable(scenario.name, 60)
+    if not runs:
+        return fragment(tag("h3", title), tag("p", "No run in performance mode could be read.", class_="missing"))
+    charts = _charts(scenario, runs)
+    shown = next(iter(runs))
+    heads = ("Percentile", "Here, ms", "LoadGen's, ms", "Equal")
+    return fragment(
+        tag("h3", title),
+        key([(_called(name), COMPARED.index(name)) for name in runs]),
+        tag("div", charts, class_="charts"),
+        table(
+            f"{title}, {_called(shown)}: {len(ranked(runs[shown])):,} latencies",
+            heads,
+            list(_percentile_rows(runs[shown])),
+            words=(3,),
+        ),
+    )
+
+
+def _called(run: str) -> str:
+    return {"performance": "performance run", "seeds": "other seeds"}.get(run, run)
+
+
+def _charts(scenario: ScenarioResult, runs: dict[str, Measured]) -> list[Markup]:
+    name = printable(scenario.name, 60)
+    sorted_ = {run: ranked(measured) for run, measured in runs.items()}
+    cut = max(percentile(values, 0.99) for values in sorted_.values()) / NS
+    bound = scenario.rules.target_latency_ms if scenario.rules else None
+    target = (bound, f"bound {bound:g} ms") if bound else None
+    spread = [
+        Line(_called(run), COMPARED.index(run), [(x, y) for x, y in _distribution(values) if x <= cut * 1.02])
+        for run, values in sorted_.items()
+    ]
+    tails = [Line(_called(run), COMPARED.index(run), list(_tail(values))) for run, values in sorted_.items()]
+    text = "; ".join(
+        f"{_called(run)}: median {percentile(values, 0.5) / NS:.4g} ms, 99th percentile "
+        f"{percentile(values, 0.99) / NS:.4g} ms"
+        for run, values in sorted_.items()
+    )
+    return [
+        line_chart(
+            f"{name}: share of queries answered within",
+            f"Distribution up to the 99th percentile. {text}",
+            spread,
+            ("latency, ms", None),
+            ("share of queries", 0.0),
+        ),
+        line_chart(
+            f"{name}: the slow ones",
+            f"Latency by percentile, to the slowest of all. {text}",
+            tails,
+            ("percentile, in nines: 1 is 90 %, 2 is 99 %, 3 is 99.9 %", 0.0),
+            ("latency, ms", None),
+            target=target,
+            log=True,
+        ),
+    ]
+
+
+def _distribution(values: Sequence[int]) -> Iterator[tuple[float, float]]:
+    """Yield (latency in ms, share of queries answered within it), thinned evenly in share."""
+    step = max(1, len(values) // DRAWN)
+    for place in [*range(0, len(values), step), len(values) - 1]:
+        yield values[place] / NS, (place + 1) / len(values)
+
+
+def _tail(values: Sequence[int]) -> Iterator[tuple[float, float]]:
+    """Yield (nines of the percentile, latency in ms), thinned evenly in nines, up to the slowest."""
+    most = math.log10(len(values)) if len(values) > 1 else 0.0
+    seen = -1
+    for at in range(DRAWN + 1):
+        nines = most * at / DRAWN
+        place = min(int(len(values) * (1 - 10**-nines)), len(values) - 1)
+        if place != seen:
+            yield nines, values[place] / NS
+            seen = place
+
+
+def _percentile_rows(measured: Measured) -> Iterator[Sequence[Child]]:
+    values = ranked(measured)
+    by_query = loadgen_scenario(measured.scenario) == "MultiStream"  # type: ignore[arg-type]
+    form = "result_{}_percentile_per_query_latency_ns" if by_query else "result_{}_percentile_latency_ns"
+    for name in PERCENTILES:
+        here, theirs = percentile(values, float(name) / 100), measured.log.get(form.format(name))
+        told = fixed(theirs / NS, 6) if isinstance(theirs, int | float) else "not stated"
+        yield f"{float(name):g} %", fixed(here / NS, 6), told, "yes" if here == theirs else tag("strong", "no")
+
+
+def _search_section(one: Served, name: str) -> Markup:
+    search = one.result.search
+    assert search is not None
+    probes = search.model.probes
+    return section(
+        name,
+        f"How rates were found: {one.name}",
+        tag(
+            "p",
+            "Short LoadGen tests, one after the other. The measured run begins at what they found and alone decides.",
+            class_="note",
+        ),
+        tag("div", [_search_chart(one, s) for s in one.result.scenarios if _probed(one, s)], class_="charts"),
+        folded(
+            f"All {len(probes)} probes",
+            table(
+                "Probes in order",
+                ("Probe", "Scenario", "Rate, 1/s", "Valid", "Time, s", "Queries", "Mean, ms", "99th percentile, ms"),
+                [
+                    (
+                        str(number),
+                        printable(probe.scenario, 60),
+                        fixed(probe.rate, 1),
+                        "yes" if probe.valid else "no",
+                        fixed(probe.seconds, 1),
+                        count(probe.queries),
+                        fixed(probe.mean_ns / NS if probe.mean_ns is not None else None, 3),
+                        fixed(probe.p99_ns / NS if probe.p99_ns is not None else None, 3),
+                    )
+                    for number, probe in enumerate(probes, 1)
+                ],
+                words=(1, 3),
+            ),
+        ),
+    )
+
+
+def _probed(one: Served, scenario: str) -> bool:
+    search = one.result.search
+    is_server = scenario in ("Server", "Interactive")
+    return is_server and search is not None and any(probe.scenario == scenario for probe in search.model.probes)
+
+
+def _search_chart(one: Served, scenario: str) -> Markup:
+    assert one.result.search is not None
+    probes = [p for p in one.result.search.model.probes if p.scenario == scenario and p.p99_ns is not None]
+    its = one.result.scenarios[scenario]
+    lines = [
+        Line(words, style, sorted((p.rate, p.p99_ns / NS) for p in probes if p.valid is valid and p.p99_ns is not None))
+        for words, style, valid in (("valid", 2, True), ("not valid", 1, False))
+    ]
+    run = _measured(its.performance)
+    if run is not None:
+        rate, slow = run.log.get("effective_target_qps"), percentile(ranked(run), 0.99)
+        if isinstance(rate, int | float):
+            lines.append(Line("the measured run", 0, [(float(rate), slow / NS)]))
+    bound = its.rules.target_latency_ms if its.rules else None
+    chart = line_chart(
+        f"{scenario}: 99th percentile by rate",
+        f"{sum(p.valid for p in probes)} of {len(probes)} probes were valid.",
+        lines,
+        ("queries a second", None),
+        ("99th percentile, ms", None),
+        target=(bound, f"bound {bound:g} ms") if bound else None,
+        log=True,
+    )
+    return tag("div", key([(line.name, line.style) for line in lines]), chart)
+
+
+def _tests_section(results: Sequence[Served]) -> Markup:
+    heads = ("Scenario", "Test", "Verdict", "Score", "Performance run", "What it objects to", "Result of")
+    rows = [row for one in results for scenario in one.result.scenarios.values() for row in _test_rows(one, scenario)]
+    if not rows:
+        return section("tests", "Compliance", tag("p", "No compliance run: they belong to the closed division."))
+    return section(
+        "tests",
+        "Compliance",
+        table("Tests of the results, judged here from their logs", heads, rows, words=(1, 2, 5, 6)),
+        tag(
+            "p",
+            "TEST01: the same answers in performance mode. TEST04: one sample again and again is not faster. TEST06: "
+            "tokens are what was said of them. Other seeds: what was not foreseen is as fast.",
+            class_="note",
+        ),
+    )
+
+
+def _test_rows(one: Served, scenario: ScenarioResult) -> Iterator[Sequence[Child]]:
+    for test in ("TEST01", "TEST04", "TEST06", "seeds"):
+        found = judged(one.result, scenario, test)
+        if found is None:
+            continue
+        faults = [fault for part in found.values() for fault in part]
+        run, reference = _measured(scenario.runs.get(test)), _measured(scenario.performance)
+        scores = []
+        for measured in (run, reference):
+            score = measured.score if measured is not None else None
+            shown = shown_score(scenario.name, measured.metric, score) if measured is not None and score else None
+            scores.append(f"{shown['Result']:,.6g} {shown['Units']}" if shown else "none")
+        said = "; ".join(f"{fault.message} ({fault.found})" for fault in faults[:3])
+        yield (
+            printable(scenario.name, 60),
+            _called(test),
+            verdict_mark("fail" if faults else "pass"),
+            *scores,
+            said or "nothing",
+            one.name,
+        )
+
+
+def _origin_section(results: Sequence[Served]) -> Markup:
+    return section("serving-origin", "Provenance of inference", [_origin(one) for one in results])
+
+
+def _origin(one: Served) -> Markup:
+    result = one.result
+    record = next((run.record.model for run in result.runs if run.record), None)
+    system = described(result.system_document.model if result.system_document else None)
+    if record is None:
+        sentence = "No run record of this result could be read; nothing is known of its provenance."
+        return fragment(tag("h3", one.name), tag("p", sentence, class_="missing"), system)
+    box = record.container
+    runs = [
+        (
+            run.index,
+            fixed(model.load_s, 2),
+            fixed(model.warm_up_s, 2),
+            fixed(None if model.loading_s is None else 1000 * model.loading_s, 2),
+            mebibytes(model.memory.peak_bytes if model.memory else None),
+            count(len(model.earlier_attempts)),
+        )
+        for run in result.runs
+        if run.record
+        for model in (run.record.model,)
+    ]
+    return fragment(
+        tag("h3", one.name),
+        facts(
+            [
+                ("LoadGen", record.loadgen),
+                ("Image", code(record.image.config_digest)),
+                ("Wheel lock", code(record.image.wheel_lock_sha256)),
+                ("Source", code(record.source_sha256)),
+                ("Network", box.network),
+                ("Root", "read-only" if box.read_only else "writable"),
+                ("User", box.user),
+                ("Limits", f"cores {box.cpuset}; {mebibytes(box.memory_bytes)} MiB; {count(box.pids)} processes"),
+                ("Engine", box.engine),
+                ("Written by", f"Assay {record.assay}"),
+            ]
+        ),
+        folded(
+            "Every LoadGen run",
+            table(
+                "Loading, warming up and memory",
+                ("Run", "Load, s", "Warm-up, s", "Samples loaded, ms", "Peak memory, MiB", "Earlier attempts"),
+                runs,
+            ),
+        ),
+        folded(
+            "Data and weights",
+            table(
+                "Files",
+                ("File", "SHA-256"),
+                [(name, code(digest)) for name, digest in sorted(record.data.items())],
+                words=(1,),
+            ),
+        ),
+        folded("System", system),
+    )
