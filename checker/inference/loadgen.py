@@ -20,6 +20,7 @@ import msgspec
 from checker.tree import RefusedError, Tree
 
 MARKERS = (b":::MLLOG", b":::ENDPTS")
+BLOCK = 4 << 20  # bytes read at a time
 LONGEST = 64 << 20  # bytes of a line: more is not held in memory
 KEYS = 20_000  # different keys kept; a real log has about a hundred
 KEPT = 1000  # errors and warnings kept, each text once
@@ -44,20 +45,36 @@ class _Big:
 BIG: Final = _Big()
 
 
+class _Flags(msgspec.Struct, gc=False):
+    is_error: Any = msgspec.UNSET
+    is_warning: Any = msgspec.UNSET
+
+
 class _Message(msgspec.Struct, gc=False):
+    """A line as LoadGen writes it."""
+
+    key: Any = msgspec.UNSET
+    value: Any = msgspec.UNSET
+    metadata: _Flags | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Any(msgspec.Struct, gc=False):
+    """A line with whatever metadata."""
+
     key: Any = msgspec.UNSET
     value: Any = msgspec.UNSET
     metadata: Any = msgspec.UNSET
 
 
 class _Samples(msgspec.Struct, gc=False):
-    """As `_Message`; the value is checked to be JSON and skipped."""
+    """As `_Any`; the value is checked to be JSON and skipped."""
 
     key: Any = msgspec.UNSET
     metadata: Any = msgspec.UNSET
 
 
 _MESSAGE = msgspec.json.Decoder(_Message).decode
+_ANY = msgspec.json.Decoder(_Any).decode
 _SAMPLES = msgspec.json.Decoder(_Samples).decode
 
 
@@ -93,8 +110,9 @@ class DetailLog:
     unflagged_line: int | None = None
     crash: str | None = None  # why the official parser stops with a traceback: the first cause
     crash_line: int | None = None
+    later_crash: str | None = None  # the same of a parser that does not mind the first line
     refused: str | None = None  # why the file was not read, or not to its end: a link, too large, …
-    fingerprint: int = 0  # of all bytes but the sample lists, whose length alone counts: equal logs have equal ones
+    fingerprint: int = 0  # of all lines; of long ones the length alone counts. Equal logs have equal ones
 
     def __getitem__(self, key: str) -> Any:
         """Return the value of the first message of `key`, None where there is none."""
@@ -127,40 +145,84 @@ def read_detail(tree: Tree, path: str) -> DetailLog:
 
 
 def _read(log: DetailLog, file: BinaryIO) -> None:
-    marker = b""
-    width = number = 0
-    for line in _lines(log, file):
-        number += 1
-        if number == 1:
-            marker = next((m for m in MARKERS if line.startswith(m)), b"")
-            width, log.endpoints = len(marker), marker == MARKERS[1]
-            if not marker:
-                _stops(log, 1, f"RuntimeError: the first line does not begin with {MARKERS[0].decode()}")
-                marker, width = MARKERS[0], len(MARKERS[0])  # what can be read is still judged
-        ascii_ = line.isascii()
-        if not ascii_ and not _utf8(line):
-            _stops(log, number, "UnicodeDecodeError: the line is not UTF-8")
-            log.fingerprint = zlib.crc32(line, log.fingerprint)
-            continue
-        if line.startswith(marker):
-            _message(log, number, line[width:], ascii_)
-        else:
-            log.fingerprint = zlib.crc32(line, log.fingerprint)
+    """Take in a whole log. One loop without calls for the common line: a round has a million of them."""
+    marker, width, number = b"", 0, 0
+    known, values, repeated, decode = log.lines, log.values, log.repeated, _MESSAGE
+    for lines, ascii_ in _batches(log, file):
+        log.fingerprint = _fingerprint(log.fingerprint, lines)
+        if not marker and lines:
+            marker = _marker(log, lines[0])
+            width = len(marker)
+        for line in lines:
+            number += 1
+            if not ascii_ and not _utf8(line):
+                _stops(log, number, "UnicodeDecodeError: the line is not UTF-8")
+                continue
+            if not line.startswith(marker):
+                continue
+            if len(line) > LONG or not ascii_:
+                _message(log, number, line[width:], line.isascii())
+                continue
+            try:
+                message = decode(line[width:])
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                _message(log, number, line[width:], True)
+                continue
+            key, flags = message.key, message.metadata
+            if type(key) is not str or flags is msgspec.UNSET or flags.is_error is not False or flags.is_warning:
+                _message(log, number, line[width:], True)
+                continue
+            log.messages += 1
+            if key in known:
+                repeated[key] = repeated.get(key, 1) + 1
+            elif len(known) < KEYS:
+                key = intern(key)
+                known[key] = number
+                if message.value is not msgspec.UNSET:
+                    values[key] = message.value
+            else:
+                log.refused = f"has more than {KEYS:,} different keys"
 
 
-def _lines(log: DetailLog, file: BinaryIO) -> Iterator[bytes]:
-    """Yield lines without their ends, which are universal; counts bytes, and stops at a line too long to hold."""
-    while line := file.readline(LONGEST + 1):
-        log.size += len(line)
-        if len(line) > LONGEST:
+def _batches(log: DetailLog, file: BinaryIO) -> Iterator[tuple[list[bytes], bool]]:
+    """Yield lines without their ends, many at a time, and whether all are ASCII; stops at a line too long to hold.
+
+    Line ends are universal, as in Python's text files.
+    """
+    rest = b""
+    while block := file.read(BLOCK):
+        log.size += len(block)
+        block = rest + block
+        held = block.endswith(b"\r")  # its other half may be about to come
+        if b"\r" in block:
+            block = block.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = block.split(b"\n")
+        rest += b"\r" if held else b""
+        if lines:
+            yield lines, block.isascii()
+        elif len(rest) > LONGEST:
             log.refused = f"has a line of more than {LONGEST:,} bytes"
             return
-        if b"\r" in line:
-            yield from (
-                line.removesuffix(b"\n").removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-            )
-        else:
-            yield line[:-1] if line.endswith(b"\n") else line
+    if rest:
+        yield [rest.removesuffix(b"\r")], rest.isascii()
+
+
+def _marker(log: DetailLog, first: bytes) -> bytes:
+    """Return what a log's messages begin with, as its first line has it."""
+    marker = next((marker for marker in MARKERS if first.startswith(marker)), None)
+    if marker is None:
+        _stops(log, 1, f"RuntimeError: the first line does not begin with {MARKERS[0].decode()}", headless=True)
+        return MARKERS[0]  # what can be read is still judged
+    log.endpoints = marker == MARKERS[1]
+    return marker
+
+
+def _fingerprint(before: int, lines: list[bytes]) -> int:
+    short = [line for line in lines if len(line) <= LONG]
+    after = zlib.crc32(b"\n".join(short), before)
+    if len(short) == len(lines):
+        return after
+    return zlib.crc32(repr([len(line) for line in lines if len(line) > LONG]).encode(), after)
 
 
 def _utf8(line: bytes) -> bool:
@@ -171,22 +233,21 @@ def _utf8(line: bytes) -> bool:
     return True
 
 
-def _stops(log: DetailLog, line: int, cause: str) -> None:
+def _stops(log: DetailLog, line: int, cause: str, headless: bool = False) -> None:
     if log.crash is None:
         log.crash, log.crash_line = cause, line
+    if log.later_crash is None and not headless:
+        log.later_crash = f"{cause} (line {line})"
 
 
 def _message(log: DetailLog, number: int, body: bytes, ascii_: bool) -> None:
-    """Take in the JSON of one line with the marker."""
+    """Take in the JSON of one line with the marker, whatever it holds."""
     try:
         key, value, metadata = _decoded(body, ascii_)
     except (ValueError, RecursionError) as error:
         cause = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:100]
         _stops(log, number, f"RuntimeError: the line is no JSON that it reads ({cause})")
-        log.fingerprint = zlib.crc32(body, log.fingerprint)
         return
-    counted = len(body).to_bytes(8) if value is BIG else body
-    log.fingerprint = zlib.crc32(counted, log.fingerprint)
     if key is msgspec.UNSET or isinstance(key, list | dict):
         _stops(log, number, "RuntimeError: the line is no object with a key")
         return
@@ -208,7 +269,7 @@ def _decoded(body: bytes, ascii_: bool) -> tuple[Any, Any, Any]:
             if samples.key == SAMPLES:
                 return samples.key, BIG, samples.metadata
         if len(body) <= LONG or not _unsafe(body):
-            message = _MESSAGE(body)
+            message = _ANY(body)
             return message.key, message.value, message.metadata
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
