@@ -27,6 +27,7 @@ QUOTED = 3  # of them with their lines
 NAME = 40  # characters of a part of a file's name
 MOST = 2000  # objections drafted at once
 INDEX = "index.md"
+DIVISIONS = ("closed", "network", "open")  # folders of MLPerf Inference that say how what is in them is judged
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def drafts(path: Path, report: Report) -> dict[str, str]:
     facts: dict[tuple[Path | None, Against, str], list[tuple[Finding, _Place]]] = {}
     for finding in sorted(found, key=lambda f: (f.path, f.line or 0, f.rule)):
         place = _placed(finding, base, roots)
-        against = _against(place, report, finding)
+        against = _against(place, report, finding, ruleset.family)
         facts.setdefault((place.root, against, finding.rule), []).append((finding, place))
     drafted: dict[str, str] = {}
     rows = []
@@ -95,6 +96,11 @@ def judged_folders(path: Path, ruleset: RuleSet) -> tuple[Path, list[Path]]:
 
         found = discover(path)
         return found.base, found.submitters
+    if ruleset.family == "mlperf-inference":
+        from checker.inference.walk import find as find_submitters
+
+        submitters = find_submitters(path)
+        return submitters.base, [root for _, root in submitters.submitters]
     from checker.training.discovery import find, is_organisation
 
     scope = find(path, logs_only=False)
@@ -124,12 +130,14 @@ def _placed(finding: Finding, base: Path, roots: Sequence[Path]) -> _Place:
     return _Place(None, finding.path)
 
 
-def _against(place: _Place, report: Report, finding: Finding) -> Against:
+def _against(place: _Place, report: Report, finding: Finding, family: str) -> Against:
     if place.root is None:
         return Against()
     organisation, parts = printable(place.root.resolve().name), place.path.split("/")
     if parts[0] == "systems" and len(parts) > 1:
         return Against(organisation, parts[1].removesuffix(".json"))
+    if family == "mlperf-inference" and parts[0] in ("results", "measurements", "compliance") and len(parts) > 1:
+        return Against(organisation, parts[1], " ".join(parts[2:4]))
     if parts[0] != "results" or len(parts) < 2:
         return Against(organisation)
     results = (item.path for item in report.items if item.kind == "result")
@@ -196,7 +204,9 @@ def _sure(finding: Finding) -> str:
 
 def _commands(finding: Finding, place: _Place, path: Path, ruleset: RuleSet) -> list[str]:
     """Return commands for whoever has the same folders; no path of this machine is given away."""
-    name = shlex.quote(printable(path.resolve().name))
+    judged = path.resolve()
+    inside = ruleset.family == "mlperf-inference" and judged.name not in DIVISIONS and judged.parent.name in DIVISIONS
+    name = shlex.quote(printable("/".join(judged.parts[-2:]) if inside else judged.name))
     commands = [
         f"assay check {name} --round {ruleset.name}",
         f"assay rules explain {finding.rule} --round {ruleset.name}",
