@@ -25,7 +25,7 @@ def review(
         Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained page for the review.")
     ] = None,
     objections: Annotated[
-        Path | None, typer.Option("--objections", metavar="DIR", help="Draft one file per rule and result to object to.")
+        Path | None, typer.Option("--objections", metavar="DIR", help="Draft one file per rule and result.")
     ] = None,
     against: Annotated[
         Path | None, typer.Option("--against", metavar="B", help="Compare the submission PATH with this one.")
