@@ -1,0 +1,140 @@
+"""Verdicts of compliance runs, at their edges."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import replace
+
+import pytest
+
+from checker.serving.answers import Answer
+from checker.serving.compliance import (
+    Measured,
+    advantage,
+    cached,
+    ends,
+    first_tokens,
+    lengths,
+    same_answers,
+    same_performance,
+    seeds_alike,
+)
+from checker.serving.latencies import Latencies
+from rules.compliance import Answers, WorkloadTests, compliance_rules
+from tests.unit.serving.trees import ROUND
+
+RULES = compliance_rules(ROUND)
+LABELS = WorkloadTests(tests=["TEST01"], answers=Answers(dtype="int32"))
+EMBEDDINGS = WorkloadTests(tests=["TEST01"], answers=Answers(dtype="float32", relative=1e-4))
+TOKENS = WorkloadTests(tests=["TEST06"], answers=Answers(dtype="int32"), eos=2)
+
+
+def run(score: int, latencies: list[int] | None = None, samples: list[int] | None = None) -> Measured:
+    """A SingleStream run with a score in nanoseconds."""
+    log = {"early_stopping_latency_ss": score, "result_validity": "VALID"}
+    if latencies is None:
+        return Measured("SingleStream", log)
+    count = len(latencies)
+    places = array("Q", range(0, 10**6 * count, 10**6))
+    known = Latencies(
+        places,
+        array("Q", latencies),
+        array("I", samples or [0] * count),
+        array("I", range(count)),
+        array("Q", [0] * count),
+    )
+    return Measured("SingleStream", log, latencies=known)
+
+
+@pytest.mark.parametrize(
+    ("reference", "test", "good"),
+    [
+        (1_000_000, 1_099_999, True),
+        (1_000_000, 1_120_000, False),
+        (1_000_000, 910_000, True),
+        (1_000_000, 890_000, False),
+        (150_000, 180_000, True),  # 20 % where a latency is at most 200 us
+        (150_000, 195_000, False),
+    ],
+)
+def test_scores_may_differ_by_a_tenth(reference: int, test: int, good: bool) -> None:
+    found = list(same_performance(run(reference), run(test), RULES.performance, faster=True, slower=True))
+    assert (not found) is good, found
+
+
+def test_only_the_ways_that_are_asked_for_are_faults() -> None:
+    slow, fast = run(2_000_000), run(1_000_000)
+    assert not list(same_performance(fast, slow, RULES.performance, faster=True, slower=False))
+    assert not list(same_performance(slow, fast, RULES.performance, faster=False, slower=True))
+    assert list(same_performance(slow, fast, RULES.performance, faster=True, slower=False))
+
+
+def answers(*values: str) -> list[Answer]:
+    return [Answer(number, number, value) for number, value in enumerate(values)]
+
+
+def test_a_label_must_be_the_same_and_an_embedding_nearly() -> None:
+    many = ["00000000"] * 100
+    assert not list(same_answers(answers(*many), answers(*many), RULES, LABELS))
+    assert list(same_answers(answers(*many), answers(*many[:-1], "01000000"), RULES, LABELS))
+    close, far = array("f", [1.00001, 0.5]).tobytes().hex(), array("f", [1.01, 0.5]).tobytes().hex()
+    whole = [array("f", [1.0, 0.5]).tobytes().hex()] * 100
+    assert not list(same_answers(answers(*whole), answers(*whole[:-1], close), RULES, EMBEDDINGS))
+    assert list(same_answers(answers(*whole), answers(*whole[:-1], far), RULES, EMBEDDINGS))
+    nan = array("f", [float("nan"), 0.5]).tobytes().hex()
+    assert list(same_answers(answers(*whole), answers(*whole[:-1], nan), RULES, EMBEDDINGS))
+    assert list(same_answers(answers(*whole), answers(*whole[:-1], "zz"), RULES, EMBEDDINGS))
+
+
+def test_too_few_logged_answers_show_nothing() -> None:
+    assert list(same_answers(answers("00"), answers("00"), RULES, LABELS))
+
+
+def test_a_cache_is_slow_at_first_and_fast_after() -> None:
+    samples = [n % 16 for n in range(1000)]
+    slow_first = run(1000, [500_000 if n < 16 else 5_000 for n in range(1000)], samples)
+    assert list(cached(slow_first, run(1000, [5_000] * 100), RULES))
+    honest = run(1000, [500_000] * 1000, samples)
+    assert not list(cached(honest, run(1000, [480_000] * 100), RULES))
+
+
+def test_the_advantage_is_the_largest_gap_between_the_distributions() -> None:
+    assert advantage([1, 2, 3, 4], [1, 2, 3, 4], 1.1)[0] == 0
+    assert advantage([1, 1, 3, 4], [2, 2, 3, 4], 1.1) == (0.5, 1)
+    assert advantage([10], [100], 1.1)[0] == 1.0
+
+
+def test_seeds_that_are_known_show_even_in_a_part_of_the_queries() -> None:
+    plain = list(range(1_000_000, 1_100_000, 10))
+    foreseen = [5_000 if n % 10 == 0 else latency for n, latency in enumerate(plain)]  # one in ten
+    assert not list(seeds_alike(run(1_090_000, plain), run(1_090_000, plain), RULES))
+    assert list(seeds_alike(run(1_090_000, foreseen), run(1_090_000, plain), RULES))
+    drifted = [round(latency * 1.08) for latency in plain]
+    assert not list(seeds_alike(run(1_090_000, plain), run(1_180_000, drifted), RULES))
+
+
+def tokens(*values: int, said: int | None = None, count: int | None = None) -> Answer:
+    data = array("i", values).tobytes().hex()
+    first = array("i", [values[0] if said is None else said]).tobytes().hex()
+    return Answer(0, 0, data, first, len(values) if count is None else count)
+
+
+def test_tokens_are_what_was_said_of_them() -> None:
+    honest = [tokens(5, 6, 2), tokens(5, 6, 7)]
+    for test in (lambda a: first_tokens(a), lambda a: ends(a, TOKENS), lambda a: lengths(a, TOKENS)):
+        assert not list(test(honest))
+    assert list(first_tokens([tokens(5, 6, said=9)]))
+    assert list(first_tokens([replace_first(tokens(5, 6))]))
+    assert list(ends([tokens(5, 2, 2)], TOKENS))
+    assert list(lengths([tokens(5, 6, count=12)], TOKENS))
+    assert list(lengths([Answer(0, 0, "0500", "05000000", 1)], TOKENS))
+
+
+def replace_first(answer: Answer) -> Answer:
+    """The answer without a word of its first token."""
+    return Answer(answer.seq_id, answer.qsl_idx, answer.data, None, answer.token_count)
+
+
+def test_a_score_that_is_no_number_is_no_score() -> None:
+    for value in (None, "fast", True, -1, 0, float("inf")):
+        assert replace(run(1), log={"early_stopping_latency_ss": value}).score is None
