@@ -82,6 +82,14 @@ def _compare(path: Path, against: Path, round_: str | None, format_: str) -> Non
         if seen is None:
             raise UsageError(f"{path} looks like no MLPerf round", fix="name it: --round mlperf-training/5.1")
         round_ = seen.only()
+    if round_.startswith("mlperf-inference/"):
+        from checker.inference.against import compare as compare_results
+        from checker.render import against_inference
+
+        results = compare_results(path, against, round_)
+        written = against_inference.as_json(results) if format_ == "json" else against_inference.as_text(results)
+        sys.stdout.write(written)
+        return
     from checker.render.against import as_json, as_text
     from checker.training.against import compare
 
