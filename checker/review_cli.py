@@ -1,4 +1,4 @@
-"""`assay review`: what a reviewer of an MLPerf Training or HPC round works with."""
+"""`assay review`: what a reviewer of an MLPerf round works with."""
 
 from __future__ import annotations
 
@@ -38,12 +38,13 @@ def review(
         typer.Option("--waivers", metavar="FILE", help="Findings that reviewers accept, until when (YAML)."),
     ] = None,
 ) -> None:
-    """Review a round of MLPerf Training or HPC: one page on it, objections drafted, two submissions compared.
+    """Review a round of MLPerf: one page on it, objections drafted, two submissions compared.
 
     Exit code 0: done, whatever the verdict; 2: it cannot be written there; 3: nothing at PATH, or nothing in common.
 
     \b
       assay review training_results_v5.1 --round mlperf-training/5.1 --html review.html
+      assay review inference_results_v5.1 --html review.html
       assay review training_results_v5.1 --round mlperf-training/5.1 --objections objections
       assay review Dell/results/a --against HPE/results/b --round mlperf-training/5.1
     """  # noqa: D301 - the command-line library wants the backspace itself
@@ -76,9 +77,10 @@ def _compare(path: Path, against: Path, round_: str | None, format_: str) -> Non
     if format_ not in FORMATS:
         raise unknown("format", format_, FORMATS)
     if round_ is None:
+        from checker.inference.likeness import likeness as inference_likeness
         from checker.training.likeness import likeness
 
-        seen = likeness(path)
+        seen = inference_likeness(path) or likeness(path)
         if seen is None:
             raise UsageError(f"{path} looks like no MLPerf round", fix="name it: --round mlperf-training/5.1")
         round_ = seen.only()

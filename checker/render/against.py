@@ -23,12 +23,12 @@ def as_json(compared: Comparisons) -> str:
 
 def as_text(compared: Comparisons) -> str:
     """Return the comparison as text of 80 columns that ends with a newline."""
-    lines = [*_wrapped("A  ", compared.a), *_wrapped("B  ", compared.b), ""]
+    lines = [*wrapped("A  ", compared.a), *wrapped("B  ", compared.b), ""]
     for comparison in compared.benchmarks:
         lines += [*_comparison(comparison), ""]
     for name, only in (("A", compared.only_a), ("B", compared.only_b)):
-        lines += _wrapped(f"Only in {name}: ", ", ".join(only)) if only else []
-    lines += _wrapped("Method: ", compared.method)
+        lines += wrapped(f"Only in {name}: ", ", ".join(only)) if only else []
+    lines += wrapped("Method: ", compared.method)
     return "\n".join(lines) + "\n"
 
 
@@ -50,13 +50,13 @@ def verdict(one: Comparison) -> str:
 
 
 def _comparison(one: Comparison) -> Iterator[str]:
-    yield from _wrapped("", f"{one.benchmark}: {verdict(one)}")
+    yield from wrapped("", f"{one.benchmark}: {verdict(one)}")
     yield ""
     yield f"    {'':<2}{'runs':>7}{'score':>11}{'fastest':>11}{'slowest':>11}{'converged at, ' + one.unit:>28}"
     yield from _side("A", one.a)
     yield from _side("B", one.b)
     for title, differing in (("system", one.system), ("hyperparameters", one.hyperparameters)):
-        yield from _members(title, differing)
+        yield from members(title, differing)
 
 
 def _side(name: str, side: Side) -> Iterator[str]:
@@ -65,20 +65,22 @@ def _side(name: str, side: Side) -> Iterator[str]:
     at = "-" if mean is None else f"{mean:,.6g} ({min(side.converged_at):,.6g}-{max(side.converged_at):,.6g})"
     row = f"{len(side.times_s)}/{side.runs}".rjust(7) + "".join(f"{duration(time):>11}" for time in times)
     yield f"    {name:<2}{row}  {at:>26}"
-    yield from _wrapped("      ", side.system)
+    yield from wrapped("      ", side.system)
 
 
-def _members(title: str, differing: tuple[Differing, ...]) -> Iterator[str]:
+def members(title: str, differing: tuple[Differing, ...]) -> Iterator[str]:
+    """Yield the members that differ, some of them where there are many."""
     if not differing:
         yield f"    {title}: the same"
         return
     yield f"    {title}: {len(differing)} differ"
     for member in differing[:PLACES]:
-        yield from _wrapped("      ", f"{member.name}: A {member.a}; B {member.b}")
+        yield from wrapped("      ", f"{member.name}: A {member.a}; B {member.b}")
     if len(differing) > PLACES:
         yield f"      … and {len(differing) - PLACES} more (--format json lists them)"
 
 
-def _wrapped(label: str, text: str) -> list[str]:
+def wrapped(label: str, text: str) -> list[str]:
+    """Return text in lines of 80 columns under a label."""
     rest = " " * (len(label) if not label.strip() else min(len(label), 8))
     return textwrap.wrap(text, WIDTH, initial_indent=label, subsequent_indent=rest + "  ", break_on_hyphens=False)
