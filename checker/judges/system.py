@@ -14,6 +14,8 @@ from rules.images import images
 # MLPerf's list (MLCommons policies, submission rules: availability).
 STATUSES = ("Available on-premise", "Available cloud", "Preview", "Research, Development, or Internal (RDI)")
 
+EMULATED = "the run was emulated: its times are those of an emulator, of no machine that the result could stand for"
+
 flaws("system", "system-document")
 
 
@@ -71,7 +73,7 @@ def system_emulated(result: Result) -> Iterator[Problem]:
     """Judge that description and records agree on emulation, and that nothing emulated is a performance result."""
     described = result.system_document
     if described is not None and described.model.assay.emulated:
-        yield described.problem("the system is emulated", "a real machine", "emulated", "assay", "emulated")
+        yield described.problem(EMULATED, "a machine of the target", "emulated", "assay", "emulated")
     for run in result.runs:
         if run.record and run.record.model.emulated:
-            yield run.record.problem("the run was emulated", "a real machine", "emulated", "emulated")
+            yield run.record.problem(EMULATED, "a machine of the target", "emulated", "emulated")

@@ -32,7 +32,7 @@ def lock(framework: Framework = "all", target: Target = "all", base: Base = None
 
 
 @app.command()
-def build(framework: Framework = "all", target: Target = "all", base: Base = None, suite: Suite = "all") -> None:
+def build(framework: Framework = "all", target: Target = "cpu", base: Base = None, suite: Suite = "all") -> None:
     """Fetch what the locks pin, assemble the images without a network, load them into the engine."""
     from suite.images import commands
 
@@ -40,7 +40,7 @@ def build(framework: Framework = "all", target: Target = "all", base: Base = Non
 
 
 @app.command()
-def check(framework: Framework = "all", target: Target = "all", base: Base = None, suite: Suite = "all") -> None:
+def check(framework: Framework = "all", target: Target = "cpu", base: Base = None, suite: Suite = "all") -> None:
     """Check locks, fetched wheels and the engine's images, building nothing. Exit code 1: something failed."""
     from suite.images import commands
 
@@ -48,7 +48,7 @@ def check(framework: Framework = "all", target: Target = "all", base: Base = Non
 
 
 @app.command()
-def prove(framework: Framework = "all", target: Target = "all", base: Base = None, suite: Suite = "all") -> None:
+def prove(framework: Framework = "all", target: Target = "cpu", base: Base = None, suite: Suite = "all") -> None:
     """Build every selected image twice from scratch and compare the digests. Exit code 1: they differ."""
     from suite.images import commands
 

@@ -18,7 +18,7 @@ from suite.images import base, locks, relock, wheelhouse
 from suite.images import build as builder
 from suite.images import dockerfile as readable
 from suite.images.files import Progress
-from suite.images.matrix import Cell, Suite, cell, select
+from suite.images.matrix import Cell, Suite, cell, matrix, select
 from suite.progress import Phase
 
 Chosen = Suite | Literal["all"]
@@ -48,6 +48,9 @@ def list_images(framework: str, target: str, provider: str | None, suite: Chosen
         print("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
     if any(row[2].endswith("*") for row in rows):
         print("* Debian's archive dropped a package; this machine uses a lock of its own (docs/images.md)")
+    for missing in matrix().absent:
+        if framework in {"all", missing.framework} and target in {"all", missing.target}:
+            print(f"no {missing.framework}-{missing.target}: {missing.why}")
 
 
 def lock(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:

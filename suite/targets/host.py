@@ -15,7 +15,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-CPU = Path("/sys/devices/system/cpu")
+ROOT = Path("/")
+CPU = "sys/devices/system/cpu"
 NVIDIA = {  # fact: what nvidia-smi calls it
     "driver": "driver_version",
     "gpu": "name",
@@ -33,13 +34,13 @@ NVIDIA = {  # fact: what nvidia-smi calls it
 
 
 def read(path: Path | str) -> str:
-    """Return the stripped text of a kernel file; raise OSError where it is not exposed."""
-    return Path(path).read_text(errors="replace").strip()
+    """Return the stripped text of a file below ROOT; raise OSError where it is not exposed."""
+    return (ROOT / path).read_text(errors="replace").strip()
 
 
 def memory() -> dict[str, str]:
     """Return the machine's memory, what is free of it, and the swap in use."""
-    kib = {name: int(size) for name, size in re.findall(r"^(\w+):\s+(\d+) kB$", read("/proc/meminfo"), re.MULTILINE)}
+    kib = {name: int(size) for name, size in re.findall(r"^(\w+):\s+(\d+) kB$", read("proc/meminfo"), re.MULTILINE)}
     return {
         "memory_gib": f"{kib['MemTotal'] / 2**20:.1f}",
         "memory_free_gib": f"{kib['MemAvailable'] / 2**20:.1f}",
@@ -53,15 +54,15 @@ def disk() -> dict[str, str]:
     return {"disk_free_gib": f"{found.f_bavail * found.f_frsize / 2**30:.1f}"}
 
 
-def clocks() -> dict[str, str]:
-    """Return the first processor's governor and its clock's range, and what the firmware says of the board."""
-    return {"governor": read(CPU / "cpu0/cpufreq/scaling_governor")}
+def governor() -> dict[str, str]:
+    """Return the governor of the first processor's clock."""
+    return {"governor": read(f"{CPU}/cpu0/cpufreq/scaling_governor")}
 
 
 def temperature() -> dict[str, str]:
     """Return the hottest thermal zone of the kernel."""
     found = []
-    for zone in Path("/sys/class/thermal").glob("thermal_zone*/temp"):
+    for zone in ROOT.glob("sys/class/thermal/thermal_zone*/temp"):
         with contextlib.suppress(OSError, ValueError):  # a zone that is switched off cannot be read
             found.append(int(read(zone)) / 1000)
     return {"temperature_c": f"{max(found):.0f}"} if found else {}
@@ -75,18 +76,18 @@ def jetson() -> dict[str, str]:
     """
     found = {}
     with contextlib.suppress(OSError):
-        if match := re.search(r"R(\d+) .*REVISION: ([\d.]+)", read("/host/etc/nv_tegra_release")):
+        if match := re.search(r"R(\d+) .*REVISION: ([\d.]+)", read("host/etc/nv_tegra_release")):
             found["l4t"] = f"{match[1]}.{match[2]}"
     with contextlib.suppress(OSError):
-        if match := re.search(r"pmode:(\d+)", read("/host/var/lib/nvpmodel/status")):
+        if match := re.search(r"pmode:(\d+)", read("host/var/lib/nvpmodel/status")):
             found["nvpmodel"] = str(int(match[1]))
     if not found:
         return {}
     ranges = []
-    for place in CPU.glob("cpufreq/policy*"):
+    for place in ROOT.glob(f"{CPU}/cpufreq/policy*"):
         with contextlib.suppress(OSError):
             ranges.append((read(place / "scaling_min_freq"), read(place / "scaling_max_freq")))
-    for place in Path("/sys/class/devfreq").glob("*gpu*"):
+    for place in ROOT.glob("sys/class/devfreq/*gpu*"):
         with contextlib.suppress(OSError):
             ranges.append((read(place / "min_freq"), read(place / "max_freq")))
             found["gpu_clock_mhz"] = f"{int(read(place / 'cur_freq')) / 1e6:.0f}"
@@ -99,7 +100,7 @@ def nvidia() -> dict[str, str]:
     """Return what NVIDIA's driver says of the first GPU; its version alone where there is no nvidia-smi."""
     found = {}
     with contextlib.suppress(OSError):
-        if match := re.search(r"Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)", read("/proc/driver/nvidia/version")):
+        if match := re.search(r"Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)", read("proc/driver/nvidia/version")):
             found["driver"] = match[1]
     command = ["nvidia-smi", f"--query-gpu={','.join(NVIDIA.values())}", "--format=csv,noheader,nounits"]
     with contextlib.suppress(OSError, subprocess.SubprocessError):
@@ -124,8 +125,8 @@ def amd() -> dict[str, str]:
     """Return the version of AMD's driver and the memory of the first GPU."""
     found = {}
     with contextlib.suppress(OSError):
-        found["amdgpu"] = read("/sys/module/amdgpu/version")
-    for card in sorted(Path("/sys/class/drm").glob("card[0-9]/device/mem_info_vram_total")):
+        found["amdgpu"] = read("sys/module/amdgpu/version")
+    for card in sorted(ROOT.glob("sys/class/drm/card[0-9]/device/mem_info_vram_total")):
         with contextlib.suppress(OSError, ValueError):
             found["gpu_memory_gib"] = f"{int(read(card)) / 2**30:.1f}"
             found["gpu_memory_used_mib"] = f"{int(read(card.with_name('mem_info_vram_used'))) / 2**20:.0f}"
@@ -134,7 +135,7 @@ def amd() -> dict[str, str]:
     return found
 
 
-SOURCES: tuple[Callable[[], dict[str, str]], ...] = (memory, disk, clocks, temperature, jetson, nvidia, amd)
+SOURCES: tuple[Callable[[], dict[str, str]], ...] = (memory, disk, governor, temperature, jetson, nvidia, amd)
 
 
 def facts() -> dict[str, str]:

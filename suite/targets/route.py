@@ -57,7 +57,8 @@ def find(client: docker.DockerClient, name: str, target: Target) -> Way:
     if here == target.architecture and known:
         if (said := trial.refusal(client, here, target.access)) is not None:
             raise _refused(name, target, said)
-        return Way(target.access, f"target {name}: measured on {where}, {target.machine} (kernel {printable(kernel)})")
+        said = f"target {name}: measured on {where}, {target.machine} (kernel {printable(kernel)}); what it shows is "
+        return Way(target.access, said + target.claims)
     if target.emulation is None:
         what = f"is {here}" if here != target.architecture else f"runs the kernel {printable(kernel)}"
         raise MachineError(
