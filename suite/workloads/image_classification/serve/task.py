@@ -24,14 +24,15 @@ class Task:
     ANSWER_BYTES = 4
 
     def __init__(self, folder: Path) -> None:
-        self._pictures, self._classes = _idx(folder / FILES[2], 3), _idx(folder / FILES[3], 1)
-        if self._pictures.shape != (TEST_SAMPLES, SIDE, SIDE) or len(self._classes) != TEST_SAMPLES:
+        pictures, self._classes = _idx(folder / FILES[2], 3), _idx(folder / FILES[3], 1)
+        if pictures.shape != (TEST_SAMPLES, SIDE, SIDE) or len(self._classes) != TEST_SAMPLES:
             raise ValueError(f"{FILES[2]} and {FILES[3]} do not belong together")
+        self._pictures = _normalised(pictures, "float32")  # MLPerf, too, lets preprocessing happen outside the clock
         self._loaded: Array = np.zeros((TEST_SAMPLES, SIDE, SIDE, 1), np.float32)
 
     def load(self, indices: Sequence[int]) -> None:
-        """Normalise pictures: MLPerf, too, lets preprocessing happen outside the clock."""
-        self._loaded[indices] = _normalised(self._pictures[indices], "float32")
+        """Copy normalised pictures to where `inputs` takes them."""
+        self._loaded[indices] = self._pictures[indices]
 
     def unload(self, indices: Sequence[int]) -> None:
         """Blank pictures, so that one that was not loaded cannot pass for one that was."""
