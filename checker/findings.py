@@ -88,6 +88,19 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Energy:
+    """What a result's timed regions took, as a mean of its runs; `joules` is None where it was not measured."""
+
+    joules: float | None
+    reason: str = ""  # why it was not measured
+    source: str = ""
+    uncertainty: float | None = None  # relative: of sampling, and with `stated` of the meter too
+    stated: bool = False
+    rate_hz: float | None = None
+    coverage: float | None = None  # share of the region that the samples cover, in the worst run
+
+
+@dataclass(frozen=True)
 class Score:
     """A result's score: olympic mean of its runs' times to target, in seconds; None where the rules give it none."""
 
@@ -105,6 +118,7 @@ class Score:
     verdict: Verdict
     official: dict[str, Any] | None = None  # the row of the official result table this stands for, by its column names
     measured: Measured | None = None  # inference
+    energy: Energy | None = None  # None: a round that knows no meters
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class Measured:
+class Reading:
     """A value of one channel over a region."""
 
     channel: Channel
@@ -46,25 +46,25 @@ def region(observation: Observation, start_wall_s: float, stop_wall_s: float) ->
     return start_wall_s + offset, stop_wall_s + offset
 
 
-def energy(observation: Observation, start_s: float, stop_s: float) -> list[Measured | NotMeasured]:
+def energy(observation: Observation, start_s: float, stop_s: float) -> list[Reading | NotMeasured]:
     """Return the energy of the region in joules by each device that has a meter: its counter, or else its power.
 
     Devices that are parts of another are left out, so that the values may be added. `start_s`, `stop_s`: monotonic.
     """
-    found: list[Measured | NotMeasured] = []
+    found: list[Reading | NotMeasured] = []
     for channels in _devices(observation):
         readings = [_energy(observation, channel, start_s, stop_s) for channel in channels]
-        whole = [reading for reading in readings if isinstance(reading, Measured)]
+        whole = [reading for reading in readings if isinstance(reading, Reading)]
         found.append(whole[0] if whole else readings[0])
     return found or [NotMeasured("energy", _why(observation))]
 
 
-def total(readings: Sequence[Measured | NotMeasured]) -> Measured | NotMeasured:
+def total(readings: Sequence[Reading | NotMeasured]) -> Reading | NotMeasured:
     """Return the sum of devices' energies; nothing where one of them is missing. A meter at the wall is the total."""
     for reading in readings:
         if isinstance(reading, NotMeasured):
             return reading
-    measured = [reading for reading in readings if isinstance(reading, Measured)]
+    measured = [reading for reading in readings if isinstance(reading, Reading)]
     outside = [reading for reading in measured if reading.channel.name.startswith("external/")]
     parts = outside or measured
     joules = sum(part.value for part in parts)
@@ -74,7 +74,7 @@ def total(readings: Sequence[Measured | NotMeasured]) -> Measured | NotMeasured:
         source=", ".join(sorted({part.channel.source for part in parts}))[:200],
         kind="counter",
     )
-    return Measured(
+    return Reading(
         channel,
         joules,
         min(part.rate_hz for part in parts),
@@ -85,7 +85,7 @@ def total(readings: Sequence[Measured | NotMeasured]) -> Measured | NotMeasured:
     )
 
 
-def gauge(observation: Observation, channel: Channel, start_s: float, stop_s: float, *, peak: bool) -> Measured | None:
+def gauge(observation: Observation, channel: Channel, start_s: float, stop_s: float, *, peak: bool) -> Reading | None:
     """Return the peak or the time-weighted mean of a gauge over the region; None where it was not sampled there."""
     points = _inside(_points(observation, channel), start_s, stop_s)
     seconds = stop_s - start_s
@@ -94,7 +94,7 @@ def gauge(observation: Observation, channel: Channel, start_s: float, stop_s: fl
     covered, longest = _coverage(points, start_s, stop_s, LATE * observation.period_s)
     value = max(v for _, v in points) if peak else _integral(points) / (points[-1][0] - points[0][0])
     stated = channel.uncertainty is not None
-    return Measured(
+    return Reading(
         channel, value, len(points) / seconds, covered / seconds, longest, channel.uncertainty or 0.0, stated
     )
 
@@ -131,7 +131,7 @@ def _devices(observation: Observation) -> list[list[Channel]]:
     return [sorted(channels, key=lambda channel: channel.quantity != "energy") for channels in devices.values()]
 
 
-def _energy(observation: Observation, channel: Channel, start_s: float, stop_s: float) -> Measured | NotMeasured:
+def _energy(observation: Observation, channel: Channel, start_s: float, stop_s: float) -> Reading | NotMeasured:
     points, seconds = _points(observation, channel), stop_s - start_s
     if channel.kind == "counter":
         points = _moving(unwrapped(points, channel.wraps_at))
@@ -156,7 +156,7 @@ def _energy(observation: Observation, channel: Channel, start_s: float, stop_s: 
         return NotMeasured(channel.name, "the meter counted nothing in the timed region")
     own = channel.uncertainty or 0.0
     stated = channel.uncertainty is not None
-    return Measured(channel, joules, inside / seconds, covered / seconds, longest, bound / joules + own, stated)
+    return Reading(channel, joules, inside / seconds, covered / seconds, longest, bound / joules + own, stated)
 
 
 def _points(observation: Observation, channel: Channel) -> Points:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from checker.energy import energy_of
 from checker.findings import Score, Verdict
 from checker.statistics import olympic_mean
 from checker.submission import Result
@@ -34,6 +35,7 @@ def score(path: str, result: Result, verdict: Verdict) -> Score:
         fastest_s=reached[0] if reached else None,
         slowest_s=reached[-1] if reached else None,
         verdict=verdict,
+        energy=energy_of(result),
     )
 
 

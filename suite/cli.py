@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import typer
 
-from checker import check_cli, report_cli, review_cli, rules_cli
+from checker import check_cli, cost_cli, report_cli, review_cli, rules_cli
 from rules.errors import AssayError, Exit, Stopped
 from rules.text import printable
 from suite import parity_cli, profile_cli, run_cli
@@ -37,6 +37,7 @@ app.command()(check_cli.check)
 app.add_typer(rules_cli.app, name="rules")
 app.command()(report_cli.report)
 app.command()(review_cli.review)
+app.command()(cost_cli.cost)
 
 # What the extra `run` brings; a reviewer's installation has none of it.
 RUN_ONLY = {"docker", "requests", "rich"}

@@ -1,17 +1,16 @@
-"""Rules on what was sampled of the machine during a run: it is there, it covers the timed region, the machine was steady."""
+"""Rules on what was sampled of the machine during a run: it is there, covers the timed region, shows a steady machine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
 
+from checker.energy import timed
 from checker.findings import Problem
 from checker.judges.registry import flaws, judge
-from checker.metering import region
 from checker.steadiness import disturbances
 from checker.submission import Result, Run
 from checker.tree import RefusedError
-from rules.observation import Observation
 
 flaws("run", "observation")
 
@@ -51,10 +50,10 @@ def observation_digest(result: Result, run: Run) -> Iterator[Problem]:
 @judge("observation-covers", "run")
 def observation_covers(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that samples enclose the timed region, are frequent enough, and hold what any kernel says."""
-    bears, timed = result.ruleset.steadiness, _timed(run)
-    if bears is None or timed is None or run.observation is None:
+    bears, region = result.ruleset.steadiness, timed(run)
+    if bears is None or region is None or run.observation is None:
         return
-    seen, (start, stop) = run.observation, timed
+    seen, (start, stop) = run.observation, region
     times = [time for time in seen.model.times_s if start <= time <= stop]
     around = seen.model.times_s[:1], seen.model.times_s[-1:]
     if not times or around[0][0] > start or around[1][0] < stop:
@@ -78,21 +77,8 @@ def observation_covers(result: Result, run: Run) -> Iterator[Problem]:
 @judge("steady", "run")
 def steady(result: Result, run: Run) -> Iterator[Problem]:
     """Point at what disturbed the machine while the clock ran."""
-    bears, timed = result.ruleset.steadiness, _timed(run)
-    if bears is None or timed is None or run.observation is None or run.record is None:
+    bears, region = result.ruleset.steadiness, timed(run)
+    if bears is None or region is None or run.observation is None or run.record is None:
         return
-    for one in disturbances(run.observation.model, *timed, run.record.model.threads, bears):
+    for one in disturbances(run.observation.model, *region, run.record.model.threads, bears):
         yield Problem(f"the machine was disturbed: {one.what}", one.expected, one.found, run.observation_path)
-
-
-def _timed(run: Run) -> tuple[float, float] | None:
-    """Return the timed region on the samples' clock; None where log or observation do not say."""
-    start = run.log.first("run_start") if run.log else None
-    stop = run.log.first("run_stop") if run.log else None
-    if run.observation is None or start is None or stop is None:
-        return None
-    times = [record.time_ms for record in (start, stop)]
-    if not all(type(time) is int and abs(time) < 1 << 53 for time in times) or times[1] <= times[0]:
-        return None
-    model: Observation = run.observation.model
-    return region(model, times[0] / 1000, times[1] / 1000)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.metering import Measured, NotMeasured, energy, gauge, total
+from checker.metering import NotMeasured, Reading, energy, gauge, total
 from rules.observation import Observation
 from suite.observed import assembled
 
@@ -71,9 +71,9 @@ def observe(library: Path, tmp_path: Path) -> Observe:
     return watch
 
 
-def measured(observation: Observation, zero: float, since: float, until: float) -> Measured:
+def measured(observation: Observation, zero: float, since: float, until: float) -> Reading:
     found = total(energy(observation, zero + since, zero + until))
-    assert isinstance(found, Measured), found
+    assert isinstance(found, Reading), found
     return found
 
 
@@ -98,7 +98,7 @@ def test_a_counter_that_stands_still_is_not_a_machine_without_power(observe: Obs
     observation, zero = observe(seconds=6.0, stall=2.0)
     found = energy(observation, zero + 0.3, zero + 5.8)[0]
     # The power of the same GPU was still there: it is taken, and says so.
-    assert isinstance(found, Measured)
+    assert isinstance(found, Reading)
     assert found.channel.source == "NVML PowerUsage"
     assert found.value == pytest.approx(joules(0.3, 5.8), rel=0.005)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.metering import Measured, NotMeasured, difference, energy, gauge, region, total, unwrapped
+from checker.metering import NotMeasured, Reading, difference, energy, gauge, region, total, unwrapped
 from checker.steadiness import disturbances
 from rules.observation import Observation
 from rules.ruleset import load
@@ -36,7 +36,7 @@ def test_a_counter_that_wraps_twice_is_read_as_if_it_had_not() -> None:
     true = [float(100 * second) for second in range(30)]
     observation = seen(({"name": "rapl/0-package-0", "wraps_at": 1000.0}, [value % 1000 for value in true]))
     found = energy(observation, 0.5, 28.5)[0]
-    assert isinstance(found, Measured)
+    assert isinstance(found, Reading)
     assert found.value == pytest.approx(2800)
 
 
@@ -62,14 +62,14 @@ def test_parts_are_not_added_to_their_whole_and_a_meter_at_the_wall_is_the_total
         [50.0] * 11,
     )
     inside = total(energy(seen(package, core, power), 1, 9))
-    assert isinstance(inside, Measured)
+    assert isinstance(inside, Reading)
     assert inside.value == pytest.approx(8 * 60)
     wall: tuple[dict[str, Any], list[float | None]] = (
         {"name": "external/meter", "quantity": "power", "kind": "gauge"},
         [200.0] * 11,
     )
     outside = total(energy(seen(package, core, power, wall), 1, 9))
-    assert isinstance(outside, Measured)
+    assert isinstance(outside, Reading)
     assert outside.value == pytest.approx(8 * 200)
 
 

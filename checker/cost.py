@@ -1,0 +1,131 @@
+"""What results cost: time and energy by a price list, and where each stands by time and by cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+
+from checker.findings import Score
+from rules.prices import Prices
+
+MILLION = 1_000_000
+JOULES_PER_KWH = 3_600_000
+HOUR_S = 3600
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One result's cost: of a run to the target, or of a million inferences; None with the reason where unknown."""
+
+    path: str
+    system: str
+    workload: str
+    framework: str
+    division: str
+    what: str  # "to target" or "per million inferences"
+    seconds: float | None  # that it takes
+    joules: float | None
+    cost: float | None
+    energy_cost: float | None  # the part of `cost` that is energy; None: not in it
+    reason: str = ""
+    by_time: int | None = None  # place among results of the same workload, division and kind, from 1
+    by_cost: int | None = None
+
+
+def costs(scores: Iterable[Score], prices: Prices) -> list[Cost]:
+    """Return the cost of every result, with its places; results that failed have none."""
+    found = [_cost(score, prices) for score in scores if score.verdict == "pass"]
+    groups = sorted({_group(one) for one in found})
+    return [placed for group in groups for placed in _placed([one for one in found if _group(one) == group])]
+
+
+def _cost(score: Score, prices: Prices) -> Cost:
+    what, seconds, joules = _amount(score)
+    cost = Cost(
+        score.path, score.system, score.workload, score.framework, score.division, what, seconds, joules, None, None
+    )
+    machine = prices.machine(score.system)
+    if seconds is None:
+        return replace(cost, reason="it has no time")
+    if machine is None:
+        return replace(cost, reason="the price list has no such system")
+    price = machine.per_hour * seconds / HOUR_S
+    if machine.includes_energy:
+        return replace(cost, cost=price)
+    if prices.energy is None:
+        return replace(cost, reason="the machine's price is without energy, and the list has no price of energy")
+    if joules is None:
+        return replace(cost, reason="the machine's price is without energy, and its energy was not measured")
+    energy = prices.energy.per_kwh * joules / JOULES_PER_KWH
+    return replace(cost, cost=price + energy, energy_cost=energy)
+
+
+def _amount(score: Score) -> tuple[str, float | None, float | None]:
+    """Return what is paid for, and the seconds and joules it takes."""
+    joules = score.energy.joules if score.energy else None
+    if score.measured is None:
+        return "to target", score.score_s, joules
+    what = f"per million inferences, {score.measured.scenario}"
+    metric, unit = score.measured.metric, score.measured.unit.casefold()
+    if metric is None or metric <= 0:
+        return what, None, None
+    if unit.endswith("/s"):
+        return what, MILLION / metric, None
+    if unit == "ms":
+        return what, MILLION * metric / 1000, None
+    return what, None, None
+
+
+def _group(cost: Cost) -> tuple[str, str, str]:
+    return cost.workload, cost.division, cost.what
+
+
+def _placed(group: list[Cost]) -> Iterator[Cost]:
+    """Yield a group's results with their places, the cheapest first; equals share a place."""
+    times = sorted(one.seconds for one in group if one.seconds is not None)
+    prices = sorted(one.cost for one in group if one.cost is not None)
+    for one in sorted(group, key=lambda one: (one.cost is None, one.cost or 0.0, one.seconds or 0.0, one.path)):
+        yield replace(
+            one,
+            by_time=None if one.seconds is None else times.index(one.seconds) + 1,
+            by_cost=None if one.cost is None else prices.index(one.cost) + 1,
+        )
+
+
+def as_json(found: list[Cost], prices: Prices) -> dict[str, object]:
+    """Return costs and the prices they follow from, for programs."""
+    return {"prices": prices.model_dump(mode="json"), "costs": [asdict(one) for one in found]}
+
+
+def as_text(found: list[Cost], prices: Prices) -> str:
+    """Return costs as a table for a terminal, with the prices they follow from."""
+    lines: list[str] = []
+    group: tuple[str, str, str] | None = None
+    for one in found:
+        if _group(one) != group:
+            group = _group(one)
+            lines += [
+                "",
+                f"{one.workload} ({one.division}), {one.what}",
+                _row("", "time", "energy", "cost", "by time", "by cost"),
+            ]
+        energy = "not measured" if one.joules is None else _joules(one.joules)
+        time = "-" if one.seconds is None else f"{one.seconds:,.2f} s"
+        cost = "-" if one.cost is None else f"{one.cost:,.6f} {prices.currency}"
+        places = (str(place) if place else "-" for place in (one.by_time, one.by_cost))
+        lines.append(_row(one.system, time, energy, cost, *places))
+        lines += [f"  {one.reason}"] if one.reason else []
+    used = {machine.source: machine for one in found if (machine := prices.machine(one.system))}
+    lines += ["", *(f"prices: {p.per_hour:g} {prices.currency} an hour, {p.source}, {p.date}" for p in used.values())]
+    if prices.energy:
+        price = prices.energy
+        lines.append(f"prices: {price.per_kwh:g} {prices.currency} a kWh, {price.source}, {price.date}")
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _row(system: str, time: str, energy: str, cost: str, by_time: str, by_cost: str) -> str:
+    return f"{system:30} {time:>12} {energy:>13} {cost:>16} {by_time:>7} {by_cost:>7}".rstrip()
+
+
+def _joules(joules: float) -> str:
+    return f"{joules:,.1f} J" if joules < JOULES_PER_KWH / 10 else f"{joules / JOULES_PER_KWH:,.3f} kWh"
