@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Callable, Iterator
 
-from checker.findings import Finding, Report, Score, Waived
+from checker.findings import Finding, Report, Score, Verdict, Waived
 
 WIDTH = 80
 PLACES = 4  # shown of one rule in one result, or of a round in one organisation
@@ -27,9 +28,15 @@ def render(report: Report, *, colour: bool = False, for_actions: bool = False) -
         lines += [paint("bold", report.path if heading == "." else heading), ""]
         for same in _by_rule(findings):
             lines += [*_rule(same, heading, paint), ""]
-    for position, score in enumerate(report.scores):
+    timed = [score for score in report.scores if _result(score) is None]
+    for position, score in enumerate(timed):
         lines += _heading() if position == 0 else []
         lines += _score(score, paint)
+    measured = [score for score in report.scores if _result(score) is not None]
+    assay = {item.path: item.verdict for item in report.items if item.kind == "result"}
+    for position, score in enumerate(measured):
+        lines += _measured_heading() if position == 0 else []
+        lines += _measured(score, assay.get(score.path, score.verdict), paint)
     lines += [""] if report.scores else []
     lines += _refused(report)
     waived = sum(f.waived is not None for f in report.findings)
@@ -87,8 +94,9 @@ def _rule(findings: list[Finding], heading: str, paint: Paint) -> Iterator[str]:
 
 
 def _refused(report: Report) -> Iterator[str]:
-    """Yield what the official checker refuses of the logs and organisations, where there is one."""
-    for kind, plural in (("log", "logs"), ("organisation", "organisations")):
+    """Yield what the official checker refuses of the logs, or results, and organisations, where there is one."""
+    logs = any(item.kind == "log" for item in report.items)
+    for kind, plural in (("log", "logs") if logs else ("result", "results"), ("organisation", "organisations")):
         judged = [item for item in report.items if item.kind == kind and item.official_verdict is not None]
         refused = [item for item in judged if item.official_verdict == "fail"]
         if not judged:
@@ -119,6 +127,42 @@ def _score(score: Score, paint: Paint) -> list[str]:
     times = "".join(f"{duration(t):>10}" for t in (score.score_s, score.fastest_s, score.slowest_s))
     row = f"{runs:>6}{times}  {paint(score.verdict, score.verdict.upper())}"
     return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<34}{row}"]
+
+
+def _result(score: Score) -> tuple[str, str] | None:
+    """Return what an inference result measured and its unit; None for a result that is a time to target."""
+    row = score.official or {}
+    if score.measured is not None:
+        return figure(score.measured.metric), score.measured.unit
+    if "Result" in row:
+        return figure(row["Result"]), str(row.get("Units") or row.get("ResultUnit") or "")
+    return None
+
+
+def _measured_heading() -> list[str]:
+    return [f"{'result':<28}{'measured':>14} {'unit':<13}{'power':>11}  verdict", "-" * WIDTH]
+
+
+def _measured(score: Score, assay: Verdict, paint: Paint) -> list[str]:
+    """Return an inference result's row under its name; the verdict is the official one, ours beside it if another."""
+    found, power = _result(score) or ("-", ""), ""
+    scenario = str((score.official or {}).get("Scenario") or "")
+    if score.measured is not None:
+        scenario = score.measured.scenario
+        power = f"{figure(score.measured.power)} {score.measured.power_unit}" if score.measured.power else ""
+    name = " ".join(filter(None, (score.submitter, score.system, score.workload, scenario, f"({score.division})")))
+    said = paint(score.verdict, score.verdict.upper())
+    said += f", assay {paint(assay, assay.upper())}" if assay != score.verdict else ""
+    row = f"{found[0]:>14} {found[1]:<13}{power:>11}  {said}"
+    return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<28}{row}"]
+
+
+def figure(value: object) -> str:
+    """Return a measured number with about five digits; a dash for none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e15 < value < 1e15:
+        return "-"
+    decimals = 0 if abs(value) >= 1e4 else 4 - math.floor(math.log10(abs(value))) if abs(value) >= 1e-6 else 0
+    return f"{value:,.{min(decimals, 9)}f}"
 
 
 def duration(seconds: float | None) -> str:
