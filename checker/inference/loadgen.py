@@ -46,16 +46,16 @@ BIG: Final = _Big()
 
 
 class _Flags(msgspec.Struct, gc=False):
-    is_error: Any = msgspec.UNSET
-    is_warning: Any = msgspec.UNSET
+    is_error: bool
+    is_warning: bool
 
 
 class _Message(msgspec.Struct, gc=False):
-    """A line as LoadGen writes it."""
+    """A line as LoadGen writes it; the value is decoded where it is kept."""
 
-    key: Any = msgspec.UNSET
-    value: Any = msgspec.UNSET
-    metadata: _Flags | msgspec.UnsetType = msgspec.UNSET
+    key: str
+    value: msgspec.Raw
+    metadata: _Flags
 
 
 class _Any(msgspec.Struct, gc=False):
@@ -74,6 +74,7 @@ class _Samples(msgspec.Struct, gc=False):
 
 
 _MESSAGE = msgspec.json.Decoder(_Message).decode
+_VALUE = msgspec.json.Decoder().decode
 _ANY = msgspec.json.Decoder(_Any).decode
 _SAMPLES = msgspec.json.Decoder(_Samples).decode
 
@@ -146,8 +147,8 @@ def read_detail(tree: Tree, path: str) -> DetailLog:
 
 def _read(log: DetailLog, file: BinaryIO) -> None:
     """Take in a whole log. One loop without calls for the common line: a round has a million of them."""
-    marker, width, number = b"", 0, 0
-    known, values, repeated, decode = log.lines, log.values, log.repeated, _MESSAGE
+    marker, width, number, messages = b"", 0, 0, 0
+    known, values, repeated, decode, value_of = log.lines, log.values, log.repeated, _MESSAGE, _VALUE
     for lines, ascii_ in _batches(log, file):
         log.fingerprint = _fingerprint(log.fingerprint, lines)
         if not marker and lines:
@@ -169,19 +170,25 @@ def _read(log: DetailLog, file: BinaryIO) -> None:
                 _message(log, number, line[width:], True)
                 continue
             key, flags = message.key, message.metadata
-            if type(key) is not str or flags is msgspec.UNSET or flags.is_error is not False or flags.is_warning:
+            if flags.is_error or flags.is_warning:
                 _message(log, number, line[width:], True)
                 continue
-            log.messages += 1
+            messages += 1
             if key in known:
                 repeated[key] = repeated.get(key, 1) + 1
-            elif len(known) < KEYS:
+                continue
+            try:
+                value = value_of(message.value)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                messages -= 1
+                _message(log, number, line[width:], True)
+                continue
+            if len(known) < KEYS:
                 key = intern(key)
-                known[key] = number
-                if message.value is not msgspec.UNSET:
-                    values[key] = message.value
+                known[key], values[key] = number, value
             else:
                 log.refused = f"has more than {KEYS:,} different keys"
+    log.messages += messages
 
 
 def _batches(log: DetailLog, file: BinaryIO) -> Iterator[tuple[list[bytes], bool]]:
