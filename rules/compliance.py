@@ -56,9 +56,16 @@ class Tokens(Strict):
 class SeedsTest(Strict):
     """Runs with other seeds: the round's are faster by `faster_by` in no larger share of queries than `share`."""
 
-    faster_by: Share
+    faster_by: dict[Scenario, Positive]
     share: Share
     significance: Share
+
+
+class Loading(Strict):
+    """Loading samples takes at most `fraction` of the time of answering as many, and `floor_s`."""
+
+    fraction: Share
+    floor_s: Positive
 
 
 class Answers(Strict):
@@ -85,7 +92,7 @@ class ComplianceRules(Strict):
     TEST04: Same
     TEST06: Tokens
     seeds: SeedsTest
-    loading: Share  # loading a sample takes at most this fraction of answering it
+    loading: Loading
     workloads: dict[str, WorkloadTests]
 
     def tests(self, workload: str) -> list[Test]:

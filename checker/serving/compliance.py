@@ -205,7 +205,7 @@ def _median(values: list[int]) -> float:
 
 def loaded(seconds: float, samples: int, pace_s: float, rules: ComplianceRules) -> Iterator[Fault]:
     """Yield a fault where loading so many samples took as long as answering them does, at `pace_s` a sample."""
-    most = rules.loading * pace_s * samples
+    most = rules.loading.floor_s + rules.loading.fraction * pace_s * samples
     if seconds > most:
         message = "loading the samples took as long as answering them would"
         yield Fault(message, f"at most {most:.4f} s for {samples:,} samples", f"{seconds:.4f} s")
@@ -225,11 +225,12 @@ def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> 
     if loadgen_scenario(reference.scenario) == "Offline":  # type: ignore[arg-type]
         return  # one query: its samples' latencies are the order of the batches, and the score is the test
     ours, theirs = ranked(reference), ranked(test)
-    share, at = advantage(ours, theirs, 1 + rules.seeds.faster_by)
+    faster_by = rules.seeds.faster_by[reference.scenario]  # type: ignore[index]
+    share, at = advantage(ours, theirs, 1 + faster_by)
     chance = sqrt(log(1 / rules.seeds.significance) / 2 * (len(ours) + len(theirs)) / (len(ours) * len(theirs)))
     most = rules.seeds.share + chance
     if share > most:
-        wanted = f"at most {most:.1%} of queries faster by {rules.seeds.faster_by:.0%}"
+        wanted = f"at most {most:.1%} of queries faster by {faster_by:.0%}"
         message = "with the round's seeds queries are answered faster than with others"
         yield Fault(message, wanted, f"{share:.1%}, e.g. those within {at:,} ns")
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import cycle, repeat
 
 from checker.findings import Problem, brief
 from checker.judges.registry import judge
 from checker.serving.compliance import ranked
+from checker.serving.draws import asked, loaded, scheduled
 from checker.serving.early_stopping import least_queries, met, place
 from checker.serving.judging.loadgen import is_whole
 from checker.serving.latencies import PERCENTILES, Latencies, percentile
 from checker.serving.submission import ServingResult, ServingRun
 from rules.serving import ScenarioRules, loadgen_scenario
 
+MOST_LOADED, MOST = 1 << 20, 10**7  # what is drawn to compare with
+LATE_NS = 2  # per query, beside what six digits of the rate leave open: LoadGen rounds each time
 PRINTED = 1e-5  # LoadGen prints six digits
 NS = 1_000_000_000
 
@@ -178,3 +182,44 @@ def bound(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
             message = f"so few queries do not show that the {what} stays below the bound"
             wanted = f"fewer than {over} above {most_ms:g} ms, or more queries"
             yield Problem(message, wanted, f"{over} of {len(values):,}", run.latencies_path)
+
+
+@judge("serving-drawn", "serving-run")
+def drawn(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that the latencies are of the queries that LoadGen draws from its seeds, all of them, in order."""
+    known = _its(result, run)
+    least, count = run.detail["effective_min_query_count"], run.detail["effective_performance_sample_count"]
+    seeds = [run.detail[f"effective_{name}_rng_seed"] for name in ("qsl", "sample_index", "schedule")]
+    if known is None or not all(type(one) is int and one >= 0 for one in (least, count, *seeds)):
+        return
+    rules, latencies, scenario = known
+    if not 0 < count <= len(latencies.sample) + MOST_LOADED or least > MOST:
+        return
+    stride = (rules.samples_per_query or 1) if scenario == "MultiStream" else 1
+    wanted = _order(run, scenario, loaded(seeds[0], count), asked(seeds[1], count, least, stride), stride)
+    for number, (want, found) in enumerate(zip(wanted, latencies.sample, strict=False)):
+        if want != found:
+            message = f"sample {number + 1} of the run is not the one that the seeds draw"
+            yield Problem(message, f"sample {want} of the data set", f"sample {found}", run.latencies_path)
+            break
+    if list(latencies.query) != [place // stride if scenario != "Offline" else 0 for place in range(len(latencies))]:
+        yield Problem("queries are missing, or in another order", "each in its turn", "not so", run.latencies_path)
+    rate = run.detail["effective_target_qps"]
+    if scenario == "Server" and isinstance(rate, int | float) and rate > 0:
+        for number, (due, found) in enumerate(zip(scheduled(seeds[2], rate), latencies.issued, strict=False)):
+            if abs(due - found) > LATE_NS * (number + 1) + PRINTED * due:
+                message = f"query {number + 1} is not due when the seeds say"
+                yield Problem(message, f"{due} ns after the first", f"{found} ns", run.latencies_path)
+                break
+
+
+def _order(run: ServingRun, scenario: str, order: list[int], places: Iterator[int], stride: int) -> Iterator[int]:
+    """Yield the samples of a run, without end."""
+    padded = order + order[: stride - 1]
+    same = run.detail["effective_performance_issue_same_index"]
+    if run.name == "TEST04" and type(same) is int and 0 <= same < len(order):
+        places = repeat(same)
+    elif scenario == "Offline":
+        places = cycle(range(len(order)))
+    for first in places:
+        yield from padded[first : first + stride]

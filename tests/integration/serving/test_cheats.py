@@ -165,7 +165,7 @@ def test_other_seeds_catch_a_system_that_knows_the_rounds(tried, serve, tmp_path
 
 
 def test_loading_catches_answers_that_are_computed_meanwhile(tried):
-    model, task = "    def infer(self, batch): return batch\n", cheats.PRECOMPUTES % cheats.WORK_S
+    model, task = "    def infer(self, batch): return batch\n", cheats.PRECOMPUTES % 0.05
     found = tried(toy(model, task), each_ms=0.005).loading()
     assert "loading the samples took as long as answering them" in said(found)
 
