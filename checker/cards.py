@@ -30,6 +30,10 @@ def explained(round_: RuleSet, card: Card) -> str:
     lines += ["", "  demands", *(f"    {line}" for line in demands(card))]
     used = [name for name in round_.derived if f"derived.{name}" in card.model_dump_json()]
     lines += [f"    where {name} is {round_.derived[name]}" for name in used]
+    if card.judge == "inference-between-tables-and-rules":
+        from checker.inference.difference import drift
+
+        lines += ["", f"  in {round_.name}", *(f"    {line}" for line in drift(round_.name))]
     if card.sheets:
         lines += ["", f"  in {round_.name}", *(f"    {line}" for line in answered(round_, card))]
     lines += ["", "  passes", *(f"    {line}" for line in shown(card.passes))]
@@ -113,6 +117,12 @@ def _edited(edit: Edit) -> str:
     return f"{where}: {changes}"
 
 
+def _order(card: Card) -> tuple[list[tuple[str, int]], str]:
+    """Return a card's place: clauses by their numbers, those of further documents, which have a letter, last."""
+    letter, _, number = card.clause.rpartition(" ")
+    return [(letter, int(n) if n.isdigit() else 0) for n in number.split(".")], card.id
+
+
 def _what_logs_hold(round_: RuleSet) -> Iterator[str]:
     """Yield the Markdown of a round's sheets, nothing where it has none."""
     from checker.sheets.words import told
@@ -143,7 +153,7 @@ def reference(round_: RuleSet) -> str:
         f"The text of each clause stands in {f'[{document}]({document})' if own else round_.document}.",
         "",
     ]
-    for card in sorted(round_.cards.values(), key=lambda card: ([int(n) for n in card.clause.split(".")], card.id)):
+    for card in sorted(round_.cards.values(), key=_order):
         applies = f" {card.division} division." if card.division else ""
         lines += [f"## {card.id}", "", f"{card.title}. §{card.clause}, {card.severity}, {card.audience}.{applies}", ""]
         lines += [f"Why: {card.why}.", ""] if card.why else []

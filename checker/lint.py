@@ -14,6 +14,9 @@ from checker.sheets.lint import mistakes as sheet_mistakes
 from rules.cards import Card, Severity
 from rules.compliance import compliance_rules
 from rules.errors import AssayError
+from rules.inference import inference_rules
+from rules.inference_review import review_rules
+from rules.power import power_rules
 from rules.references import references
 from rules.ruleset import RuleSet, load, rulesets
 from rules.serving import loadgen_rules, serving_rules
@@ -50,6 +53,7 @@ def _in(round_: RuleSet) -> Iterator[str]:
             references(round_, name)
         except AssayError as error:
             yield error.message
+    yield from _published(round_) if round_.family == "mlperf-inference" else ()
     serving = round_.family == FAMILIES["inference"]
     yield from _serving(round_) if serving else ()
     for workload in (None, *(() if serving else round_.workloads())):
@@ -58,6 +62,15 @@ def _in(round_: RuleSet) -> Iterator[str]:
                 program(round_.name, workload, division)
             except (RuleError, AssayError) as error:
                 yield f"{workload or 'no workload'}, {division}: {error}"
+
+
+def _published(round_: RuleSet) -> Iterator[str]:
+    """Yield mistakes in what a round of MLPerf Inference fixes."""
+    for read in (inference_rules, power_rules, review_rules):
+        try:
+            read(round_.name)
+        except AssayError as error:
+            yield error.message
 
 
 def _serving(round_: RuleSet) -> Iterator[str]:

@@ -96,6 +96,11 @@ def coverage(
         sys.stdout.write(f"  §{clause.number:<6} {clause.title}: {cited or '- no rule'}\n")
     covered = sum(bool(clause.cards) for clause in known)
     sys.stdout.write(f"{covered} of {len(known)} clauses have a rule\n")
+    if chosen.family == "mlperf-inference":
+        from checker.inference.difference import drift
+
+        sys.stdout.write("the official tables and the rules document differ in\n")
+        sys.stdout.writelines(f"  {line}\n" for line in drift(chosen.name))
 
 
 @app.command()

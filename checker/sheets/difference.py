@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from checker.findings import brief
 from checker.sheets.words import listed, told, wanted
 from rules.cards import Card
+from rules.errors import UsageError
 from rules.ruleset import load
 from rules.sheets import Demand, Sheet, sheets
 from rules.training import package_rules
@@ -17,6 +18,14 @@ COMMON = {"common": "every log", "closed_common": "closed division", "open_commo
 def differences(before: str, after: str) -> Iterator[str]:
     """Yield what differs in `after`, a line each, headings without indent; UsageError for an unknown round."""
     old, new = load(before), load(after)
+    if old.family != new.family:
+        raise UsageError(f"{before} and {after} are rounds of other kinds", fix="give two rounds of one suite")
+    if old.family == "mlperf-inference":
+        from checker.inference.difference import differences as of_inference
+
+        yield from of_inference(before, after)
+        yield from _cards(old.cards, new.cards)
+        return
     yield from _sheets(sheets(before), sheets(after))
     yield from _package(before, after)
     yield from _cards(old.cards, new.cards)
