@@ -36,7 +36,7 @@ def infer(body: str) -> str:
 @pytest.fixture(autouse=True)
 def no_container_is_left(client):
     yield
-    assert client.containers.list(all=True, filters={"label": f"{OWNER}={owner()}"}) == []
+    assert client.api.containers(all=True, filters={"label": f"{OWNER}={owner()}"}) == []
 
 
 @pytest.mark.parametrize("scenario", ["SingleStream", "Server"])

@@ -1,0 +1,194 @@
+"""`assay run … --scenario` as a user meets it: a submission that the field's checker reads; stops and resumes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rules.errors import JudgedError
+from rules.serving import serving_rules
+from rules.serving_documents import ServingRecord
+from suite import source
+from suite.images.build import build
+from suite.images.matrix import cell
+from suite.inference import produce
+from suite.inference.run import Bench, execute
+from suite.inference.tree import complete
+from suite.inference.work import ServingWork, shared_files
+from suite.job import job_files
+from suite.machine import Personal, probe
+from suite.sandbox import LABEL, busy
+
+pytestmark = [pytest.mark.engine, pytest.mark.image]
+
+OFFICIAL = Path(__file__).parents[4] / "oracle/inference-b66003e1/tools/submission"
+SHORT = ("--set", "min_duration_ms=300", "--set", "min_query_count=64")
+WORKLOAD = "image-classification"
+
+
+def command(output: Path, *more: str, scenario: str = "SingleStream") -> list[str]:
+    words = ["run", WORKLOAD, "--framework", "onnxruntime", "--division", "open", "--submitter", "tests"]
+    return [sys.executable, "-m", "suite.cli", *words, "--scenario", scenario, "--output", str(output), *SHORT, *more]
+
+
+def assay(output: Path, *more: str, scenario: str = "SingleStream") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(output, *more, scenario=scenario), capture_output=True, text=True, timeout=900, check=False
+    )
+
+
+@pytest.fixture(autouse=True)
+def idle(client):
+    """Wait for the engine: two measured runs at a time are refused."""
+    deadline = time.monotonic() + 300
+    while busy(client):
+        if time.monotonic() > deadline:
+            pytest.skip("the engine is busy with another run")
+        time.sleep(1)
+
+
+def wait_until(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.1)
+
+
+def records(output: Path) -> dict[str, ServingRecord]:
+    found = {}
+    for path in output.glob("inference/*/*/assay/*/*/*/*/record.json"):
+        found["/".join(path.parts[-3:-1])] = ServingRecord.model_validate_json(path.read_bytes())
+    return found
+
+
+def running(client) -> list[object]:
+    return client.api.containers(all=True, filters={"label": f"{LABEL}=run"})
+
+
+def test_one_scenario_gives_a_submission_that_passes_its_check(serving_image, tmp_path):
+    done = assay(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(records(tmp_path)) == {"SingleStream/performance", "SingleStream/accuracy"}
+    assert "outputs differ from the reference by" in done.stderr
+    [accuracy] = tmp_path.glob("inference/open/tests/results/*/*/SingleStream/accuracy/accuracy.txt")
+    assert re.match(r"accuracy=90\.6\d+%\n", accuracy.read_text())
+    again = assay(tmp_path)
+    assert (again.returncode, "only judged again" in again.stderr) == (0, True)
+    other = assay(tmp_path, "--set", "batch=2")
+    assert (other.returncode, "measured with other sut" in other.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_run_leaves_no_container_and_goes_on(client, serving_image, tmp_path, number):
+    runner = subprocess.Popen(command(tmp_path), stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: list(tmp_path.glob(".work/**/started_SingleStream-performance")))
+    wait_until(lambda: running(client))
+    runner.send_signal(number)
+    said = runner.communicate(timeout=60)[1]
+    wait_until(lambda: not running(client))
+    assert runner.returncode == (130 if number == signal.SIGINT else -9)
+    if number == signal.SIGINT:
+        assert "0 of 2 LoadGen runs are kept" in said
+    assert not list(tmp_path.glob("inference/*/*/results/*/*"))
+    refused = assay(tmp_path)
+    assert (refused.returncode, "add --resume" in refused.stderr) == (2, True)
+    done = assay(tmp_path, "--resume")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "search …" not in done.stderr
+    attempts = records(tmp_path)["SingleStream/performance"].earlier_attempts
+    assert [attempt.outcome.value for attempt in attempts][:1] == ["interrupted"]
+
+
+def test_a_framework_that_gives_other_outputs_is_refused_before_anything_is_timed(client, serving_image, tmp_path):
+    name = f"suite/workloads/{WORKLOAD.replace('-', '_')}/serve/onnxruntime.py"
+    code = source.serving_files(WORKLOAD)
+    code[name] = code[name].replace(b"EPSILON = 1e-5", b"EPSILON = 1e-3")
+    bench, _ = bench_of(client, tmp_path, code, {})
+    with bench.work.held():
+        bench.work.begin(resume=False)
+        with pytest.raises(JudgedError, match="this is another model"):
+            execute(bench)
+    assert bench.work.outputs() is None
+    assert bench.work.search() is None
+
+
+def bench_of(client, output: Path, code: dict[str, bytes], plan: dict[str, object]) -> tuple[Bench, dict[str, bytes]]:
+    """Return what `assay run` would run in all scenarios, shortened, with `code` for source and `plan` put in.
+
+    Beside it the files that results share.
+    """
+    request = produce.ServingRequest(
+        workload=WORKLOAD, framework="onnxruntime", target="cpu", division="open", submitter="tests", runs=None,
+        settings=[word for word in SHORT if word != "--set"], threads=None, memory_mib=None, data=None,
+        system_file=None, output=output, resume=False, discard=False, replace=False, scenario="all",
+    )  # fmt: skip
+    rules = serving_rules(produce.RULESET, WORKLOAD)
+    image = build(client, cell("onnxruntime", "cpu", suite="inference"), lambda *_: None)
+    facts = probe(client, image.image_id, code)
+    made = produce._plan(request, rules, "onnxruntime", image, facts, source.digest(code)).model_copy(update=plan)
+    files = produce._data(request, rules, lambda *_: None)
+    bench = Bench(client, ServingWork(output, made), rules, image, job_files(code, files), ["assay"])
+    system = produce._described(client, request, facts, Personal(), made, "onnxruntime==1")
+    return bench, shared_files(made, system.model_copy(update={"division": made.division}), code)
+
+
+def test_the_fields_own_checker_reads_a_closed_submission_through(client, serving_image, tmp_path):
+    if not OFFICIAL.is_dir():
+        pytest.skip("MLCommons' checker is not beside this checkout")
+    rules = serving_rules(produce.RULESET, WORKLOAD)
+    short = {
+        name: its.model_copy(update={"min_duration_ms": 300, "min_query_count": 64})
+        for name, its in rules.scenarios.items()
+        if name != "Interactive"  # the benchmark below has none
+    }
+    closed = {"division": "closed", "tests": ["TEST01", "TEST04"], "scenarios": short}
+    bench, shared = bench_of(client, tmp_path, source.serving_files(WORKLOAD), closed)
+    with bench.work.held():
+        bench.work.begin(resume=False)
+        execute(bench)
+        bench.work.publish(complete(bench.work, rules, {}), shared)
+    tree = tmp_path / "official"
+    shutil.copytree(tmp_path / "inference", tree)
+    [benchmark] = tree.glob(f"closed/tests/results/*/{WORKLOAD}")
+    benchmark.rename(benchmark.with_name("resnet"))  # an edge benchmark of round 6 with the same scenarios
+    done = subprocess.run(
+        [sys.executable, "-m", "submission_checker.main", "--input", tree, "--version", "v6.1", "--csv", tree / "csv"],
+        cwd=OFFICIAL, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    results = len(short)
+    for phase in ("system checks", "measurement checks"):
+        assert said.count(f"All {phase} checks passed") == results, said
+    # What it objects to is what we chose: short runs, another data set, and performance on a busy machine.
+    allowed = (
+        "Test duration less than 600s", "does not cover all dataset", "Required samples", "accuracy not met",
+        "checks failed for", "Checks failed for", "NoResults", "submission has errors", "verify_performance.txt",
+        "performance constraints", "compliance", "TEST01", "TEST04", "latency", "samples per query", "query_count",
+        "sample",
+    )  # fmt: skip
+    errors = [line for line in said.splitlines() if " ERROR]" in line]
+    assert errors
+    for line in errors:
+        assert any(words in line for words in allowed), line
+    assert not re.search(r"ERROR.*(missing|not found|does not exist|unknown|unexpected)", said), said
+
+
+def test_a_search_and_its_probes_are_on_record(serving_image, tmp_path):
+    done = assay(tmp_path, scenario="Server")
+    assert done.returncode == 0, done.stdout + done.stderr
+    [path] = tmp_path.glob("inference/open/tests/assay/*/*/search.json")
+    search = json.loads(path.read_bytes())
+    assert {probe["scenario"] for probe in search["probes"]} == {"Offline", "Server"}
+    [conf] = tmp_path.glob("inference/open/tests/results/*/*/Server/user.conf")
+    assert f"target_qps = {search['rates']['Server']:.6f}"[:20] in conf.read_text()
