@@ -18,6 +18,7 @@ from suite.images import cache, debian, locks
 from suite.images.debian import Archive, Package
 from suite.images.files import Layer, Progress, sha256_of
 from suite.images.matrix import Cell
+from suite.targets import emulation
 
 # /bin, /lib … are links into /usr, as on every Debian since 12.
 _MERGED_USR = 'for d in bin sbin lib lib64; do mkdir -p "$1/usr/$d" && ln -s "usr/$d" "$1/$d"; done'
@@ -100,6 +101,7 @@ def fetch(cell: Cell, lock: Path, progress: Progress) -> list[Path]:
 def assemble(cell: Cell, pinned: list[Package], files: list[Path], place: Path, progress: Progress) -> Layer:
     """Run mmdebstrap on the fetched `files` of `pinned` alone; put the tar and its digest into the folder `place`."""
     _require_mmdebstrap()
+    emulation.ensure_here(cell.base.architecture)  # the new system's own programs set it up
     progress("assemble base", 0, 1)
     with cache.scratch() as scratch:
         # apt in the new system must be able to read it, also where mmdebstrap maps users.
@@ -109,7 +111,7 @@ def assemble(cell: Cell, pinned: list[Package], files: list[Path], place: Path, 
         _write_archive(local, files, pinned, cell.base.suite)
         tar = scratch / "layer.tar"
         names = ",".join(package.name for package in pinned)
-        # Whether programs of the base's architecture run here is asked before (suite/targets/emulation.py).
+        # Its own check for that wants one more program.
         command = [
             "mmdebstrap",
             "--quiet",

@@ -16,6 +16,7 @@ import docker
 
 from rules.errors import MachineError
 from rules.text import printable
+from suite.images import cache
 from suite.targets import trial
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
@@ -24,24 +25,55 @@ KERNEL_NAMES = {"arm64": "aarch64", "amd64": "x86_64"}
 
 
 def ensure(client: docker.DockerClient, architecture: str, *, local: bool) -> None:
-    """Make the engine's machine run programs of `architecture`; say on stderr what is installed or registered.
+    """Make the engine's machine run programs of `architecture`; `local` says that it is this one.
 
-    `local` says that the engine runs on this machine, where this user may be allowed to. Raises MachineError with what
-    to type where that is not so.
+    Raises MachineError with what to type where that cannot be done from here.
     """
     if trial.refusal(client, architecture) is None:
         return
-    by_hand = (
-        f"on the engine's machine, as root: apt-get install {PACKAGE}, then "
-        f"cat {_registration(architecture)} >{BINFMT}/register"
-    )
-    if not (local and os.geteuid() == 0 and sys.platform == "linux"):
-        raise MachineError(f"the engine's machine cannot run programs for {architecture}: qemu is absent", fix=by_hand)
+    if not local:
+        raise MachineError(
+            f"the engine's machine cannot run programs for {architecture}: qemu is absent", fix=_by_hand(architecture)
+        )
+    ensure_here(architecture)
+    if (still := trial.refusal(client, architecture)) is not None:
+        raise MachineError(
+            f"containers do not run programs for {architecture}, although this machine does: {still}",
+            fix=f"see that the engine runs on this machine's kernel; {_by_hand(architecture)}",
+        )
+
+
+def ensure_here(architecture: str) -> None:
+    """Make this machine run programs of `architecture`; say on stderr what is installed or registered.
+
+    Raises MachineError with what to type where this user may not, or the kernel refuses.
+    """
+    if _runs_here(architecture):
+        return
+    by_hand = _by_hand(architecture)
+    if os.geteuid() != 0 or sys.platform != "linux":
+        raise MachineError(f"this machine cannot run programs for {architecture}: qemu is absent", fix=by_hand)
     if not _registration(architecture).exists():
         _install(by_hand)
     _register(architecture, by_hand)
-    if (still := trial.refusal(client, architecture)) is not None:
-        raise MachineError(f"programs for {architecture} do not run although qemu is registered: {still}", fix=by_hand)
+    if not _runs_here(architecture):
+        raise MachineError(f"programs for {architecture} do not run here although qemu is registered", fix=by_hand)
+
+
+def _runs_here(architecture: str) -> bool:
+    """Return whether this machine's kernel runs a program of `architecture`, itself or by an emulator."""
+    with cache.scratch() as scratch:
+        place = scratch / "ends"
+        place.write_bytes(trial.program(architecture))
+        place.chmod(0o755)
+        try:
+            return subprocess.run([place], check=False).returncode == 0
+        except OSError:
+            return False
+
+
+def _by_hand(architecture: str) -> str:
+    return f"there, as root: apt-get install {PACKAGE}, then cat {_registration(architecture)} >{BINFMT}/register"
 
 
 def _registration(architecture: str) -> Path:
