@@ -43,11 +43,11 @@ class Model:
 
     def infer(self, batch: Tokens) -> Array:
         """Return the embeddings (n, 384), each of length 1."""
-        found = np.empty((len(batch), WIDTH), np.float32)
+        found: Array = np.empty((len(batch), WIDTH), np.float32)
         for places, ids, lengths in groups(batch):
             count, longest = ids.shape
-            room = np.zeros((_count(count, self._batch), _length(longest)), np.int32)
-            there = np.ones(len(room), np.int32)
+            room: Array = np.zeros((_count(count, self._batch), _length(longest)), np.int32)
+            there: Array = np.ones(len(room), np.int32)
             room[:count, :longest], there[:count] = ids, lengths
             found[places] = np.asarray(self._embed(self._w, room, there))[:count]
         return found

@@ -47,7 +47,7 @@ class Model:
 
     def infer(self, batch: Tokens) -> Array:
         """Return the embeddings (n, 384), each of length 1."""
-        found = np.empty((len(batch), WIDTH), np.float32)
+        found: Array = np.empty((len(batch), WIDTH), np.float32)
         for group in groups(batch):
             present = np.arange(group.ids.shape[1]) < group.lengths[:, None]
             [found[group.places]] = self._session.run(None, {"ids": group.ids, "present": present})

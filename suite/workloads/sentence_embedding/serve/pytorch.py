@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from safetensors.torch import load_file
 
 from suite.serve.protocol import Array, Sut
+from suite.serve.pytorch_linear import linear
 from suite.workloads.sentence_embedding.serve.task import LONGEST, TOGETHER, WEIGHTS, WIDTH, Tokens, groups
 
 LAYERS, HEADS = 6, 12
@@ -85,14 +85,3 @@ class Model:
             x = self._norm(self._linear[f"{name}.output.dense"](wide) + x, f"{name}.output")
         kept = present[:, :, None].to(x.dtype)
         return F.normalize((x * kept).sum(1) / kept.sum(1), dim=1)
-
-
-def linear(weight: Any, bias: Any) -> Callable[[Any], Any]:
-    """Return x -> x Wᵀ + b through oneDNN where it can: on AMD, PyTorch's own way (MKL) takes 2.4 times as long.
-
-    This is the operator that PyTorch's compiler puts in place of `linear`; it knows no float64.
-    """
-    if weight.dtype == torch.float64 or not torch.backends.mkldnn.is_available():
-        return lambda x: F.linear(x, weight, bias)
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight)
-    return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")

@@ -1,0 +1,1 @@
+"""SmolLM2-135M: news texts continued, token by token."""

@@ -1,0 +1,1 @@
+"""Text generation as a system under test of LoadGen: see `suite.serve.protocol`."""
