@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TextIO
 
 FORMAT = "%m-%d-%Y %H:%M:%S.%f"
@@ -35,15 +36,27 @@ def text_of(data: bytes) -> TextIO:
 def moment(text: str) -> datetime:
     """Return the time a stamp says, without a zone; ValueError as strptime raises it."""
     if USUAL.fullmatch(text):
-        return datetime(
-            int(text[6:10]), int(text[0:2]), int(text[3:5]),
-            int(text[11:13]), int(text[14:16]), int(text[17:19]), int(text[20:23]) * 1000,
-        )  # fmt: skip
+        return _second(text[:19]).replace(microsecond=int(text[20:]) * 1000)
     return datetime.strptime(text, FORMAT)  # the stamps bear no zone
+
+
+@lru_cache(1024)
+def _second(text: str) -> datetime:
+    """Return the time of a stamp without its fraction: many lines bear the same."""
+    return datetime(
+        int(text[6:10]), int(text[0:2]), int(text[3:5]), int(text[11:13]), int(text[14:16]), int(text[17:19])
+    )  # fmt: skip
+
+
+@lru_cache(1024)
+def _epoch(text: str) -> int:
+    return int(_second(text).replace(tzinfo=UTC).timestamp())
 
 
 def seconds(text: str) -> float:
     """Return the time a stamp says, as seconds of the epoch, taken as UTC."""
+    if USUAL.fullmatch(text):
+        return (_epoch(text[:19]) * 1000 + int(text[20:])) / 1000
     return moment(text).replace(tzinfo=UTC).timestamp()
 
 
