@@ -85,7 +85,7 @@ def produce(request: ServingRequest, show: Callable[[str], None]) -> bool:
     whole = results == set(top.glob("results/*/*"))
     passed = True
     for path in [top] if whole else sorted(results):
-        report = checker.check(path)
+        report = checker.check(path, RULESET)
         show(render_text.render(report, colour=sys.stdout.isatty()))
         passed &= report.passed
     return passed

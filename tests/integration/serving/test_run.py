@@ -170,18 +170,18 @@ def test_the_fields_own_checker_reads_a_closed_submission_through(client, servin
     results = len(short)
     for phase in ("system checks", "measurement checks"):
         assert said.count(f"All {phase} checks passed") == results, said
-    # What it objects to is what we chose: short runs, another data set, and performance on a busy machine.
+    # What it objects to is what we chose, short runs and another data set; on a busy machine, a test's performance too.
     allowed = (
-        "Test duration less than 600s", "does not cover all dataset", "Required samples", "accuracy not met",
-        "checks failed for", "Checks failed for", "NoResults", "submission has errors", "verify_performance.txt",
-        "performance constraints", "compliance", "TEST01", "TEST04", "latency", "samples per query", "query_count",
-        "sample",
-    )  # fmt: skip
+        "Test duration less than 600s",
+        "run does not cover all dataset, accuracy samples: 10000",
+        "Checks failed for",
+        "NoResults",
+        "submission has errors",
+        "ompliance test performance",
+    )
     errors = [line for line in said.splitlines() if " ERROR]" in line]
-    assert errors
-    for line in errors:
-        assert any(words in line for words in allowed), line
-    assert not re.search(r"ERROR.*(missing|not found|does not exist|unknown|unexpected)", said), said
+    assert len(errors) > results
+    assert [line for line in errors if not any(words in line for words in allowed)] == []
 
 
 def test_a_search_and_its_probes_are_on_record(serving_image, tmp_path):
