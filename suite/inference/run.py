@@ -39,8 +39,8 @@ from suite.work import DiskError, sha256
 
 TRIES = 8  # of a performance run that LoadGen calls invalid, each told another rate
 TEST_TRIES = 3  # of a run that tests it, at its own rate; what the last one shows is kept
-# The next try: Server offers less, elsewhere LoadGen draws more queries. Server's first try, too, offers less than short
-# tests bore: a run five times as long, and four that test it, meet more of a machine's bad moments.
+# The next try: Server offers less, elsewhere LoadGen draws more queries. Server's first try, too, offers less than was
+# borne in short tests: a run five times as long, and four that test it, meet more of a machine's bad moments.
 SLOWER, FASTER = 0.9, 1.5
 EXPECTED = 1.15  # LoadGen draws so many more queries than were expected, or a fast run ends before its time
 UNEXPLAINED = 2  # exit code of a job that the harness refuses
