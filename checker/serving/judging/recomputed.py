@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import cycle, repeat
+from itertools import cycle, pairwise, repeat
 
 from checker.findings import Problem, brief
 from checker.judges.registry import judge
@@ -18,6 +18,7 @@ from rules.serving import ScenarioRules, loadgen_scenario
 
 MOST_LOADED, MOST = 1 << 20, 10**7  # what is drawn to compare with
 LATE_NS = 2  # per query, beside what six digits of the rate leave open: LoadGen rounds each time
+GAP_NS, GAP = 10_000, 0.1  # from answer to next query: LoadGen and harness take 1 to 2 us, seen on a busy machine
 PRINTED = 1e-5  # LoadGen prints six digits
 NS = 1_000_000_000
 
@@ -182,6 +183,32 @@ def bound(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
             message = f"so few queries do not show that the {what} stays below the bound"
             wanted = f"fewer than {over} above {most_ms:g} ms, or more queries"
             yield Problem(message, wanted, f"{over} of {len(values):,}", run.latencies_path)
+
+
+@judge("serving-pace", "serving-run")
+def pace(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that queries follow one another as LoadGen asks them: the next once the last is answered, and then at once.
+
+    Shortened latencies would leave gaps, lengthened ones would overlap.
+    """
+    known = _its(result, run)
+    if known is None or known[2] not in ("SingleStream", "MultiStream"):
+        return
+    ends: dict[int, tuple[int, int]] = {}
+    latencies = known[1]
+    for query, at, took in zip(latencies.query, latencies.issued, latencies.latency, strict=True):
+        ends[query] = (at, max(took, ends.get(query, (0, 0))[1]))
+    asked_ = [ends[query] for query in sorted(ends)]
+    gaps = sorted(later - (at + took) for (at, took), (later, _) in pairwise(asked_))
+    if not gaps:
+        return
+    if gaps[0] < 0:
+        message = "a query was asked before the last was answered"
+        yield Problem(message, "one after the other", f"{-gaps[0]:,} ns before", run.latencies_path)
+    usual, most = gaps[len(gaps) // 2], GAP_NS + GAP * sorted(took for _, took in asked_)[len(asked_) // 2]
+    if usual > most:
+        message = "between answer and next query passes time that LoadGen does not take"
+        yield Problem(message, f"at most {most:,.0f} ns", f"{usual:,} ns", run.latencies_path)
 
 
 @judge("serving-drawn", "serving-run")

@@ -53,12 +53,13 @@ def test_the_published_schemas_are_those_of_the_models(name: str) -> None:
     assert text == schemas.exported(name), "run `assay rules schemas`"
 
 
-def test_the_reference_is_the_generated_one() -> None:
-    command = [sys.executable, "-m", "suite.cli", "rules", "show", "assay/1.0", "--markdown"]
+@pytest.mark.parametrize(
+    ("round_", "file"), [("assay/1.0", "docs/rules.md"), ("assay-inference/1.0", "docs/rules-inference.md")]
+)
+def test_the_reference_is_the_generated_one(round_: str, file: str) -> None:
+    command = [sys.executable, "-m", "suite.cli", "rules", "show", round_, "--markdown"]
     said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stdout
-    assert (PROJECT / "docs/rules.md").read_text() == said, (
-        "run `assay rules show assay/1.0 --markdown > docs/rules.md`"
-    )
+    assert (PROJECT / file).read_text() == said, f"run `assay rules show {round_} --markdown > {file}`"
 
 
 CARD = """

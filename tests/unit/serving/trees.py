@@ -11,6 +11,7 @@ import json
 import lzma
 import shutil
 import tarfile
+from array import array
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -89,6 +90,19 @@ class Measured:
         """Make a log say other values for keys."""
         for key, value in values.items():
             self.edit_line(name, key, lambda record, value=value: record | {"value": value})
+
+    def value(self, name: str, key: str) -> Any:
+        """The value of the first line of `key` in a log."""
+        lines = self.path(name).read_text().splitlines()
+        line = next(line for line in lines if f'"key": "{key}"' in line)
+        return json.loads(line.removeprefix(TOKEN))["value"]
+
+    def chosen(self, known: Latencies, places: list[int]) -> Latencies:
+        """Some of a run's samples, numbered as if there were no others."""
+        columns = (known.issued, known.latency, known.sample, known.query, known.first_token)
+        issued, latency, sample, query, first = (array(one.typecode, (one[p] for p in places)) for one in columns)
+        issued = array("Q", (at - issued[0] for at in issued))
+        return Latencies(issued, latency, sample, array(query.typecode, range(len(places))), first)
 
     def latencies(self, name: str) -> Latencies:
         return read_latencies(Tree(self.root, load(ROUND).limits), self.path(name).relative_to(self.root).as_posix())
