@@ -100,6 +100,7 @@ def fetch_one(name: str, version: str, sha256: str, wheels: str, python: str) ->
             lock = scratch / "wanted.txt"
             lock.write_text(f"{name}=={version} --hash=sha256:{sha256}\n")
             found = scratch / "found"
+            found.mkdir()
             said = _pip(lock, found, wheels, python, lambda _: None)
             files = list(found.glob("*.whl"))
             if said is not None or len(files) != 1:
