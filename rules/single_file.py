@@ -42,6 +42,7 @@ class SingleFileRules(Strict):
     equal_issue: list[str]  # models whose run has to issue each sample equally often
     guesses: list[tuple[str, str]]  # a folder whose name holds the first is of the second
     models: dict[str, dict[str, Any]]  # model -> members that differ
+    units: dict[str, dict[str, str]]  # model -> scenario -> unit of its result, where it is not the usual
 
 
 def single_file_rounds() -> list[str]:

@@ -1,7 +1,7 @@
 """The review of an MLPerf Inference round, or a part of it: one pass over the files, both verdicts on every result.
 
-Logs are read by two processes; all of a submitter is dropped before the next one is judged, so that memory does not
-grow with the round.
+Results are read and judged by two processes; all of a submitter is dropped before the next one's findings are made, so
+that memory does not grow with the round.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from checker.findings import Finding, Item, Problem, Report, Verdict
 from checker.inference.cases import ResultCase, Trace
 from checker.inference.explained import explained
-from checker.inference.facts import Paths, ResultFacts, read_result, readable
+from checker.inference.facts import read_result, readable
 from checker.inference.integrity import result_case, result_problems, round_problems, submitter_problems, trace
 from checker.inference.official import (
     Options,
@@ -29,23 +29,23 @@ from checker.inference.official import (
     submitter_stops,
 )
 from checker.inference.outcome import PHASES, Stop
+from checker.inference.single_file import Judged, Result, judge, look_above
+from checker.inference.single_file_table import score as single_file_score
 from checker.inference.table import score
 from checker.inference.walk import Place, Scope, find, read_submitter
 from checker.ledger import Unit
 from checker.round_ledger import RoundLedger
-from checker.tree import Tree
+from checker.training.outcome import Outcome
 from checker.waivers import Waivers
 from rules.cards import Severity
 from rules.errors import unknown
-from rules.inference import inference_rules
-from rules.ruleset import Limits, load
+from rules.inference import InferenceRules, inference_rules
+from rules.ruleset import load
+from rules.single_file import single_file_rules
 from rules.text import printable
 
-CHECKERS = ("modular",)
+CHECKERS = ("modular", "single-file")
 CHUNK = 4 << 20  # bytes given to a process at a time
-AHEAD = 3  # submitters whose files are read before they are judged
-
-Job = tuple[Place, Paths, frozenset[str]]
 
 
 def review(
@@ -64,21 +64,19 @@ def review(
     if official not in CHECKERS:
         raise unknown("official checker", official, CHECKERS)
     rules, ruleset = inference_rules(round_name), load(round_name)
+    if official == "single-file":
+        single_file_rules(round_name)  # refuses a round that it does not know
     scope = find(path)
     ledger = RoundLedger(scope.base, ruleset, waivers or Waivers(), unit_of)
     for odd, problem in scope.odd:
         ledger.add(odd, "mlperf-division", problem)
     ledger.fold()
     course, traces = _Course(), list[Trace]()
-    with _readers(scope, jobs) as readers:
-        waiting: list[tuple[SubmitterFacts, Iterator[ResultFacts]]] = []
-        pending = list(scope.submitters)
-        while pending or waiting:
-            while pending and len(waiting) < AHEAD:
-                division, root = pending.pop(0)
-                facts = SubmitterFacts(read_submitter(division, root, ruleset.limits), rules)
-                waiting.append((facts, readers.read(facts, scope)))
-            traces += _submitter(ledger, *waiting.pop(0), scope, options or Options(), course)
+    above = _above(ledger, scope, rules) if official == "single-file" else None
+    listed = [SubmitterFacts(read_submitter(*one, ruleset.limits), rules) for one in scope.submitters]
+    with _judged(_Bench(listed, options or Options()), scope, jobs) as judged:
+        for facts, results in zip(listed, judged, strict=True):
+            traces += _submitter(ledger, facts, results, scope, course, above)
     _across(ledger, traces)
     if (unseen := course.unseen()) is not None:
         ledger.add(scope.base, "official-unseen", unseen)
@@ -104,56 +102,80 @@ def unit_of(path: str) -> Unit:
     return ("results", "/".join(("results", *parts[1:4])))
 
 
-# Reading, in processes
+# Reading and judging results, in processes
 
 
 @dataclass
-class _Readers:
-    """Reads results: in this process, or in a few others."""
+class _Judged:
+    """A result, judged, and what is wrong with it: by the official checker first, then by the rules as written."""
 
-    pool: ProcessPoolExecutor | None
-
-    def read(self, facts: SubmitterFacts, scope: Scope) -> Iterator[ResultFacts]:
-        """Start reading a submitter's results that are wanted; they are yielded in the official checker's order."""
-        root, limits = facts.submitter.root, facts.submitter.tree.limits
-        chunks = list(_chunks(facts, scope))
-        if self.pool is None:
-            tree = facts.submitter.tree
-            return (read_result(tree, *job) for chunk in chunks for job in chunk)
-        futures: list[Future[list[ResultFacts]]] = [self.pool.submit(_read, root, limits, chunk) for chunk in chunks]
-        return (result for future in futures for result in future.result())
+    review: ResultReview
+    problems: list[tuple[str, Problem]]
 
 
-def _chunks(facts: SubmitterFacts, scope: Scope) -> Iterator[list[Job]]:
-    listing, chunk, held = facts.submitter.listing, list[Job](), 0
+@dataclass
+class _Bench:
+    """What judging needs: every submitter's folder, listed, and how the official checker was called."""
+
+    submitters: list[SubmitterFacts]
+    options: Options
+
+    def judge(self, position: int, places: list[Place]) -> list[_Judged]:
+        """Read and judge results of one submitter."""
+        return [self._result(self.submitters[position], place) for place in places]
+
+    def _result(self, submitter: SubmitterFacts, place: Place) -> _Judged:
+        paths, listing = submitter.paths(place), submitter.submitter.listing
+        facts = read_result(submitter.submitter.tree, place, paths, readable(place, paths, listing))
+        review = judge_result(submitter, facts, self.options)
+        case = result_case(submitter, review)
+        return _Judged(review, [*explained(case, problems_of(review)), *result_problems(case)])
+
+
+_bench: _Bench  # of a process that judges, once it was told
+
+
+def _sit(bench: _Bench) -> None:
+    global _bench  # what all the work of a process shares
+    _bench = bench
+
+
+def _work(position: int, places: list[Place]) -> list[_Judged]:
+    return _bench.judge(position, places)
+
+
+@contextmanager
+def _judged(bench: _Bench, scope: Scope, jobs: int | None) -> Iterator[Iterator[Iterator[_Judged]]]:
+    """Yield, submitter by submitter, its results in the official checker's order as they are judged."""
+    wanted = jobs if jobs is not None else min(2, os.cpu_count() or 1)
+    chunks = [list(_chunks(facts, scope)) for facts in bench.submitters]
+    if wanted < 2 or scope.only:
+        yield ((one for chunk in mine for one in bench.judge(at, chunk)) for at, mine in enumerate(chunks))
+        return
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(wanted, mp_context=context, initializer=_sit, initargs=(bench,)) as pool:
+        started = [[pool.submit(_work, at, chunk) for chunk in mine] for at, mine in enumerate(chunks)]
+        yield (_done(started.pop(0)) for _ in range(len(started)))
+
+
+def _done(futures: list[Future[list[_Judged]]]) -> Iterator[_Judged]:
+    while futures:
+        yield from futures.pop(0).result()
+
+
+def _chunks(facts: SubmitterFacts, scope: Scope) -> Iterator[list[Place]]:
+    listing, chunk, held = facts.submitter.listing, list[Place](), 0
     for place in facts.submitter.places:
         if not scope.wanted(place):
             continue
-        paths = facts.paths(place)
-        present = readable(place, paths, listing)
-        chunk.append((place, paths, present))
-        held += sum(listing.size(path) or 0 for path in present)
+        chunk.append(place)
+        held += sum(listing.size(path) or 0 for path in readable(place, facts.paths(place), listing))
         if held >= CHUNK:
             yield chunk
             chunk, held = [], 0
     if chunk:
         yield chunk
-
-
-def _read(root: Path, limits: Limits, chunk: list[Job]) -> list[ResultFacts]:
-    tree = Tree(root, limits)
-    return [read_result(tree, *job) for job in chunk]
-
-
-@contextmanager
-def _readers(scope: Scope, jobs: int | None) -> Iterator[_Readers]:
-    wanted = jobs if jobs is not None else min(2, os.cpu_count() or 1)
-    if wanted < 2 or scope.only:
-        yield _Readers(None)
-        return
-    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    with ProcessPoolExecutor(wanted, mp_context=multiprocessing.get_context(method)) as pool:
-        yield _Readers(pool)
 
 
 # Judging
@@ -211,30 +233,37 @@ class _Settled:
 def _submitter(
     ledger: RoundLedger,
     facts: SubmitterFacts,
-    results: Iterator[ResultFacts],
+    results: Iterator[_Judged],
     scope: Scope,
-    options: Options,
     course: _Course,
+    above: dict[str, Outcome] | None,
 ) -> list[Trace]:
     root = facts.submitter.root
     settled = _Settled(ledger, root)
     failed, refused = False, list[str]()
-    reviews = {result.place: judge_result(facts, result, options) for result in results}
-    cases = {place: result_case(facts, judged) for place, judged in reviews.items()}
-    for what in submitter_stops(facts, scope):
+    by_place = {result.review.place: result for result in results}
+    cases = {place: result_case(facts, result.review) for place, result in by_place.items()}
+    if above is not None:
+        read = [one.review.facts for one in by_place.values()]
+        single = judge(facts.submitter, facts.rules, read, above.get(facts.submitter.division))
+        refused += _refused(single)
+        failed |= settled.settle(problem for outcome in single.shared for problem in outcome.problems)
+        for place, result in single.results.items():
+            failed |= _single_file_result(settled, result, by_place[place].review, cases[place])
+    for what in submitter_stops(facts, scope) if above is None else ():
         if isinstance(what, Stop):
             course.ends(what, ledger.shown(root, what.path))
             failed |= settled.settle([(what.rule, what.problem)])
             refused.append(what.cause)
             continue
-        judged = reviews[what]
+        judged = by_place[what].review
         course.result()
         if judged.stop is not None:
             course.ends(judged.stop, ledger.shown(root, judged.stop.path))
             refused.append(judged.stop.cause)
         elif not judged.valid:
             refused.append("")
-        failed |= _result(settled, judged, cases[what])
+        failed |= _result(settled, by_place[what], cases[what])
     if not scope.only:
         failed |= settled.settle(submitter_problems(facts, list(cases.values())))
         verdict: Verdict = "fail" if refused else "pass"
@@ -245,10 +274,9 @@ def _submitter(
     return [trace(case, lambda path: ledger.shown(root, path)) for case in cases.values()]
 
 
-def _result(settled: _Settled, judged: ResultReview, case: ResultCase) -> bool:
+def _result(settled: _Settled, result: _Judged, case: ResultCase) -> bool:
     """Add the findings on a result and the result as an item; return whether it fails by our verdict."""
-    failed = settled.settle(explained(case, problems_of(judged)))
-    failed |= settled.settle(result_problems(case))
+    judged, failed = result.review, settled.settle(result.problems)
     path = settled.ledger.shown(settled.root, judged.place.path)
     settled.ledger.scores.append(score(case, judged, path, failed))
     phases: dict[str, bool] | None = None
@@ -264,6 +292,36 @@ def _result(settled: _Settled, judged: ResultReview, case: ResultCase) -> bool:
             official_phases=phases,
         )
     )
+    return failed
+
+
+def _above(ledger: RoundLedger, scope: Scope, rules: InferenceRules) -> dict[str, Outcome]:
+    """Add what the single-file checker finds above the submitters, where a whole round is judged; return it."""
+    rounds = {root.parents[1] for _, root in scope.submitters} if not scope.only else set()
+    if rounds != {scope.base}:
+        return {}
+    above = look_above(scope.base, rules)
+    said = dict.fromkeys(problem for outcome in above.values() for problem in outcome.problems)
+    for rule, problem in said:
+        ledger.add(scope.base, rule, problem)
+    return above
+
+
+def _refused(judged: Judged) -> list[str]:
+    """Return why the single-file checker calls a submission faulty, "" for what does not end it."""
+    outcomes = [*judged.shared, *(result.outcome for result in judged.results.values())]
+    return [outcome.cause for outcome in outcomes if outcome.answer != "pass"]
+
+
+def _single_file_result(settled: _Settled, result: Result, judged: ResultReview, case: ResultCase) -> bool:
+    """Add the findings on a result and the result as an item, the official verdict the single-file checker's."""
+    failed = settled.settle(result.outcome.problems)
+    failed |= settled.settle(result_problems(case))
+    path = settled.ledger.shown(settled.root, result.place.path)
+    settled.ledger.scores.append(single_file_score(case, judged, result, path, failed))
+    crash = printable(result.outcome.cause) if result.outcome.answer == "crash" else None
+    ours: Verdict = "fail" if failed else "pass"
+    settled.ledger.items.append(Item(path, "result", ours, "pass" if result.listed else "fail", crash))
     return failed
 
 

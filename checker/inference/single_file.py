@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +80,15 @@ class Judged:
     benchmarks: list[Benchmark] = field(default_factory=list)
     results: dict[Place, Result] = field(default_factory=dict)
 
+    @property
+    def shared(self) -> list[Outcome]:
+        """What it says of more than one result: of the submitter, of systems, of benchmarks."""
+        return [self.outcome, *self.systems.values(), *(benchmark.outcome for benchmark in self.benchmarks)]
+
     def problems(self) -> Iterator[tuple[str, Problem]]:
         """Yield everything the checker objects to or warns of, with the rule that says so."""
-        for outcome in (self.outcome, *self.systems.values(), *(b.outcome for b in self.benchmarks)):
+        for outcome in (*self.shared, *(result.outcome for result in self.results.values())):
             yield from outcome.problems
-        for result in self.results.values():
-            yield from result.outcome.problems
 
 
 def judge(
@@ -350,8 +353,7 @@ def _benchmark(case: _Case, benchmark: Benchmark, results: list[tuple[Result, Re
         model = case.fixed.name(folder, case.mapping)
         if not case.open and not case.fixed.model(model).listed:
             unknown = Problem("no benchmark of this round", "a model of the round", folder, benchmark.path)
-            outcome.fail("single-file-benchmark", unknown)
-            return _unseen(those, "single-file-benchmark-unseen")
+            return _refuse(outcome, those, unknown)
         scenarios = case.fixed.model(case.fixed.name(model)).scenarios.get(KINDS[case.system["system_type"]])
     except RAISED as error:
         cause = f"{type(error).__name__}: {error}"
@@ -359,8 +361,7 @@ def _benchmark(case: _Case, benchmark: Benchmark, results: list[tuple[Result, Re
         return _all_stop(those, cause)
     if scenarios is None:
         unknown = Problem("the round has no such benchmark on a system of this type", "", brief(model), benchmark.path)
-        outcome.fail("single-file-benchmark", unknown)
-        return _unseen(those, "single-file-benchmark-unseen")
+        return _refuse(outcome, those, unknown)
     required: set[str] = set(scenarios.required)
     optional: set[str] = set(scenarios.optional)
     known = required | optional
@@ -396,6 +397,15 @@ def _benchmark(case: _Case, benchmark: Benchmark, results: list[tuple[Result, Re
             those[-1].outcome.fail("single-file-scenarios", neither)
             those[-1].listed = False
     return None
+
+
+def _refuse(outcome: Outcome, results: list[Result], unknown: Problem) -> None:
+    """Refuse a benchmark: said of each of its results, or of the folder where it has none."""
+    if not results:
+        outcome.fail("single-file-benchmark", unknown)
+    outcome.answer = "fail"
+    for result in results:
+        result.outcome.fail("single-file-benchmark", replace(unknown, path=result.place.path))
 
 
 # A result
@@ -560,9 +570,7 @@ def _accuracy(case: _Case, result: Result, facts: ResultFacts) -> bool:
     result.accuracy = said.replace(",", " ").strip()
     problems += _pictures(case, result, folder)
     if case.open and result.accuracy:
-        for rule, problem in problems:
-            outcome.warn(f"{rule}-open" if rule == "single-file-accuracy" else rule, problem)
-        return True
+        return True  # whatever it is
     for rule, problem in problems:
         outcome.fail(rule, problem)
     return not problems

@@ -13,6 +13,7 @@ from checker.judges.registry import judge
 
 
 @judge("official-inference", "inference-official")
+@judge("official-single-file", "inference-official")
 @judge("inference-division", "inference-official")
 def decided_elsewhere(*_facts: object):  # type: ignore[no-untyped-def]
     """Stand for what `checker/inference/official.py` and `checker/inference/walk.py` decide as a whole."""
