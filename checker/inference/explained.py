@@ -71,7 +71,8 @@ def _tool_alone(case: ResultCase, rule: str, problem: Problem) -> str | None:
                 f"the official checker takes is_network {brief(network)} for yes; the rules ask this of networks only"
             )
     told_apart = isinstance(network, bool) and network == (case.facts.place.division == "network")
-    if rule in ("official-network", "official-system-network") and told_apart:
+    unread = rule in ("official-network", "official-system-network", "official-compliance-performance")
+    if unread and told_apart and problem.found.startswith("AttributeError: 'bool'"):
         return "the official checker cannot read a truth value of is_network; the rules write it so"
     offline = case.log is not None and case.log.values.get("effective_scenario") == "Offline"
     if (

@@ -1,0 +1,65 @@
+"""Every rule on MLPerf Inference passes its passing example and finds its failing one, on a published submission."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from checker.judges.registry import judges
+from rules.cards import Card
+from rules.ruleset import load, rulesets
+from tests.unit.inference.published import ROUND, apply, judged, resnet, rules_of
+
+CARDS = [
+    card
+    for card in load(ROUND).cards.values()
+    if judges()[str(card.judge)].scope in ("inference-result", "inference-submitter", "inference-round")
+    or card.id in ("power-files", "power-session", "refused-by-tool-alone")
+]
+ROUNDS = [name for name in rulesets() if name.startswith("mlperf-inference/")]
+
+
+@pytest.fixture(scope="module")
+def submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return resnet(tmp_path_factory.mktemp("passing"))
+
+
+def test_the_published_submission_passes_every_rule(submission: Path) -> None:
+    report = judged(submission.parents[1])
+    assert rules_of(report) == {}
+    assert {item.verdict for item in report.items} == {item.official_verdict for item in report.items} == {"pass"}
+    assert len(report.scores) == 3
+
+
+@pytest.mark.parametrize("card", [card for card in CARDS if card.fails.edit], ids=lambda card: card.id)
+def test_a_rule_finds_its_failing_example(card: Card, submission: Path, tmp_path: Path) -> None:
+    base = tmp_path / "closed" / "Example"
+    shutil.copytree(submission, base)
+    for edit in card.fails.edit or ():
+        apply(base, edit)
+    report = judged(tmp_path)
+    mine = [finding for finding in report.findings if finding.rule == card.id]
+    assert mine, rules_of(report)
+    assert {finding.severity for finding in mine} == {card.severity.value}
+    assert all(finding.message and finding.clause for finding in mine)
+    if card.severity == "error":
+        assert report.verdict == "fail"
+        assert "fail" in {item.verdict for item in report.items}
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+def test_every_rule_says_why_what_to_do_and_how_it_fails(card: Card) -> None:
+    assert card.passes.edit == []
+    assert card.fails.edit or card.fails.why
+    assert card.hint
+    assert card.why or card.id.startswith("power-") or card.id in ("test-run-valid",)
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_every_clause_cited_is_a_section_of_the_rules(name: str) -> None:
+    from checker.sheets.coverage import clauses
+
+    known = {clause.number for clause in clauses(load(name))}
+    assert {card.clause for card in load(name).cards.values()} <= known
