@@ -158,7 +158,7 @@ class DaemonLog:
     def activated(self) -> tuple[int, float] | None:
         """Return line and time at which checking of uncertainty was switched on; None where it never was."""
         for number, line in enumerate(self._lines, 1):
-            if ACTIVATED.search(line):
+            if "Uncertainty" in line and ACTIVATED.search(line):
                 return number, self._stamped(line)
         return None
 
@@ -172,11 +172,11 @@ class DaemonLog:
         assert self.ranging_begin is not None
         assert self.ranging_end is not None
         for number, line in enumerate(self._lines, 1):
-            if (warning := _after(line, "WARNING:")) is not None:
+            if "WARNING:" in line and (warning := _after(line, "WARNING:")) is not None:
                 at = self._stamped(line)
                 if load[0] + margin_s < at < load[1] - margin_s:
                     yield Event(number, line.strip(), UNCERTAIN.search(warning) is not None)
-            if (error := _after(line, "ERROR:")) is not None:
+            if "ERROR:" in line and (error := _after(line, "ERROR:")) is not None:
                 at = self._stamped(line)
                 if error in testing_usual:
                     yield Event(number, line.strip(), False)
