@@ -1,0 +1,111 @@
+"""How often the test with other seeds, and TEST04's, fail an honest system: every pair of runs of the real one.
+
+Run as `python -m tests.benchmarks.bench_other_seeds [RUNS] [SECONDS] [RATE]`: RUNS runs each with the round's seeds,
+with other seeds and of one sample, in SingleStream and in Server at RATE queries a second; image-classification in ONNX
+Runtime, each run in its container. Prints how many of the pairs fail, and the largest difference that was seen.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from checker.serving.compliance import Measured, advantage, cached, ranked, same_performance, seeds_alike
+from checker.serving.latencies import read_latencies
+from checker.tree import Tree
+from rules.compliance import compliance_rules
+from rules.ruleset import load
+from rules.serving import Scenario, loadgen_rules, serving_rules, shipped
+from suite import data, source
+from suite.engine import connect
+from suite.images.build import build
+from suite.images.matrix import cell
+from suite.inference.compliance import told
+from suite.inference.told import user_conf
+from suite.job import job_files, run_job
+from suite.sandbox import Limits
+
+ROUND, WORKLOAD, FRAMEWORK = "assay-inference/1.0", "image-classification", "onnxruntime"
+MARK = ":::MLLOG "
+
+
+class Honest:
+    """The real system under test, run as often as asked."""
+
+    def __init__(self, seconds: float) -> None:
+        self._rules, self._seconds = serving_rules(ROUND, WORKLOAD), seconds
+        self._client = connect()
+        self._image = build(self._client, cell(FRAMEWORK, "cpu", suite="inference"), lambda *_: None)
+        self._code = source.serving_files(WORKLOAD)
+        ours = {name: path for name in self._rules.data if (path := shipped(ROUND, name)) is not None}
+        fetched = {name: digest for name, digest in self._rules.data.items() if name not in ours}
+        rest = self._rules.model_copy(update={"data": fetched})
+        self._data = data.obtain(WORKLOAD, rest, None, lambda *_: None) | ours
+
+    def run(self, scenario: Scenario, test: str | None, rate: float) -> Measured:
+        """Make one run; return what it measured."""
+        its = self._rules.scenarios[scenario].model_copy(update={"min_duration_ms": round(1000 * self._seconds)})
+        other = told(ROUND, test, scenario) if test else None  # type: ignore[arg-type]
+        job: dict[str, Any] = {
+            "mode": "loadgen",
+            "workload": WORKLOAD,
+            "framework": FRAMEWORK,
+            "division": "open",
+            "target": "cpu",
+            "scenario": scenario,
+            "tokens": False,
+            "submission": {"org": "bench", "platform": "box"},
+            "ruleset": ROUND,
+            "source_sha256": source.digest(self._code),
+            "data": self._rules.data,
+            "sut": {"threads": 1, "batch": 64, "precision": "float32", "workers": 1},
+            "warmup_limit_s": 60.0,
+            "answer_limit_s": 30.0,
+            "search": {},
+            "outputs": {},
+            "loadgen": {
+                "mode": "performance",
+                "test": test,
+                "user_conf": user_conf(scenario, its, rate, tokens=False),
+                "audit_config": other.audit_config if other else None,
+                "seeds": (other.seeds if other else loadgen_rules(ROUND).seeds).model_dump(),
+            },
+        }
+        files = job_files(self._code, self._data)
+        limits = Limits(cpuset="", memory_bytes=4 << 30)
+        done = run_job(self._client, self._image, job, files, limits, 120.0, module="suite.serve")
+        lines = done.files["mlperf_log_detail.txt"].decode().splitlines()
+        records = [json.loads(line.removeprefix(MARK)) for line in lines if line.startswith(MARK)]
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "latencies.bin").write_bytes(done.files["latencies.bin"])
+            latencies = read_latencies(Tree(Path(folder), load(ROUND).limits), "latencies.bin")
+        return Measured(scenario, {r["key"]: r["value"] for r in reversed(records)}, latencies=latencies)
+
+
+def main(runs: int, seconds: float, rate: float) -> None:
+    """Print the rates."""
+    rules, honest = compliance_rules(ROUND), Honest(seconds)
+    for scenario, expected in (("SingleStream", 30_000.0), ("Server", rate)):
+        made: dict[str | None, list[Measured]] = {None: [], "seeds": [], "TEST04": []}
+        for _ in range(runs):
+            for test, there in made.items():
+                there.append(honest.run(scenario, test, expected))  # type: ignore[arg-type]
+        pairs = [(one, other) for one in made[None] for other in made["seeds"]]
+        slack = 1 + rules.seeds.faster_by[scenario]  # type: ignore[index]
+        shares = [advantage(ranked(one), ranked(other), slack)[0] for one, other in pairs]
+        failed = sum(any(seeds_alike(one, other, rules)) for one, other in pairs)
+        print(f"{scenario}: other seeds fail {failed} of {len(pairs)} honest pairs; largest share {max(shares):.1%}")
+        pairs = [(one, other) for one in made[None] for other in made["TEST04"]]
+        failed = sum(any(cached(one, other, rules)) for one, other in pairs)
+        faster = sum(
+            any(same_performance(one, other, rules.performance, faster=True, slower=False)) for one, other in pairs
+        )
+        print(f"{scenario}: TEST04's first answers fail {failed}, its score {faster} of {len(pairs)} honest pairs")
+
+
+if __name__ == "__main__":
+    given = [float(word) for word in sys.argv[1:]] + [6, 3, 1500][len(sys.argv) - 1 :]
+    main(int(given[0]), given[1], given[2])
