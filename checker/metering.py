@@ -12,9 +12,13 @@ from itertools import pairwise
 
 from rules.observation import Channel, Observation
 
+# Clause 7.9 of assay/1.0 names the last three.
 LATE = 3  # periods between two samples from which on the time between them counts as a gap
-STALLED_S = 2.0  # a counter of energy that stands still for so long was not read: every machine draws power
+STALLED_S = 2.0  # or so long: every machine draws power, so a counter of energy that stands still was not read
+LONGEST_S = 30.0  # of one gap, beyond which there is no value: a counter may have wrapped unseen
+LEAST_J = 1e-6  # no meter counts less
 COVERAGE = 0.95  # of the region, below which there is no value
+METERS = ("rapl", "nvml", "ina3221", "amdgpu", "external")  # sources of power or energy
 Points = list[tuple[float, float]]
 
 
@@ -40,10 +44,15 @@ class NotMeasured:
 
 
 def region(observation: Observation, start_wall_s: float, stop_wall_s: float) -> tuple[float, float]:
-    """Return a region of the wall clock on the samples' monotonic clock, by the last moment seen on both."""
-    clock = observation.clocks[-1]
-    offset = clock.monotonic_s - clock.wall_s
-    return start_wall_s + offset, stop_wall_s + offset
+    """Return a region of the wall clock on the samples' monotonic clock."""
+    return _monotonic(observation, start_wall_s), _monotonic(observation, stop_wall_s)
+
+
+def _monotonic(observation: Observation, wall_s: float) -> float:
+    """Return a moment of the wall clock by the last moment before it that was seen on both clocks, else the first."""
+    clocks = observation.clocks
+    clock = next((one for one in reversed(clocks) if one.wall_s <= wall_s), clocks[0])
+    return wall_s + clock.monotonic_s - clock.wall_s
 
 
 def energy(observation: Observation, start_s: float, stop_s: float) -> list[Reading | NotMeasured]:
@@ -91,7 +100,7 @@ def gauge(observation: Observation, channel: Channel, start_s: float, stop_s: fl
     seconds = stop_s - start_s
     if len(points) < 2 or seconds <= 0:
         return None
-    covered, longest = _coverage(points, start_s, stop_s, LATE * observation.period_s)
+    covered, longest = _coverage(points, start_s, stop_s, _bearable(observation))
     value = max(v for _, v in points) if peak else _integral(points) / (points[-1][0] - points[0][0])
     stated = channel.uncertainty is not None
     return Reading(
@@ -136,23 +145,25 @@ def _energy(observation: Observation, channel: Channel, start_s: float, stop_s: 
     if channel.kind == "counter":
         points = _moving(unwrapped(points, channel.wraps_at))
     around = _around(points, start_s, stop_s)
-    covered, longest = _coverage(around, start_s, stop_s, max(LATE * observation.period_s, STALLED_S))
+    covered, longest = _coverage(around, start_s, stop_s, _bearable(observation))
     if seconds <= 0 or covered < COVERAGE * seconds:
         share = max(0.0, covered / seconds) if seconds > 0 else 0.0
         return NotMeasured(channel.name, f"the meter answered in {share:.0%} of the timed region only")
+    if longest > LONGEST_S:
+        return NotMeasured(channel.name, f"the meter was silent for {longest:.0f} s")
     inside = len(_inside(_points(observation, channel), start_s, stop_s))
     ends = _at(around, start_s), _at(around, stop_s)
     if ends[0] is None or ends[1] is None:
         return NotMeasured(channel.name, "its samples do not enclose the timed region")
     if channel.kind == "counter":
         joules = ends[1] - ends[0]
-        # Where within an update the region begins and ends is not known.
-        bound = (_step(around, start_s) + _step(around, stop_s)) / 2
+        # A counter may be behind by an update of its own, at each end, and is not a line between two samples.
+        bound = _step(around, start_s) + _step(around, stop_s)
     else:
         line = [(start_s, ends[0]), *_inside(around, start_s, stop_s), (stop_s, ends[1])]
         joules = _integral(line)
         bound = sum(abs(b - a) * (until - since) for (since, a), (until, b) in pairwise(line)) / 2
-    if joules <= 0:
+    if joules < LEAST_J:
         return NotMeasured(channel.name, "the meter counted nothing in the timed region")
     own = channel.uncertainty or 0.0
     stated = channel.uncertainty is not None
@@ -206,8 +217,14 @@ def _coverage(points: Points, start_s: float, stop_s: float, longest_s: float) -
     return covered, longest
 
 
+def _bearable(observation: Observation) -> float:
+    """Return the seconds between two samples up to which a meter counts as having been read all the time."""
+    return min(max(LATE * observation.period_s, STALLED_S), LONGEST_S)
+
+
 def _why(observation: Observation) -> str:
     """Return why this machine has no meter of energy, source by source."""
-    wanted = ("rapl", "nvml", "ina3221", "amdgpu", "external")
-    reasons = [f"{one.source}: {one.reason}" for one in observation.unavailable if one.source in wanted]
+    reasons = [f"{one.source}: {one.reason}" for one in observation.unavailable if one.source in METERS]
+    families = dict.fromkeys(channel.name.partition("/")[0] for channel in observation.channels)
+    reasons += [f"{family}: it shows no power or energy of the whole" for family in families if family in METERS]
     return "; ".join(reasons) or "no meter of energy was asked for"

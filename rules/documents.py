@@ -137,6 +137,7 @@ class RunRecord(Document):
     memory: Memory | None
     steps: Steps | None
     observation: FileDigest | None = None  # what was sampled of the machine (rules.observation); None: nothing was
+    unobserved: Annotated[str, Field(max_length=400)] = ""  # why nothing was
     assay: str  # version of the program that wrote this
 
 

@@ -28,6 +28,7 @@ class TargetImages(Strict):
 
     architecture: str
     accelerators: Count  # per node
+    meters: list[str] = Field(default_factory=list)  # of power or energy that a run on it reads, or says why not
     base_lock_sha256: Sha256
     frameworks: dict[str, FrameworkImage]
 

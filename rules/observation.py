@@ -1,7 +1,7 @@
 """What was observed of the machine while a run was measured: meters and steadiness, raw, with their time stamps.
 
-Nothing here is a conclusion. Energy, gaps and disturbances are computed from these samples by `checker.observation`, by
-the program that writes a submission and by the reviewer who reads it alike.
+Nothing here is a conclusion. Energy, gaps and disturbances are computed from these samples (`checker.metering`,
+`checker.steadiness`) by whoever reads a submission.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rules.documents import Document, Seconds
+from rules.documents import Document
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+# Far beyond any meter, and so small that no sum or product of such numbers overflows.
+MOST = 1e18
+Finite = Annotated[float, Field(ge=-MOST, le=MOST)]
+Moment = Annotated[float, Field(ge=0, le=1e12)]  # seconds
+CHANNELS = 512  # in one document
 Quantity = Literal[
     "energy",
     "power",
@@ -26,6 +30,7 @@ Quantity = Literal[
     "queue",
     "swap",
 ]
+KINDS = {"energy": "counter", "power": "gauge", "steal": "counter", "busy": "counter", "swap": "counter"}
 UNITS = {
     "energy": "J",
     "power": "W",
@@ -48,9 +53,15 @@ class Channel(Document):
     quantity: Quantity
     source: Annotated[str, Field(max_length=200)]  # e.g. "powercap energy_uj"
     kind: Literal["counter", "gauge"]  # a counter only grows, but for wrapping
-    wraps_at: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None  # of a counter, in its unit
+    wraps_at: Annotated[float, Field(ge=1e-6, le=MOST)] | None = None  # of a counter, in its unit
     uncertainty: Annotated[float, Field(gt=0, lt=1)] | None = None  # relative, as its maker states; None: not stated
     whole: bool = True  # False: contained in another channel of this quantity (a core of a package), not to be added
+
+    @model_validator(mode="after")
+    def _is_of_its_kind(self) -> Channel:
+        if self.kind != KINDS.get(self.quantity, self.kind):
+            raise ValueError(f"{self.quantity} is a {KINDS[self.quantity]}")
+        return self
 
 
 class Unavailable(Document):
@@ -63,19 +74,19 @@ class Unavailable(Document):
 class Clock(Document):
     """The same moment by the observer's two clocks: `monotonic_s` as in the samples, `wall_s` Unix seconds."""
 
-    monotonic_s: Finite
-    wall_s: Finite
+    monotonic_s: Moment
+    wall_s: Moment
 
 
 class Observation(Document):
     """Everything sampled during one run; `values[c][i]` is channel c at `times_s[i]`, None where it was unreadable."""
 
     schema_: Literal["assay/observation/1"] = Field(alias="schema")
-    period_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # as declared; the samples say what became of it
-    clocks: Annotated[list[Clock], Field(min_length=1)]
-    channels: list[Channel]
-    unavailable: list[Unavailable]
-    times_s: list[Seconds]  # monotonic clock of the machine under the engine
+    period_s: Annotated[float, Field(gt=0, le=3600)]  # as declared; the samples say what became of it
+    clocks: Annotated[list[Clock], Field(min_length=1)]  # in order: first, last, and whenever they moved apart
+    channels: Annotated[list[Channel], Field(max_length=CHANNELS)]
+    unavailable: Annotated[list[Unavailable], Field(max_length=CHANNELS)]
+    times_s: list[Moment]  # monotonic clock of the machine under the engine
     values: list[list[Finite | None]]
 
     @model_validator(mode="after")

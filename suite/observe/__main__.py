@@ -42,7 +42,7 @@ def find(names: Sequence[str]) -> tuple[list[Source], list[dict[str, str]]]:
 def sample(sources: Sequence[Source]) -> list[float | None]:
     """Return one sample: both clocks, then every channel. The monotonic time is the middle of the reading."""
     began = time.monotonic()
-    values = [value for source in sources for value in source.read()]
+    values = [None if value is None else round(value, 6) for source in sources for value in source.read()]
     ended = time.monotonic()
     return [round((began + ended) / 2, 6), round(time.time() - (ended - began) / 2, 6), *values]
 

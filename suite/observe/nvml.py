@@ -34,12 +34,15 @@ class Gpus:
         self.channels: list[Channel] = []
         self._reads: list[Callable[[], float]] = []
         for index in range(count):
-            self._offer(index, pynvml.nvmlDeviceGetHandleByIndex(index))
+            try:
+                self._offer(index, pynvml.nvmlDeviceGetHandleByIndex(index))
+            except pynvml.NVMLError as error:
+                raise MissingError(f"NVML: GPU {index}: {error}") from None
         if not self.channels:
             raise MissingError("NVML: no GPU")
 
     def _offer(self, index: int, gpu: Any) -> None:
-        """Add the channels that this GPU answers."""
+        """Add the channels that this GPU has; one that it has and refuses stays, without a value."""
         nvml = self._nvml
         offered: list[tuple[str, str, str, Callable[[], float]]] = [
             (
@@ -63,8 +66,10 @@ class Gpus:
         for quantity, kind, call, read in offered:
             try:
                 read()
-            except nvml.NVMLError:
+            except (nvml.NVMLError_NotSupported, nvml.NVMLError_FunctionNotFound):
                 continue
+            except nvml.NVMLError:
+                pass
             self.channels.append(Channel(f"nvml/{index}/{quantity}", quantity, f"NVML {call}", kind))
             self._reads.append(read)
 

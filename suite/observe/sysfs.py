@@ -17,8 +17,14 @@ POWERCAP = (Path("/meters/powercap"), SYS / "devices/virtual/powercap")
 # Texas Instruments, data sheet of the INA3221 (SBOS576): gain error at most 0.25 %, of shunt and of bus voltage.
 # The board's shunt resistor is not in it.
 INA3221_UNCERTAINTY = 0.005
-# What the whole module draws, by the names of NVIDIA's boards; every other rail is a part of it.
-INPUT_RAILS = ("VDD_IN", "POM_5V_IN", "VIN_SYS_5V0")
+# Rails that together are what the whole module draws, by NVIDIA's labels; every other one is a part of them. Orin NX,
+# Orin Nano and Xavier NX; Nano and TX1; AGX Orin; AGX Xavier (Jetson Linux Developer Guide, design guide DG-09840).
+MODULE_RAILS = (
+    {"VDD_IN"},
+    {"POM_5V_IN"},
+    {"VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0"},
+    {"GPU", "CPU", "SOC", "CV", "VDDRQ", "SYS5V"},
+)
 
 
 def text(path: Path) -> str:
@@ -47,6 +53,8 @@ class Files:
 
 
 def _product(files: tuple[File, ...], scale: float) -> float | None:
+    if not files:
+        return None
     value = scale
     for file in files:
         number = file.number()
@@ -57,20 +65,23 @@ def _product(files: tuple[File, ...], scale: float) -> float | None:
 
 
 def _collect(found: Iterator[tuple[Channel, tuple[Path, ...], float]], nothing: str) -> Files:
-    """Open every channel's files; raise MissingError where there is none, with the first reason there was."""
-    channels, files, scales, reasons = [], [], [], []
-    for channel, paths, scale in found:
+    """Open every channel's files; raise MissingError where there is none, with the first reason there was.
+
+    A channel whose files are there and refuse stays, without a value: a sum must not do without it in silence.
+    """
+    there = [(channel, paths, scale) for channel, paths, scale in found if all(path.exists() for path in paths)]
+    channels = [channel for channel, _, _ in there]
+    files: list[tuple[File, ...]] = []
+    reasons = []
+    for _, paths, _ in there:
         try:
-            opened = tuple(File(path) for path in paths)
+            files.append(tuple(File(path) for path in paths))
         except MissingError as error:
+            files.append(())
             reasons.append(str(error))
-            continue
-        channels.append(channel)
-        files.append(opened)
-        scales.append(scale)
-    if not channels:
+    if len(reasons) == len(channels):
         raise MissingError(reasons[0] if reasons else nothing)
-    return Files(channels, files, scales)
+    return Files(channels, files, [scale for _, _, scale in there])
 
 
 def rapl(roots: Sequence[Path] = POWERCAP) -> Files:
@@ -82,9 +93,11 @@ def rapl(roots: Sequence[Path] = POWERCAP) -> Files:
             zone = counter.parent
             limit, parts = text(zone / "max_energy_range_uj"), zone.name.split(":")
             wraps = float(limit) * 1e-6 if limit.isdecimal() and int(limit) else None
-            # A package's parts have two numbers; psys counts the whole platform, mmio a package a second time.
-            whole = len(parts) == 2 and text(zone / "name") != "psys" and not parts[0].endswith("-mmio")
-            name = f"rapl/{label(zone.name.replace(':', '.'))}-{label(text(zone / 'name'))}"
+            # A package's parts have two numbers, but its memory is not in it; psys counts the whole platform, mmio a
+            # package a second time (Intel SDM, volume 3B, RAPL domains; the kernel's documentation of powercap).
+            kind = text(zone / "name")
+            whole = (len(parts) == 2 or kind == "dram") and kind != "psys" and not parts[0].endswith("-mmio")
+            name = f"rapl/{label(zone.name.replace(':', '.'))}-{label(kind)}"
             yield Channel(name, "energy", "powercap energy_uj", "counter", wraps, None, whole), (counter,), 1e-6
 
     return _collect(found(), "no powercap zone: this processor, or its hypervisor, shows none")
@@ -93,18 +106,21 @@ def rapl(roots: Sequence[Path] = POWERCAP) -> Files:
 def ina3221(sys: Path = SYS) -> Files:
     """Return the power of every rail of a board with INA3221 monitors, in watts: voltage times current."""
 
+    monitors = [one for one in sorted(sys.glob("class/hwmon/hwmon*")) if text(one / "name") == "ina3221"]
+    rails = {
+        label(text(monitor / f"in{number}_label") or f"{monitor.name}-{number}"): (monitor, number)
+        for monitor in monitors
+        for number in (1, 2, 3)
+        if (monitor / f"in{number}_input").exists()
+    }
+    module: set[str] = next((names for names in MODULE_RAILS if names <= set(rails)), set())
+
     def found() -> Iterator[tuple[Channel, tuple[Path, ...], float]]:
-        for monitor in sorted(sys.glob("class/hwmon/hwmon*")):
-            if text(monitor / "name") != "ina3221":
-                continue
-            for volts in sorted(monitor.glob("in[1-3]_input")):
-                number = volts.name[2]
-                rail = label(text(monitor / f"in{number}_label") or f"{monitor.name}-{number}")
-                whole = rail in INPUT_RAILS
-                channel = Channel(
-                    f"ina3221/{rail}", "power", "hwmon ina3221", "gauge", None, INA3221_UNCERTAINTY, whole
-                )
-                yield channel, (volts, monitor / f"curr{number}_input"), 1e-6
+        for rail, (monitor, number) in rails.items():
+            channel = Channel(
+                f"ina3221/{rail}", "power", "hwmon ina3221", "gauge", None, INA3221_UNCERTAINTY, rail in module
+            )
+            yield channel, (monitor / f"in{number}_input", monitor / f"curr{number}_input"), 1e-6
 
     return _collect(found(), "no INA3221 monitor: not a Jetson board, or its driver is not loaded")
 

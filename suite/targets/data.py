@@ -99,7 +99,7 @@ class Target(Strict):
     access: Access = Access()
     environment: dict[str, str] = {}
     reads: tuple[HostPath, ...] = ()  # files of the machine that its facts come from, beside /proc and /sys
-    meters: tuple[str, ...]
+    meters: tuple[Literal["rapl", "nvml", "ina3221", "amdgpu", "external"], ...]  # of power or energy (docs/meters.md)
     claims: str  # what a result on it may claim
     emulation: Emulation | None = None
     refusals: tuple[Refusal, ...] = ()

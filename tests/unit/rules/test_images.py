@@ -9,6 +9,7 @@ import pytest
 from rules.images import images
 from rules.ruleset import load
 from suite.images.matrix import cell, select
+from suite.images.matrix import target as kind
 from suite.sandbox import JOB
 from suite.workloads.image_classification import task
 
@@ -31,6 +32,7 @@ def test_locks_environment_and_wheel_are_those_the_image_is_built_from(framework
     assert hashlib.sha256(built.base_lock.read_bytes()).hexdigest() == target.base_lock_sha256
     assert built.environment | {"PYTHONPATH": f"{JOB}/source"} == {**KNOWN.environment, **fixed.environment}
     assert built.base.architecture == target.architecture
+    assert list(kind(name).meters) == target.meters
     assert any(requirement.partition("==")[0].partition("[")[0] in fixed.wheels for requirement in built.requirements)
 
 
