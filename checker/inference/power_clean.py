@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from checker.findings import Problem, brief
 from checker.inference.cases import ResultCase
 from checker.inference.power import has_power
-from checker.inference.power_logs import DaemonLog, Event
+from checker.inference.power_logs import Event
+from checker.inference.power_logs import daemon_log as read_daemon_log
 from checker.inference.power_session import DAEMON, FAULTS, SERVER, Session, UnmetError, descriptor
 from checker.judges.registry import judge
 from rules.power import power_rules
@@ -34,7 +35,7 @@ def power_log_clean(case: ResultCase) -> Iterator[Problem]:
 def _events(session: Session) -> Iterator[Event]:
     """Yield all events of the daemon's log; raises as its reader does."""
     begin, end = session.testing
-    log = DaemonLog(session.read(DAEMON), f"{descriptor(session, SERVER)['session_name']}")
+    log = read_daemon_log(session.read(DAEMON), f"{descriptor(session, SERVER)['session_name']}")
     if None in (begin, end, log.ranging_begin, log.ranging_end):
         return
     assert begin is not None

@@ -193,6 +193,12 @@ class DaemonLog:
         return seconds(stamped[0])
 
 
+@lru_cache(maxsize=1)
+def daemon_log(data: bytes, session: str) -> DaemonLog:
+    """Return a daemon's log as read; the last one is kept, for the official checks and ours read the same."""
+    return DaemonLog(data, session)
+
+
 def _after(line: str, mark: str) -> str | None:
     """Return what follows the first `mark` of a line, stripped of blanks; None where nothing does, not even a blank."""
     rest = line.partition(mark)[2].removesuffix("\n")

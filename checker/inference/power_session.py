@@ -17,7 +17,8 @@ from functools import cached_property
 from typing import Any
 
 from checker.findings import Problem, brief
-from checker.inference.power_logs import DaemonLog, StampError, load_times, mean_power
+from checker.inference.power_logs import StampError, load_times, mean_power
+from checker.inference.power_logs import daemon_log as read_daemon_log
 from checker.tree import RefusedError, Tree
 from rules.power import PowerRules
 
@@ -304,7 +305,7 @@ def daemon_log(session: Session) -> None:
     name = session.server["session_name"]
     load = _load(session)
     int(session.server["timezone"])  # the official checker converts it here, and uses it for nothing
-    log = DaemonLog(session.read(DAEMON), f"{name}")
+    log = read_daemon_log(session.read(DAEMON), f"{name}")
     ranged = log.ranging_begin is not None and log.ranging_end is not None
     demand(ranged, "the daemon's log does not say when ranging began and ended", "both", "not found", path)
     assert log.ranging_begin is not None
