@@ -246,20 +246,21 @@ def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None
     search = bench.work.search()
     assert search is not None
     rate = search.rates[scenario]
-    for left in reversed(range(TRIES if run == "performance" else TEST_TRIES)):
+    tries = TRIES if run == "performance" else TEST_TRIES
+    for number in range(1, tries + 1):
         conf, audit, seeds = _told(bench, scenario, run, rate)
         job = told.run_job_of(bench.plan, bench.rules, scenario, run, conf, audit, seeds)
         finished, attempts = _run(bench, f"{scenario}-{run}", title, job)
         result = finished.result()
         valid = run == "accuracy" or result.get("validity") == "VALID"
-        if valid or (not left and run != "performance"):
+        if valid or (number == tries and run != "performance"):
             _keep(bench, scenario, run, finished, attempts, conf, audit)
             return
         said = f"LoadGen says {printable(str(result.get('validity')), 40)} at {rate:.4g} a second"
         bench.work.note(f"{scenario}-{run}", ServingAttempt(outcome=ServingOutcome.INVALID, explanation=said))
         say(f"  {scenario} {run}: {said}")
         if run == "performance":
-            search = _next_rate(bench, search, scenario, rate, result)
+            search = _next_rate(bench, search, scenario, rate, number, result)
             rate = search.rates[scenario]
     raise JudgedError(
         f"{title}: LoadGen found no valid run in {TRIES} tries, the last at {rate:.4g} a second",
@@ -282,10 +283,11 @@ def _told(bench: Bench, scenario: Scenario, run: RunName, rate: float) -> tuple[
 
 
 def _next_rate(
-    bench: Bench, search: SearchRecord, scenario: Scenario, rate: float, result: Mapping[str, Any]
+    bench: Bench, search: SearchRecord, scenario: Scenario, rate: float, number: int, result: Mapping[str, Any]
 ) -> SearchRecord:
-    """Put the invalid run among the probes, and a rate to try next in place of its own."""
-    factor = SLOWER if loadgen_scenario(scenario) == "Server" else FASTER
+    """Put the invalid run, the `number`-th, among the probes, and a rate to try next in place of its own."""
+    # In ever larger steps: what eight small ones do not cure is a machine that is busy with something else.
+    factor = SLOWER**number if loadgen_scenario(scenario) == "Server" else FASTER
     probe = Probe(
         scenario=scenario,
         rate=rate,

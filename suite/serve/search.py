@@ -8,8 +8,8 @@ What is found is only where the measured run begins; that one alone decides.
 
 from __future__ import annotations
 
+import shutil
 import time
-from pathlib import Path
 from typing import Any
 
 import mlperf_loadgen as loadgen
@@ -48,13 +48,14 @@ class Search:
         settings.server_target_latency_ns = (its["target_latency_ms"] or 0) * MS
         settings.use_token_latencies = self._served.job.tokens
         settings.ttft_latency, settings.tpot_latency = (its["ttft_ms"] or 0) * MS, (its["tpot_ms"] or 0) * MS
-        logs = Path(f"/tmp/probe{len(self.probes)}")  # noqa: S108 (inside the container)
+        logs = self._served.job.folder / "probe"
         logs.mkdir()
         self._log.progress(f"search {scenario} {rate:.4g}/s", len(self.probes), self._asked["most_probes"])
         watch = Watch(self._served.job.out, self._served.job.answer_limit_s, lambda _: None)
         began = time.perf_counter()
-        test(self._served, scenario, settings, logs, watch, trace=False)
+        test(self._served, scenario, settings, logs, watch, trace=True)  # as in measured runs: it costs a little
         found = details(logs)
+        shutil.rmtree(logs)
         said = {
             "scenario": scenario,
             "rate": rate,
