@@ -30,10 +30,12 @@ def check(
     family = None if ruleset is None else load(ruleset).family
     if family in (None, "assay"):
         from checker.inference.likeness import likeness as inference_likeness
+        from checker.tiny.likeness import likeness as tiny_likeness
         from checker.training.likeness import likeness
         from rules.errors import UsageError
 
-        seen = (None if logs_only else inference_likeness(path)) or likeness(path, logs_only)
+        laid_out = None if logs_only else tiny_likeness(path) or inference_likeness(path)
+        seen = laid_out or likeness(path, logs_only)
         if seen is not None and family is not None:
             looks = seen.only()
             raise UsageError(

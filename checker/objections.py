@@ -101,6 +101,12 @@ def judged_folders(path: Path, ruleset: RuleSet) -> tuple[Path, list[Path]]:
 
         submitters = find_submitters(path)
         return submitters.base, [root for _, root in submitters.submitters]
+    if ruleset.family == "mlperf-tiny":
+        from checker.tiny.submission import find as find_tiny
+        from rules.tiny import tiny_rules
+
+        tiny = find_tiny(path, tiny_rules(ruleset.name), ruleset.limits)
+        return tiny.base, [submitter.root for submitter in tiny.submitters]
     from checker.training.discovery import find, is_organisation
 
     scope = find(path, logs_only=False)
@@ -205,7 +211,8 @@ def _sure(finding: Finding) -> str:
 def _commands(finding: Finding, place: _Place, path: Path, ruleset: RuleSet) -> list[str]:
     """Return commands for whoever has the same folders; no path of this machine is given away."""
     judged = path.resolve()
-    inside = ruleset.family == "mlperf-inference" and judged.name not in DIVISIONS and judged.parent.name in DIVISIONS
+    by_division = ruleset.family in ("mlperf-inference", "mlperf-tiny")
+    inside = by_division and judged.name not in DIVISIONS and judged.parent.name in DIVISIONS
     name = shlex.quote(printable("/".join(judged.parts[-2:]) if inside else judged.name))
     commands = [
         f"assay check {name} --round {ruleset.name}",

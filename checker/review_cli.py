@@ -78,17 +78,20 @@ def _compare(path: Path, against: Path, round_: str | None, format_: str) -> Non
         raise unknown("format", format_, FORMATS)
     if round_ is None:
         from checker.inference.likeness import likeness as inference_likeness
+        from checker.tiny.likeness import likeness as tiny_likeness
         from checker.training.likeness import likeness
 
-        seen = inference_likeness(path) or likeness(path)
+        seen = tiny_likeness(path) or inference_likeness(path) or likeness(path)
         if seen is None:
             raise UsageError(f"{path} looks like no MLPerf round", fix="name it: --round mlperf-training/5.1")
         round_ = seen.only()
-    if round_.startswith("mlperf-inference/"):
+    if round_.startswith(("mlperf-inference/", "mlperf-tiny/")):
         from checker.inference.against import compare as compare_results
         from checker.render import against_inference
+        from checker.tiny.against import compare as compare_tiny
 
-        results = compare_results(path, against, round_)
+        chosen = compare_tiny if round_.startswith("mlperf-tiny/") else compare_results
+        results = chosen(path, against, round_)
         written = against_inference.as_json(results) if format_ == "json" else against_inference.as_text(results)
         sys.stdout.write(written)
         return

@@ -154,7 +154,7 @@ def _table(group: Group, scores: Sequence[Score], assay: dict[str, Verdict], of:
 
 def _power_unit(scores: Sequence[Score]) -> str:
     units = [s.measured.power_unit for s in scores if s.measured is not None and s.measured.power_unit]
-    return "mJ per query" if units[:1] == ["mJ"] else "W"
+    return "mJ per query" if units[:1] == ["mJ"] else units[0] if units else "W"
 
 
 def _percentiles(found: Measured, tokens: bool, scenario: str) -> Iterator[Child]:

@@ -51,6 +51,8 @@ def page(path: Path, report: Report) -> str:
 
 def _results(report: Report, family: str) -> list[tuple[str, str, Markup]]:
     """Return the parts on results, by the kind of round."""
+    if family == "mlperf-tiny":
+        return [("results", "Results", inference_results(report))]
     if family == "mlperf-inference":
         measured = ("results", "Results", inference_results(report))
         latency = latency_section(report.ruleset, report.scores)

@@ -64,7 +64,7 @@ class Trial:
 
 @dataclass
 class Answers:
-    """What the device answered to one file, segment by segment."""
+    """What the device answered to one file, segment by segment; `line` is where the log names the file."""
 
     line: int
     outputs: list[list[float]] = field(default_factory=list)
@@ -120,6 +120,7 @@ class _Reader:
     def __init__(self, log: Log) -> None:
         self.log = log
         self.file: str | None = None
+        self.loaded = 0  # the line that names the file
         self.started: int | None = None  # EEMBC: inferences of the window being timed
         self.laps: list[int] = []
         self.digest = hashlib.sha256()
@@ -142,9 +143,9 @@ class _Reader:
     def _mlc(self, line: str, number: int) -> None:
         log = self.log
         if match := LOADING.search(line):
-            self.file = match[1]
+            self.file, self.loaded = match[1], number
         elif (match := ANSWER.search(line)) and self.file is not None:
-            self._answer(match[1], number)
+            self._answer(match[1])
         elif match := WINDOW.search(line):
             self._window(Window(number))
         elif log.windows and (match := INFERENCES.search(line)):
@@ -195,7 +196,7 @@ class _Reader:
 
     def _eembc(self, line: str, number: int) -> None:
         if match := LOAD.search(line):
-            self.file = re.split(r"[/\\]", match[1])[-1]
+            self.file, self.loaded = re.split(r"[/\\]", match[1])[-1], number
         elif match := START.search(line):
             self.started, self.laps = int(match[1]), []
         elif match := LAP.search(line):
@@ -206,7 +207,7 @@ class _Reader:
                 self._window(Window(number, self.started, seconds, rate))
                 self.started = None
         elif match := REPLY.search(line):
-            self._answer(match[1], number)
+            self._answer(match[1])
         elif match := MODEL.search(line):
             self._model(match[1], number)
 
@@ -218,11 +219,11 @@ class _Reader:
         if len(self.log.models) < MOST:
             self.log.models.append((model, number))
 
-    def _answer(self, text: str, number: int) -> None:
+    def _answer(self, text: str) -> None:
         if self.file is None or len(self.log.answers) >= MOST:
             return
         try:
             output = [float(part) for part in text.split(",") if part.strip()]
         except ValueError:
             return
-        self.log.answers.setdefault(self.file, Answers(number)).outputs.append(output)
+        self.log.answers.setdefault(self.file, Answers(self.loaded)).outputs.append(output)

@@ -17,7 +17,7 @@ from checker.tiny.facts import ResultFacts, read_result
 from checker.tiny.integrity import ResultCase, SubmitterCase, Trace, traces_of
 from checker.tiny.official import ResultReview, SubmitterReview, judge_submitter
 from checker.tiny.submission import Scope, find
-from checker.tiny.table import row
+from checker.tiny.table import measured, row
 from checker.waivers import Waivers
 from rules.cards import Severity
 from rules.ruleset import load
@@ -130,6 +130,7 @@ def _result(
             slowest_s=max(runtimes, default=None),
             verdict="fail" if result.outcome.answer != "pass" else "pass",
             official=None if official is None else {name: _plain(value) for name, value in official.items()},
+            measured=measured(facts),
         )
     )
 

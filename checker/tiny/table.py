@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from checker.findings import Measured
+from checker.tiny.facts import ResultFacts
 from checker.tiny.official import ResultReview, SubmitterReview, SystemReview
 
 DESCRIBED = {
@@ -44,3 +46,24 @@ def row(review: SubmitterReview, system: SystemReview, judged: ResultReview) -> 
         "FalseNegatives": judged.counts.get("fn"),
         "DutyCycle": judged.counts.get("duty_cycle"),
     }
+
+
+def measured(facts: ResultFacts) -> Measured:
+    """Return what a result measured, as far as its summaries say; streaming, of the energy run where there is one."""
+    benchmark, streaming = facts.benchmark, facts.benchmark is not None and facts.benchmark.streaming
+    energy, timed = facts.tests.get("energy"), facts.tests.get("performance")
+    read = energy if streaming and energy is not None else timed
+    said = read.summary if read is not None else None
+    metric = said.number("streaming throughput" if streaming else "median throughput") if said is not None else None
+    accurate = facts.tests.get("accuracy")
+    summary = said if streaming else accurate.summary if accurate is not None else None
+    accuracy: dict[str, float] = {}
+    if summary is not None and summary.counts is not None:
+        accuracy = dict(zip(("hits", "misses", "false alarms"), map(float, summary.counts), strict=True))
+    elif summary is not None and benchmark is not None and (value := summary.number(benchmark.metric)) is not None:
+        accuracy = {benchmark.metric: value}
+    drawn = energy.summary if energy is not None else None
+    power = drawn.number("power" if streaming else "median energy") if drawn is not None else None
+    unit = "" if power is None else "mW" if streaming else "uJ/inf."
+    scenario = "streaming" if streaming else "SingleStream"
+    return Measured(scenario, metric, "inf./sec.", accuracy, power, unit)
