@@ -38,7 +38,7 @@ run: setup ## build the image, run the benchmark, write and check the submission
 	@$(ASSAY) run $(WORKLOAD) --framework $(FRAMEWORK) --target $(TARGET) --division $(DIVISION) \
 	    --submitter $(SUBMITTER) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(RUNS),--runs $(RUNS)) \
 	    $(if $(THREADS),--threads $(THREADS)) $(if $(MEMORY),--memory $(MEMORY)) \
-	    $(if $(DATA),--data $(DATA)) $(if $(SYSTEM),--system-file $(SYSTEM)) \
+	    $(if $(DATA),--data $(DATA)) $(if $(SYSTEM),--system-file $(SYSTEM)) $(if $(POWER_LOG),--power-log $(POWER_LOG)) \
 	    $(if $(RESUME),--resume) $(if $(REPLACE),--replace) $(if $(DISCARD),--discard)
 
 test: setup-dev lint ## lint, then every test; starts a Docker engine where it may

@@ -1,7 +1,8 @@
 """A measured run's observer: a container beside the run's, on the same engine, that samples the machine's meters.
 
 It is a container because the engine may be on another machine, and one of its own because a run must not be able to
-touch its meters. It ends with our connection, as every container of ours does.
+touch its meters. It ends with our connection, as every container of ours does. A run is never lost for it: where it
+does not come up or ends early, that is said, and recorded in place of what it would have seen.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import docker
 import requests
@@ -19,22 +21,43 @@ from docker.types import Mount
 from pydantic import ValidationError
 
 from rules.errors import MachineError
-from rules.observation import Channel, Clock, Observation, Unavailable
+from rules.observation import CHANNELS, Channel, Clock, Observation, Unavailable
 from rules.text import printable
-from suite.engine import connect
+from suite.engine import EngineLostError, connect, sentences
+from suite.images.matrix import target
 from suite.owner import labels
+from suite.power_log import PowerLog, PowerLogError
+from suite.progress import say
 from suite.sandbox import JOB, Limits, Sandbox, command
+from suite.targets.data import NOTHING, Access
 
 ROOT = Path(__file__).parents[1]
 PERIOD_S = 0.1
-SOURCES = ("processors", "swap", "frequency", "thermal", "rapl")
+ALWAYS = ("processors", "swap", "frequency", "thermal")  # of every target, beside its meters
 READY_S = 30  # seconds the observer is given to say what it can sample
+LAST_S = 2  # seconds it is given for a sample after the run's end
 MEMORY = 128 << 20
 LONGEST_S = 14 * 86_400  # no run is longer
+# Numbers in one document, and its bytes: what the checker reads, with room. A longer run keeps every second sample,
+# or third, and so on.
+VALUES, BYTES = 150_000, 1_900_000
+MOMENTS = 500  # kept at most
+APART_S = 0.01  # a moment at which the two clocks have moved against each other by so much is kept
 # Energy counters are root's to read; the observer is our own code and has no network.
 RIGHTS = {"user": "0:0"}
 # Engines from 24 on hide this folder from containers, for other programs' sake; it is put where the observer looks.
 POWERCAP = "/sys/devices/virtual/powercap"
+MARGIN_S = 10  # of a power log before and after the samples
+NO_LOG = "no power log was given (assay run --power-log FILE)"
+Row = Sequence[Any]  # monotonic seconds, wall-clock seconds, a value per channel
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What an observer brought back: its document's bytes, or why there is none."""
+
+    content: bytes | None
+    why_not: str = ""
 
 
 def source() -> dict[str, bytes]:
@@ -44,95 +67,246 @@ def source() -> dict[str, bytes]:
     return {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
 
 
-class Observer:
-    """Samples from entry to exit; `observation` returns what was seen, once it has been left.
+class Planned(Protocol):
+    """What is asked of a run's plan, be it of training or of inference."""
 
-    Entering raises MachineError where the observer does not come up. `cpuset` are the CPUs it may use: not the run's.
-    `options` are the engine's for the meters of the target, its GPUs.
+    @property
+    def target(self) -> str:
+        """The name of its target."""
+
+    @property
+    def cpuset(self) -> str:
+        """The processors of its container."""
+
+    @property
+    def emulated(self) -> bool:
+        """Whether another machine stands in for the target's."""
+
+
+def watching(image_id: str, plan: Planned, power_log: PowerLog | None = None) -> Observer | Unwatched:
+    """Return what samples the machine around a run of `plan`: nothing where the target is emulated."""
+    if plan.emulated:
+        return Unwatched()
+    kind = target(plan.target)
+    return Observer(image_id, plan.cpuset, kind.meters, kind.access, power_log)
+
+
+class Unwatched:
+    """In an observer's place where there is nothing to measure."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def observed(self) -> Observed:
+        """Return why nothing was seen."""
+        return Observed(None, "under emulation nothing is measured")
+
+
+class Observer:
+    """Samples from entry to exit; `observed` returns what was seen, once it has been left.
+
+    `cpuset` is the run's: the observer keeps off it where it can. `meters` are the target's, `access` its devices.
+    Raises EngineLostError on entry where the engine is gone, and nothing else.
     """
 
     def __init__(
         self,
         image_id: str,
         cpuset: str,
-        sources: Sequence[str] = SOURCES,
+        meters: Sequence[str] = ("rapl",),
+        access: Access = NOTHING,
+        power_log: PowerLog | None = None,
         period_s: float = PERIOD_S,
-        options: Mapping[str, Any] | None = None,
         client: docker.DockerClient | None = None,
     ) -> None:
-        self._job = {"period_s": period_s, "sources": list(sources)}
-        limits = Limits(cpuset=cpuset, memory_bytes=MEMORY, pids=32)
+        self._image, self._cpuset, self._access = image_id, cpuset, access
+        self._external, self._power_log = "external" in meters, power_log
+        self._sources = [*ALWAYS, *(meter for meter in meters if meter != "external")]
+        self._job = {"period_s": period_s, "sources": self._sources}
         # Of its own: the run's client waits for the run.
         self._client = client or connect()
-        environment = {"PYTHONPATH": f"{JOB}/source"}
-        given = RIGHTS | dict(options or {})
-        if "rapl" in sources and _has(self._client, image_id, POWERCAP):
-            given["mounts"] = [Mount("/meters/powercap", POWERCAP, type="bind", read_only=True)]
-        self._box = Sandbox(self._client, image_id, limits, environment, command("suite.observe"), "observer", given)
+        self._box: Sandbox | None = None
         self._head: dict[str, Any] = {}
-        self._rows: list[list[Any]] = []
+        self._rows: list[Row] = []
         self._words: list[str] = []
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._sampled = threading.Event()  # since it was last cleared, or the container ended
+        self._ended = False
+        self._why_not = ""
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        box = self._box.__enter__()
+        try:
+            self._start()
+        except EngineLostError:
+            raise
+        except MachineError as error:
+            self._why_not = error.message
+            say(f"  warning: the machine is not observed: {error.message}")
+        return self
+
+    def _start(self) -> None:
+        """Bring the observer's container up and wait for its first sample; MachineError where that fails."""
+        limits = Limits(cpuset=beside(self._cpuset), memory_bytes=MEMORY, pids=32)
+        environment, given = {"PYTHONPATH": f"{JOB}/source"}, dict[str, Any](RIGHTS)
+        if "nvml" in self._sources:
+            environment["NVIDIA_DRIVER_CAPABILITIES"] = "utility"
+            given |= self._access.options()
+        if "rapl" in self._sources and _has(self._client, self._image, POWERCAP):
+            given["mounts"] = [Mount("/meters/powercap", POWERCAP, type="bind", read_only=True)]
+        start = command("suite.observe")
+        box = Sandbox(self._client, self._image, limits, environment, start, "observer", given).__enter__()
+        self._box = box
         try:
             files: list[tuple[str, bytes | Path]] = [(f"source/{name}", content) for name, content in source().items()]
             box.put([("job.json", json.dumps(self._job).encode()), *files])
+            self._thread = threading.Thread(target=self._listen, args=(box,), daemon=True)
             self._thread.start()
-            if not self._ready.wait(READY_S) or not self._head:
-                said = printable(" ".join(self._words)[-300:])
-                raise MachineError(f"the observer of the machine's meters did not start: {said}", fix="assay doctor")
+            if not self._sampled.wait(READY_S) or not self._rows:
+                said = printable(" ".join(self._words)[-300:]) or "it said nothing"
+                raise MachineError(f"the observer of the machine's meters did not start: {said}")
         except BaseException:
-            self._box.__exit__(None, None, None)
+            self._leave(None)
             raise
-        return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        with suppress(docker.errors.DockerException, requests.RequestException, OSError):
-            self._client.api.kill(self._box.name)  # ends its output, and with that the thread
-        self._thread.join(READY_S)
-        self._box.__exit__(kind, error, trace)
+        if self._box is None:
+            return
+        if error is None:
+            # A sample after the run's end shows that it lived until then.
+            self._sampled.clear()
+            if not self._sampled.wait(LAST_S) or self._ended:
+                said = printable(" ".join(self._words)[-200:])
+                self._why_not = f"the observer of the machine's meters ended before the run did: {said or 'no word'}"
+                say(f"  warning: {self._why_not}")
+        self._leave(error)
 
-    def _listen(self) -> None:
+    def _leave(self, error: BaseException | None) -> None:
+        assert self._box is not None
+        box, self._box = self._box, None
+        with suppress(docker.errors.DockerException, requests.RequestException, OSError):
+            self._client.api.kill(box.name)  # ends its output, and with that the thread
+        if self._thread is not None:
+            self._thread.join(READY_S)
+        box.__exit__(type(error), error, None)
+
+    def _listen(self, box: Sandbox) -> None:
         """Collect lines until the container ends, which is how it is told to stop."""
         try:
-            self._box.run(LONGEST_S, self._line, lambda line, _: self._words.append(line))
-        except (MachineError, OSError):
-            pass  # it ended with its container; what it said until then counts
+            box.run(LONGEST_S, self._line, lambda line, _: self._words.append(line))
+        except (MachineError, OSError, ValueError) as error:
+            self._words.append(str(error))  # what it said until then counts
         finally:
-            self._ready.set()
+            self._ended = True
+            self._sampled.set()
 
     def _line(self, line: str, _received: float) -> None:
         said = json.loads(line)
         if isinstance(said, dict):
             self._head = said
-        else:
+        elif isinstance(said, list):
             self._rows.append(said)
-            self._ready.set()
+            self._sampled.set()
 
-    def observation(self) -> Observation:
-        """Return what was seen, once left; raise MachineError where that was nothing that can be used."""
-        return assembled(self._head, self._rows)
+    def observed(self) -> Observed:
+        """Return what was seen, once left; never raises."""
+        if self._why_not:
+            return Observed(None, printable(self._why_not, 400))
+        try:
+            seen = assembled(self._head, self._rows, self._power_log, expects_log=self._external)
+        except MachineError as error:
+            return Observed(None, printable(error.message, 400))
+        return Observed(encoded(seen))
 
 
-def assembled(head: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> Observation:
-    """Return the observer's lines (`suite.observe.__main__`) as the document they make; MachineError where none."""
+def encoded(seen: Observation) -> bytes:
+    """Return an observation's bytes: JSON on one line, for it is long."""
+    return (seen.model_dump_json(by_alias=True) + "\n").encode()
+
+
+def assembled(
+    head: Mapping[str, Any], rows: Sequence[Row], power_log: PowerLog | None = None, *, expects_log: bool = False
+) -> Observation:
+    """Return the observer's lines (`suite.observe.__main__`) as the document they make; MachineError where none.
+
+    A power log's samples from the same time become a channel; where it cannot be read, the reason is in the document.
+    """
     try:
-        rows = [row for row in rows if len(row) == len(head["channels"]) + 2]
+        width = len(head["channels"])
+        unavailable = [Unavailable.model_validate(one) for one in head["unavailable"]]
+        channels = [Channel.model_validate(channel) for channel in head["channels"]][:CHANNELS]
+        rows = [row for row in rows if len(row) == width + 2]
         rows = [row for position, row in enumerate(rows) if position == 0 or row[0] > rows[position - 1][0]]
-        return Observation(
-            schema="assay/observation/1",
-            period_s=head["period_s"],
-            clocks=[Clock(monotonic_s=row[0], wall_s=row[1]) for row in (rows[0], rows[-1])],
-            channels=[Channel.model_validate(channel) for channel in head["channels"]],
-            unavailable=[Unavailable.model_validate(one) for one in head["unavailable"]],
-            times_s=[row[0] for row in rows],
-            values=[[row[2 + position] for row in rows] for position in range(len(head["channels"]))],
-        )
-    except (ValidationError, IndexError, KeyError, TypeError) as error:
+        clocks = _clocks(rows)
+        outside: list[tuple[float, float | None]] = []
+        if power_log is not None:
+            try:
+                logged = power_log.samples(rows[0][1] - MARGIN_S, rows[-1][1] + MARGIN_S)
+                outside = [(at, watts) for wall, watts in logged if (at := _monotonic(clocks, wall)) >= 0]
+                channels.append(Channel(name=power_log.name, quantity="power", source=power_log.source, kind="gauge"))
+                if not outside:
+                    unavailable.append(Unavailable(source="external", reason="the power log has nothing of this time"))
+            except PowerLogError as error:
+                unavailable.append(
+                    Unavailable(source="external", reason=f"the power log: {printable(str(error), 300)}")
+                )
+        elif expects_log:
+            unavailable.append(Unavailable(source="external", reason=NO_LOG))
+        every = 1
+        while True:
+            seen = _document(
+                round(head["period_s"] * every, 6), clocks, channels, unavailable, rows[::every], outside[::every]
+            )
+            total = (len(channels) + 1) * len(seen.times_s)
+            if total <= VALUES and (total <= VALUES / 4 or len(encoded(seen)) <= BYTES):
+                return seen
+            every = max(every + 1, -(-total // VALUES))
+    except (ValidationError, IndexError, KeyError, TypeError, ValueError) as error:
         raise MachineError(f"the observer's samples cannot be used: {printable(str(error), 300)}") from None
+
+
+def _document(
+    period_s: float,
+    clocks: list[Clock],
+    channels: list[Channel],
+    unavailable: list[Unavailable],
+    rows: Sequence[Row],
+    outside: Sequence[tuple[float, float | None]],
+) -> Observation:
+    """Return the document of these samples; the meter outside has samples of its own, and its channel is the last."""
+    own = len(channels) - bool(outside)
+    at: dict[float, list[float | None]] = {row[0]: [*row[2 : 2 + own]] for row in rows}
+    for time, watts in outside:
+        at[time] = [*at.get(time, [None] * own)[:own], watts]
+    columns = [at[time] + [None] * (len(channels) - len(at[time])) for time in sorted(at)]
+    return Observation(
+        schema="assay/observation/1",
+        period_s=period_s,
+        clocks=clocks,
+        channels=channels,
+        unavailable=unavailable,
+        times_s=sorted(at),
+        values=[[row[position] for row in columns] for position in range(len(channels))],
+    )
+
+
+def _clocks(rows: Sequence[Row]) -> list[Clock]:
+    """Return the first and the last moment on both clocks, and those at which the two had moved apart."""
+    kept = [rows[0]]
+    for row in rows[1:]:
+        if len(kept) < MOMENTS and abs((row[1] - row[0]) - (kept[-1][1] - kept[-1][0])) > APART_S:
+            kept.append(row)
+    if kept[-1] is not rows[-1]:
+        kept.append(rows[-1])
+    return [Clock(monotonic_s=row[0], wall_s=row[1]) for row in kept]
+
+
+def _monotonic(clocks: Sequence[Clock], wall_s: float) -> float:
+    """Return a moment of the wall clock on the samples' clock."""
+    clock = next((one for one in reversed(clocks) if one.wall_s <= wall_s), clocks[0])
+    return round(wall_s + clock.monotonic_s - clock.wall_s, 6)
 
 
 def beside(cpuset: str) -> str:
@@ -146,12 +320,13 @@ def beside(cpuset: str) -> str:
 def _has(client: docker.DockerClient, image_id: str, path: str) -> bool:
     """Whether the engine's machine has `path`: it refuses to make a container with what it has not."""
     mounts = [Mount("/meters", path, type="bind", read_only=True)]
-    try:
-        found = client.containers.create(
-            image_id, ["true"], mounts=mounts, network_mode="none", labels=labels("observer")
-        )
-    except docker.errors.APIError:
-        return False
-    with suppress(docker.errors.APIError):
-        found.remove(force=True)
+    with sentences("looking for meters"):
+        try:
+            found = client.containers.create(
+                image_id, ["true"], mounts=mounts, network_mode="none", labels=labels("observer")
+            )
+        except docker.errors.APIError:
+            return False
+        with suppress(docker.errors.APIError):
+            found.remove(force=True, v=True)
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from suite.images.build import BuiltImage, build
 from suite.images.matrix import cell, select, target
 from suite.job import container_environment, job_files
 from suite.plan import Plan, hyperparameters, last_cpus, number_of_runs
+from suite.power_log import PowerLog
 from suite.progress import Phase, say
 from suite.run import execute
 from suite.settings import settings
@@ -58,6 +59,7 @@ class Request:
     resume: bool
     discard: bool
     replace: bool
+    power_log: PowerLog | None = field(default=None, kw_only=True)
 
     def arguments(self, framework: str) -> list[str]:
         """Return the command line that measures this again, one framework at a time."""
@@ -69,6 +71,8 @@ class Request:
             "--memory": self.memory_mib,
             "--data": self.data,
             "--system-file": self.system_file,
+            "--power-log": self.power_log and self.power_log.path,
+            "--power-log-ahead": (self.power_log and self.power_log.ahead_s) or None,
         }
         words += [word for flag, value in optional.items() if value is not None for word in (flag, str(value))]
         return words + [word for setting in self.settings for word in ("--set", setting)]
@@ -97,6 +101,8 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
     number_of_runs(rules, request.division, request.runs)
     hyperparameters(rules, request.division, request.settings)
     person = machine.personal(request.system_file)
+    if request.power_log:
+        request.power_log.require()
     prepare(request.output)
     client = connect()
     way = route.find(client, request.target, kind)
@@ -171,7 +177,8 @@ def _result(
             beside["parity.json"] = document(parity.certificate(plan))
         work.begin(resume=request.resume)
         try:
-            execute(client, work, image, rules, job_files(code, files), request.arguments(framework))
+            arguments, given = request.arguments(framework), job_files(code, files)
+            execute(client, work, image, rules, given, arguments, request.power_log)
         except Stopped as stopped:
             raise Stopped(
                 f"{stopped.message}; {len(work.finished())} of {plan.runs} runs are kept in {work.folder}",

@@ -15,12 +15,13 @@ from rules.workload import WorkloadRules
 from suite.engine import EngineLostError
 from suite.images.build import BuiltImage
 from suite.job import Files, Finished, run_job
-from suite.observed import Observer, beside
+from suite.observed import Observed, watching
 from suite.plan import Plan, result_folder, submitter_folder
+from suite.power_log import PowerLog
 from suite.progress import Phase, say
 from suite.sandbox import Limits, busy
 from suite.submission import Work
-from suite.work import DiskError, document, sha256
+from suite.work import DiskError, sha256
 
 # The run is part of the result, whatever its end; every other outcome stops the program and can be resumed.
 RESULTS = {Outcome.SUCCESS, Outcome.TARGET_NOT_REACHED, Outcome.DIVERGED}
@@ -39,8 +40,9 @@ def execute(
     rules: WorkloadRules,
     files: Files,
     arguments: list[str],
+    power_log: PowerLog | None = None,
 ) -> None:
-    """Run what is left of `work`'s runs in `image`; `files` is the job's source and data.
+    """Run what is left of `work`'s runs in `image`; `files` is the job's source and data, `power_log` a meter's file.
 
     Raises JudgedError where a run came to nothing for its own reasons, MachineError where the machine failed it.
     """
@@ -56,7 +58,7 @@ def execute(
         with Phase(f"{plan.workload} {plan.framework} run {run + 1} of {plan.runs}") as phase:
             try:
                 limits = Limits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes, access=plan.access)
-                with Observer(image.image_id, beside(plan.cpuset), options=plan.access.options()) as seen:
+                with watching(image.image_id, plan, power_log) as watched:
                     finished = run_job(
                         client, image, plan.job(run, rules), files, limits, plan.time_limit_s, phase, kind="run"
                     )
@@ -64,7 +66,7 @@ def execute(
                 lost = Outcome.ENGINE_LOST if isinstance(error, EngineLostError) else Outcome.CRASHED
                 work.failed(run, Outcome.DISK_FULL if isinstance(error, DiskError) else lost, error.message)
                 raise
-            _keep(work, rules, run, finished, document(seen.observation()), attempts, arguments)
+            _keep(work, rules, run, finished, watched.observed(), attempts, arguments)
 
 
 def _keep(
@@ -72,7 +74,7 @@ def _keep(
     rules: WorkloadRules,
     run: int,
     finished: Finished,
-    observed: bytes,
+    observed: Observed,
     attempts: list[Attempt],
     arguments: list[str],
 ) -> None:
@@ -91,7 +93,7 @@ def _keep(
         why = f"what the harness left cannot be recorded: {'.'.join(map(str, first['loc']))}: {first['msg']}"
         work.failed(run, Outcome.CRASHED, why)
         raise JudgedError(f"run {run + 1}: {why}", fix=FIX[Outcome.CRASHED]) from None
-    work.finish(run, finished.watch.log, finished.files.get("weights.safetensors"), observed, record)
+    work.finish(run, finished.watch.log, finished.files.get("weights.safetensors"), observed.content, record)
     say(f"  {outcome.value}{f': {explanation}' if explanation else ''}")
 
 
@@ -99,7 +101,7 @@ def _record(
     plan: Plan,
     run: int,
     finished: Finished,
-    observed: bytes,
+    observed: Observed,
     outcome: Outcome,
     explanation: str,
     attempts: list[Attempt],
@@ -139,6 +141,9 @@ def _record(
         container=finished.container,
         memory=finished.memory(),
         steps=Steps.model_validate(result["steps"]) if "steps" in result else None,
-        observation=FileDigest(path=f"{folder}/observation_{run}.json", sha256=sha256(observed)),
+        observation=FileDigest(path=f"{folder}/observation_{run}.json", sha256=sha256(observed.content))
+        if observed.content
+        else None,
+        unobserved=observed.why_not,
         assay=version("assay"),
     )

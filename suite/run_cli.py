@@ -34,6 +34,13 @@ def run(
     memory: Annotated[int | None, typer.Option(help="memory limit of a run in MiB", min=64)] = None,
     data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
     system_file: Annotated[Path | None, typer.Option(help="YAML with what only a person knows of the system")] = None,
+    power_log: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="what a meter outside writes: timestamp,watts or MLPerf's spl.txt"),
+    ] = None,
+    power_log_ahead: Annotated[
+        float, typer.Option(metavar="SECONDS", help="how far that meter's clock is ahead of the machine's")
+    ] = 0.0,
     output: Annotated[Path, typer.Option(help="the submissions folder")] = SUBMISSIONS,
     resume: Annotated[bool, typer.Option("--resume", help="go on with an unfinished result")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="throw an unfinished result away first")] = False,
@@ -46,6 +53,7 @@ def run(
     assay run image-classification --framework onnxruntime --scenario all
     """
     from suite.inference import produce as inference
+    from suite.power_log import PowerLog
     from suite.produce import Request, produce
     from suite.settings import settings as of_workload
 
@@ -67,6 +75,7 @@ def run(
         "resume": resume,
         "discard": discard,
         "replace": replace,
+        "power_log": PowerLog(power_log, power_log_ahead) if power_log else None,
     }
     if scenario is None and not of_workload(workload).frameworks:
         scenario = "all"

@@ -41,10 +41,13 @@ class Work(WorkFolder[Plan, Attempt]):
         """Note an attempt at `run` that gave no result."""
         self.note(str(run), Attempt(outcome=outcome, explanation=explanation))
 
-    def finish(self, run: int, log: bytes, weights: bytes | None, observed: bytes, record: RunRecord) -> None:
+    def finish(self, run: int, log: bytes, weights: bytes | None, observed: bytes | None, record: RunRecord) -> None:
         """Keep the files of a run that ended; the record comes last and makes it count."""
         write(self.folder / f"result_{run}.txt", log)
-        write(self.folder / f"observation_{run}.json", observed)
+        if observed is not None:
+            write(self.folder / f"observation_{run}.json", observed)
+        else:
+            (self.folder / f"observation_{run}.json").unlink(missing_ok=True)  # of an attempt that was cut short
         if weights is not None:
             write(self.folder / f"result_{run}.safetensors", weights)
         write(self.folder / f"result_{run}.json", document(record))

@@ -16,7 +16,7 @@ from rules.ruleset import RuleSet
 from rules.workload import WorkloadRules
 
 NEEDED = ("--framework", "--target", "--division", "--submitter")
-ONCE = (*NEEDED, "--runs", "--threads", "--memory", "--data", "--system-file")
+ONCE = (*NEEDED, "--runs", "--threads", "--memory", "--data", "--system-file", "--power-log", "--power-log-ahead")
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,49}")
 SOURCE = "/io/job/source"
 

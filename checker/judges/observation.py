@@ -1,4 +1,4 @@
-"""Rules on what was sampled of the machine during a run: it is there, covers the timed region, shows a steady machine."""
+"""Rules on what was sampled of the machine during a run: it covers the timed region and shows a steady machine."""
 
 from __future__ import annotations
 

@@ -105,7 +105,6 @@ def rapl(roots: Sequence[Path] = POWERCAP) -> Files:
 
 def ina3221(sys: Path = SYS) -> Files:
     """Return the power of every rail of a board with INA3221 monitors, in watts: voltage times current."""
-
     monitors = [one for one in sorted(sys.glob("class/hwmon/hwmon*")) if text(one / "name") == "ina3221"]
     rails = {
         label(text(monitor / f"in{number}_label") or f"{monitor.name}-{number}"): (monitor, number)
