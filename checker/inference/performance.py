@@ -250,6 +250,7 @@ def _inferred(run: Run) -> Iterator[Problem]:
 def _metric(run: Run) -> Iterator[Problem]:
     package, view, scenario = run.rules.package, run.view, run.ran
     keys: dict[Any, str] = dict(package.metric_key.items())
+    view["result_validity"]  # read and not regarded, but for a message without a value
     if run.is_endpoints:
         endpoints = package.endpoints.metric_key
         if endpoints is None:
@@ -279,10 +280,12 @@ def _taken(run: Run, value: Any) -> tuple[Any, list[Problem]]:
     problems: list[Problem] = []
     latency = view["result_mean_latency_ns"]
     if ran == "MultiStream":
+        view["result_99.00_percentile_per_query_latency_ns"]
         latency = view["result_mean_query_latency_ns"]
     samples = view["effective_samples_per_query"]
-    if (ran, asked) == ("SingleStream", "Offline"):
-        value = view["result_qps_without_loadgen_overhead"]
+    if ran == "SingleStream":
+        rate = view["result_qps_without_loadgen_overhead"]
+        value = rate if asked == "Offline" else value
     if (ran, asked) == ("MultiStream", "Offline"):
         value = samples * 1000 / (latency / NS)
     if (ran, asked) == ("SingleStream", "MultiStream"):
