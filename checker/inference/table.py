@@ -18,6 +18,7 @@ from rules.text import printable
 PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")
 UNITS = {"SingleStream": "Latency (ms)", "MultiStream": "Latency (ms)", "Offline": "Samples/s"}
 RATE = "Queries/s"  # of Server and Interactive
+LARGEST = 1e300
 POWER_UNITS = {"W": "Watts", "mJ": "millijoules"}
 DESCRIBED = (
     "number_of_nodes", "host_processor_model_name", "host_processors_per_node", "host_processor_core_count",
@@ -29,19 +30,25 @@ def measured(case: ResultCase, review: ResultReview) -> Measured:
     """Return what a result measured, as far as its logs say."""
     scenario = case.asked or case.facts.place.scenario
     log = case.log
-    metric = review.metric if isinstance(review.metric, int | float) else None
     return Measured(
         scenario=printable(scenario, 40),
-        metric=metric,
+        metric=finite(review.metric),
         unit=unit(case, scenario),
-        accuracy={printable(name, 40): value for name, value in case.accuracy.items()},
-        power=review.power_metric,
+        accuracy={printable(name, 40): value for name, value in case.accuracy.items() if finite(value) is not None},
+        power=finite(review.power_metric),
         power_unit=("mJ" if scenario in ("SingleStream", "MultiStream") else "W") if review.has_power else "",
         inferred=review.inferred,
         latency_ms=_latencies(log, "query_" if scenario_of(log) == "MultiStream" else ""),
         first_token_ms=_latencies(log, "first_token_"),
         output_token_ms=_output_tokens(log),
     )
+
+
+def finite(value: Any) -> float | None:
+    """Return a number that a report may hold; None for any other."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
+        return None
+    return float(value)
 
 
 def scenario_of(log: DetailLog | None) -> Any:
@@ -137,7 +144,7 @@ def row(case: ResultCase, review: ResultReview, found: Measured) -> dict[str, An
     }
     if review.has_power:
         official |= {"Power": found.power, "PowerUnits": POWER_UNITS.get(found.power_unit, "")}
-        official["PowerEfficiency"] = review.power_efficiency
+        official["PowerEfficiency"] = finite(review.power_efficiency)
     return {name: _plain(value) for name, value in official.items()}
 
 
@@ -150,6 +157,8 @@ def _accelerators(system: dict[str, Any]) -> int | None:
 
 def _plain(value: Any) -> Any:
     """Return a value of a description as the table may show it."""
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool):
         return value
-    return printable(str(value), 500)
+    if isinstance(value, int | float) and finite(value) is not None:
+        return value
+    return printable(str(value) if not isinstance(value, int) else "a huge integer", 500)
