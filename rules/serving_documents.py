@@ -106,6 +106,8 @@ class ServingRecord(Document):
     environment: dict[str, str]
     container: Container
     memory: Memory | None
+    observation: FileDigest | None = None  # of the performance run: what was sampled of the machine (rules.observation)
+    unobserved: Annotated[str, Field(max_length=400)] = ""  # why nothing was
     assay: str
 
     @property

@@ -74,6 +74,8 @@ def produce(request: ServingRequest, show: Callable[[str], None]) -> bool:
     for framework in chosen:
         parameters(rules, tuned[framework], request.threads, request.settings)
     person = machine.personal(request.system_file)
+    if request.power_log:
+        request.power_log.require()
     prepare(request.output)
     client = connect()
     machine.bear(client, request.threads, request.memory_mib)
@@ -129,7 +131,8 @@ def _result(
             )
         work.begin(resume=request.resume)
         try:
-            execute(Bench(client, work, rules, image, job_files(code, files), request.arguments(framework)))
+            given, arguments = job_files(code, files), request.arguments(framework)
+            execute(Bench(client, work, rules, image, given, arguments, request.power_log))
         except Stopped as stopped:
             raise Stopped(
                 f"{stopped.message}; {work.progress()} are kept in {work.folder}",

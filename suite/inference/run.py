@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -33,6 +34,8 @@ from suite.inference import compliance, told
 from suite.inference.plan import ServingPlan
 from suite.inference.work import ServingWork
 from suite.job import Files, Finished, run_job
+from suite.observed import Observed, watching
+from suite.power_log import PowerLog
 from suite.progress import Phase, say
 from suite.sandbox import Limits, busy
 from suite.work import DiskError, sha256
@@ -43,6 +46,7 @@ TEST_TRIES = 3  # of a run that tests it, at its own rate; what the last one sho
 # borne in short tests: a run five times as long, and four that test it, meet more of a machine's bad moments.
 SLOWER, FASTER = 0.9, 1.5
 EXPECTED = 1.15  # LoadGen draws so many more queries than were expected, or a fast run ends before its time
+NOT_SCORED = "the machine is watched in the run whose score counts"
 UNEXPLAINED = 2  # exit code of a job that the harness refuses
 FRAME = re.compile(r'File "[^"]*/(suite/workloads/[^"]+)", line (\d+) in (\S+)')
 FIX = {
@@ -64,6 +68,7 @@ class Bench:
     image: BuiltImage
     files: Files  # source and data of the job
     arguments: list[str]  # of the command line that measures this again
+    power_log: PowerLog | None = None  # of a meter outside
 
     @property
     def plan(self) -> ServingPlan:
@@ -86,8 +91,14 @@ def execute(bench: Bench) -> None:
             _loadgen(bench, scenario, run, title)
 
 
-def _run(bench: Bench, name: str, title: str, job: Mapping[str, object]) -> tuple[Finished, list[ServingAttempt]]:
-    """Run one container that ended well; note and raise one that did not."""
+def _run(
+    bench: Bench,
+    name: str,
+    title: str,
+    job: Mapping[str, object],
+    watched: AbstractContextManager[object] | None = None,
+) -> tuple[Finished, list[ServingAttempt]]:
+    """Run one container that ended well, with what watches the machine meanwhile; note and raise one that did not."""
     if other := busy(bench.client):
         raise MachineError(
             f"the engine is measuring already: {other}; two at a time would measure each other",
@@ -98,9 +109,18 @@ def _run(bench: Bench, name: str, title: str, job: Mapping[str, object]) -> tupl
     limits = Limits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes)
     with Phase(title) as phase:
         try:
-            finished = run_job(
-                bench.client, bench.image, job, bench.files, limits, limit_s, phase, kind="run", module="suite.serve"
-            )
+            with watched or nullcontext():
+                finished = run_job(
+                    bench.client,
+                    bench.image,
+                    job,
+                    bench.files,
+                    limits,
+                    limit_s,
+                    phase,
+                    kind="run",
+                    module="suite.serve",
+                )
         except MachineError as error:
             lost = ServingOutcome.ENGINE_LOST if isinstance(error, EngineLostError) else ServingOutcome.CRASHED
             outcome = ServingOutcome.DISK_FULL if isinstance(error, DiskError) else lost
@@ -250,11 +270,14 @@ def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None
     for number in range(1, tries + 1):
         conf, audit, seeds = _told(bench, scenario, run, rate)
         job = told.run_job_of(bench.plan, bench.rules, scenario, run, conf, audit, seeds)
-        finished, attempts = _run(bench, f"{scenario}-{run}", title, job)
+        # The others only test this one, and have no score.
+        watched = watching(bench.image.image_id, bench.plan, bench.power_log) if run == "performance" else None
+        finished, attempts = _run(bench, f"{scenario}-{run}", title, job, watched)
         result = finished.result()
         valid = run == "accuracy" or result.get("validity") == "VALID"
         if valid or (number == tries and run != "performance"):
-            _keep(bench, scenario, run, finished, attempts, conf, audit)
+            observed = watched.observed() if watched else Observed(None, NOT_SCORED)
+            _keep(bench, scenario, run, finished, attempts, conf, audit, observed)
             return
         said = f"LoadGen says {printable(str(result.get('validity')), 40)} at {rate:.4g} a second"
         bench.work.note(f"{scenario}-{run}", ServingAttempt(outcome=ServingOutcome.INVALID, explanation=said))
@@ -304,6 +327,11 @@ def _next_rate(
     return found
 
 
+def observation_path(plan: ServingPlan, scenario: Scenario, run: RunName) -> str:
+    """Return where what was seen of the machine during a run stands, below the submitter's folder."""
+    return f"{plan.ours}/{scenario}/{run}/observation.json"
+
+
 def _keep(
     bench: Bench,
     scenario: Scenario,
@@ -312,6 +340,7 @@ def _keep(
     attempts: list[ServingAttempt],
     conf: str,
     audit: str | None,
+    observed: Observed,
 ) -> None:
     """Record a LoadGen run; note and raise one of which no record can be made."""
     work, plan, result = bench.work, bench.plan, finished.result()
@@ -349,6 +378,10 @@ def _keep(
             environment=plan.environment,
             container=finished.container,
             memory=finished.memory(),
+            observation=FileDigest(path=observation_path(plan, scenario, run), sha256=sha256(observed.content))
+            if observed.content
+            else None,
+            unobserved=observed.why_not,
             assay=version("assay"),
         )
         if run == "accuracy":
@@ -357,4 +390,5 @@ def _keep(
         why = f"what the harness left cannot be recorded: {printable(str(error), 300)}"
         work.note(f"{scenario}-{run}", ServingAttempt(outcome=ServingOutcome.CRASHED, explanation=why))
         raise JudgedError(f"{scenario} {run}: {why}", fix=FIX[ServingOutcome.CRASHED]) from None
-    work.finish(scenario, run, files, finished.watch.log, record)
+    kept = files | ({observation_path(plan, scenario, run): observed.content} if observed.content else {})
+    work.finish(scenario, run, kept, finished.watch.log, record)
