@@ -13,7 +13,7 @@ from rules.sheets import sheets
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-@pytest.mark.parametrize("name", ["mlperf-training/6.1", "mlperf-hpc/3.0"])
+@pytest.mark.parametrize("name", ["mlperf-training/6.1", "mlperf-hpc/3.0", "mlperf-inference/6.1"])
 def test_the_reference_is_the_generated_one(name: str) -> None:
     file = f"rules-{name.replace('/', '-')}.md"
     command = f"assay rules show {name} --markdown > docs/{file}"
