@@ -35,7 +35,7 @@ def differences(before: str, after: str) -> Iterator[str]:
             yield f"{name}: new"
             yield from (f"  {line}" for line in _told(model))
             continue
-        lines = list(_changed(mine[name].model_dump(), model.model_dump()))
+        lines = list(changed(mine[name].model_dump(), model.model_dump()))
         if lines:
             yield f"{name}:"
             yield from (f"  {line}" for line in lines)
@@ -43,7 +43,7 @@ def differences(before: str, after: str) -> Iterator[str]:
         ("every result", old.package.model_dump(), new.package.model_dump()),
         ("integrity checks", review_rules(before).model_dump(), review_rules(after).model_dump()),
     ):
-        lines = list(_changed(was, now))
+        lines = list(changed(was, now))
         if lines:
             yield f"{title}:"
             yield from (f"  {line}" for line in lines)
@@ -55,7 +55,8 @@ def _told(model: ModelRules) -> Iterator[str]:
             yield f"{place}: {_shown(leaf)}"
 
 
-def _changed(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+def changed(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+    """Yield how the members of one differ from those of the other, place by place."""
     for name in new:
         words = WORDS.get(name, name.replace("_", " "))
         was, now = dict(_leaves(old.get(name), words)), dict(_leaves(new[name], words))

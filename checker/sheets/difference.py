@@ -26,6 +26,12 @@ def differences(before: str, after: str) -> Iterator[str]:
         yield from of_inference(before, after)
         yield from _cards(old.cards, new.cards)
         return
+    if old.family == "mlperf-tiny":
+        from checker.tiny.difference import differences as of_tiny
+
+        yield from of_tiny(before, after)
+        yield from _cards(old.cards, new.cards)
+        return
     yield from _sheets(sheets(before), sheets(after))
     yield from _package(before, after)
     yield from _cards(old.cards, new.cards)

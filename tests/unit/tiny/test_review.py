@@ -13,6 +13,7 @@ import checker
 from checker.objections import drafts
 from checker.page.review import page
 from checker.render import json, junit, sarif, text
+from checker.sheets.difference import differences
 from checker.tiny.against import compare
 from checker.tiny.likeness import likeness
 from checker.tiny.review import review
@@ -155,3 +156,10 @@ def test_hostile_files_become_findings(root: Path) -> None:
     assert not report.passed
     assert "\x1b" not in text.render(report)
     assert "tiny-files-readable" in {finding.rule for finding in report.findings}
+
+
+def test_what_a_later_round_changes_is_told_in_words() -> None:
+    told = list(differences("mlperf-tiny/1.3", "mlperf-tiny/1.4"))
+    assert "ic2: new" in told
+    assert "  at least: 91.0" in told
+    assert "  allowed runners: mlc (was eembc, mlc)" in told
