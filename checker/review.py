@@ -178,7 +178,7 @@ def _serving_log(ruleset: RuleSet, division: str, run: ServingRun, unit: Unit) -
 
 def _passed(ruleset: RuleSet, root: Path, passed: list[Passed]) -> list[Raised]:
     """Return what the search for submitters objects to, as problems of the submission at `root`."""
-    cards = {card.judge: card for card in ruleset.cards.values()}
+    cards = {(card.judge or "").removeprefix("serving-"): card for card in ruleset.cards.values()}
     return [
         Raised(cards[one.judge], (), Path(os.path.relpath(one.path, root)).as_posix(), one.problem)
         for one in passed

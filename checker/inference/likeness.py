@@ -1,6 +1,6 @@
 """Which MLPerf Inference round a path looks like: by the seeds in its logs, which differ from round to round.
 
-A published tree is told from one of Assay's own by its layout: one has `assay/` beside a benchmark's scenarios.
+A published tree is told from one of Assay's own by its layout: one has `assay/` beside `results/`.
 """
 
 from __future__ import annotations
@@ -99,10 +99,10 @@ def _scenarios(path: Path) -> Iterator[Path]:
         return
     later = []
     for _, root in scope.submitters:
+        if (root / "assay").is_dir():
+            continue
         for system in _inside(root / "results"):
             for benchmark in _inside(system):
-                if (benchmark / "assay").is_dir():
-                    continue
                 mine = [scenario for scenario in _inside(benchmark) if _holds_a_result(scenario)]
                 yield from mine[:1]
                 later += mine[1:]

@@ -46,6 +46,8 @@ def short_round(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     for family in ("assay", "assay-inference"):
         shutil.copytree(rules.workload.ROOT / family, root / family)
     shutil.copytree(unpacked / "rules", root, dirs_exist_ok=True)
+    for family in ("mlperf-inference", "mlperf-training", "mlperf-hpc", "mlperf-tiny"):
+        (root / family).symlink_to(rules.workload.ROOT / family)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rules.workload, "ROOT", root)
         forget()
