@@ -40,7 +40,9 @@ class Likeness:
 
 def likeness(path: Path) -> Likeness | None:
     """Return what `path` looks like; None where it holds no result of a benchmark that only MLPerf Tiny has."""
-    newest = known_rounds()[-1]
+    newest = next(reversed(known_rounds()), None)
+    if newest is None:
+        return None
     try:
         scope = find(path, tiny_rules(newest), load(newest).limits)
     except (AssayError, OSError):
