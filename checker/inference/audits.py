@@ -50,8 +50,9 @@ def _runs(case: ResultCase) -> Iterator[tuple[TestFacts, DetailLog, DetailLog]]:
     """Yield each test that has a log with that log and the result's own."""
     run = case.log
     for test in _tests(case) if run is not None else ():
-        if test.log is not None and test.log.refused is None and run is not None:
-            yield test, test.log, run
+        log = test.log if test.log is not None else test.unread_log
+        if log is not None and log.refused is None and run is not None:
+            yield test, log, run
 
 
 @judge("inference-test-of-its-own", "inference-result")

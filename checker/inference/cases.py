@@ -84,6 +84,7 @@ class Trace:
     messages: int
     began: datetime | None
     ended: datetime | None
+    tests: tuple[tuple[str, int, str], ...] = ()  # of each compliance log: test, fingerprint, path
 
 
 def number(log: DetailLog, key: str) -> float | None:

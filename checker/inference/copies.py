@@ -77,6 +77,18 @@ def accuracy_of_its_own(traces: Sequence[Trace]) -> Iterator[Problem]:
             yield Problem(what, "an accuracy run for each performance run", "equal records", other.accuracy_path)
 
 
+@judge("inference-tests-original", "inference-round")
+def tests_original(traces: Sequence[Trace]) -> Iterator[Problem]:
+    """Judge that a compliance test is of the result it stands beside, not of one with another performance run."""
+    seen: dict[tuple[str, int], tuple[Trace, str]] = {}
+    for trace in traces:
+        for name, fingerprint, path in trace.tests:
+            first, other = seen.setdefault((name, fingerprint), (trace, path))
+            if first is not trace and _run(first) != _run(trace) and trace.run:
+                what = f"the log of {name} is that of {other}, of another result"
+                yield Problem(what, "a test of this result", "equal records", path)
+
+
 @judge("inference-runs-in-turn", "inference-round")
 def runs_in_turn(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that runs on one system do not overlap in time."""

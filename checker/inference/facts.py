@@ -48,7 +48,8 @@ class TestFacts:
     name: str
     path: str
     exists: bool = False
-    log: DetailLog | None = None  # performance/run_1
+    log: DetailLog | None = None  # performance/run_1, of TEST01 and TEST04
+    unread_log: DetailLog | None = None  # the same of other tests, whose logs the official checker never reads
     accuracy: Text | None = None  # verify_accuracy.txt; TEST09: verify_output_len.txt
     performance: Text | None = None  # verify_performance.txt
     run_files: list[str] | None = None  # in performance/run_1
@@ -108,6 +109,8 @@ def read_result(tree: Tree, place: Place, paths: Paths, present: frozenset[str])
             test.performance = text(f"{folder}/verify_performance.txt")
             test.baseline = text(f"{folder}/accuracy/baseline_accuracy.txt")
             test.compliance = text(f"{folder}/accuracy/compliance_accuracy.txt")
+        else:
+            test.unread_log = log(f"{folder}/performance/run_1/{DETAIL}")
         facts.tests[name] = test
     return facts
 

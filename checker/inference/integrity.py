@@ -96,4 +96,12 @@ def trace(case: ResultCase, shown: Callable[[str], str]) -> Trace:
         messages=log.messages if log is not None else 0,
         began=when(log, "power_begin") if log is not None else None,
         ended=when(log, "power_end") if log is not None else None,
+        tests=tuple(_tests(case, shown)),
     )
+
+
+def _tests(case: ResultCase, shown: Callable[[str], str]) -> Iterator[tuple[str, int, str]]:
+    for name, test in case.facts.tests.items():
+        log = test.log if test.log is not None else test.unread_log
+        if log is not None and log.refused is None and log.messages:
+            yield name, log.fingerprint, shown(log.path)

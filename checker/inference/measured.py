@@ -57,9 +57,10 @@ def loadgen_version(case: ResultCase) -> Iterator[Problem]:
     for log in (case.log, case.accuracy_log):
         version = _version(log.values.get("loadgen_version")) if log is not None else None
         if log is not None and version is not None and version < (_version(least) or ()):
-            what = "LoadGen is of an earlier round"
+            found = brief(log.values.get("loadgen_version"))
             line = log.at("loadgen_version")
-            yield Problem(what, f"{least} or later", brief(log.values.get("loadgen_version")), log.path, line)
+            yield Problem("LoadGen is of an earlier round", f"{least} or later", found, log.path, line)
+            return  # as a rule both logs are of one build
 
 
 def _version(text: object) -> tuple[int, ...] | None:

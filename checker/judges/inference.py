@@ -8,7 +8,8 @@ import checker.inference.copies
 import checker.inference.explained
 import checker.inference.measured
 import checker.inference.power_clean
-import checker.inference.repository  # noqa: F401
+import checker.inference.repository
+import checker.inference.settings  # noqa: F401
 from checker.judges.registry import judge
 
 

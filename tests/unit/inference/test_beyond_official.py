@@ -139,6 +139,15 @@ def test_tokens_that_were_counted_and_not_generated(tmp_path: Path) -> None:
     assert result(report, "llama2-70b-99/Offline").official_verdict == "pass"
 
 
+def test_a_token_test_that_is_the_performance_run(tmp_path: Path) -> None:
+    base = take(tmp_path, "closed/MiTAC", "8xMI325X_2xEPYC_9755", "llama2-70b-99")
+    result_ = "8xMI325X_2xEPYC_9755/llama2-70b-99/Offline"
+    write(base / "compliance" / result_ / "TEST06" / RUN, (base / "results" / result_ / RUN).read_text())
+    report = judged(tmp_path)
+    assert rules_of(report, "error") == {"test-of-its-own": 1}
+    assert {item.official_verdict for item in report.items} == {"pass"}
+
+
 def test_a_run_of_another_submitter(tmp_path: Path) -> None:
     resnet(tmp_path)
     take(tmp_path, LENOVO, EDGE, "resnet50", to="closed/Other")
