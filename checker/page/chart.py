@@ -76,7 +76,8 @@ class Axis:
     def word(self, value: float) -> str:
         """Return a tick's text."""
         if self.log:
-            return f"1e{round(math.log10(value))}"
+            power = round(math.log10(value))
+            return f"{10.0**power:,g}" if -3 <= power <= 4 else f"1e{power}"
         ticks = self.ticks()
         step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
@@ -141,7 +142,8 @@ def line_chart(
     if not points:
         return nothing(title, "no point of this chart was measured")
     heights = [p[1] for p in points] + ([target[0]] if target else [])
-    first, last = min(p[0] for p in points), max(p[0] for p in points)
+    across_ = [p[0] for line in shown for p in line.points]
+    first, last = min(across_), max(across_)
     across = x_axis(x[0], first - (last - first) * 0.04 if x[1] is None else x[1], last)
     room = 0.0 if log else (max(heights) - min(heights)) * 0.06
     up = y_axis(y[0], min(heights) - room if y[1] is None else y[1], max(heights) + room, log=log)

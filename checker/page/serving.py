@@ -136,7 +136,11 @@ def _row(one: Served, scenario: ScenarioResult) -> Sequence[Child]:
     score, unit = "none", ""
     if measured is not None and measured.score is not None:
         shown = shown_score(scenario.name, measured.metric, measured.score)
-        score, unit = fixed(shown["Result"], 3 if "ms" in str(shown["Units"]) else 1), str(shown["Units"])
+        is_latency = "ms" in str(shown["Units"])
+        score, unit = (
+            fixed(shown["Result"], 3 if is_latency else 1),
+            "ms" if is_latency else str(shown["Units"]).lower(),
+        )
     model = run.record.model if run and run.record else None
     bound = scenario.rules.target_latency_ms if scenario.rules else None
     verdict = one.verdicts.get(scenario.name)
@@ -167,7 +171,8 @@ def _accuracy(result: ServingResult, scenario: ScenarioResult) -> str:
     except RefusedError:
         return NOT_MEASURED
     known = result.rules.metrics if result.rules else {}
-    return "; ".join(f"{name} {found[name][0]:.5g}" for name in known if name in found) or NOT_MEASURED
+    values = [(name, f"{found[name][0]:.5g}") for name in known if name in found]
+    return "; ".join(value if len(known) == 1 else f"{name} {value}" for name, value in values) or NOT_MEASURED
 
 
 def _measured(run: ServingRun | None) -> Measured | None:
@@ -218,13 +223,13 @@ def _called(run: str) -> str:
 
 
 def _charts(scenario: ScenarioResult, runs: dict[str, Measured]) -> list[Markup]:
-    name = printable(scenario.name, 60)
+    name, asked = printable(scenario.name, 60), "samples" if scenario.name == "Offline" else "queries"
     sorted_ = {run: ranked(measured) for run, measured in runs.items()}
-    cut = max(percentile(values, 0.99) for values in sorted_.values()) / NS
+    cut = 1.3 * max(percentile(values, 0.9) for values in sorted_.values()) / NS
     bound = scenario.rules.target_latency_ms if scenario.rules else None
     target = (bound, f"bound {bound:g} ms") if bound else None
     spread = [
-        Line(_called(run), COMPARED.index(run), [(x, y) for x, y in _distribution(values) if x <= cut * 1.02])
+        Line(_called(run), COMPARED.index(run), [(x, y) for x, y in _distribution(values) if x <= cut])
         for run, values in sorted_.items()
     ]
     tails = [Line(_called(run), COMPARED.index(run), list(_tail(values))) for run, values in sorted_.items()]
@@ -235,11 +240,11 @@ def _charts(scenario: ScenarioResult, runs: dict[str, Measured]) -> list[Markup]
     )
     return [
         line_chart(
-            f"{name}: share of queries answered within",
-            f"Distribution up to the 99th percentile. {text}",
+            f"{name}: share of {asked} answered within",
+            f"Distribution, without the slowest. {text}",
             spread,
             ("latency, ms", None),
-            ("share of queries", 0.0),
+            (f"share of {asked}", 0.0),
         ),
         line_chart(
             f"{name}: the slow ones",
