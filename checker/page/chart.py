@@ -76,8 +76,8 @@ class Axis:
     def word(self, value: float) -> str:
         """Return a tick's text."""
         if self.log:
-            power = round(math.log10(value))
-            return f"{10.0**power:,g}" if -3 <= power <= 4 else f"1e{power}"
+            is_plain = self.low >= 0.9e-3 and self.high <= 1.1e4
+            return f"{value:,.12g}" if is_plain else f"1e{round(math.log10(value))}"
         ticks = self.ticks()
         step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
