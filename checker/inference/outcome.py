@@ -33,7 +33,7 @@ class Stop(Exception):  # noqa: N818 - it is what happens to the official checke
     """The official checker ends with a traceback: `what` is wrong at `path`, `cause` is what it raises."""
 
     def __init__(self, what: str, cause: str, path: str, line: int | None = None) -> None:
-        super().__init__(what)
+        super().__init__(what, cause, path, line)  # what it is made of again in the process that reports it
         self.what = what
         self.cause = cause
         self.path = path

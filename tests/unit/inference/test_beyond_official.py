@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from checker.findings import Item, Report
-from tests.unit.inference.published import EDGE, LENOVO, edit_log, judged, resnet, rules_of, say, take, write
+from checker.inference.review import review
+from tests.unit.inference.published import EDGE, LENOVO, ROUND, edit_log, judged, resnet, rules_of, say, take, write
 
 RUN = "performance/run_1/mlperf_log_detail.txt"
 OFFLINE = "results/box/resnet/Offline"
@@ -206,6 +207,16 @@ def test_what_the_tool_refuses_and_the_rules_allow_is_explained_and_passes(
     assert {finding.severity for finding in report.findings} == {"note"}
     assert {item.official_verdict for item in report.items} == {"fail"}
     assert {item.verdict for item in report.items} == {"pass"}
+
+
+def test_where_the_official_checker_ends_two_processes_say_what_one_says(tmp_path: Path) -> None:
+    base = resnet(tmp_path)
+    (base / OFFLINE / RUN).write_text("no log\n")
+    shutil.copytree(base, tmp_path / "closed" / "Second")
+    one, two = (review(tmp_path, ROUND, jobs=jobs) for jobs in (1, 2))
+    assert one.findings == two.findings
+    assert one.items == two.items
+    assert any(item.official_crash for item in two.items)
 
 
 def test_a_log_without_values_is_judged_and_is_no_defect(tmp_path: Path) -> None:
