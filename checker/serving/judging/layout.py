@@ -25,7 +25,7 @@ FORMS = tuple(
         rf"results/[^/]+/[^/]+/[^/]+/accuracy/(accuracy\.txt|mlperf_log_accuracy\.json|{LOGS})",
         r"results/[^/]+/[^/]+/[^/]+/TEST\d\d/(verify_(accuracy|performance)\.txt|accuracy/mlperf_log_accuracy\.json)",
         r"assay/[^/]+/[^/]+/(manifest|outputs|search|sbom\.cdx)\.json",
-        r"assay/[^/]+/[^/]+/[^/]+/[^/]+/(record\.json|log\.txt|latencies\.bin)",
+        r"assay/[^/]+/[^/]+/[^/]+/[^/]+/(record\.json|log\.txt|latencies\.bin|observation\.json)",
         r"assay/[^/]+/[^/]+/[^/]+/accuracy/mlperf_log_accuracy\.json",
         rf"assay/[^/]+/[^/]+/[^/]+/seeds/{LOGS}",
     )
