@@ -99,6 +99,7 @@ class SubmitterFacts:
         self.rules = rules
         self.mapping: Any = {}  # own benchmark names -> models, open division
         self.stop: Stop | None = None
+        self._scenarios: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
         try:
             self._read()
         except Stop as stop:
@@ -115,6 +116,28 @@ class SubmitterFacts:
         files = self.submitter.listing.files(folder)
         named = (name for name in files if name.startswith(place.system) and name.endswith(".json"))
         return Paths(f"{folder}/{next(named, None)}", folder, tests)
+
+    def scenarios(self, place: Place, model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return which required scenarios of a benchmark are missing, and which folders are of none it has."""
+        key = (place.system, place.benchmark)
+        if key not in self._scenarios:
+            self._scenarios[key] = self._compared(place, model)
+        return self._scenarios[key]
+
+    def _compared(self, place: Place, model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        kind = KINDS.get(str(self.systems[place.system].description.get("system_type")))
+        if place.division == "open" or kind is None:
+            return (), ()
+        wanted = models(self.rules.name).scenarios(model, kind)
+        if wanted is None:
+            return (), ()
+        there = [scenario.lower() for scenario in self.submitter.scenarios(place.system, place.benchmark)]
+        required, optional = ([s.lower() for s in those] for those in (wanted.required, wanted.optional))
+        missing: list[str] = [SCENARIOS[scenario] for scenario in required if scenario not in there]
+        unknown = [scenario for scenario in there if scenario not in required + optional]
+        if {"interactive", "server"} <= set(optional) and not {"interactive", "server"} & set(there):
+            missing.append("Interactive or Server")
+        return tuple(missing), tuple(unknown)
 
     def _read(self) -> None:
         listing, path = self.submitter.listing, "model_mapping.json"
@@ -194,16 +217,19 @@ def submitter_stops(case: SubmitterFacts, scope: Scope) -> Iterator[Stop | Place
     if case.stop is not None:
         yield case.stop
     submitter, known = case.submitter, models(case.rules.name)
-    places = [place for place in submitter.places if scope.wanted(place)]
+    by_benchmark: dict[tuple[str, str], list[Place]] = {}
+    for place in submitter.places:
+        if scope.wanted(place):
+            by_benchmark.setdefault((place.system, place.benchmark), []).append(place)
+    with_results = {system for system, _ in by_benchmark}
     for name, system in case.systems.items():
-        mine = [place for place in places if place.system == name]
-        if not mine and scope.only:
+        if name not in with_results and scope.only:
             continue
         if system.stop is not None:
             yield system.stop
         kind = KINDS.get(str(system.description.get("system_type")))
         for benchmark in submitter.benchmarks(name):
-            results = [place for place in mine if place.benchmark == benchmark]
+            results = by_benchmark.get((name, benchmark), [])
             if not results and not scope.only and submitter.division != "open" and kind is not None:
                 yield from _unknown(known, benchmark, known.of(benchmark), kind, f"results/{name}/{benchmark}")
             yield from results
@@ -317,7 +343,7 @@ def _judge(case: SubmitterFacts, review: ResultReview, options: Options) -> None
 
 def _run(case: SubmitterFacts, review: ResultReview, log: DetailLog, options: Options) -> Run:
     place, view = review.place, View(log)
-    missing, unknown = _scenarios(case, review)
+    missing, unknown = case.scenarios(review.place, review.model)
     ran = log.values.get("effective_scenario")
     asked = place.scenario
     if review.is_endpoints:
@@ -345,24 +371,6 @@ def _endpoints_scenario(ran: Any, asked: str) -> Any:
     if "interactive" in (asked.lower(), str(ran).lower()):
         return "Interactive"
     return "Server" if isinstance(ran, str) and ran.lower() == "online" else ran
-
-
-def _scenarios(case: SubmitterFacts, review: ResultReview) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return which required scenarios of the benchmark are missing, and which folders are of none it has."""
-    place = review.place
-    kind = KINDS.get(str(review.system.description.get("system_type")))
-    if place.division == "open" or kind is None:
-        return (), ()
-    wanted = models(case.rules.name).scenarios(review.model, kind)
-    if wanted is None:
-        return (), ()
-    there = [scenario.lower() for scenario in case.submitter.scenarios(place.system, place.benchmark)]
-    required, optional = ([s.lower() for s in those] for those in (wanted.required, wanted.optional))
-    missing: list[str] = [SCENARIOS[scenario] for scenario in required if scenario not in there]
-    unknown = [scenario for scenario in there if scenario not in required + optional]
-    if {"interactive", "server"} <= set(optional) and not {"interactive", "server"} & set(there):
-        missing.append("Interactive or Server")
-    return tuple(missing), tuple(unknown)
 
 
 def _accuracy(case: SubmitterFacts, review: ResultReview, log: DetailLog, options: Options) -> Phase:
@@ -441,6 +449,28 @@ def problems_of(review: ResultReview) -> Iterator[tuple[str, Problem]]:
     """Yield everything that the official checker objects to in a result, with the rule that says so."""
     if review.stop is not None:
         yield review.stop.rule, review.stop.problem
+    blind = _blind(review) if review.stop is not None else set()
     for name in PHASES:
-        if name in review.phases:
+        if name in review.phases and name not in blind:
             yield from review.phases[name].problems
+
+
+def _blind(review: ResultReview) -> set[Name]:
+    """Return the phases whose own files end the official program: what fails there only follows from that."""
+    facts, found = review.facts, set[Name]()
+    if review.system.stop is not None:
+        found.add("system")
+    if _unusable(review.performance):
+        found |= {"performance", "power"}
+    if _unusable(review.accuracy) or (facts.accuracy_text is not None and facts.accuracy_text.crash is not None):
+        found.add("accuracy")
+    if facts.measurements is not None and facts.measurements.crash is not None:
+        found.add("measurements")
+    files = [file for test in facts.tests.values() for file in (test.log, test.accuracy) if file is not None]
+    if "performance" in found or any(file.crash is not None for file in files):
+        found.add("compliance")
+    return found
+
+
+def _unusable(log: DetailLog | None) -> bool:
+    return log is None or log.stops is not None or not log.lines

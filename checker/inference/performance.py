@@ -21,6 +21,7 @@ OVER_NETWORK = "Network SUT"
 FORGIVEN = "Loadgen built with uncommitted changes!"
 TWICE_CONFIGURED = "Multiple conf files are used"
 MULTISTREAM_SAMPLES = 8
+SHOWN = 20  # unknown scenarios that are named
 
 
 @dataclass
@@ -95,7 +96,7 @@ def _scenarios(run: Run) -> Iterator[Problem]:
     for scenario in run.missing:
         what = "a required scenario is missing"
         yield Problem(what, scenario, "no such folder", run.path.rpartition("/")[0])
-    for scenario in run.unknown:
+    for scenario in run.unknown[:SHOWN]:
         what = "the benchmark has no such scenario on a system of this type"
         yield Problem(what, "", scenario, run.path.rpartition("/")[0])
 

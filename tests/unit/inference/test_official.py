@@ -169,6 +169,25 @@ def test_a_valid_result_that_cannot_be_written_down_ends_it_with_its_phases_told
     assert (item.official_crash or "").startswith("ValueError")
 
 
+def test_what_only_follows_from_an_end_is_not_said(round_: Path) -> None:
+    base = round_ / "closed/Example/results/box/resnet/Offline"
+    shutil.rmtree(base)
+    base.mkdir()
+    report = judged(round_)
+    here = [f for f in report.findings if f.path.startswith("closed/Example/results/box/resnet/Offline")]
+    assert [f.rule for f in here if f.authority == "official"] == ["official-crash"]
+
+
+def test_what_else_is_wrong_with_a_result_it_ends_at_is_said(round_: Path) -> None:
+    base = round_ / "closed/Example/results/box/resnet/Offline"
+    (base / "accuracy/mlperf_log_detail.txt").unlink()
+    log = base / LOG
+    log.write_text(
+        log.read_text().replace('"effective_schedule_rng_seed", "value": ', '"effective_schedule_rng_seed", "value": 1')
+    )
+    assert official(judged(round_)) == {"official-crash": 1, "official-seeds": 1, "official-unseen": 1}
+
+
 def test_a_submitter_without_results_is_a_finding_and_its_neighbours_are_judged(round_: Path) -> None:
     (round_ / "closed/Aaa").mkdir()
     report = judged(round_)
