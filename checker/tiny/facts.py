@@ -86,4 +86,4 @@ def _log(submitter: Submitter, facts: TestFacts, name: str) -> Log | None:
     except RefusedError as error:
         facts.unread.append((name, str(error)))
         return None
-    return read_log(raw.decode("utf-8", "replace"))
+    return read_log(raw)

@@ -6,10 +6,12 @@ Read line by line; of a line only what is known is taken. Runtimes are seconds, 
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+LONGEST = 4_000_000  # characters of a line that is looked at
 MOST = 100_000  # windows, answers and detections kept of one log
 NUMBER = r"(\d{1,18}(?:\.\d{1,18})?)"
 WINDOW = re.compile(rf"Performance results for window {NUMBER}:")
@@ -104,15 +106,19 @@ METRICS = {
     "period": PERIOD,
     "streaming throughput": STREAMING,
 }
+KNOWN = re.compile(
+    r"^\[|ulp-ml|dut|: |Energy|Inferences|Runtime|Throughput|Elapsed|Power"
+    r"|Median|Top|AUC|Average|Estimated|Playing|ERROR"
+)
 TELLING = ("ulp-mlperf:", "dut: m-", "Energy data for", "Elapsed time", "Total Energy")
 LEAST = 4  # such lines, below which a log could be another's by chance
 SIGNS = ("Median", "Top", "AUC", "Average", "Estimated", "Accuracy:")
 
 
-def read_log(text: str) -> Log:
+def read_log(raw: bytes) -> Log:
     """Return what a runner's text says; whatever it holds, nothing is raised."""
     log = Log()
-    _Reader(log).read(text.splitlines())
+    _Reader(log).read(io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8", errors="replace"))
     return log
 
 
@@ -128,7 +134,7 @@ class _Reader:
 
     def read(self, lines: Iterable[str]) -> None:
         for number, line in enumerate(lines, 1):
-            if len(line) > 4_000_000:
+            if len(line) > LONGEST or KNOWN.search(line) is None:
                 continue
             if "dut: m-" in line or "bload dut" in line:
                 self._eembc(line, number)

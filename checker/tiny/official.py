@@ -7,6 +7,7 @@ folder is not named as an official benchmark ends the program. Unlike it, everyt
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -332,12 +333,11 @@ def _noted(system: SystemReview) -> None:
 def _lines(submitter: Submitter, path: str) -> Iterator[str]:
     try:
         raw = submitter.tree.read(path, submitter.tree.limits.log_bytes)
-        text = raw.decode("utf-8")
+        yield from io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8")
     except RefusedError as error:
         raise _FailsError(f"OSError: {path} {error}") from None
     except UnicodeDecodeError:
         raise _FailsError(f"UnicodeDecodeError: {path} is not UTF-8") from None
-    return (f"{line}\n" for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
 
 
 def _last(submitter: Submitter, path: str, pattern: re.Pattern[str]) -> str | None:
