@@ -89,15 +89,32 @@ class Measured:
 
 @dataclass(frozen=True)
 class Energy:
-    """What a result's timed regions took, as a mean of its runs; `joules` is None where it was not measured."""
+    """What a result's timed regions took, as a mean of its runs; `joules` is None where it was not measured.
 
-    joules: float | None
+    Always a meter's word: nothing is estimated from load, and no idle power is taken off.
+    """
+
+    joules: float | None  # of a run, or of one inference
     reason: str = ""  # why it was not measured
     source: str = ""
     uncertainty: float | None = None  # relative: of sampling, and with `stated` of the meter too
     stated: bool = False
     rate_hz: float | None = None
     coverage: float | None = None  # share of the region that the samples cover, in the worst run
+    per: Literal["run", "inference"] = "run"
+    delay_product: float | None = None  # joule-seconds: energy times the time that the run, or the inference, took
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a result used of its machine, and what disturbed it."""
+
+    memory_bytes: int | None = None  # the largest peak of a run's container
+    accelerator_memory_bytes: int | None = None  # the largest peak of an accelerator, as sampled
+    utilisation: float | None = None  # mean over timed regions, from 0 to 1
+    utilised: str = ""  # what that is of: accelerators, or the container's processors
+    disturbed: int = 0  # runs
+    unobserved: int = 0  # runs
 
 
 @dataclass(frozen=True)
@@ -119,6 +136,7 @@ class Score:
     official: dict[str, Any] | None = None  # the row of the official result table this stands for, by its column names
     measured: Measured | None = None  # inference
     energy: Energy | None = None  # None: a round that knows no meters
+    use: Use | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from checker.energy import energy_of
 from checker.findings import Score, Verdict
 from checker.statistics import olympic_mean
 from checker.submission import Result
+from checker.use import use_of
 from rules.text import printable
 
 
@@ -36,6 +37,7 @@ def score(path: str, result: Result, verdict: Verdict) -> Score:
         slowest_s=reached[-1] if reached else None,
         verdict=verdict,
         energy=energy_of(result),
+        use=use_of(result.runs, result.ruleset.steadiness),
     )
 
 

@@ -56,6 +56,16 @@ class Run:
         """What was sampled of the machine during the run."""
         return f"{self.folder}/observation_{self.index}.json"
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether the machine is to be watched during the run: during every one."""
+        return True
+
+    @property
+    def unobserved(self) -> str:
+        """Why nothing was sampled of the machine, by the record."""
+        return self.record.model.unobserved if self.record else ""
+
     def interval(self, start: str, stop: str) -> float | None:
         """Return the seconds from the first `start` to the first `stop` by the log's clock; None where unknown."""
         return self.log.interval(start, stop) if self.log else None

@@ -1,16 +1,26 @@
-"""Rules on what was sampled of the machine during a run: it covers the timed region and shows a steady machine."""
+"""Rules on what was sampled of the machine during a run: it covers the timed region and shows a steady machine.
+
+They judge runs of training and of LoadGen alike.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from checker.energy import timed
 from checker.findings import Problem
 from checker.judges.registry import flaws, judge
+from checker.metering import METERS
 from checker.steadiness import disturbances
 from checker.submission import Result, Run
 from checker.tree import RefusedError
+from checker.use import processors
+from rules.images import images
+
+if TYPE_CHECKING:
+    from checker.serving.submission import ServingResult, ServingRun
 
 flaws("run", "observation")
 
@@ -18,27 +28,29 @@ ALWAYS = ("busy", "steal", "queue", "swap")  # any Linux kernel says these
 
 
 @judge("observed", "run")
-def observed(_result: Result, run: Run) -> Iterator[Problem]:
-    """Point at a run whose machine nobody watched."""
-    if run.record is not None and run.record.model.observation is None:
-        message = "nothing of the machine was sampled during the run"
-        yield run.record.problem(message, "observation_<i>.json", "null", "observation")
+def observed(_result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
+    """Point at a run whose machine nobody watched, but for one that is no performance result anyway."""
+    record = run.record
+    if record is None or record.model.observation is not None or record.model.emulated or not run.is_watched:
+        return
+    message = "nothing of the machine was sampled during the run"
+    yield record.problem(message, run.observation_path, record.model.unobserved or "no reason given", "observation")
 
 
 @judge("observation-digest", "run")
-def observation_digest(result: Result, run: Run) -> Iterator[Problem]:
+def observation_digest(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
     """Judge that the observation is the one the record names, and stands where it belongs."""
     stated = run.record.model.observation if run.record else None
+    path = run.observation_path
     if run.record is None or stated is None:
         if run.observation is not None:
-            yield Problem("the record knows of no observation", "null", "a file", run.observation_path)
+            yield Problem("the record knows of no observation", "null", "a file", path)
         return
-    path = f"{run.folder}/observation_{run.index}.json"
     if stated.path != path:
         yield run.record.problem("the record names another file", path, stated.path, "observation", "path")
         return
     try:
-        found = result.sha256(path)
+        found = result.tree.sha256(path, result.tree.limits.document_bytes)
     except RefusedError as error:
         yield run.record.problem(f"the observation {error}", path, "", "observation", "path")
         return
@@ -48,23 +60,22 @@ def observation_digest(result: Result, run: Run) -> Iterator[Problem]:
 
 
 @judge("observation-covers", "run")
-def observation_covers(result: Result, run: Run) -> Iterator[Problem]:
+def observation_covers(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
     """Judge that samples enclose the timed region, are frequent enough, and hold what any kernel says."""
-    bears, region = result.ruleset.steadiness, timed(run)
-    if bears is None or region is None or run.observation is None:
+    bears, at = result.ruleset.steadiness, timed(run)
+    if bears is None or at is None or run.observation is None:
         return
-    seen, (start, stop) = run.observation, region
-    times = [time for time in seen.model.times_s if start <= time <= stop]
-    around = seen.model.times_s[:1], seen.model.times_s[-1:]
-    if not times or around[0][0] > start or around[1][0] < stop:
-        found = f"{around[0][0] - start:+.1f} s to {around[1][0] - stop:+.1f} s" if around[0] else "no samples"
+    seen, times = run.observation, run.observation.model.times_s
+    if not times or times[0] > at.start_s or times[-1] < at.stop_s:
+        found = f"{times[0] - at.start_s:+.1f} s to {times[-1] - at.stop_s:+.1f} s" if times else "no samples"
         message = "the samples do not enclose the run, by the machine's clock"
         yield seen.problem(message, "from before run_start to after run_stop", found, "times_s")
         return
-    if len(times) < bears.rate_hz * (stop - start) - 1:
-        found = f"{len(times) / (stop - start):.2f} a second"
+    inside = [time for time in times if at.start_s <= time <= at.stop_s]
+    if len(inside) < bears.rate_hz * at.seconds - 1 or seen.model.period_s > 1 / bears.rate_hz:
+        found = f"{len(inside) / at.seconds:.2f} a second, one in {seen.model.period_s:g} s declared"
         yield seen.problem("there are too few samples", f"{bears.rate_hz:g} a second", found, "times_s")
-    longest = max(later - sooner for sooner, later in pairwise([start, *times, stop]))
+    longest = max(later - sooner for sooner, later in pairwise([at.start_s, *inside, at.stop_s]))
     if longest > 10 / bears.rate_hz:
         message = "for a time there are no samples"
         yield seen.problem(message, f"none longer than {10 / bears.rate_hz:g} s", f"{longest:.1f} s", "times_s")
@@ -74,11 +85,31 @@ def observation_covers(result: Result, run: Run) -> Iterator[Problem]:
             yield seen.problem("a channel is missing", quantity, ", ".join(sorted(there)), "channels")
 
 
-@judge("steady", "run")
-def steady(result: Result, run: Run) -> Iterator[Problem]:
-    """Point at what disturbed the machine while the clock ran."""
-    bears, region = result.ruleset.steadiness, timed(run)
-    if bears is None or region is None or run.observation is None or run.record is None:
+@judge("observation-meters", "run")
+def observation_meters(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
+    """Judge that every meter of the target was read or is said to be missing, and that no other one was."""
+    if run.observation is None or run.record is None:
         return
-    for one in disturbances(run.observation.model, *region, run.record.model.threads, bears):
+    seen, known = run.observation, images(result.ruleset)
+    target = known.targets.get(run.record.model.target) if known else None
+    families = {channel.name.partition("/")[0] for channel in seen.model.channels}
+    missing = {one.source for one in seen.model.unavailable}
+    for meter in target.meters if target else ():
+        if meter not in families | missing:
+            message = f"the target's meter {meter} was neither read nor said to be missing"
+            found = ", ".join(sorted(families | missing))
+            yield seen.problem(message, f"a channel {meter}/… or a reason", found, "channels")
+    for position, channel in enumerate(seen.model.channels):
+        if channel.quantity in ("energy", "power") and channel.name.partition("/")[0] not in METERS:
+            message = "power or energy comes from a meter that the rules do not know"
+            yield seen.problem(message, ", ".join(METERS), channel.name, "channels", position, "name")
+
+
+@judge("steady", "run")
+def steady(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
+    """Point at what disturbed the machine while the clock ran."""
+    bears, at, count = result.ruleset.steadiness, timed(run), processors(run)
+    if bears is None or at is None or run.observation is None or count is None:
+        return
+    for one in disturbances(run.observation.model, at.start_s, at.stop_s, count, bears):
         yield Problem(f"the machine was disturbed: {one.what}", one.expected, one.found, run.observation_path)

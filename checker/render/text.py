@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator
 
-from checker.findings import Finding, Report, Score, Verdict, Waived
+from checker.findings import Energy, Finding, Report, Score, Verdict, Waived
 
 WIDTH = 80
 PLACES = 4  # shown of one rule in one result, or of a round in one organisation
@@ -126,7 +126,30 @@ def _score(score: Score, paint: Paint) -> list[str]:
     runs = f"{score.converged}/{score.runs}"
     times = "".join(f"{duration(t):>10}" for t in (score.score_s, score.fastest_s, score.slowest_s))
     row = f"{runs:>6}{times}  {paint(score.verdict, score.verdict.upper())}"
-    return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<34}{row}"]
+    return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<34}{row}", *_machine(score, paint)]
+
+
+def _machine(score: Score, paint: Paint) -> list[str]:
+    """Return what a result took of its machine, in a line or two; nothing in rounds that know no meters."""
+    said = []
+    if score.energy is not None:
+        said.append(f"energy {energy(score.energy)}")
+    if score.use is not None:
+        said += [f"memory {score.use.memory_bytes / 2**20:,.0f} MiB"] if score.use.memory_bytes else []
+        said += [f"{score.use.utilised} {score.use.utilisation:.0%} busy"] if score.use.utilisation is not None else []
+        said += [f"{score.use.disturbed} disturbed"] if score.use.disturbed else []
+    lines = textwrap.wrap("; ".join(said), WIDTH - 2, break_on_hyphens=False)
+    return [paint("faint", f"  {line}") for line in lines]
+
+
+def energy(found: Energy) -> str:
+    """Return an energy with its uncertainty and energy-delay product, or why it was not measured."""
+    if found.joules is None:
+        return f"not measured: {found.reason}"
+    bound = f" ± {found.uncertainty:.1%}" if found.uncertainty is not None else ""
+    bound += "" if found.stated else " and the meter's own error"
+    product = f", energy-delay {found.delay_product:.4g} J·s" if found.delay_product is not None else ""
+    return f"{figure(found.joules)} J a{'n' if found.per == 'inference' else ''} {found.per}{bound}{product}"
 
 
 def _result(score: Score) -> tuple[str, str] | None:
@@ -154,7 +177,7 @@ def _measured(score: Score, assay: Verdict, paint: Paint) -> list[str]:
     said = paint(score.verdict, score.verdict.upper())
     said += f", assay {paint(assay, assay.upper())}" if assay != score.verdict else ""
     row = f"{found[0]:>14} {found[1]:<13}{power:>11}  {said}"
-    return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<28}{row}"]
+    return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<28}{row}", *_machine(score, paint)]
 
 
 def figure(value: object) -> str:

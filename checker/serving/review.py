@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from checker.energy import energy_served
 from checker.findings import Problem, Score, Verdict, limited
 from checker.judges.registry import judges
 from checker.ledger import Errors, Ledger, Raised, Unit, contained, raised
@@ -16,6 +17,7 @@ from checker.serving.submission import (
     read_serving_result,
 )
 from checker.submission import in_scope
+from checker.use import use_of
 from rules.cards import Card
 from rules.ruleset import RuleSet
 from rules.serving import loadgen_scenario
@@ -125,6 +127,8 @@ def _score(path: str, result: ServingResult, scenario: ScenarioResult, verdict: 
         slowest_s=None,
         verdict=verdict,
         official=row,
+        energy=None if run is None else energy_served(run, run.detail.values, len(run.latencies or ()) or None),
+        use=use_of([] if run is None else [run], result.ruleset.steadiness),
     )
 
 

@@ -24,6 +24,7 @@ from checker.tree import RefusedError, Tree
 from rules.compliance import ComplianceRules, compliance_rules
 from rules.documents import Manifest
 from rules.errors import UsageError
+from rules.observation import Observation
 from rules.ruleset import RuleSet
 from rules.serving import SCENARIOS, ScenarioRules, ServingRules, serving_rules
 from rules.serving_documents import OutputsCertificate, SearchRecord, ServingRecord, ServingSystem
@@ -46,6 +47,7 @@ class ServingRun:
     tokens: bool
     log: Log | None = None
     record: Document[ServingRecord] | None = None
+    observation: Document[Observation] | None = None
     flaws: dict[str, list[Problem]] = field(default_factory=dict)
 
     @property
@@ -62,6 +64,21 @@ class ServingRun:
     def record_path(self) -> str:
         """The run's record."""
         return f"{self.ours}/{self.name}/record.json"
+
+    @property
+    def observation_path(self) -> str:
+        """What was sampled of the machine during the run."""
+        return f"{self.ours}/{self.name}/observation.json"
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the machine is to be watched during the run: during the one whose score counts."""
+        return self.name == "performance"
+
+    @property
+    def unobserved(self) -> str:
+        """Why nothing was sampled of the machine, by the record."""
+        return self.record.model.unobserved if self.record else ""
 
     @property
     def detail_path(self) -> str:
@@ -297,5 +314,9 @@ def _runs(tree: Tree, scenario: str, folder: str, ours: str, tokens: bool) -> di
             continue
         run.log, run.flaws["log-present"] = open_log(tree, run.log_path)
         run.record, run.flaws["record"] = read_document(tree, run.record_path, "serving-record", ServingRecord)
+        if tree.is_file(run.observation_path):
+            run.observation, run.flaws["observation"] = read_document(
+                tree, run.observation_path, "observation", Observation
+            )
         runs[name] = run
     return runs
