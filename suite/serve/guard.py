@@ -107,10 +107,10 @@ class Watch:
 
 
 class Progress:
-    """Turns the watch's looks into progress by time, or by samples where their number is known."""
+    """Turns the watch's looks into progress: by time where a shortest duration is known, else only that it goes on."""
 
     def __init__(self, say: Callable[[str, int, int], None], phase: str, duration_ms: int) -> None:
-        self._say, self._phase, self._duration_ms = say, phase, max(duration_ms, 1)
+        self._say, self._phase, self._duration_ms = say, phase, duration_ms
         self._began = time.monotonic()
 
     def __call__(self, _done: int) -> None:

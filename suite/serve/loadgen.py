@@ -26,7 +26,7 @@ def run(served: Served, log: Log) -> dict[str, Any]:
     settings = configured(job, job.folder / "loadgen")
     performance = asked["mode"] == "performance"
     words = f"{job.scenario} {asked['test'] or asked['mode']}"
-    show = Progress(log.progress, words, settings.min_duration_ms if performance else 1)
+    show = Progress(log.progress, words, settings.min_duration_ms if performance else 0)
     watch = Watch(job.out, job.answer_limit_s, show)
     log.start("run_start")
     began = time.perf_counter()

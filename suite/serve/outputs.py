@@ -18,7 +18,7 @@ def run(served: Served, log: Log) -> dict[str, Any]:
     """
     job, task = served.job, served.task
     samples: list[int] = job.outputs["samples"]
-    watch = Watch(job.out, job.answer_limit_s, Progress(log.progress, "outputs", 1))
+    watch = Watch(job.out, job.answer_limit_s, Progress(log.progress, "outputs", 0))
     log.start("run_start")
     task.load(samples)
     rows: list[list[float]] = []
