@@ -171,8 +171,9 @@ def _pip(lock: Path, destination: Path, wheels: str, python: str, collecting: Ca
 
 def _explain(said: str, what: str, pinned_in: str) -> MachineError:
     """Turn pip's output into the error a person can act on; `what` was wanted, `pinned_in` says so."""
+    said = said.replace("===", "==")  # as the lock has it
     if match := _NO_MATCH.search(said):
-        wanted = match[1].replace("===", "==")
+        wanted = match[1]
         if wanted.startswith("torch==") and "+cpu" in wanted:
             return MachineError(
                 f"{wanted}, which {pinned_in} pins, is not where pip looks",
