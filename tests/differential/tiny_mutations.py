@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,19 +10,66 @@ from random import Random
 from typing import Any
 
 SpoilTree = Callable[[Path], object]
-NUMBERS = ["", "0", "0.0", "0.000", "1.2.3", "...", ".", "90", "84.999999", "85", "85.0", "8", "9", "50", "-1", "1e3", "٩٠", "nan",
-           "9" * 400, "9" * 5000, "0.85", "0.8499", "100.5", " 91"]  # fmt: skip
+NUMBERS = [
+    "",
+    "0",
+    "0.0",
+    "0.000",
+    "1.2.3",
+    "...",
+    ".",
+    "90",
+    "84.999999",
+    "85",
+    "85.0",
+    "8",
+    "9",
+    "50",
+    "-1",
+    "1e3",
+    "٩٠",
+    "nan",
+    "9" * 400,
+    "9" * 5000,
+    "0.85",
+    "0.8499",
+    "100.5",
+    " 91",
+]
 STATUS: list[Any] = ["available", "PREVIEW", "rdi", "RDI ", "Research", "", None, 5, ["available"], {}]
 LINES = [
-    "x Top 1% = 99", " Top-1: 91.1%", "a Top-1 = 12", "Top 1% = 100", "x AUC = 0.9", "x AUC: 0.84", "a Median throughput is 5 inf./sec.",
-    "Median throughput is 7 inf./sec.", "x Median throughput is  inf./sec.", "x Median throughput is 0 inf./sec.", "x Median throughput is 0.0 inf./sec. more",
-    "Median energy cost is 5 uJ/inf", "Median energy cost is 0 uJ/inf.", "Power : 5 mW", "Power         : 0.0 mW.", "Power\t: 7.5 mW",
-    "Accuracy: 50 True positives, 0 False negatives, 0 False positives", "Accuracy: 0 True positives, 0 False negatives, 0 False positives",
-    "Accuracy: 41 True positives, 9 False negatives, 0 False positives", "Accuracy: 42 True positives, 8 False negatives, 9 False positives",
-    "Accuracy: 40 True positives, 5 False negatives, 1 False positives", "Average duty cycle: 0.5", "Average duty cycle: ..",
-    "Estimated throughput: 0 inf./sec.", "Estimated throughput: 0.0 inf./sec.", "Estimated throughput:12 inf./sec. x", "Estimated throughput: 1.1.1 inf./sec.",
-    "\x0b Top 1% = 90", "\x85 Top 1% = 90", "é Top 1% = 91", "Estimated throughput: 3 inf./sec. Average duty cycle: 0.1",
-]  # fmt: skip
+    "x Top 1% = 99",
+    " Top-1: 91.1%",
+    "a Top-1 = 12",
+    "Top 1% = 100",
+    "x AUC = 0.9",
+    "x AUC: 0.84",
+    "a Median throughput is 5 inf./sec.",
+    "Median throughput is 7 inf./sec.",
+    "x Median throughput is  inf./sec.",
+    "x Median throughput is 0 inf./sec.",
+    "x Median throughput is 0.0 inf./sec. more",
+    "Median energy cost is 5 uJ/inf",
+    "Median energy cost is 0 uJ/inf.",
+    "Power : 5 mW",
+    "Power         : 0.0 mW.",
+    "Power\t: 7.5 mW",
+    "Accuracy: 50 True positives, 0 False negatives, 0 False positives",
+    "Accuracy: 0 True positives, 0 False negatives, 0 False positives",
+    "Accuracy: 41 True positives, 9 False negatives, 0 False positives",
+    "Accuracy: 42 True positives, 8 False negatives, 9 False positives",
+    "Accuracy: 40 True positives, 5 False negatives, 1 False positives",
+    "Average duty cycle: 0.5",
+    "Average duty cycle: ..",
+    "Estimated throughput: 0 inf./sec.",
+    "Estimated throughput: 0.0 inf./sec.",
+    "Estimated throughput:12 inf./sec. x",
+    "Estimated throughput: 1.1.1 inf./sec.",
+    "\x0b Top 1% = 90",
+    "\x85 Top 1% = 90",
+    "é Top 1% = 91",
+    "Estimated throughput: 3 inf./sec. Average duty cycle: 0.1",
+]
 
 
 def results(root: Path) -> list[Path]:
@@ -97,7 +143,10 @@ TREES: dict[str, SpoilTree] = {
     "blank in a name": lambda root: _write(_submitter(root) / "code/a b", "x"),
     "dot file": lambda root: _write(_submitter(root) / "code/.hidden", "x"),
     "no results": lambda root: shutil.rmtree(_submitter(root) / "results"),
-    "results is a file": lambda root: (shutil.rmtree(_submitter(root) / "results"), _write(_submitter(root) / "results", "x")),
+    "results is a file": lambda root: (
+        shutil.rmtree(_submitter(root) / "results"),
+        _write(_submitter(root) / "results", "x"),
+    ),
     "no system": lambda root: _system(root).unlink(),
     "system is a folder": lambda root: (_system(root).unlink(), _write(_system_path(root) / "x", "x")),
     "system unparsable": lambda root: _write(_system(root), "{"),
@@ -117,7 +166,10 @@ TREES: dict[str, SpoilTree] = {
     "ic2 beside": lambda root: shutil.copytree(results(root)[0], results(root)[0].with_name("ic2")),
     "as kws": _renamed("kws"),
     "as ad": _renamed("ad"),
-    "as sww": lambda root: (shutil.rmtree(results(root)[0].with_name("sww")), results(root)[0].rename(results(root)[0].with_name("sww"))),
+    "as sww": lambda root: (
+        shutil.rmtree(results(root)[0].with_name("sww")),
+        results(root)[0].rename(results(root)[0].with_name("sww")),
+    ),
     "open": lambda root: _as_open(root, "ic", None),
     "open with its own name": lambda root: _as_open(root, "mine", None),
     "open, mapped": lambda root: _as_open(root, "mine", '{"mine": "ic"}'),
@@ -128,14 +180,26 @@ TREES: dict[str, SpoilTree] = {
     "another division": lambda root: _write(root / "network/x/results/a/b/c", "x"),
     "a second submitter": lambda root: shutil.copytree(_submitter(root), root / "closed/other"),
     "a submitter without results": lambda root: _write(root / "closed/none/systems/a.json", "{}"),
-    "a second system": lambda root: (shutil.copytree(results(root)[0].parent, results(root)[0].parents[1] / "two"), shutil.copy(_system(root), _submitter(root) / "systems/two.json")),
+    "a second system": lambda root: (
+        shutil.copytree(results(root)[0].parent, results(root)[0].parents[1] / "two"),
+        shutil.copy(_system(root), _submitter(root) / "systems/two.json"),
+    ),
     "a file in results": lambda root: _write(_submitter(root) / "results/readme", "x"),
     "a file in a system": lambda root: _write(results(root)[0].parent / "readme", "x"),
     "marker": lambda root: _write(results(root)[0] / "EEMBC_RUNNER", ""),
-    "energy is a file": lambda root: (shutil.rmtree(results(root)[0] / "energy", ignore_errors=True), _write(results(root)[0] / "energy", "x")),
-    "performance is a file": lambda root: (shutil.rmtree(results(root)[0] / "performance"), _write(results(root)[0] / "performance", "x")),
-    "accuracy is a file": lambda root: (shutil.rmtree(results(root)[0] / "accuracy"), _write(results(root)[0] / "accuracy", "x")),
-}  # fmt: skip
+    "energy is a file": lambda root: (
+        shutil.rmtree(results(root)[0] / "energy", ignore_errors=True),
+        _write(results(root)[0] / "energy", "x"),
+    ),
+    "performance is a file": lambda root: (
+        shutil.rmtree(results(root)[0] / "performance"),
+        _write(results(root)[0] / "performance", "x"),
+    ),
+    "accuracy is a file": lambda root: (
+        shutil.rmtree(results(root)[0] / "accuracy"),
+        _write(results(root)[0] / "accuracy", "x"),
+    ),
+}
 TREES |= {f"status {value!r}": _member("Status", value) for value in STATUS}
 
 
@@ -151,14 +215,15 @@ def folders(benchmark: Path) -> Iterator[tuple[str, Callable[[Path], object]]]:
         yield f"no {test}", lambda at, test=test: shutil.rmtree(at / test)
         for name in ("results.txt", "log.txt", "results.json"):
             if (benchmark / test / name).is_file():
-                yield f"no {test}/{name}", lambda at, test=test, name=name: os.unlink(at / test / name)
+                yield f"no {test}/{name}", lambda at, test=test, name=name: (at / test / name).unlink()
         yield f"{test}/results.txt empty", lambda at, test=test: _write(at / test / "results.txt", "")
         yield f"{test}/results.txt not UTF-8", lambda at, test=test: _append(at / test / "results.txt", b"\xff\n")
         yield f"{test}/results.txt a folder", lambda at, test=test: _to_folder(at / test / "results.txt")
         yield f"{test}/extra", lambda at, test=test: _write(at / test / "extra", "x")
         for line in LINES:
-            yield f"{test}: {line!r}", lambda at, test=test, line=line: _append(
-                at / test / "results.txt", line.encode() + b"\n"
+            yield (
+                f"{test}: {line!r}",
+                lambda at, test=test, line=line: _append(at / test / "results.txt", line.encode() + b"\n"),
             )
 
 
