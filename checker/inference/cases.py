@@ -78,7 +78,6 @@ class Trace:
     submitter: str
     system: str
     model: str
-    scenario: str
     run: int  # fingerprint of the performance log, 0 where there is none
     accuracy: int
     messages: int

@@ -9,8 +9,6 @@ from checker.findings import Problem
 from checker.inference.cases import Trace
 from checker.judges.registry import judge
 
-# Scenarios that may be taken from a run of another, on an edge system: run, then what is taken from it.
-INFERRED = (("SingleStream", "MultiStream"), ("MultiStream", "Offline"), ("SingleStream", "Offline"))
 TARGETS = ("-99.9", "-99")  # one run may stand for both targets of a model
 
 
@@ -32,7 +30,7 @@ def _run(trace: Trace) -> object:
 
 
 def _allowed(first: Trace, other: Trace) -> bool:
-    """Whether two results of one submitter's system may share a run."""
+    """Whether two results of one system may share a run; between which scenarios, the official check says."""
     same = (first.division, first.submitter, first.system) == (other.division, other.submitter, other.system)
     return same and _plain(first.model) == _plain(other.model)
 

@@ -90,7 +90,6 @@ def trace(case: ResultCase, shown: Callable[[str], str]) -> Trace:
         submitter=place.submitter,
         system=place.system,
         model=case.model or place.benchmark,
-        scenario=case.asked or place.scenario,
         run=log.fingerprint if log is not None else 0,
         accuracy=accuracy.fingerprint if accuracy is not None else 0,
         messages=log.messages if log is not None else 0,

@@ -14,8 +14,7 @@ from checker.inference.power import has_power
 from checker.judges.registry import judge
 
 CALIBRATION = ("calibration",)  # how the document's name begins, at the top or in documentation/
-TOP = {"systems", "results", "documentation"}
-LAYERS = {"v5": {"measurements", "compliance", "code"}, "v6": {"src", "code"}}
+TOP = {"systems", "results", "documentation", "code"}  # in every round; in v6 the layout document still says code
 MAPPING = "model_mapping.json"
 TOP_FILES = (
     "readme",
@@ -105,7 +104,8 @@ def systems_have_results(case: SubmitterCase) -> Iterator[Problem]:
 @judge("inference-no-stray-files", "inference-submitter")
 def no_stray_files(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that at the top of a submission lies what the layout has there."""
-    known = TOP | LAYERS["v5" if "measurements" in case.fixed.package.layout.measurements.split("/")[0] else "v6"]
+    layout = case.fixed.package.layout
+    known = TOP | {path.partition("/")[0] for path in (layout.code, layout.measurements, *layout.compliance.values())}
     for name, kind in case.submitter.listing.names("").items():
         plain = name.lower()
         if kind == "folder" and name not in known:
