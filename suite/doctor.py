@@ -17,6 +17,7 @@ from typing import TypeVar
 import docker
 
 from rules.errors import AssayError, MachineError
+from rules.serving import serving_rules, shipped
 from rules.text import printable
 from rules.workload import workload_rules
 from suite.cache import cache_dir
@@ -29,7 +30,7 @@ from suite.settings import settings, workloads
 from suite.targets import fitness, route, trial
 from suite.targets.data import Target
 
-RULESET = "assay/1.0"
+TRAINING, SERVING = "assay/1.0", "assay-inference/1.0"
 
 GIB = 2**30
 NEED_DISK_GIB = 8  # three images, their wheels and the layers the engine unpacks: measured in docs/images.md
@@ -218,7 +219,11 @@ def image(client: docker.DockerClient, chosen: Cell) -> Check:
 def ready(workload: str) -> Check:
     """Look whether the data of a workload is in the cache; the first run verifies it by digest."""
     place = cache_dir() / "data" / workload
-    if all((place / name).exists() for name in workload_rules(RULESET, workload).data):
+    if settings(workload).frameworks:
+        names = set(workload_rules(TRAINING, workload).data)
+    else:
+        names = {name for name in serving_rules(SERVING, workload).data if shipped(SERVING, name) is None}
+    if all((place / name).exists() for name in names):
         return Check("data", Level.OK, f"{workload}: in the cache")
     return Check("data", Level.OK, f"{workload}: the first run fetches it, or give your own copy with --data")
 
