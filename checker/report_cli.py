@@ -20,6 +20,9 @@ def report(
     round_: Annotated[
         str | None, typer.Option("--round", metavar="ROUND", help="Judge by this round, not the one it says it is of.")
     ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Price list (YAML): what results cost, beside their times.")
+    ] = None,
 ) -> None:
     """Write one self-contained web page on the results at PATH: figures, charts, provenance, verdict and findings.
 
@@ -32,14 +35,16 @@ def report(
     import checker
     from checker.discovery import discover
     from checker.page.document import page
+    from rules.prices import read_prices
 
+    listed = read_prices(prices) if prices else None
     if output != "-":
         _refuse_inside(Path(output), discover(path).submitters)
     judged = checker.check(path, round_)
     if judged.ruleset.startswith("mlperf-"):
         fix = f"assay review {path} --round {judged.ruleset} --html {output}"
         raise UsageError(f"{path}: a round of MLPerf has a page of another kind", fix=fix)
-    content = page(path, judged).encode()
+    content = page(path, judged, listed).encode()
     if output == "-":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

@@ -11,6 +11,7 @@ from checker.page.beside import comparison_section
 from checker.page.curves import curves_section, memory_section, steps_section
 from checker.page.evidence import Result, gather
 from checker.page.layout import groups
+from checker.page.machine import cost_section, machine_section
 from checker.page.markup import Markup, tag
 from checker.page.objections import findings_section
 from checker.page.parity import parity_section
@@ -18,14 +19,22 @@ from checker.page.provenance import provenance_section
 from checker.page.serving import Served, gather_serving, serving_parts
 from checker.page.shell import shell
 from checker.page.summary import header, results_section
+from rules.prices import Prices
 from rules.ruleset import RuleSet, load
 
 
-def page(path: Path, report: Report) -> str:
-    """Return the result page on what `report` judged at `path`; the same input gives the same bytes."""
+def page(path: Path, report: Report, prices: Prices | None = None) -> str:
+    """Return the result page on what `report` judged at `path`; the same input gives the same bytes.
+
+    With a price list it says what results cost.
+    """
     results, more = gather(path, report, _round(report, "training", DEFAULT))
     served, further = gather_serving(path, report, _round(report, "inference", SERVING))
     parts = _parts(report, results, more, served, further)
+    if results or served:
+        parts.insert(-1, ("machine", "Machine", machine_section(results, served, report)))
+    if prices is not None:
+        parts.insert(-1, ("cost", "Cost", cost_section(report, prices)))
     links = [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts]
     names = dict.fromkeys([*(r.workload for r in results), *(one.workload for one in served)])
     title = f"{report.verdict.upper()} · {', '.join(names) or 'no result'} · Assay"

@@ -14,6 +14,7 @@ from checker.discovery import discover, suite_of
 from checker.findings import Item, Report, Score, Verdict
 from checker.mllog import Log, Record
 from checker.page.quantity import number
+from checker.page.traces import Seen, seen
 from checker.submission import Submission, read_result
 from checker.tree import Tree
 from rules.documents import FileDigest, Outcome, ParityCertificate, RunRecord, SystemDescription
@@ -50,6 +51,8 @@ class Run:
     digests: dict[str, str] = field(default_factory=dict)  # what the log itself says, by key
     clock_gap_s: float | None = None  # largest |host's receipt - log's own time| of a line
     problems: tuple[str, ...] = ()
+    seen: Seen | None = None  # what was sampled of the machine
+    unobserved: str = ""  # why nothing was
 
     @property
     def outcome(self) -> str:
@@ -146,7 +149,7 @@ def _run(run: submission.Run) -> Run:
     flaws = [p for name in ("log-present", "record") for p in run.flaws.get(name, [])]
     problems = tuple(f"{problem.path}: {problem.message}" for problem in flaws)
     if run.log is None:
-        return Run(run.index, record, problems=problems)
+        return Run(run.index, record, problems=problems, unobserved=run.unobserved)
     log = run.log
     start, stop = log.first("run_start"), log.first("run_stop")
     first = number(log.records[0].time_ms) if log.records else None
@@ -162,6 +165,8 @@ def _run(run: submission.Run) -> Run:
         digests={key: value for key in LOGGED_DIGESTS if isinstance(value := log.value(key), str)},
         clock_gap_s=_clock_gap(log, record),
         problems=problems,
+        seen=seen(run),
+        unobserved=run.unobserved,
     )
 
 
