@@ -44,6 +44,7 @@ class Same(Strict):
 
     index: Annotated[int, Field(ge=0)]  # in the set that LoadGen has loaded
     cached: Annotated[float, Field(gt=1)]  # a sample's first answer takes at most so many times a repeated one's
+    percentile: Share  # by this percentile of either
 
 
 class Tokens(Strict):
@@ -56,9 +57,11 @@ class Tokens(Strict):
 class SeedsTest(Strict):
     """Runs with other seeds: the round's are faster by `faster_by` in no larger share of queries than `share`."""
 
-    faster_by: dict[Scenario, Positive]
+    faster_by: Share
     share: Share
     significance: Share
+    queued_percentile: Share  # Server, Interactive: this percentile of the others is at most `queued_times` the round's
+    queued_times: Annotated[float, Field(gt=1)]
 
 
 class Loading(Strict):

@@ -36,7 +36,7 @@ def shorter(root: Path) -> list[Path]:
     asked = yaml.safe_load(compliance.read_text())
     asked["TEST01"]["target"] = 512
     asked["performance"] |= {"within": 0.85, "within_short": 0.85}
-    asked["seeds"]["share"] = 0.6
+    asked["seeds"] |= {"share": 0.6, "queued_times": 10}
     compliance.write_text(yaml.safe_dump(asked))
     return [workload, compliance]
 
