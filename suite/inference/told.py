@@ -12,6 +12,7 @@ PROBE_MS = 2000
 CONFIDENCE = 0.99  # of LoadGen's early stopping
 SPARE = 1.12  # a probe has so many times the queries that early stopping needs when none is too late
 PROBES = 10  # at most, of one Server scenario
+BUDGET = 0.25  # of a run's time limit, for the probes of one Server scenario
 FACTOR, CLOSE = 1.6, 1.05  # rates are bracketed by this factor, then bisected until they are so close
 
 
@@ -84,6 +85,7 @@ def search_job(plan: ServingPlan, rules: ServingRules, loadgen: LoadGenRules) ->
         "scenarios": scenarios,
         "probe_ms": min(PROBE_MS, *(its.min_duration_ms for its in plan.scenarios.values())),
         "probes": PROBES,
+        "budget_s": BUDGET * rules.time_limit_s,
         "most_probes": sum(PROBES if loadgen_scenario(name) == "Server" else 2 for name in asked),
         "factor": FACTOR,
         "close": CLOSE,

@@ -91,11 +91,17 @@ class Search:
         return float(rate)
 
     def highest(self, scenario: str, first: float) -> float:
-        """Return the highest rate at which short tests of Server are valid: bracketed by factors, then bisected."""
+        """Return the highest rate at which short tests of Server are valid: bracketed by factors, then bisected.
+
+        Ends early where a test at the next rate would not end in time: the lower the rate, the longer it takes.
+        """
         factor, close = self._asked["factor"], self._asked["close"]
+        queries = self._asked["scenarios"][scenario]["probe_queries"]
         good, bad, rate = 0.0, 0.0, first
-        left = self._asked["probes"]
+        left, until = self._asked["probes"], time.monotonic() + self._asked["budget_s"]
         while left and (not good or not bad or bad / good > close):
+            if time.monotonic() + queries / rate > until:
+                break
             left -= 1
             if self.probe(scenario, rate)["valid"]:
                 good = rate
