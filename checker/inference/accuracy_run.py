@@ -9,6 +9,7 @@ from checker.findings import Problem, brief
 from checker.inference.cases import ResultCase, number, said
 from checker.inference.facts import Text
 from checker.inference.loadgen import DetailLog
+from checker.inference.models import models
 from checker.judges.registry import judge
 
 ACCURACY_MODES = ("AccuracyOnly", "SubmissionRun")
@@ -70,6 +71,23 @@ def accuracy_seeds(case: ResultCase) -> Iterator[Problem]:
             what = "the accuracy run has another seed than the round's"
             yield Problem(what, f"{key} {seed}", said(log, key), log.path, log.at(key))
             return
+
+
+@judge("inference-data-set-covered", "inference-result")
+def data_set_covered(case: ResultCase) -> Iterator[Problem]:
+    """Judge that the accuracy run asked every sample of the data set."""
+    log = case.accuracy_log
+    if log is None or case.model is None or case.asked is None:
+        return
+    try:
+        wanted = models(case.fixed.name).accuracy_samples(case.model, case.asked)
+    except ValueError:
+        return
+    key = "effective_accuracy_sample_count"
+    key = key if log.values.get(key) is not None else "qsl_reported_total_count"
+    if isinstance(wanted, int) and log.values.get(key) != wanted:
+        what = "the accuracy run does not cover the data set"
+        yield Problem(what, f"{wanted:,} samples", said(log, key), log.path, log.at(key))
 
 
 @judge("inference-accuracy-hash", "inference-result")

@@ -11,11 +11,13 @@ from itertools import pairwise
 from checker.findings import Problem, brief
 from checker.inference.cases import ResultCase, elapsed_s, number, said
 from checker.inference.loadgen import DetailLog
+from checker.inference.models import EARLY_STOPPING
 from checker.judges.registry import judge
 from checker.serving.early_stopping import met
 
 PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")
 PERFORMANCE_MODES = ("PerformanceOnly", "SubmissionRun")
+INFERRED = (("SingleStream", "MultiStream"), ("MultiStream", "Offline"), ("SingleStream", "Offline"))  # run -> result
 CLOCK_S = 0.5  # by which LoadGen's own count of time and the clock's may differ
 
 
@@ -249,6 +251,29 @@ def latency_in_bounds(case: ResultCase) -> Iterator[Problem]:
             what = f"the 99th percentile of {word} is above the bound of {asked}"
             found = said(log, key) if stated is None else f"{stated / 1e6:,.3f} ms"
             yield Problem(what, f"at most {most / 1e6:,g} ms", found, log.path, log.at(key))
+
+
+@judge("inference-early-stopping-met", "inference-result")
+def early_stopping_met(case: ResultCase) -> Iterator[Problem]:
+    """Judge that by LoadGen's own word a run met early stopping, where its scenario has it."""
+    log = case.log
+    if log is None or log.values.get("effective_scenario") not in EARLY_STOPPING:
+        return
+    if log.values.get("early_stopping_met") is not True:
+        key = "early_stopping_met"
+        yield Problem("the run did not meet early stopping", "true", said(log, key), log.path, log.at(key))
+
+
+@judge("inference-inferred-on-edge", "inference-result")
+def inferred_on_edge(case: ResultCase) -> Iterator[Problem]:
+    """Judge that a run of another scenario stands for a result on an edge system only, and only where it may."""
+    log, asked = case.log, case.asked
+    ran = log.values.get("effective_scenario") if log is not None else None
+    if log is None or asked is None or ran in (asked, None) or (ran, asked) == ("Server", "Interactive"):
+        return
+    if "edge" not in str(case.system.get("system_type")).lower() or (ran, asked) not in INFERRED:
+        what = "the result is taken from a run of another scenario, which its system or scenario does not allow"
+        yield Problem(what, brief(asked), said(log, "effective_scenario"), log.path, log.at("effective_scenario"))
 
 
 @judge("inference-early-stopping-agrees", "inference-result")

@@ -219,6 +219,32 @@ def test_where_the_official_checker_ends_two_processes_say_what_one_says(tmp_pat
     assert any(item.official_crash for item in two.items)
 
 
+SINGLE_FILE: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "early stopping not met": (
+        "early-stopping-met",
+        _edit("results/box/resnet/SingleStream", early_stopping_met=False),
+    ),
+    "half the data set": (
+        "data-set-covered",
+        lambda base: say(base / OFFLINE / "accuracy" / "mlperf_log_detail.txt", qsl_reported_total_count=25000),
+    ),
+    "a run of another scenario": (
+        "inferred-on-edge",
+        _edit("results/box/resnet/SingleStream", effective_scenario="Offline"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SINGLE_FILE)
+def test_the_rules_hold_whichever_official_checker_is_chosen(name: str, tmp_path: Path) -> None:
+    rule, spoil = SINGLE_FILE[name]
+    spoil(resnet(tmp_path))
+    modular, single = (review(tmp_path, ROUND, jobs=1, official=one) for one in ("modular", "single-file"))
+    assert modular.verdict == single.verdict == "fail"
+    assert rule in rules_of(single, "error")
+    assert rule not in rules_of(modular)  # the official finding says it
+
+
 def test_a_log_without_values_is_judged_and_is_no_defect(tmp_path: Path) -> None:
     base = resnet(tmp_path)
     log = base / OFFLINE / RUN
