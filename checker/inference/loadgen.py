@@ -20,7 +20,7 @@ import msgspec
 from checker.tree import RefusedError, Tree
 
 MARKERS = (b":::MLLOG", b":::ENDPTS")
-BLOCK = 4 << 20  # bytes read at a time
+BLOCK = 1 << 22  # bytes read at a time
 LONGEST = 64 << 20  # bytes of a line: more is not held in memory
 KEYS = 20_000  # different keys kept; a real log has about a hundred
 KEPT = 1000  # errors and warnings kept, each text once
@@ -114,7 +114,7 @@ class DetailLog:
     crash_line: int | None = None
     later_crash: str | None = None  # the same of a parser that does not mind the first line
     refused: str | None = None  # why the file was not read, or not to its end: a link, too large, …
-    fingerprint: int = 0  # of all lines; of long ones the length alone counts. Equal logs have equal ones
+    fingerprint: int = 0  # CRC-32 of the bytes: equal logs have equal ones
 
     def __getitem__(self, key: str) -> Any:
         """Return the value of the first message of `key`, None where there is none."""
@@ -151,7 +151,6 @@ def _read(log: DetailLog, file: BinaryIO) -> None:
     marker, width, number, messages = b"", 0, 0, 0
     known, values, repeated, decode, value_of = log.lines, log.values, log.repeated, _MESSAGE, _VALUE
     for lines, ascii_ in _batches(log, file):
-        log.fingerprint = _fingerprint(log.fingerprint, lines)
         if not marker and lines:
             marker = _marker(log, lines[0])
             width = len(marker)
@@ -200,12 +199,13 @@ def _batches(log: DetailLog, file: BinaryIO) -> Iterator[tuple[list[bytes], bool
     rest = b""
     while block := file.read(BLOCK):
         log.size += len(block)
-        block = rest + block
+        log.fingerprint = zlib.crc32(block, log.fingerprint)
+        block = rest + block if rest else block
         held = block.endswith(b"\r")  # its other half may be about to come
         if b"\r" in block:
             block = block.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, rest = block.split(b"\n")
-        rest += b"\r" if held else b""
+        lines = block.split(b"\n")
+        rest = lines.pop() + (b"\r" if held else b"")
         if lines:
             yield lines, block.isascii()
         elif len(rest) > LONGEST:
@@ -223,14 +223,6 @@ def _marker(log: DetailLog, first: bytes) -> bytes:
         return MARKERS[0]  # what can be read is still judged
     log.endpoints = marker == MARKERS[1]
     return marker
-
-
-def _fingerprint(before: int, lines: list[bytes]) -> int:
-    short = [line for line in lines if len(line) <= LONG]
-    after = zlib.crc32(b"\n".join(short), before)
-    if len(short) == len(lines):
-        return after
-    return zlib.crc32(repr([len(line) for line in lines if len(line) > LONG]).encode(), after)
 
 
 def _utf8(line: bytes) -> bool:

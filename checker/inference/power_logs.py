@@ -187,10 +187,12 @@ class DaemonLog:
 
     @staticmethod
     def _stamped(line: str) -> float:
-        stamped = STAMP.match(line)
-        if stamped is None:
+        text = line[:STAMP_LENGTH]
+        if USUAL.fullmatch(text):
+            return (_epoch(text[:19]) * 1000 + int(text[20:])) / 1000
+        if STAMP.match(text) is None:
             raise StampError(f"no time in the line {line.strip()[:80]!r}")
-        return seconds(stamped[0])
+        return seconds(text)
 
 
 @lru_cache(maxsize=1)

@@ -33,6 +33,7 @@ from checker.inference.single_file import Judged, Result, judge, look_above
 from checker.inference.single_file_table import score as single_file_score
 from checker.inference.table import score
 from checker.inference.walk import Place, Scope, find, read_submitter
+from checker.judges.registry import judges
 from checker.ledger import Unit
 from checker.round_ledger import RoundLedger
 from checker.training.outcome import Outcome
@@ -152,6 +153,7 @@ def _judged(bench: _Bench, scope: Scope, jobs: int | None) -> Iterator[Iterator[
     if wanted < 2 or scope.only:
         yield ((one for chunk in mine for one in bench.judge(at, chunk)) for at, mine in enumerate(chunks))
         return
+    judges()  # loaded before the processes part, so that each has them
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
     context = multiprocessing.get_context(method)
     with ProcessPoolExecutor(wanted, mp_context=context, initializer=_sit, initargs=(bench,)) as pool:
