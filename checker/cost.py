@@ -22,7 +22,7 @@ class Cost:
     workload: str
     framework: str
     division: str
-    what: str  # "to target" or "per million inferences"
+    what: str  # "to target", or per million inferences or tokens
     seconds: float | None  # that it takes
     joules: float | None
     cost: float | None
@@ -63,17 +63,25 @@ def _cost(score: Score, prices: Prices) -> Cost:
 def _amount(score: Score) -> tuple[str, float | None, float | None]:
     """Return what is paid for, and the seconds and joules it takes."""
     joules = score.energy.joules if score.energy else None
-    if score.measured is None:
+    row = score.official or {}
+    if score.measured is None and "Scenario" not in row:
         return "to target", score.score_s, joules
-    what = f"per million inferences, {score.measured.scenario}"
-    metric, unit = score.measured.metric, score.measured.unit.casefold()
-    if metric is None or metric <= 0:
-        return what, None, None
+    if score.measured is not None:
+        scenario, metric, unit = score.measured.scenario, score.measured.metric, score.measured.unit
+    else:
+        scenario, metric, unit = str(row["Scenario"]), row.get("Result"), str(row.get("Units", ""))
+    unit = unit.casefold()
+    what = f"per million {'tokens' if 'token' in unit else 'inferences'}, {scenario}"
+    of_one = score.energy is not None and score.energy.per == "inference" and "token" not in unit
+    energy = joules * MILLION if joules is not None and of_one else None
+    if not isinstance(metric, int | float) or metric <= 0:
+        return what, None, energy
     if unit.endswith("/s"):
-        return what, MILLION / metric, None
-    if unit == "ms":
-        return what, MILLION * metric / 1000, None
-    return what, None, None
+        return what, MILLION / metric, energy
+    # A latency of MultiStream is that of a query of several inferences.
+    if unit in ("ms", "latency (ms)") and scenario != "MultiStream":
+        return what, MILLION * metric / 1000, energy
+    return what, None, energy
 
 
 def _group(cost: Cost) -> tuple[str, str, str]:

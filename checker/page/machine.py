@@ -107,19 +107,18 @@ def _chart(quantity: str, found: Sequence[tuple[str, Seen]]) -> Markup | None:
 
 
 def _channels(label: str, one: Seen) -> list[Child]:
-    rates = {trace.channel.name: trace.rate_hz for trace in one.traces}
     rows = [
         (
             channel.name,
             printable(channel.source, 200),
             UNITS[channel.quantity],
-            fixed(rates.get(channel.name), 1, ""),
+            fixed(rate, 1),
             f"{channel.uncertainty:.2%}" if channel.uncertainty else "not stated",
         )
-        for channel in one.channels[:LISTED]
+        for channel, rate in list(zip(one.channels, one.rates_hz, strict=True))[:LISTED]
     ]
     missing = [f"{printable(each.source, 100)}: {printable(each.reason, 400)}" for each in one.unavailable[:LISTED]]
-    heads = ("Channel", "Source", "Unit", "Drawn points a second", "Meter's own uncertainty")
+    heads = ("Channel", "Source", "Unit", "Samples a second", "Meter's own uncertainty")
     return [
         table(f"Channels of {label}", heads, rows, words=(1, 2, 4)),
         tag("p", f"Not there: {'; '.join(missing)}.", class_="note") if missing else None,

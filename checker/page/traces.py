@@ -32,7 +32,6 @@ class Trace:
     quantity: str
     channel: Channel
     points: tuple[tuple[float, float], ...]
-    rate_hz: float
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Seen:
 
     traces: tuple[Trace, ...]
     channels: tuple[Channel, ...]
+    rates_hz: tuple[float, ...]  # of each channel: samples with a value a second
     unavailable: tuple[Unavailable, ...]
-    seconds: float | None  # of the timed region
 
 
 def seen(run: Observed) -> Seen | None:
@@ -59,12 +58,14 @@ def seen(run: Observed) -> Seen | None:
                 inside = [
                     (t - at.start_s, v) for t, v in points if -AROUND_S <= t - at.start_s <= at.seconds + AROUND_S
                 ]
-                traces.append(Trace(quantity, channel, tuple(inside), len(inside) / (at.seconds + 2 * AROUND_S)))
+                traces.append(Trace(quantity, channel, tuple(inside)))
+    times = observation.times_s
+    seconds = times[-1] - times[0] if times else 0.0
     return Seen(
         tuple(trace for trace in traces if len(trace.points) > 1),
         tuple(observation.channels),
+        tuple(sum(value is not None for value in row) / seconds if seconds else 0.0 for row in observation.values),
         tuple(observation.unavailable),
-        at.seconds if at else None,
     )
 
 

@@ -23,10 +23,10 @@ from tests.integration.test_run import SHORT, command, results
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 
 
-def observers(client, pid: int | None = None):
-    """The observers of a process of this machine, this one unless another is named."""
-    found = client.containers.list(all=True, filters={"label": f"{LABEL}=observer"})
-    return [each for each in found if each.labels[OWNER] == owner(pid)]
+def observers(client, pid: int | None = None) -> list[str]:
+    """The ids of the observers of a process of this machine, this one unless another is named."""
+    mine = {"label": [f"{LABEL}=observer", f"{OWNER}={owner(pid)}"]}
+    return [found["Id"] for found in client.api.containers(all=True, filters=mine)]
 
 
 def test_it_sees_what_every_kernel_tells_and_says_what_it_does_not_see(client, jax_image, tmp_path):
@@ -57,7 +57,7 @@ def test_one_that_cannot_be_made_is_said_and_not_raised(client):
 def test_one_that_dies_in_mid_run_leaves_the_reason(client, jax_image):
     with Observer(jax_image.image_id, "1") as observer:
         [mine] = observers(client)
-        mine.kill()
+        client.api.kill(mine)
         time.sleep(0.5)
     found = observer.observed()
     assert found.content is None
@@ -73,7 +73,7 @@ def test_a_killed_runner_leaves_no_observer(client, jax_image):
         [its] = observers(client, runner.pid)
         runner.send_signal(signal.SIGKILL)
     deadline = time.monotonic() + 20
-    while its.id in {each.id for each in client.containers.list(all=True)}:
+    while its in {found["Id"] for found in client.api.containers(all=True)}:
         assert time.monotonic() < deadline, "the observer outlived its runner"
         time.sleep(0.2)
 

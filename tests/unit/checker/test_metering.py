@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from checker.metering import NotMeasured, Reading, difference, energy, gauge, region, total, unwrapped
 from checker.steadiness import disturbances
@@ -107,6 +108,53 @@ def test_a_region_is_found_on_the_samples_clock() -> None:
     observation = seen(({"name": "nvml/0/energy"}, [1.0, 2.0, 3.0]))
     assert region(observation, 1e9 + 0.5, 1e9 + 1.5) == (0.5, 1.5)
     assert difference(observation, observation.channels[0], 0.5, 1.5) == pytest.approx(1.0)
+
+
+def test_a_counter_that_was_not_read_for_half_a_minute_has_no_energy_for_it_may_have_wrapped() -> None:
+    values: list[float | None] = [float(10 * second) for second in range(1000)]
+    values[500:532] = [None] * 32
+    [found] = energy(seen(({"name": "rapl/0-package-0", "wraps_at": 1000.0}, [v and v % 1000 for v in values])), 1, 998)
+    assert isinstance(found, NotMeasured)
+    assert "silent for 33 s" in found.reason
+
+
+def test_a_period_that_is_only_declared_long_hides_no_gap() -> None:
+    power = ({"name": "nvml/0/power", "quantity": "power", "kind": "gauge"}, [50.0, *[None] * 98, 50.0])
+    observation = seen(power).model_copy(update={"period_s": 3600.0})
+    assert isinstance(energy(observation, 1, 98)[0], NotMeasured)
+
+
+def test_devices_that_show_no_power_of_the_whole_are_named() -> None:
+    rail = ({"name": "ina3221/VDD_SOC", "quantity": "power", "kind": "gauge", "whole": False}, [1.0, 1.0, 1.0])
+    found = total(energy(seen(rail), 0, 2))
+    assert isinstance(found, NotMeasured)
+    assert "ina3221: it shows no power or energy of the whole" in found.reason
+
+
+@pytest.mark.parametrize("quantity", ["energy", "steal", "busy", "swap"])
+def test_a_quantity_that_is_counted_is_no_gauge(quantity: str) -> None:
+    with pytest.raises(ValidationError, match="is a counter"):
+        seen(({"name": "a/b", "quantity": quantity, "kind": "gauge"}, [1.0, 2.0]))
+
+
+@pytest.mark.parametrize("value", [1e308, -1e19, float("inf"), float("nan")])
+def test_numbers_that_no_meter_gives_are_refused(value: float) -> None:
+    with pytest.raises(ValidationError):
+        seen(({"name": "a/b"}, [0.0, value]))
+
+
+def test_a_region_after_the_wall_clock_was_set_is_found_by_the_clock_as_it_was_then() -> None:
+    observation = seen(({"name": "nvml/0/energy"}, [float(at) for at in range(11)]))
+    clocks = [{"monotonic_s": at, "wall_s": 1e9 + at + (100 if at > 5 else 0)} for at in (0.0, 6.0, 10.0)]
+    moved = Observation.model_validate(observation.model_dump(by_alias=True) | {"clocks": clocks})
+    assert region(moved, 1e9 + 2, 1e9 + 108) == (2, 8)
+
+
+def test_a_counter_of_load_that_goes_back_is_said_to_be_unread() -> None:
+    assert BEARS is not None
+    steal = ({"name": "cpu/steal", "quantity": "steal"}, [5.0, 6.0, 1.0, 2.0])
+    [found] = disturbances(seen(steal), 0.5, 2.5, 1, BEARS)
+    assert "not read throughout" in found.what
 
 
 def counter(name: str, quantity: str, per_second: float) -> tuple[dict[str, Any], list[float | None]]:

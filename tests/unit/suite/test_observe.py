@@ -60,6 +60,33 @@ def test_ina3221_rails_are_volts_times_amperes_and_parts_are_marked(tmp_path: Pa
     assert [c.whole for c in meter.channels] == [True, False]
 
 
+def test_rails_that_together_feed_the_module_are_added_where_none_feeds_it_all(tmp_path: Path) -> None:
+    """AGX Orin: three inputs, and the memory's rail is behind one of them."""
+    labels = {("hwmon1", 1): "VDD_GPU_SOC", ("hwmon1", 2): "VDD_CPU_CV", ("hwmon1", 3): "VIN_SYS_5V0"}
+    for (monitor, number), label in {**labels, ("hwmon2", 2): "VDDQ_VDD2_1V8AO"}.items():
+        folder = tmp_path / "class/hwmon" / monitor
+        tree(folder, name="ina3221", **{f"in{number}_label": label, f"in{number}_input": "5000"})
+        tree(folder, **{f"curr{number}_input": "1000"})
+    whole = {c.name.partition("/")[2]: c.whole for c in sysfs.ina3221(tmp_path).channels}
+    assert {name for name, is_whole in whole.items() if is_whole} == set(labels.values())
+    assert len(whole) == 4
+
+
+def test_the_memory_of_a_package_is_added_to_it(packages: Path) -> None:
+    tree(packages / "intel-rapl/intel-rapl:0/intel-rapl:0:1", name="dram", energy_uj="1\n", max_energy_range_uj="9\n")
+    whole = [c.name for c in sysfs.rapl([packages]).channels if c.whole]
+    assert whole == ["rapl/intel-rapl.0-package-0", "rapl/intel-rapl.0.1-dram"]
+
+
+def test_a_package_that_refuses_to_be_read_stays_without_a_value(packages: Path) -> None:
+    tree(packages / "intel-rapl/intel-rapl:2", name="package-1", max_energy_range_uj="9\n")
+    (packages / "intel-rapl/intel-rapl:2/energy_uj").mkdir()  # exists, and cannot be read as a file
+    meter = sysfs.rapl([packages])
+    read = dict(zip([c.name for c in meter.channels], meter.read(), strict=True))
+    assert read["rapl/intel-rapl.2-package-1"] is None
+    assert read["rapl/intel-rapl.0-package-0"] == pytest.approx(2.5)
+
+
 def test_a_rail_whose_sensor_fails_reads_as_nothing_not_as_zero(tmp_path: Path) -> None:
     monitor = tree(tmp_path / "class/hwmon/hwmon3", name="ina3221", in1_input="5000", curr1_input="2000")
     meter = sysfs.ina3221(tmp_path)
