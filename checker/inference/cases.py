@@ -16,6 +16,8 @@ from checker.inference.walk import Submitter
 from rules.inference import InferenceRules, ModelRules, Scenario
 from rules.inference_review import ReviewRules
 
+MEASURED = ("result_mean_latency_ns", "result_max_latency_ns", "result_query_count")
+
 
 @dataclass(frozen=True, slots=True)
 class ResultCase:
@@ -78,9 +80,8 @@ class Trace:
     submitter: str
     system: str
     model: str
-    run: int  # fingerprint of the performance log, 0 where there is none
+    run: tuple[float | str, ...]  # what no two performance runs have in common; empty where there is none
     accuracy: int
-    messages: int
     began: datetime | None
     ended: datetime | None
     tests: tuple[tuple[str, int, str], ...] = ()  # of each compliance log: test, fingerprint, path
@@ -92,6 +93,15 @@ def number(log: DetailLog, key: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if abs(value) < 1e300 and math.isfinite(value) else None
+
+
+def mark_of(log: DetailLog) -> tuple[float | str, ...]:
+    """Return what tells a run from every other: when it began, and latencies to the nanosecond; or its log's bytes."""
+    began = log.values.get("power_begin")
+    measured = [number(log, key) for key in MEASURED]
+    if isinstance(began, str) and len(began) < 64 and None not in measured:
+        return (began, *(value for value in measured if value is not None))
+    return (float(log.fingerprint), float(log.messages)) if log.messages else ()
 
 
 def when(log: DetailLog, key: str) -> datetime | None:

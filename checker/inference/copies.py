@@ -26,7 +26,7 @@ def _twins(traces: Sequence[Trace], mark: Callable[[Trace], object]) -> Iterator
 
 
 def _run(trace: Trace) -> object:
-    return (trace.run, trace.messages) if trace.run and trace.messages else None
+    return trace.run or None
 
 
 def _allowed(first: Trace, other: Trace) -> bool:
@@ -44,8 +44,8 @@ def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no run is a result of two submitters."""
     for first, other in _twins(traces, _run):
         if first.submitter != other.submitter:
-            what = f"the performance log is that of {first.path}, another submitter's"
-            yield Problem(what, "a run of its own", "equal records", other.path)
+            what = f"the performance run is that of {first.path}, another submitter's"
+            yield Problem(what, "a run of its own", "equal times and latencies", other.path)
 
 
 @judge("inference-run-of-one-system", "inference-round")
@@ -62,8 +62,8 @@ def run_of_one_system(traces: Sequence[Trace]) -> Iterator[Problem]:
         first, other = pairs[0]
         of = "system" if first.system != other.system else "division" if first.division != other.division else "model"
         more = f" (and so for {len(pairs) - 1} more results of the two)" if len(pairs) > 1 else ""
-        what = f"the performance log is that of {first.path}, of another {of}{more}"
-        yield Problem(what, "a run of its own", "equal records", other.path)
+        what = f"the performance run is that of {first.path}, of another {of}{more}"
+        yield Problem(what, "a run of its own", "equal times and latencies", other.path)
 
 
 @judge("inference-accuracy-of-its-own", "inference-round")

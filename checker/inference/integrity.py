@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from checker.findings import Problem, limited
-from checker.inference.cases import ResultCase, SubmitterCase, Trace, when
+from checker.inference.cases import ResultCase, SubmitterCase, Trace, mark_of, when
 from checker.inference.official import ResultReview, SubmitterFacts
 from checker.judges.registry import Scope, judges
 from rules.inference import ModelRules
@@ -90,9 +90,8 @@ def trace(case: ResultCase, shown: Callable[[str], str]) -> Trace:
         submitter=place.submitter,
         system=place.system,
         model=case.model or place.benchmark,
-        run=log.fingerprint if log is not None else 0,
+        run=mark_of(log) if log is not None else (),
         accuracy=accuracy.fingerprint if accuracy is not None else 0,
-        messages=log.messages if log is not None else 0,
         began=when(log, "power_begin") if log is not None else None,
         ended=when(log, "power_end") if log is not None else None,
         tests=tuple(_tests(case, shown)),

@@ -159,6 +159,13 @@ def test_a_run_of_another_submitter(tmp_path: Path) -> None:
     assert {item.verdict for item in other} == {"fail"}
 
 
+def test_a_run_of_another_submitter_with_its_result_changed(tmp_path: Path) -> None:
+    resnet(tmp_path)
+    other = take(tmp_path, LENOVO, EDGE, "resnet50", to="closed/Other")
+    say(other / "results" / EDGE / "resnet50" / "Offline" / RUN, result_samples_per_second=1.0, sut_name="mine")
+    assert rules_of(judged(tmp_path), "error")["runs-original"] == 3
+
+
 def test_one_machine_described_twice_is_one_finding(tmp_path: Path) -> None:
     resnet(tmp_path)
     take(tmp_path, LENOVO, EDGE, "resnet50", to="closed/Example", system_as="second")
