@@ -22,7 +22,7 @@ from rules.errors import JudgedError, UsageError
 from rules.workload import WorkloadRules
 from suite import cache, source
 from suite.images.build import BuiltImage, build
-from suite.images.matrix import cell
+from suite.images.matrix import cell, select
 from suite.images.matrix import target as described
 from suite.job import job, job_files, run_job
 from suite.plan import Plan, last_cpus
@@ -60,12 +60,13 @@ def certify(
     data: Mapping[str, Path],
     target: str,
 ) -> ParityCertificate:
-    """Run every framework of the workload on `target` and return what they said, not judged.
+    """Run every framework of the workload that `target` has and return what they said, not judged.
 
     Raises JudgedError where a framework fails, or where they do not even hold the same tensors.
     """
     sides, code = [], source.files(limits.workload)
-    for framework in settings(limits.workload).frameworks:
+    there = {each.framework for each in select(target=target)}
+    for framework in (name for name in settings(limits.workload).frameworks if name in there):
         with Phase(f"image {framework} {target}") as phase:
             image = build(client, cell(framework, target), phase.building)
         with Phase(f"parity {framework}") as phase:
@@ -169,7 +170,7 @@ def certificate(plan: Plan) -> ParityCertificate:
             return found
     raise UsageError(
         f"no parity certificate covers this source of {plan.workload} with these wheels of {plan.framework}",
-        fix=f"assay parity {plan.workload} makes one (minutes), or run in the open division",
+        fix=f"assay parity {plan.workload} --target {plan.target} makes one (minutes), or run in the open division",
     )
 
 
