@@ -87,7 +87,7 @@ def _between(one: Ours, theirs: Said, known: Any) -> Iterator[Any]:
         yield one.path, phases, official.phases, ours.failed, official.failed
         return
     # Of a model that is none of the round's no table says anything; the official checker has some for all rounds.
-    if ours.model in known and _checks(ours.failed) != _checks(official.failed):
+    if isinstance(ours.model, str) and ours.model in known and _checks(ours.failed) != _checks(official.failed):
         yield one.path, ours.failed, official.failed
     yield from _numbers(one.path, ours, official)
 
