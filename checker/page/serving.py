@@ -18,7 +18,7 @@ from checker.page.chart import Line, key, line_chart
 from checker.page.layout import code, facts, folded, section, table, verdict_mark
 from checker.page.markup import Child, Markup, fragment, tag
 from checker.page.provenance import described
-from checker.page.quantity import NOT_MEASURED, count, fixed, mebibytes
+from checker.page.quantity import NOT_MEASURED, count, fixed, mebibytes, number
 from checker.serving.compliance import Measured, ranked
 from checker.serving.judging.accuracy import stated
 from checker.serving.judging.tests import judged
@@ -283,7 +283,8 @@ def _percentile_rows(measured: Measured) -> Iterator[Sequence[Child]]:
     form = "result_{}_percentile_per_query_latency_ns" if by_query else "result_{}_percentile_latency_ns"
     for name in PERCENTILES:
         here, theirs = percentile(values, float(name) / 100), measured.log.get(form.format(name))
-        told = fixed(theirs / NS, 6) if isinstance(theirs, int | float) else "not stated"
+        plain = number(theirs)
+        told = "not stated" if plain is None else fixed(plain / NS, 6)
         yield f"{float(name):g} %", fixed(here / NS, 6), told, "yes" if here == theirs else tag("strong", "no")
 
 
@@ -307,7 +308,7 @@ def _search_section(one: Served, name: str) -> Markup:
                 ("Probe", "Scenario", "Rate, 1/s", "Valid", "Time, s", "Queries", "Mean, ms", "99th percentile, ms"),
                 [
                     (
-                        str(number),
+                        str(place),
                         printable(probe.scenario, 60),
                         fixed(probe.rate, 1),
                         "yes" if probe.valid else "no",
@@ -316,7 +317,7 @@ def _search_section(one: Served, name: str) -> Markup:
                         fixed(probe.mean_ns / NS if probe.mean_ns is not None else None, 3),
                         fixed(probe.p99_ns / NS if probe.p99_ns is not None else None, 3),
                     )
-                    for number, probe in enumerate(probes, 1)
+                    for place, probe in enumerate(probes, 1)
                 ],
                 words=(1, 3),
             ),
@@ -340,9 +341,9 @@ def _search_chart(one: Served, scenario: str) -> Markup:
     ]
     run = _measured(its.performance)
     if run is not None:
-        rate, slow = run.log.get("effective_target_qps"), percentile(ranked(run), 0.99)
-        if isinstance(rate, int | float):
-            lines.append(Line("the measured run", 0, [(float(rate), slow / NS)]))
+        rate, slow = number(run.log.get("effective_target_qps")), percentile(ranked(run), 0.99)
+        if rate is not None:
+            lines.append(Line("the measured run", 0, [(rate, slow / NS)]))
     bound = its.rules.target_latency_ms if its.rules else None
     chart = line_chart(
         f"{scenario}: 99th percentile by rate",

@@ -15,6 +15,7 @@ from rules.serving import ScenarioRules, loadgen_rules, loadgen_scenario
 SEEDS = ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed")
 AUDIT = "Found Audit Config file"
 SETTING = re.compile(r"\s*([A-Za-z0-9_*.-]+) = (\S+)\s*")
+PRINTED = 1e-5  # LoadGen prints six digits
 SUMMARY = 1 << 16  # bytes of LoadGen's summary
 STATED = re.compile(r"(\d\d\.\d\d) percentile latency \(ns\)\s*: (\d+)")
 
@@ -218,7 +219,8 @@ def user_conf(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
             continue
         key, factor = EFFECTIVE[name]
         found = run.detail[key]
-        if not isinstance(found, int | float) or abs(found - _number(setting[2]) * factor) > 1e-6 * abs(found):
+        stated = _number(setting[2]) * factor
+        if not isinstance(found, int | float) or not stated * (1 - PRINTED) <= found <= stated * (1 + PRINTED):
             yield run.said(key, f"{key} is not what user.conf says", line.strip(), brief(found))
 
 

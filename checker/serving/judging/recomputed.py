@@ -16,7 +16,8 @@ from checker.serving.latencies import PERCENTILES, Latencies, percentile
 from checker.serving.submission import ServingResult, ServingRun
 from rules.serving import ScenarioRules, loadgen_scenario
 
-MOST_LOADED, MOST = 1 << 20, 10**7  # what is drawn to compare with
+MOST_LOADED, MOST = 1 << 20, 10**6  # what is drawn to compare with
+LEAST_RATE, MOST_RATE = 1e-3, 1e9  # queries a second
 LATE_NS = 2  # per query, beside what six digits of the rate leave open: LoadGen rounds each time
 GAP_NS, GAP = 10_000, 0.1  # from answer to next query: LoadGen and harness take 1 to 2 us, seen on a busy machine
 PRINTED = 1e-5  # LoadGen prints six digits
@@ -106,7 +107,7 @@ def score(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
             wanted[key] = slow[len(slow) - at]
     for key, value in wanted.items():
         found = run.detail[key]
-        if not isinstance(found, int | float) or abs(found - value) > PRINTED * value:
+        if not isinstance(found, int | float) or not value * (1 - PRINTED) <= found <= value * (1 + PRINTED):
             yield run.said(key, f"{key} does not follow from the latencies", f"{value:.6g}", brief(found))
 
 
@@ -232,7 +233,7 @@ def drawn(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     if list(latencies.query) != [place // stride if scenario != "Offline" else 0 for place in range(len(latencies))]:
         yield Problem("queries are missing, or in another order", "each in its turn", "not so", run.latencies_path)
     rate = run.detail["effective_target_qps"]
-    if scenario == "Server" and isinstance(rate, int | float) and rate > 0:
+    if scenario == "Server" and isinstance(rate, int | float) and LEAST_RATE < rate < MOST_RATE:
         for number, (due, found) in enumerate(zip(scheduled(seeds[2], rate), latencies.issued, strict=False)):
             if abs(due - found) > LATE_NS * (number + 1) + PRINTED * due:
                 message = f"query {number + 1} is not due when the seeds say"
