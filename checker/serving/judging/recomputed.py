@@ -103,6 +103,12 @@ def score(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         if at is None:
             message = "there are too few queries for a score"
             yield run.said(key, message, f"at least {least_queries(rules.percentile)}", str(len(slow)))
+        elif run.tokens:
+            # LoadGen's score is that of first tokens, which it traces in Server alone: no later than whole answers'.
+            found = run.detail[key]
+            if not isinstance(found, int) or not 0 < found <= slow[len(slow) - at]:
+                message = f"{key} is of the first token and exceeds that of whole answers"
+                yield run.said(key, message, f"at most {slow[len(slow) - at]}", brief(found))
         else:
             wanted[key] = slow[len(slow) - at]
     for key, value in wanted.items():
