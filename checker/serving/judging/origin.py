@@ -169,6 +169,8 @@ OWN = {
     "warm_up_s",
     "loading_s",
     "memory",
+    "observation",
+    "unobserved",
 }
 SAME: dict[str, Callable[[ServingRecord], Any]] = {
     name: attrgetter(name) for name in ServingRecord.model_fields if name not in OWN
