@@ -22,9 +22,10 @@ from checker.findings import Finding, Report
 from checker.serving.latencies import Latencies, read_latencies
 from checker.tree import Tree
 from rules.cards import Edit
+from rules.observation import Observation
 from rules.ruleset import load
 from suite.serve.trace import packed
-from tests.unit.checker.submissions import put
+from tests.unit.checker.submissions import document, observation, put
 
 ROUND = "assay-inference/1.0"
 PACKED = Path(__file__).parents[2] / "data/serving/image-classification.tar.xz"
@@ -59,6 +60,18 @@ class Measured:
             "{source}": f"src/{self.workload}/{self.framework}",
             "{system}": self.system,
         }
+        self.watch()
+
+    def watch(self) -> None:
+        """Lay a steady machine's samples beside each performance run, which was packed before there were any."""
+        for log in self.root.glob("assay/*/*/*/performance/log.txt"):
+            lines = [json.loads(line.removeprefix(TOKEN)) for line in log.read_text().splitlines()]
+            path = log.with_name("observation.json")
+            path.write_bytes(document(Observation, observation(lines)))
+            stated = {"path": path.relative_to(self.root).as_posix(), "sha256": sha(path.read_bytes())}
+            record = log.with_name("record.json")
+            record.write_text(json.dumps(json.loads(record.read_bytes()) | {"observation": stated}, indent=2) + "\n")
+        self.seal()
 
     def path(self, name: str) -> Path:
         for mark, value in self.marks.items():
@@ -151,7 +164,8 @@ class Measured:
         names = {path.relative_to(self.root).as_posix(): path for path in changed}
         for record in self.root.glob("assay/*/*/*/*/record.json"):
             body = json.loads(record.read_bytes())
-            bound = [entry for entry in (body["log"], *body["files"]) if entry["path"] in names]
+            stated = [body["log"], *body["files"], *filter(None, [body.get("observation")])]
+            bound = [entry for entry in stated if entry["path"] in names]
             for entry in bound:
                 path = names[entry["path"]]
                 if path.is_file() and not path.is_symlink():
