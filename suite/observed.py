@@ -120,14 +120,13 @@ class Observer:
         access: Access = NOTHING,
         power_log: PowerLog | None = None,
         period_s: float = PERIOD_S,
-        client: docker.DockerClient | None = None,
     ) -> None:
         self._image, self._cpuset, self._access = image_id, cpuset, access
         self._external, self._power_log = "external" in meters, power_log
         self._sources = [*ALWAYS, *(meter for meter in meters if meter != "external")]
         self._job = {"period_s": period_s, "sources": self._sources}
         # Of its own: the run's client waits for the run.
-        self._client = client or connect()
+        self._client = connect()
         self._box: Sandbox | None = None
         self._head: dict[str, Any] = {}
         self._rows: list[Row] = []
@@ -143,6 +142,7 @@ class Observer:
         except EngineLostError:
             raise
         except MachineError as error:
+            self._client.close()
             self._why_not = error.message
             say(f"  warning: the machine is not observed: {error.message}")
         return self
@@ -191,6 +191,7 @@ class Observer:
         if self._thread is not None:
             self._thread.join(READY_S)
         box.__exit__(type(error), error, None)
+        self._client.close()
 
     def _listen(self, box: Sandbox) -> None:
         """Collect lines until the container ends, which is how it is told to stop."""
