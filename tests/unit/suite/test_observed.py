@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from checker.metering import METERS
 from rules.errors import MachineError, UsageError
 from rules.observation import Observation
-from suite.observed import BYTES, VALUES, assembled, beside, encoded
+from suite.images.matrix import matrix
+from suite.observe.__main__ import SOURCES
+from suite.observed import ALWAYS, BYTES, VALUES, assembled, beside, encoded
 from suite.power_log import PowerLog
 
 BOOTED = 1_790_000_000.0
@@ -133,3 +136,10 @@ def test_a_power_log_that_is_a_folder_or_absent_is_refused(tmp_path: Path) -> No
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(UsageError, match=r"not a file|no such file"):
             PowerLog(path).require()
+
+
+def test_every_meter_of_a_target_is_one_that_is_read_and_that_the_rules_know() -> None:
+    for name, kind in matrix().targets.items():
+        assert {*kind.meters} <= {*METERS}, name
+        assert {*kind.meters} - {"external"} <= {*SOURCES}, name
+    assert {*ALWAYS} <= {*SOURCES}
