@@ -390,5 +390,8 @@ def _keep(
         why = f"what the harness left cannot be recorded: {printable(str(error), 300)}"
         work.note(f"{scenario}-{run}", ServingAttempt(outcome=ServingOutcome.CRASHED, explanation=why))
         raise JudgedError(f"{scenario} {run}: {why}", fix=FIX[ServingOutcome.CRASHED]) from None
-    kept = files | ({observation_path(plan, scenario, run): observed.content} if observed.content else {})
+    seen = observation_path(plan, scenario, run)
+    if observed.content is None:
+        (work.tree / seen).unlink(missing_ok=True)  # of an attempt that was cut short
+    kept = files | ({seen: observed.content} if observed.content else {})
     work.finish(scenario, run, kept, finished.watch.log, record)
