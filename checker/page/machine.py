@@ -21,6 +21,7 @@ from rules.text import printable
 
 POINTS = 150  # of a line
 LISTED = 60  # channels of a run
+DRIFTING = ("temperature", "frequency")  # how they change is what matters, not how far from nothing they are
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def _chart(quantity: str, found: Sequence[tuple[str, Seen]]) -> Markup | None:
     if not lines:
         return None
     text = f"{title} in {unit}, one line per run and channel."
-    return line_chart(title, text, lines, ("seconds since run start", None), (unit, 0.0))
+    lowest = None if quantity in DRIFTING else 0.0
+    return line_chart(title, text, lines, ("seconds since run start", None), (unit, lowest))
 
 
 def _channels(label: str, one: Seen) -> list[Child]:
