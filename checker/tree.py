@@ -20,6 +20,7 @@ from typing import BinaryIO, Literal, cast
 from rules.ruleset import Limits
 
 EntryKind = Literal["file", "folder", "link", "special", "unreadable"]
+FOLDER = "is a folder, not a file"
 
 
 class RefusedError(Exception):
@@ -178,7 +179,7 @@ def _plain(status: os.stat_result) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise RefusedError("is a symbolic link; links are not followed")
     if stat.S_ISDIR(status.st_mode):
-        raise RefusedError("is a folder, not a file")
+        raise RefusedError(FOLDER)
     if not stat.S_ISREG(status.st_mode):
         raise RefusedError("is not a plain file (a pipe, socket or device)")
 

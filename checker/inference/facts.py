@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from checker.inference.loadgen import DetailLog, read_detail
+from checker.inference.loadgen import DetailLog, read_detail, refusal
 from checker.inference.walk import Listing, Place
 from checker.tree import RefusedError, Tree
 
@@ -143,7 +143,7 @@ def read_text(tree: Tree, path: str, most: int = TEXT) -> Text:
     try:
         raw = tree.read(path, most)
     except RefusedError as error:
-        return Text(path, crash=f"the file {error}")
+        return Text(path, crash=refusal("the file", error))
     try:
         return Text(path, io.StringIO(raw.decode(), newline=None).readlines())
     except UnicodeDecodeError as error:
@@ -156,7 +156,7 @@ def read_document(tree: Tree, path: str, most: int | None = None) -> Document:
     try:
         raw = tree.read(path, tree.limits.document_bytes if most is None else most)
     except RefusedError as error:
-        return Document(path, crash=f"the file {error}")
+        return Document(path, crash=refusal("the file", error))
     try:
         return Document(path, json.loads(raw.decode()))
     except UnicodeDecodeError as error:

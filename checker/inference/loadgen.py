@@ -17,10 +17,11 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from checker.tree import RefusedError, Tree
+from checker.tree import FOLDER, RefusedError, Tree
 
 MARKERS = (b":::MLLOG", b":::ENDPTS")
 BLOCK = 1 << 22  # bytes read at a time
+DECODED = 8192  # bytes that Python's text files decode at a time, and refuse whole
 LONGEST = 64 << 20  # bytes of a line: more is not held in memory
 KEYS = 20_000  # different keys kept; a real log has about a hundred
 KEPT = 1000  # errors and warnings kept, each text once
@@ -130,7 +131,13 @@ class DetailLog:
     @property
     def stops(self) -> str | None:
         """Why the official checker stops at this log, None where it reads it; a file that we refuse is one."""
-        return self.crash if self.refused is None else f"the log {self.refused}"
+        return self.crash if self.refused is None else refusal("the log", self.refused)
+
+
+def refusal(what: str, reason: object) -> str:
+    """Return how the official checker ends at a file that we refuse, where it is known; else why we do."""
+    said = f"{what} {reason}"
+    return f"IsADirectoryError: {said}" if str(reason) == FOLDER else said
 
 
 def read_detail(tree: Tree, path: str) -> DetailLog:
@@ -152,7 +159,7 @@ def _read(log: DetailLog, file: BinaryIO) -> None:
     known, values, repeated, decode, value_of = log.lines, log.values, log.repeated, _MESSAGE, _VALUE
     for lines, ascii_ in _batches(log, file):
         if not marker and lines:
-            marker = _marker(log, lines[0])
+            marker = _marker(log, lines)
             width = len(marker)
         for line in lines:
             number += 1
@@ -215,11 +222,15 @@ def _batches(log: DetailLog, file: BinaryIO) -> Iterator[tuple[list[bytes], bool
         yield [rest.removesuffix(b"\r")], rest.isascii()
 
 
-def _marker(log: DetailLog, first: bytes) -> bytes:
-    """Return what a log's messages begin with, as its first line has it."""
-    marker = next((marker for marker in MARKERS if first.startswith(marker)), None)
+def _marker(log: DetailLog, lines: list[bytes]) -> bytes:
+    """Return what a log's messages begin with, as the first of its lines has it."""
+    marker = next((marker for marker in MARKERS if lines[0].startswith(marker)), None)
     if marker is None:
-        _stops(log, 1, f"RuntimeError: the first line does not begin with {MARKERS[0].decode()}", headless=True)
+        head = DECODED * (len(lines[0]) // DECODED + 1)
+        if _utf8(b"\n".join(lines[:DECODED])[:head].rpartition(b"\n")[0] or lines[0]):
+            _stops(log, 1, f"RuntimeError: the first line does not begin with {MARKERS[0].decode()}", headless=True)
+        else:
+            _stops(log, 1, "UnicodeDecodeError: the first line, or one soon after it, is not UTF-8", headless=True)
         return MARKERS[0]  # what can be read is still judged
     log.endpoints = marker == MARKERS[1]
     return marker

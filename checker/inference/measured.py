@@ -19,6 +19,7 @@ PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")
 PERFORMANCE_MODES = ("PerformanceOnly", "SubmissionRun")
 INFERRED = (("SingleStream", "MultiStream"), ("MultiStream", "Offline"), ("SingleStream", "Offline"))  # run -> result
 CLOCK_S = 0.5  # by which LoadGen's own count of time and the clock's may differ
+TIMED = ("SingleStream", "MultiStream", "Server")  # scenarios whose queries LoadGen makes until time is up
 
 
 @judge("inference-result-valid", "inference-result")
@@ -108,6 +109,11 @@ def duration_measured(case: ResultCase) -> Iterator[Problem]:
     if clock is not None and clock < least - CLOCK_S:
         what = "the load lasted too short a time, by the clock"
         yield Problem(what, f"at least {least:,.0f} s", f"{clock:,.1f} s", log.path, log.at("power_end"))
+    made = number(log, "generated_query_duration")
+    if made is not None and log.values.get("effective_scenario") in TIMED and made / 1e9 < least:
+        what = "LoadGen made queries for too short a time"
+        line = log.at("generated_query_duration")
+        yield Problem(what, f"at least {least:,.0f} s", f"{made / 1e9:,.1f} s", log.path, line)
     counted = counted_s(log)
     if counted is not None and counted < least * (1 - case.reviewed.slack):
         what = "the load lasted too short a time, by its own count and throughput"

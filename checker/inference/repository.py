@@ -25,6 +25,17 @@ TOP_FILES = (
 )  # how names of files at the top begin, in small letters
 POWER_DOCUMENTS = ("analyzer_table", "power_settings")
 CACHE = "__pycache__"
+RUN_FILES = {
+    "mlperf_log_detail.txt",
+    "mlperf_log_summary.txt",
+    "mlperf_log_accuracy.json",
+    "mlperf_log_trace.json",
+    "results.json",
+    "spl.txt",  # of a power meter
+    ".gitkeep",
+    "result_summary.json",  # these two of an endpoint
+    "accuracy_results.json",
+}
 
 
 @judge("inference-names-fit-git", "inference-submitter")
@@ -112,6 +123,17 @@ def no_stray_files(case: SubmitterCase) -> Iterator[Problem]:
             yield Problem("the layout has no such folder", ", ".join(sorted(known)), name, name)
         if kind == "file" and not plain.startswith(TOP_FILES):
             yield Problem("the layout has no such file at the top", "documents and code in their folders", name, name)
+
+
+@judge("inference-runs-hold-logs", "inference-submitter")
+def runs_hold_logs(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that the folders of a performance and an accuracy run hold the files of a run."""
+    for result in case.results:
+        for folder in ("performance/run_1", "accuracy"):
+            for name in case.submitter.listing.files(f"{result.path}/{folder}"):
+                if name not in RUN_FILES and name != f"{folder}.txt":
+                    what = f"it is no file of {'a performance' if folder != 'accuracy' else 'an accuracy'} run"
+                    yield Problem(what, "the files of LoadGen", name, f"{result.path}/{folder}/{name}")
 
 
 @judge("inference-code-of-benchmark", "inference-submitter")
