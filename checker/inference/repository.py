@@ -61,7 +61,12 @@ def no_links(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that nothing is a link or anything but a plain file or folder."""
     for entry in case.submitter.tree.entries.values():
         if entry.kind in ("link", "special", "unreadable"):
-            what = "is not followed, and nothing behind it is judged"
+            linked = entry.kind == "link" and case.submitter.tree.is_file(entry.path)
+            what = (
+                "the file it leads to was read in its place"
+                if linked
+                else "is not followed, and nothing behind it is judged"
+            )
             yield Problem(what, "a plain file or folder", entry.kind, entry.path)
     if case.submitter.tree.truncated is not None:
         what = "the submission cannot be listed whole; what is beyond was not judged"

@@ -53,9 +53,11 @@ def conf_in_rules(case: ResultCase) -> Iterator[Problem]:
         path = f"{case.facts.paths.measurements_folder}/{name}"
         stated = _stated(case, path, scenario)
         asked, least = stated.get("min_duration", []), rules.limits.duration_ms
-        if asked and not case.model_rules.pass_over_data and all(value < least for value, _, _ in asked):
+        short = [one for one in asked if one[0] < least]
+        # A user.conf may have a line for each model; which of them was meant only LoadGen was told.
+        if short and not case.model_rules.pass_over_data and (name == "mlperf.conf" or len(short) == len(asked)):
             what = f"{name} asks for a shorter run than the rules do"
-            yield Problem(what, f"min_duration of at least {least:,} ms", asked[0][2], path, asked[0][1])
+            yield Problem(what, f"min_duration of at least {least:,} ms", short[0][2], path, short[0][1])
         wanted = {key: str(getattr(rules.seeds, f"effective_{key}")) for key in SEEDS}
         given = {key: stated[key][-1] for key in SEEDS if key in stated}
         wrong = {key: one for key, one in given.items() if one[2] != wanted[key]}

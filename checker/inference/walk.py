@@ -1,20 +1,25 @@
 """What lies where in an MLPerf Inference round: divisions, submitters, systems, benchmarks and their scenario folders.
 
 One result per folder `{division}/{submitter}/results/{system}/{benchmark}/{scenario}`, in the order in which the
-official checker comes to them: sorted at every level. Links are listed and never followed.
+official checker comes to them: sorted at every level. Links are listed and never followed; but a link to a plain file
+of the same submitter stands for that file, since the official checker reads it so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from posixpath import dirname, join, normpath
+from typing import BinaryIO
 
 from checker.findings import Problem
 from checker.tree import EntryKind, Tree
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import Limits
 
+LINKS = 8  # that may lead to each other
 DIVISIONS = ("closed", "network", "open")
 FIX = "give a round (a folder that holds closed/, network/ or open/), or a submitter's or a result's folder in one"
 
@@ -35,15 +40,52 @@ class Place:
         return f"results/{self.system}/{self.benchmark}/{self.scenario}"
 
 
+class SubmitterTree(Tree):
+    """A submitter's folder, in which a link to one of its plain files is read as that file, itself opened as ever."""
+
+    def __init__(self, root: Path, limits: Limits) -> None:
+        super().__init__(root, limits)
+        self._behind: dict[str, str] = {}
+
+    def behind(self, path: str) -> str:
+        """Return the path of the plain file that a link at `path` leads to; `path` where it is no such link."""
+        if path not in self._behind:
+            self._behind[path] = path
+            at, entry = path, self.entries.get(path)
+            for _ in range(LINKS):
+                if entry is None or entry.kind != "link":
+                    break
+                try:
+                    leads = str((self.root / at).readlink())
+                except OSError:
+                    break
+                at = normpath(join(dirname(at), leads))  # never absolute, nor outside: unlisted
+                entry = self.entries.get(at)
+            if entry is not None and entry.kind == "file":
+                self._behind[path] = at
+        return self._behind[path]
+
+    def is_file(self, path: str) -> bool:
+        """Whether `path` is a plain file of the tree, or a link to one."""
+        return super().is_file(self.behind(path))
+
+    @contextmanager
+    def open(self, path: str, most: int | None = None) -> Iterator[BinaryIO]:
+        """Open a plain file, or the one that a link leads to."""
+        with super().open(self.behind(path), most) as file:
+            yield file
+
+
 class Listing:
     """What lies in each folder of a submitter, listed once; paths are relative to the submitter's folder."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: SubmitterTree) -> None:
         self.tree = tree
         self._in: dict[str, dict[str, EntryKind]] = {}
         for entry in tree.entries.values():
             folder, _, name = entry.path.rpartition("/")
-            self._in.setdefault(folder, {})[name] = entry.kind
+            kind = "file" if entry.kind == "link" and tree.is_file(entry.path) else entry.kind
+            self._in.setdefault(folder, {})[name] = kind
 
     def names(self, folder: str) -> dict[str, EntryKind]:
         """Return what lies directly in `folder`, sorted, each with its kind; nothing where there is no such folder."""
@@ -58,8 +100,8 @@ class Listing:
         return sorted(name for name, kind in self.names(folder).items() if kind == "file")
 
     def exists(self, path: str) -> bool:
-        """Whether anything that is not a link lies at `path`."""
-        entry = self.tree.entries.get(path.rstrip("/"))
+        """Whether anything lies at `path` that is no link, or one to a plain file."""
+        entry = self.tree.entries.get(self.tree.behind(path.rstrip("/")))
         return entry is not None and entry.kind != "link"
 
     def is_folder(self, path: str) -> bool:
@@ -69,7 +111,7 @@ class Listing:
 
     def size(self, path: str) -> int | None:
         """Return a plain file's bytes; None where there is no such file."""
-        entry = self.tree.entries.get(path)
+        entry = self.tree.entries.get(self.tree.behind(path))
         return entry.size if entry is not None and entry.kind == "file" else None
 
 
@@ -175,4 +217,4 @@ def _division(scope: Scope, division: Path) -> None:
 
 def read_submitter(division: str, root: Path, limits: Limits) -> Submitter:
     """List one submitter's folder."""
-    return Submitter(division, root.name, root, Listing(Tree(root, limits)))
+    return Submitter(division, root.name, root, Listing(SubmitterTree(root, limits)))
