@@ -30,6 +30,7 @@ from rules.inference import InferenceRules, SystemKind
 from rules.power import power_rules
 
 YAML = 1 << 20  # bytes of a list of power supplies
+UNKNOWN = "model not known: "  # what its checks raise on a benchmark that a table lacks
 
 
 @dataclass(frozen=True)
@@ -450,9 +451,17 @@ def problems_of(review: ResultReview) -> Iterator[tuple[str, Problem]]:
     if review.stop is not None:
         yield review.stop.rule, review.stop.problem
     blind = _blind(review) if review.stop is not None else set()
-    for name in PHASES:
-        if name in review.phases and name not in blind:
-            yield from review.phases[name].problems
+    found = [
+        one for name in PHASES if name in review.phases and name not in blind for one in review.phases[name].problems
+    ]
+    nameless = [one for one in found if UNKNOWN in one[1].message or UNKNOWN in one[1].found]
+    for rule, problem in found:
+        if (rule, problem) == next(iter(nameless), None):
+            what = "the round has no such benchmark: no check that needs its numbers can be computed, and each fails"
+            folder = review.place.path.rpartition("/")[0]
+            yield "official-benchmark", Problem(what, "a benchmark of the round", review.place.benchmark, folder)
+        elif (rule, problem) not in nameless:
+            yield rule, problem
 
 
 def _blind(review: ResultReview) -> set[Name]:

@@ -208,7 +208,10 @@ class _Course:
         """Return the note on what it never judges; None where it judges all."""
         if self.stop is None or not self.after:
             return None
-        what = f"the official checker ends at {self.shown} and writes no table: {self.after} results were never judged"
+        plural = " was" if self.after == 1 else "s were"
+        what = (
+            f"the official checker ends at {self.shown} and writes no table: {self.after} result{plural} never judged"
+        )
         said = f"{self.before} judged before it; official verdicts here are those with what it ends at taken out"
         return Problem(what, "a verdict on each", said, ".")
 

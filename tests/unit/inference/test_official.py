@@ -243,7 +243,7 @@ def test_an_endpoints_result_is_judged_by_its_own_files(tmp_path: Path) -> None:
 
 def test_an_open_benchmark_is_told_by_the_submitters_mapping(tmp_path: Path) -> None:
     base = submission(tmp_path, ROUND, division="open", folder="my-net", scenarios=["Offline"])
-    assert official(judged(tmp_path))["official-accuracy"] == 1
+    assert official(judged(tmp_path))["official-benchmark"] == 1
     (base / "model_mapping.json").write_text('{"my-net": "resnet"}')
     assert official(judged(tmp_path)) == {}
     (base / "model_mapping.json").write_text("[]")
