@@ -10,12 +10,11 @@ from pathlib import Path
 
 from checker.discovery import DEFAULT, FAMILIES, OURS, Passed, discover, round_of, round_of_log, suite_of
 from checker.findings import Problem, Report, brief, limited
-from checker.judges.registry import judges
+from checker.judges.registry import cards, judges
 from checker.ledger import Ledger, Raised, Unit, contained, raised
 from checker.log_rules import Program, compile_rules
 from checker.mllog import Log
 from checker.scores import score
-from checker.serving.review import cards as _cards
 from checker.serving.review import judge_submission
 from checker.serving.submission import ServingRun, ServingSubmission
 from checker.submission import Result, Run, Submission, open_log, read_result
@@ -160,7 +159,7 @@ def _lines(
     ruleset: RuleSet, rules: WorkloadRules | None, division: str, log: Log, unit: Unit, path: str
 ) -> Iterator[Raised]:
     """Judge a log that could be read by what its lines say."""
-    for card, function in _cards(ruleset, division, "log"):
+    for card, function in cards(ruleset, division, "log"):
         yield from raised(card, unit, path, limited(function(log)))
     for rule, problem in program(ruleset.name, rules.workload if rules else None, division).judge(log.records):
         yield Raised(ruleset.cards[rule], unit, path, problem)
@@ -190,10 +189,10 @@ def _submission(ledger: Ledger, submission: Submission, found: list[Raised]) -> 
     """Judge one submitter's folder, `found` being known; every part is judged even where another is beyond reading."""
     ruleset, root = submission.ruleset, submission.root
     division = submission.division or "closed"
-    for card, function in _cards(ruleset, division, "submission"):
+    for card, function in cards(ruleset, division, "submission"):
         found += contained((), ".", raised(card, (), ".", limited(function(submission), 50)))
     for system in submission.systems.values():
-        for card, function in _cards(ruleset, division, "system"):
+        for card, function in cards(ruleset, division, "system"):
             unit: Unit = ("systems", system.name)
             found += contained(unit, system.path, raised(card, unit, system.path, function(system)))
     results: list[Result] = []
@@ -204,7 +203,7 @@ def _submission(ledger: Ledger, submission: Submission, found: list[Raised]) -> 
             break
         unit = ("results", folder)
         found += contained(unit, folder, _result(submission, folder, unit, results))
-    for card, function in _cards(ruleset, division, "results"):
+    for card, function in cards(ruleset, division, "results"):
         found += contained((), ".", raised(card, (), ".", limited(function(results), 50)))
     errors = ledger.settle(root, ruleset, found)
     if not submission.scope:
@@ -223,7 +222,7 @@ def _result(submission: Submission, folder: str, unit: Unit, results: list[Resul
     """Read the result in `folder`, add it to `results` and judge it."""
     ruleset, result = submission.ruleset, read_result(submission, folder)
     results.append(result)
-    for card, function in _cards(ruleset, result.division, "result"):
+    for card, function in cards(ruleset, result.division, "result"):
         yield from raised(card, unit, result.folder, limited(function(result)))
     for run in result.runs:
         yield from _run(ruleset, result, run, (*unit, str(run.index)))
@@ -232,5 +231,5 @@ def _result(submission: Submission, folder: str, unit: Unit, results: list[Resul
 def _run(ruleset: RuleSet, result: Result, run: Run, unit: Unit) -> Iterator[Raised]:
     absent = run.flaws.get("log-present", [])
     yield from _log_rules(ruleset, result.rules, result.division, run.log, absent, unit, run.log_path)
-    for card, function in _cards(ruleset, result.division, "run"):
+    for card, function in cards(ruleset, result.division, "run"):
         yield from raised(card, unit, run.log_path, limited(function(result, run)))

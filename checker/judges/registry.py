@@ -9,6 +9,8 @@ from functools import cache
 from typing import Any, Literal, TypeVar
 
 from checker.findings import Problem
+from rules.cards import Card
+from rules.ruleset import RuleSet
 
 Scope = Literal[
     "log",
@@ -92,6 +94,14 @@ def judges() -> dict[str, Judge]:
     for module in MODULES:
         importlib.import_module(f"checker.judges.{module}")
     return dict(_TABLE)
+
+
+def cards(ruleset: RuleSet, division: str, *scopes: str) -> Iterator[tuple[Card, Any]]:
+    """Yield the cards of a division whose judges are called with what one of `scopes` says, and the judges."""
+    known = judges()
+    for card in ruleset.cards.values():
+        if card.judge is not None and card.division in (None, division) and known[card.judge].scope in scopes:
+            yield card, known[card.judge].function
 
 
 def flaws(scope: Scope, name: str) -> None:

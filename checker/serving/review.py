@@ -7,7 +7,7 @@ from typing import Any
 
 from checker.energy import energy_served
 from checker.findings import Problem, Score, Verdict, limited
-from checker.judges.registry import judges
+from checker.judges.registry import cards
 from checker.ledger import Errors, Ledger, Raised, Unit, contained, raised
 from checker.serving.submission import (
     ScenarioResult,
@@ -18,21 +18,12 @@ from checker.serving.submission import (
 )
 from checker.submission import in_scope
 from checker.use import use_of
-from rules.cards import Card
 from rules.ruleset import RuleSet
 from rules.serving import loadgen_scenario
 from rules.text import printable
 
 FOUND = 5000  # problems of one submitter beyond which no further result is judged
 LogRules = Callable[[RuleSet, str, ServingRun, Unit], Iterator[Raised]]
-
-
-def cards(ruleset: RuleSet, division: str, *scopes: str) -> Iterator[tuple[Card, Any]]:
-    """Yield the cards of a division whose judges are called with what one of `scopes` says, and the judges."""
-    known = judges()
-    for card in ruleset.cards.values():
-        if card.judge is not None and card.division in (None, division) and known[card.judge].scope in scopes:
-            yield card, known[card.judge].function
 
 
 def judge_submission(ledger: Ledger, submission: ServingSubmission, found: list[Raised], log_rules: LogRules) -> None:

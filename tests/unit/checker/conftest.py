@@ -33,7 +33,8 @@ def _uncontained(monkeypatch: pytest.MonkeyPatch) -> None:
 def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy of the rule sets, whose reference runs are known to the tests."""
     root = tmp_path_factory.mktemp("rounds") / "rules"
-    shutil.copytree(rules.workload.ROOT / "assay", root / "assay")
+    for family in ("assay", "assay-inference"):
+        shutil.copytree(rules.workload.ROOT / family, root / family)
     references = root / "assay/1.0/references" / f"{WORKLOAD}.json"
     references.parent.mkdir(exist_ok=True)
     samples = [at(1), at(2), at(3), at(4)] * 6

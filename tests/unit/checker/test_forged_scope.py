@@ -14,7 +14,7 @@ import checker
 import checker.review
 from checker import ledger
 from checker.judges import registry
-from rules.errors import AssayError, Exit, NothingToCheckError
+from rules.errors import AssayError, Exit, NothingToCheckError, UsageError
 from rules.ruleset import load, rulesets
 from tests.unit.checker.submissions import TOKEN, WORKLOAD, Built, errors, said
 from tests.unit.rules.test_ruleset import forget
@@ -34,12 +34,12 @@ def test_every_round_judges_an_empty_result_as_failed(round_: str, tmp_path: Pat
     (result / "result_0.txt").write_bytes(b"")
     try:
         report = checker.check(tmp_path / "closed/acme", round_)
-    except NothingToCheckError:
+    except (NothingToCheckError, UsageError):  # nothing of its kind there, or of another suite
         return
     assert report.verdict == "fail"
 
 
-@pytest.mark.parametrize("round_", [name for name in ROUNDS if name != "assay/1.0"])
+@pytest.mark.parametrize("round_", [name for name in ROUNDS if not name.startswith("assay")])
 def test_a_log_that_names_a_round_of_another_layout_is_judged_by_assays_and_fails(
     round_: str, built: Callable[..., Built]
 ) -> None:
@@ -124,7 +124,7 @@ def test_a_defect_of_a_judge_fails_that_result_and_the_others_are_judged(
         return right(result)
 
     known["run-count"] = registry.Judge("run-count", "result", broken)
-    monkeypatch.setattr(checker.review, "judges", lambda: known)
+    monkeypatch.setattr(registry, "judges", lambda: known)
     monkeypatch.setattr(checker.review, "contained", ledger.contained)
     report = second.check()
     assert report.exit_code == Exit.DEFECT
@@ -198,7 +198,7 @@ def evade(submission: Built, way: str) -> None:
         ("junk beside", "assay-bounds"),
         ("misspelt division", "assay-layout"),
         ("no division", "assay-layout"),
-        ("another suite", "assay-layout"),
+        ("another suite", "assay-inference-layout"),
     ],
 )
 def test_no_submitter_vanishes_behind_one_that_passes(way: str, rule: str, built: Callable[..., Built]) -> None:
