@@ -188,7 +188,7 @@ METERED = (
 )
 # Name: submitter and system, benchmarks, the one spoiled and its scenario, round.
 CUT: dict[str, tuple[tuple[str, str], list[str], str, str]] = {
-    "edge": (LENOVO, ["resnet50", "3d-unet-99"], "Offline", "5.1"),
+    "edge": (LENOVO, ["resnet50"], "Offline", "5.1"),
     "multi": (LENOVO, ["resnet50"], "MultiStream", "5.1"),
     "edge60": (LENOVO, ["resnet50"], "Offline", "6.0"),
     "edge61": (LENOVO, ["resnet50"], "SingleStream", "6.1"),
