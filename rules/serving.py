@@ -20,7 +20,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 T = TypeVar("T")
 
 
-def loadgen_scenario(scenario: Scenario) -> str:
+def loadgen_scenario(scenario: str) -> str:
     """Return LoadGen's own name: it knows no Interactive, which is Server with tighter bounds."""
     return "Server" if scenario == "Interactive" else scenario
 

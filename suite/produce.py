@@ -77,6 +77,14 @@ class Request:
         words += [word for flag, value in optional.items() if value is not None for word in (flag, str(value))]
         return words + [word for setting in self.settings for word in ("--set", setting)]
 
+    def require_name(self) -> None:
+        """Raise UsageError where the submitter cannot be a folder's name."""
+        if not NAME.fullmatch(self.submitter):
+            raise UsageError(
+                f"submitter {printable(self.submitter)!r} cannot be a folder name",
+                fix="letters, digits, '.', '_' and '-', beginning with a letter or digit",
+            )
+
     def functional(self) -> Request:
         """Return what is run where no machine of the target is in reach: once, anew, beside the submissions."""
         output = self.output / functional.FOLDER
@@ -89,11 +97,7 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
     Raises UsageError for what cannot be run, MachineError for a machine that cannot run it, JudgedError for a run
     that came to nothing; all that can be known beforehand is refused before anything is made.
     """
-    if not NAME.fullmatch(request.submitter):
-        raise UsageError(
-            f"submitter {printable(request.submitter)!r} cannot be a folder name",
-            fix="letters, digits, '.', '_' and '-', beginning with a letter or digit",
-        )
+    request.require_name()
     rules = workload_rules(RULESET, request.workload)
     kind = target(request.target)
     known = [one.framework for one in select(target=request.target)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from checker.documents import Document
 from checker.findings import Problem, brief
 from checker.judges.registry import flaws, judge
+from checker.serving.submission import ServingResult
 from checker.submission import Result, Run
 from checker.tree import RefusedError
 from rules.documents import Outcome, RunRecord
@@ -83,22 +84,30 @@ def record_place(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that the record is of the submitter, system, workload, division and run that its place says."""
     if run.record is None:
         return
-    model = run.record.model
-    for member, wanted in (
-        ("submitter", result.submitter),
-        ("system", result.system),
-        ("workload", result.workload),
-        ("division", result.division_of_folder),
-        ("run", run.index),
-        ("ruleset", result.ruleset.name),
-    ):
-        found = getattr(model, member)
+    yield from misplaced(run.record, of_place(result) | {"run": run.index})
+
+
+def of_place(result: Result | ServingResult) -> dict[str, str | None]:
+    """Return what a result's place says of its runs, by member of their records; None where it says nothing."""
+    return {
+        "submitter": result.submitter,
+        "system": result.system,
+        "workload": result.workload,
+        "division": result.division_of_folder,
+        "ruleset": result.ruleset.name,
+    }
+
+
+def misplaced(record: Document[Any], stated: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield where a run's record is not of its place, `stated` by member, or of its image."""
+    for member, wanted in stated.items():
+        found = getattr(record.model, member)
         if wanted is not None and found != wanted:
-            yield run.record.problem(f"the record's {member} is not that of its place", wanted, found, member)
+            yield record.problem(f"the record's {member} is not that of its place", wanted, found, member)
     for member in ("framework", "target"):
-        found, wanted = getattr(model.image, member), getattr(model, member)
+        found, wanted = getattr(record.model.image, member), getattr(record.model, member)
         if found != wanted:
-            yield run.record.problem(f"the image is of another {member}", wanted, found, "image", member)
+            yield record.problem(f"the image is of another {member}", wanted, found, "image", member)
 
 
 @judge("workload-known", "result")

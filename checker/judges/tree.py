@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from checker.findings import Problem
 from checker.judges.registry import judge
+from checker.serving.submission import ServingSubmission
 from checker.submission import RUN_FILE, Result, Submission, in_scope
 from checker.tree import Entry
 
@@ -21,14 +22,15 @@ KINDS = {
 }
 
 
-def _entries(submission: Submission) -> Iterator[Entry]:
+def entries(submission: Submission | ServingSubmission) -> Iterator[Entry]:
+    """Yield what is in scope."""
     return (entry for entry in submission.tree.entries.values() if in_scope(entry.path, submission.scope))
 
 
 @judge("plain-files", "submission")
 def plain_files(submission: Submission) -> Iterator[Problem]:
     """Judge that everything is a plain, readable file or folder."""
-    for entry in _entries(submission):
+    for entry in entries(submission):
         if entry.kind in KINDS:
             yield Problem(KINDS[entry.kind], "a plain file", entry.kind, entry.path)
 
@@ -49,7 +51,7 @@ def bounds(submission: Submission) -> Iterator[Problem]:
         runs = sum(entry.path.endswith(".txt") for entry in submission.tree.files(folder))
         if limits.runs is not None and runs > limits.runs:
             yield Problem("the result has more runs than are judged", f"at most {limits.runs}", str(runs), folder)
-    for entry in _entries(submission):
+    for entry in entries(submission):
         if entry.size > limits.file_bytes:
             most = f"at most {limits.file_bytes:,} bytes"
             yield Problem("the file is too large and was not read", most, f"{entry.size:,} bytes", entry.path)
@@ -58,7 +60,7 @@ def bounds(submission: Submission) -> Iterator[Problem]:
 @judge("names", "submission")
 def names(submission: Submission) -> Iterator[Problem]:
     """Judge that names are plain: no blank, control character or leading dot."""
-    for entry in _entries(submission):
+    for entry in entries(submission):
         name = entry.path.rpartition("/")[2]
         if not NAME.fullmatch(name):
             yield Problem(
@@ -69,7 +71,7 @@ def names(submission: Submission) -> Iterator[Problem]:
 @judge("layout", "submission")
 def layout(submission: Submission) -> Iterator[Problem]:
     """Judge that every file stands where the layout has a place for it."""
-    for entry in _entries(submission):
+    for entry in entries(submission):
         parts = entry.path.split("/")
         if entry.kind == "folder":
             known = len(parts) <= {"systems": 1, "results": 3}.get(parts[0], 2)
@@ -87,12 +89,17 @@ def layout(submission: Submission) -> Iterator[Problem]:
 @judge("results", "submission")
 def results_there(submission: Submission) -> Iterator[Problem]:
     """Judge that the submitter, and each system's folder, has a result."""
+    yield from without_result(submission)
+
+
+def without_result(submission: Submission | ServingSubmission) -> Iterator[Problem]:
+    """Yield that the submitter's folder holds no result, or which systems' folders hold none."""
     folders = submission.all_result_folders
     if not folders:
         yield Problem("the submitter's folder holds no result", "results/<system>/<workload>/", "none", ".")
         return
     systems = {folder.rpartition("/")[0] for folder in folders}
-    for entry in _entries(submission):
+    for entry in entries(submission):
         is_system = entry.kind == "folder" and entry.path.startswith("results/") and entry.path.count("/") == 1
         if is_system and entry.path not in systems:
             yield Problem("the system's folder holds no result", "<workload>/", "none", entry.path)

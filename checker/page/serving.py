@@ -279,7 +279,7 @@ def _tail(values: Sequence[int]) -> Iterator[tuple[float, float]]:
 
 def _percentile_rows(measured: Measured) -> Iterator[Sequence[Child]]:
     values = ranked(measured)
-    by_query = loadgen_scenario(measured.scenario) == "MultiStream"  # type: ignore[arg-type]
+    by_query = loadgen_scenario(measured.scenario) == "MultiStream"
     form = "result_{}_percentile_per_query_latency_ns" if by_query else "result_{}_percentile_latency_ns"
     for name in PERCENTILES:
         here, theirs = percentile(values, float(name) / 100), measured.log.get(form.format(name))

@@ -48,7 +48,7 @@ class Measured:
     @property
     def metric(self) -> str:
         """The key of the score in the detail log."""
-        scenario = loadgen_scenario(self.scenario)  # type: ignore[arg-type]
+        scenario = loadgen_scenario(self.scenario)
         return (TOKENS if self.tokens else {}).get(scenario) or RESULT[scenario]
 
     @property
@@ -83,7 +83,7 @@ def verdict(
         return {"performance": faults + list(same_performance(reference, run, performance, faster=True, slower=False))}
     if test == "TEST06":
         few = Fault("too few answers were logged", f"about {rules.TEST06.samples}", str(len(logged)))
-        said = loadgen_scenario(run.scenario) != "Offline"  # type: ignore[arg-type]
+        said = loadgen_scenario(run.scenario) != "Offline"
         return {
             "first token": list(first_tokens(logged)) if said else [],
             "EOS": list(ends(logged, workload)),
@@ -100,7 +100,7 @@ def same_performance(
     if reference.score is None or test.score is None:
         yield Fault("there is no score to compare", reference.metric, "none")
         return
-    is_latency = loadgen_scenario(reference.scenario) in LATENCIES  # type: ignore[arg-type]
+    is_latency = loadgen_scenario(reference.scenario) in LATENCIES
     within = rules.bound(reference.scenario, reference.score if is_latency else float("inf"))
     speed = reference.score / test.score if is_latency else test.score / reference.score
     if (faster and speed > 1 + within) or (slower and speed < 1 - within):
@@ -156,7 +156,7 @@ def one_sample(test: Measured, rules: ComplianceRules) -> Iterator[Fault]:
     if test.log.get("effective_performance_issue_same_index") != rules.TEST04.index:
         found = str(test.log.get("effective_performance_issue_same_index"))
         yield Fault("LoadGen repeated another sample", f"index {rules.TEST04.index}", found)
-    width = 8 if loadgen_scenario(test.scenario) == "MultiStream" else 1  # type: ignore[arg-type]
+    width = 8 if loadgen_scenario(test.scenario) == "MultiStream" else 1
     if test.latencies is not None and len(set(test.latencies.sample)) > width:
         found = f"{len(set(test.latencies.sample))} samples"
         yield Fault("more than one sample was asked", f"{width} at most", found)
@@ -169,7 +169,7 @@ def cached(reference: Measured, test: Measured, rules: ComplianceRules) -> Itera
     """
     if reference.latencies is None or test.latencies is None or len(test.latencies) < 2:
         return
-    if loadgen_scenario(reference.scenario) == "Offline":  # type: ignore[arg-type]
+    if loadgen_scenario(reference.scenario) == "Offline":
         first, again = _pace(reference.latencies), _pace(test.latencies)
     else:
         p = rules.TEST04.percentile
@@ -223,10 +223,10 @@ def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> 
     if reference.latencies is None or test.latencies is None:
         yield Fault("there are no latencies to compare", "latencies of both runs", "none")
         return
-    if loadgen_scenario(reference.scenario) == "Offline":  # type: ignore[arg-type]
+    if loadgen_scenario(reference.scenario) == "Offline":
         return  # one query: its samples' latencies are the order of the batches, and the score is the test
     ours, theirs = ranked(reference), ranked(test)
-    if loadgen_scenario(reference.scenario) == "Server":  # type: ignore[arg-type]
+    if loadgen_scenario(reference.scenario) == "Server":
         p, times = rules.seeds.queued_percentile, rules.seeds.queued_times
         fast, slow = percentile(ours, p), percentile(theirs, p)
         if slow > times * fast:
@@ -245,7 +245,7 @@ def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> 
 def ranked(measured: Measured) -> list[int]:
     """Return the sorted latencies that LoadGen ranks in the run's scenario."""
     assert measured.latencies is not None
-    by_query = loadgen_scenario(measured.scenario) == "MultiStream"  # type: ignore[arg-type]
+    by_query = loadgen_scenario(measured.scenario) == "MultiStream"
     return measured.latencies.queries if by_query else measured.latencies.ranked
 
 

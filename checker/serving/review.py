@@ -125,6 +125,6 @@ def _score(path: str, result: ServingResult, scenario: ScenarioResult, verdict: 
 
 def shown_score(scenario: str, metric: str, value: float) -> dict[str, Any]:
     """Return a score as MLPerf's result tables have it: milliseconds, or samples or tokens a second."""
-    if loadgen_scenario(scenario) in ("SingleStream", "MultiStream"):  # type: ignore[arg-type]
+    if loadgen_scenario(scenario) in ("SingleStream", "MultiStream"):
         return {"Result": round(value / 1e6, 6), "Units": "Latency (ms)"}
     return {"Result": value, "Units": "Tokens/s" if "tokens" in metric else "Samples/s"}

@@ -34,7 +34,7 @@ def told(ruleset: str, test: Test, scenario: str) -> Told:
     rules, loadgen = compliance_rules(ruleset), loadgen_rules(ruleset)
     if test == "seeds":
         return Told(None, loadgen.alternate[0])
-    name = loadgen_scenario(scenario)  # type: ignore[arg-type]
+    name = loadgen_scenario(scenario)
     settings: dict[str, int] = {"*.*.mode": 2}
     if test == "TEST04":
         settings |= {
@@ -85,7 +85,7 @@ def files(
 ) -> dict[str, str]:
     """Return the verdict files of a test, by name, in the words that MLCommons' checker looks for."""
     if test == "TEST06":
-        skipped = loadgen_scenario(scenario) == "Offline"  # type: ignore[arg-type]
+        skipped = loadgen_scenario(scenario) == "Offline"
         said = {
             "First token": "Skipped" if skipped else str(not found["first token"]),
             "EOS": str(not found["EOS"]),

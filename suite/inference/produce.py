@@ -16,7 +16,6 @@ from rules.errors import Stopped, UsageError, unknown
 from rules.serving import ServingRules, serving_rules, shipped
 from rules.serving_documents import ServingRecord, ServingSystem
 from rules.systems import system_name
-from rules.text import printable
 from suite import data, machine, source
 from suite.engine import connect
 from suite.images.build import BuiltImage, build
@@ -28,7 +27,7 @@ from suite.inference.tree import complete
 from suite.inference.work import ServingWork, clash, shared_files
 from suite.job import container_environment, job_files
 from suite.plan import last_cpus
-from suite.produce import NAME, Request
+from suite.produce import Request
 from suite.progress import Phase, say
 from suite.settings import settings
 from suite.work import prepare
@@ -56,11 +55,7 @@ def produce(request: ServingRequest, show: Callable[[str], None]) -> bool:
     Raises UsageError for what cannot be run, MachineError for a machine that cannot run it, JudgedError for a run
     that came to nothing; all that can be known beforehand is refused before anything is made.
     """
-    if not NAME.fullmatch(request.submitter):
-        raise UsageError(
-            f"submitter {printable(request.submitter)!r} cannot be a folder name",
-            fix="letters, digits, '.', '_' and '-', beginning with a letter or digit",
-        )
+    request.require_name()
     if request.runs is not None:
         raise UsageError("--runs belongs to training", fix="leave it out: LoadGen repeats queries, not runs")
     rules = serving_rules(RULESET, request.workload)

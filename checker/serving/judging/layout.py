@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from checker.documents import read_json
 from checker.findings import Problem, brief
 from checker.judges.registry import judge
+from checker.judges.tree import entries, without_result
 from checker.serving.submission import ScenarioResult, ServingResult, ServingSubmission
 from checker.strict_json import JsonError
-from checker.submission import in_scope
-from checker.tree import Entry, RefusedError
+from checker.tree import RefusedError
 
 TOP = ("systems", "src", "results", "assay")
 LOGS = r"mlperf_log_(detail|summary)\.txt"
@@ -40,15 +40,10 @@ MEASUREMENTS = (
 TEXT = 1 << 16
 
 
-def _entries(submission: ServingSubmission) -> Iterator[Entry]:
-    entries = submission.tree.entries.values()
-    return (entry for entry in entries if in_scope(entry.path, submission.scope))
-
-
 @judge("serving-layout", "serving-submission")
 def layout(submission: ServingSubmission) -> Iterator[Problem]:
     """Judge that every file stands where the layout has a place for it."""
-    for entry in _entries(submission):
+    for entry in entries(submission):
         top = entry.path.partition("/")[0]
         known = top in TOP if entry.kind == "folder" else any(form.fullmatch(entry.path) for form in FORMS)
         if not known:
@@ -58,15 +53,7 @@ def layout(submission: ServingSubmission) -> Iterator[Problem]:
 @judge("serving-results-there", "serving-submission")
 def results_there(submission: ServingSubmission) -> Iterator[Problem]:
     """Judge that the submitter has a result, and each system's folder too."""
-    folders = submission.all_result_folders
-    if not folders:
-        yield Problem("the submitter's folder holds no result", "results/<system>/<workload>/", "none", ".")
-        return
-    systems = {folder.rpartition("/")[0] for folder in folders}
-    for entry in _entries(submission):
-        is_system = entry.kind == "folder" and entry.path.startswith("results/") and entry.path.count("/") == 1
-        if is_system and entry.path not in systems:
-            yield Problem("the system's folder holds no result", "<workload>/", "none", entry.path)
+    yield from without_result(submission)
 
 
 @judge("serving-unused", "serving-results")

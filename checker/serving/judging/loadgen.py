@@ -77,7 +77,7 @@ def valid(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
 def mode(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     """Judge that the run was of its scenario, in its mode, with the tests' switches as they should be, no others."""
     wanted: dict[str, Any] = {
-        "effective_scenario": loadgen_scenario(run.scenario) if result.rules else run.scenario,  # type: ignore[arg-type]
+        "effective_scenario": loadgen_scenario(run.scenario) if result.rules else run.scenario,
         "effective_test_mode": "AccuracyOnly" if run.name == "accuracy" else "PerformanceOnly",
         "effective_performance_issue_unique": False,
         "effective_performance_issue_same": run.name == "TEST04",
@@ -152,7 +152,7 @@ def _wanted(result: ServingResult, run: ServingRun, its: ScenarioRules) -> Itera
     yield "effective_performance_sample_count", rules.performance_samples, "="
     if run.name != "TEST06":
         yield "effective_min_duration_ms", its.min_duration_ms, ">="
-        if loadgen_scenario(run.scenario) != "Offline":  # type: ignore[arg-type]
+        if loadgen_scenario(run.scenario) != "Offline":
             yield "effective_min_query_count", its.min_query_count, ">="
     if its.percentile is not None:
         yield "effective_target_latency_percentile", its.percentile, "="

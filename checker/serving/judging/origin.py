@@ -9,6 +9,7 @@ from typing import Any
 
 from checker.findings import Problem, brief
 from checker.judges.limits import cpus, memory_limits
+from checker.judges.record import misplaced, of_place
 from checker.judges.registry import judge
 from checker.serving.submission import PERFORMANCE, RUNS, ServingResult, ServingRun
 from checker.tree import RefusedError
@@ -27,23 +28,7 @@ def record_place(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     """Judge that a record is of the submitter, system, workload, division, scenario and run that its place says."""
     if run.record is None:
         return
-    model = run.record.model
-    for member, wanted in (
-        ("submitter", result.submitter),
-        ("system", result.system),
-        ("workload", result.workload),
-        ("division", result.division_of_folder),
-        ("scenario", run.scenario),
-        ("run", run.name),
-        ("ruleset", result.ruleset.name),
-    ):
-        found = getattr(model, member)
-        if wanted is not None and found != wanted:
-            yield run.record.problem(f"the record's {member} is not that of its place", wanted, found, member)
-    for member in ("framework", "target"):
-        found, wanted = getattr(model.image, member), getattr(model, member)
-        if found != wanted:
-            yield run.record.problem(f"the image is of another {member}", wanted, found, "image", member)
+    yield from misplaced(run.record, of_place(result) | {"scenario": run.scenario, "run": run.name})
 
 
 @judge("serving-record-agrees", "serving-run")

@@ -91,7 +91,7 @@ def searched(result: ServingResult) -> Iterator[Problem]:
     if result.search is None:
         return
     for name, scenario in result.scenarios.items():
-        if scenario.rules is None or loadgen_scenario(name) != "Server" or scenario.performance is None:  # type: ignore[arg-type]
+        if scenario.rules is None or loadgen_scenario(name) != "Server" or scenario.performance is None:
             continue
         rate = scenario.performance.detail["effective_target_qps"]
         tried = [probe for probe in result.search.model.probes if probe.scenario == name]

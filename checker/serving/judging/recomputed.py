@@ -29,7 +29,7 @@ def _its(result: ServingResult, run: ServingRun) -> tuple[ScenarioRules, Latenci
     rules = wanted(result, run)
     if rules is None or run.name == "accuracy" or run.detail.refused is not None or run.latencies is None:
         return None
-    return rules, run.latencies, loadgen_scenario(run.scenario)  # type: ignore[arg-type]
+    return rules, run.latencies, loadgen_scenario(run.scenario)
 
 
 def wanted(result: ServingResult, run: ServingRun) -> ScenarioRules | None:

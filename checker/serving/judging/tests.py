@@ -87,7 +87,7 @@ def _wanted(test: str, scenario: str, parts: tuple[str, ...], found: dict[str, l
         yield "TEST FAIL" if any(found[part] for part in parts) else "TEST PASS"
         return
     for part in parts:
-        skipped = part == "first token" and loadgen_scenario(scenario) == "Offline"  # type: ignore[arg-type]
+        skipped = part == "first token" and loadgen_scenario(scenario) == "Offline"
         yield f"{WORDS[part]} check pass: {'Skipped' if skipped else not found[part]}"
 
 
@@ -110,9 +110,9 @@ def _pace(result: ServingResult) -> float | None:
         run = scenario.performance
         if run is None or run.detail.refused is not None or run.latencies is None:
             continue
-        if loadgen_scenario(scenario.name) == "Offline":  # type: ignore[arg-type]
+        if loadgen_scenario(scenario.name) == "Offline":
             paces.append(run.latencies.ranked[-1] / 1e9 / len(run.latencies))
-        elif loadgen_scenario(scenario.name) in ("SingleStream", "MultiStream"):  # type: ignore[arg-type]
+        elif loadgen_scenario(scenario.name) in ("SingleStream", "MultiStream"):
             slow = ranked(run.measured)
             paces.append(slow[len(slow) // 2] / 1e9 * len(slow) / len(run.latencies))
     return min(paces, default=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import replace
+from itertools import accumulate
 
 import pytest
 
@@ -138,3 +139,32 @@ def replace_first(answer: Answer) -> Answer:
 def test_a_score_that_is_no_number_is_no_score() -> None:
     for value in (None, "fast", True, -1, 0, float("inf")):
         assert replace(run(1), log={"early_stopping_latency_ss": value}).score is None
+
+
+def offline(latencies: list[int], samples: list[int]) -> Measured:
+    """An Offline run: one query, each sample's latency counted from its start."""
+    known = run(0, latencies, samples).latencies
+    return Measured("Offline", {"result_samples_per_second": 1000.0, "result_validity": "VALID"}, latencies=known)
+
+
+TAKEN_IN_NS = 250_000_000  # before the first answer, for hundreds of thousands of samples
+PACE_NS = 28_000
+
+
+def answered(first_round_ns: int) -> Measured:
+    """Three rounds through 5,000 samples, the first at its own pace."""
+    paces = [first_round_ns] * 5_000 + [PACE_NS] * 10_000
+    return offline([TAKEN_IN_NS + done for done in accumulate(paces)], [*range(5_000)] * 3)
+
+
+REPEATED = offline([TAKEN_IN_NS + k * PACE_NS for k in range(1, 15_001)], [3] * 15_000)
+
+
+def test_taking_in_offlines_one_query_is_not_held_against_the_first_answers() -> None:
+    assert not list(cached(answered(PACE_NS), REPEATED, RULES))
+
+
+def test_first_answers_of_offline_that_take_longer_than_repeated_ones_are_caught() -> None:
+    assert [fault.message for fault in cached(answered(2 * PACE_NS), REPEATED, RULES)] == [
+        "a sample's first answer takes longer"
+    ]
