@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -25,6 +25,7 @@ class Problem:
     found: str = ""
     path: str | None = None  # None: the log being read
     line: int | None = None  # from 1; None where no line can be named (a missing file, a key never logged)
+    first: str = ""  # what to try before what the rule's card advises
 
 
 @dataclass(frozen=True)
@@ -214,4 +215,4 @@ def limited(problems: Iterable[Problem], most: int = 10) -> Iterator[Problem]:
     if last is not None:
         note = f" (and {more} more like it)" if more else ""
         note = note.replace("and", "and at least") if more + most == COUNTED else note
-        yield Problem(last.message + note, last.expected, last.found, last.path, last.line)
+        yield replace(last, message=last.message + note)

@@ -168,6 +168,6 @@ class Ledger:
             expected=printable(problem.expected),
             found=printable(problem.found),
             clause=ruleset.clause(card) if card.clause else ruleset.name,
-            fix=card.hint,
+            fix=f"{problem.first}: {card.hint}" if problem.first else card.hint,
             waived=self.accepted(root, one),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from checker.metering import difference, gauge
@@ -17,6 +17,15 @@ class Disturbance:
     what: str
     expected: str
     found: str
+
+
+TOLD = 2  # disturbances that a sentence names
+
+
+def told(found: Sequence[Disturbance]) -> str:
+    """Say what disturbed a run, the first of it, with its figures."""
+    more = f" and {len(found) - TOLD} more" if len(found) > TOLD else ""
+    return ", ".join(f"{one.what} ({one.found})" for one in found[:TOLD]) + more
 
 
 def disturbances(

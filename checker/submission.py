@@ -57,11 +57,6 @@ class Run:
         return f"{self.folder}/observation_{self.index}.json"
 
     @property
-    def is_watched(self) -> bool:
-        """Whether the machine is to be watched during the run: during every one."""
-        return True
-
-    @property
     def unobserved(self) -> str:
         """Why nothing was sampled of the machine, by the record."""
         return self.record.model.unobserved if self.record else ""

@@ -10,7 +10,7 @@ from checker.energy import Observed, timed
 from checker.findings import Use
 from checker.judges.limits import cpus
 from checker.metering import difference, gauge
-from checker.steadiness import disturbances
+from checker.steadiness import Disturbance, disturbances
 from rules.documents import RunRecord
 from rules.ruleset import Steadiness
 from rules.serving_documents import ServingRecord
@@ -41,7 +41,7 @@ def use_of(runs: Sequence[Recorded], bears: Steadiness | None) -> Use:
         accelerator_memory_bytes=max(_memory(seen), default=None),
         utilisation=sum(means) / len(means) if means else None,
         utilised=("accelerators" if on_accelerators else "processors") if means else "",
-        disturbed=sum(_is_disturbed(run, bears) for run in seen) if bears else 0,
+        disturbed=sum(bool(disturbed(run, bears)) for run in seen),
         unobserved=len(runs) - len(seen),
     )
 
@@ -75,8 +75,9 @@ def _memory(runs: Iterable[Recorded]) -> list[int]:
     return found
 
 
-def _is_disturbed(run: Recorded, bears: Steadiness) -> bool:
+def disturbed(run: Recorded, bears: Steadiness | None) -> list[Disturbance]:
+    """Return what disturbed the machine while the clock ran, as far as it is known."""
     at, count = timed(run), processors(run)
-    if run.observation is None or at is None or count is None:
-        return False
-    return any(disturbances(run.observation.model, at.start_s, at.stop_s, count, bears))
+    if bears is None or run.observation is None or at is None or count is None:
+        return []
+    return list(disturbances(run.observation.model, at.start_s, at.stop_s, count, bears))

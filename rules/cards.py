@@ -144,7 +144,8 @@ class Example(Strict):
     text: str | None = None  # a log's raw text
     edit: list[Edit] | None = None
     division: Literal["closed", "open"] = "closed"
-    benchmark: str | None = None  # for a demand of a sheet: whose; without it the sheet every log has
+    # For a demand of a sheet: whose, without it the sheet every log has; of our inference: the submission's workload.
+    benchmark: str | None = None
 
 
 class Card(Strict):

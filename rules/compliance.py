@@ -96,6 +96,9 @@ class ComplianceRules(Strict):
     TEST06: Tokens
     seeds: SeedsTest
     loading: Loading
+    # Of a compliance run in all: made again where LoadGen calls it invalid, or where it fails its test while something
+    # disturbed the machine. Each try is recorded, and the last one counts, whatever it shows.
+    tries: Annotated[int, Field(ge=1)]
     workloads: dict[str, WorkloadTests]
 
     def tests(self, workload: str) -> list[Test]:

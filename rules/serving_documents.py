@@ -37,11 +37,16 @@ class ServingOutcome(enum.StrEnum):
     UNANSWERED = "unanswered"  # a sample that would never have got its answer
     WRONG_SIZE = "wrong-size"
     INVALID = "invalid"  # LoadGen itself says that the run is not a valid one
+    DISTURBED = "disturbed"  # a test failed while something disturbed the machine
     OUT_OF_MEMORY = "out-of-memory"
     DISK_FULL = "disk-full"
     ENGINE_LOST = "engine-lost"
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"
+
+
+# After these a compliance run is made again, as often as the round allows.
+REPEATED = (ServingOutcome.INVALID, ServingOutcome.DISTURBED)
 
 
 class ServingSystem(SystemDescription):
@@ -106,7 +111,7 @@ class ServingRecord(Document):
     environment: dict[str, str]
     container: Container
     memory: Memory | None
-    observation: FileDigest | None = None  # of the performance run: what was sampled of the machine (rules.observation)
+    observation: FileDigest | None = None  # what was sampled of the machine (rules.observation)
     unobserved: Annotated[str, Field(max_length=400)] = ""  # why nothing was
     assay: str
 

@@ -13,10 +13,9 @@ from checker.energy import timed
 from checker.findings import Problem
 from checker.judges.registry import flaws, judge
 from checker.metering import METERS
-from checker.steadiness import disturbances
 from checker.submission import Result, Run
 from checker.tree import RefusedError
-from checker.use import processors
+from checker.use import disturbed
 from rules.images import images
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ ALWAYS = ("busy", "steal", "queue", "swap")  # any Linux kernel says these
 def observed(_result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
     """Point at a run whose machine nobody watched, but for one that is no performance result anyway."""
     record = run.record
-    if record is None or record.model.observation is not None or record.model.emulated or not run.is_watched:
+    if record is None or record.model.observation is not None or record.model.emulated:
         return
     message = "nothing of the machine was sampled during the run"
     yield record.problem(message, run.observation_path, record.model.unobserved or "no reason given", "observation")
@@ -108,8 +107,5 @@ def observation_meters(result: Result | ServingResult, run: Run | ServingRun) ->
 @judge("steady", "run")
 def steady(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
     """Point at what disturbed the machine while the clock ran."""
-    bears, at, count = result.ruleset.steadiness, timed(run), processors(run)
-    if bears is None or at is None or run.observation is None or count is None:
-        return
-    for one in disturbances(run.observation.model, at.start_s, at.stop_s, count, bears):
+    for one in disturbed(run, result.ruleset.steadiness):
         yield Problem(f"the machine was disturbed: {one.what}", one.expected, one.found, run.observation_path)

@@ -8,4 +8,5 @@ import checker.serving.judging.loadgen
 import checker.serving.judging.origin
 import checker.serving.judging.outputs
 import checker.serving.judging.recomputed
-import checker.serving.judging.tests  # noqa: F401
+import checker.serving.judging.tests
+import checker.serving.judging.tokens  # noqa: F401

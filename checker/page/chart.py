@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checker.page.markup import Markup, tag
 from checker.page.quantity import number
@@ -17,6 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 44
 POINTS = 300  # of one line; more than the picture has pixels says nothing
 LINES = 60
 MARKS = 40  # points of a line up to which each is marked, and not only the last
+FEW = 2  # decades of a logarithmic axis up to which it has ticks between them
 STYLES = 6  # colours and dashes that page.css knows; further series repeat them
 
 Point = tuple[float, float]
@@ -54,6 +55,7 @@ class Axis:
     start: float  # picture coordinate of `low`
     end: float
     log: bool = False
+    named: Sequence[tuple[float, str]] = ()  # the ticks, where they are not round values
 
     def at(self, value: float) -> float:
         """Return the picture coordinate of `value`."""
@@ -63,9 +65,13 @@ class Axis:
         return self.start + (here - low) / (high - low) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Return round values inside the axis, about five."""
+        """Return round values inside the axis, about five; of a logarithmic one 1, 2 and 5 where decades are few."""
+        if self.named:
+            return [value for value, _ in self.named if self.low <= value <= self.high]
         if self.log:
             first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
+            if last - first < FEW:
+                return [step for step in _steps(first - 1, last) if self.low * 0.999 <= step <= self.high * 1.001]
             return [10.0**e for e in range(first, last + 1, max(1, math.ceil((last - first) / 5)))]
         raw = (self.high - self.low) / 5
         power = 10.0 ** math.floor(math.log10(raw))
@@ -75,14 +81,22 @@ class Axis:
 
     def word(self, value: float) -> str:
         """Return a tick's text."""
+        if self.named:
+            return dict(self.named)[value]
         if self.log:
             is_plain = self.low >= 0.9e-3 and self.high <= 1.1e4
-            return f"{value:,.12g}" if is_plain else f"1e{round(math.log10(value))}"
+            power = math.floor(math.log10(value) + 1e-9)
+            return f"{value:,.12g}" if is_plain else f"{round(value / 10.0**power)}e{power}"
         ticks = self.ticks()
         step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
         decimals += round(step * 10**decimals, 6) % 1 != 0
         return f"{value:,.{decimals}f}"
+
+
+def _steps(first: int, last: int) -> list[float]:
+    """Return 1, 2 and 5 of every decade from 10^first to 10^last."""
+    return [step * 10.0**power for power in range(first, last + 1) for step in (1, 2, 5)]
 
 
 def x_axis(label: str, low: float, high: float) -> Axis:
@@ -134,9 +148,16 @@ def line_chart(
     y: tuple[str, float | None],
     *,
     target: tuple[float, str] | None = None,
+    upright: tuple[float, str] | None = None,
     log: bool = False,
+    most: float | None = None,
+    named: Sequence[tuple[float, str]] = (),
 ) -> Markup:
-    """Return lines over (label, fixed lower end or None) axes; `target` is a horizontal line with its name."""
+    """Return lines over (label, fixed lower end or None) axes.
+
+    `target` is a horizontal line with its name, `upright` a vertical one; `most` is the fixed upper end of the vertical
+    axis, `named` are the ticks of the horizontal one.
+    """
     shown = [Line(line.name, line.style, drawable(line.points)) for line in lines[:LINES]]
     points = [p for line in shown for p in line.points if not log or p[1] > 0]
     if not points:
@@ -145,13 +166,18 @@ def line_chart(
     across_ = [p[0] for line in shown for p in line.points]
     first, last = min(across_), max(across_)
     across = x_axis(x[0], first - (last - first) * 0.04 if x[1] is None else x[1], last)
+    across = replace(across, named=named)
     room = 0.0 if log else (max(heights) - min(heights)) * 0.06
-    up = y_axis(y[0], min(heights) - room if y[1] is None else y[1], max(heights) + room, log=log)
+    up = y_axis(y[0], min(heights) - room if y[1] is None else y[1], most or max(heights) + room)
     if log:
-        up = y_axis(
-            y[0], 10 ** math.floor(math.log10(min(heights))), 10 ** math.floor(math.log10(max(heights)) + 1), log=log
-        )
+        steps = _steps(math.floor(math.log10(min(heights))) - 1, math.floor(math.log10(max(heights))) + 1)
+        below, above = [s for s in steps if s <= min(heights)], [s for s in steps if s > max(heights)]
+        up = y_axis(y[0], below[-1], above[0], log=True)
     body = [_grid(across, up)]
+    if upright and across.low <= upright[0] <= across.high:
+        place = round(across.at(upright[0]), 1)
+        body.append(tag("line", x1=place, x2=place, y1=TOP, y2=HEIGHT - BOTTOM, class_="target"))
+        body.append(tag("text", upright[1], x=place - 4, y=TOP + 9, text_anchor="end", class_="target-name"))
     if target:
         height = round(up.at(target[0]), 1)
         body.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=height, y2=height, class_="target"))

@@ -1,12 +1,10 @@
-"""The page's parts on inference: results by scenario, latencies as LoadGen measured them, the search, the tests.
+"""The page's parts on inference: results by scenario, the search, the tests, where results come from.
 
-The page judges nothing: verdicts and findings are the checker's. Every figure of a latency is computed here from
-`latencies.bin` and stands beside what LoadGen printed.
+The page judges nothing: verdicts and findings are the checker's.
 """
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,10 +17,11 @@ from checker.page.layout import code, facts, folded, section, table, verdict_mar
 from checker.page.markup import Child, Markup, fragment, tag
 from checker.page.provenance import described
 from checker.page.quantity import NOT_MEASURED, count, fixed, mebibytes, number
-from checker.serving.compliance import Measured, ranked
+from checker.page.serving_latencies import NS, called, latencies_section, measured_of
+from checker.serving.compliance import ranked
 from checker.serving.judging.accuracy import stated
 from checker.serving.judging.tests import judged
-from checker.serving.latencies import PERCENTILES, percentile
+from checker.serving.latencies import percentile
 from checker.serving.review import shown_score
 from checker.serving.submission import (
     ScenarioResult,
@@ -31,15 +30,13 @@ from checker.serving.submission import (
     ServingSubmission,
     read_serving_result,
 )
+from checker.steadiness import told
 from checker.tree import RefusedError, Tree
+from checker.use import disturbed
 from rules.ruleset import RuleSet
-from rules.serving import loadgen_scenario
 from rules.text import printable
 
 RESULTS = 40  # shown on one page
-DRAWN = 200  # points of a distribution
-NS = 1e6  # in a millisecond
-COMPARED = ("performance", "TEST01", "TEST04", "seeds")  # runs of a scenario whose latencies are drawn
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ def serving_parts(results: Sequence[Served], more: int) -> list[tuple[str, str, 
     for position, one in enumerate(results):
         of = f": {one.name}" if len(results) > 1 else ""
         named = f"latencies-{position}"
-        parts.append((named, f"Latencies{of}", _latencies_section(one, named)))
+        parts.append((named, f"Latencies{of}", latencies_section(one.result, one.name, named)))
         if one.result.search is not None:
             parts.append((f"search-{position}", f"Search{of}", _search_section(one, f"search-{position}")))
     parts.append(("tests", "Compliance", _tests_section(results)))
@@ -132,7 +129,7 @@ def _by_workload(results: Sequence[Served]) -> dict[str, list[Sequence[Child]]]:
 
 def _row(one: Served, scenario: ScenarioResult) -> Sequence[Child]:
     run = scenario.performance
-    measured = _measured(run)
+    measured = measured_of(run)
     score, unit = "none", ""
     if measured is not None and measured.score is not None:
         shown = shown_score(scenario.name, measured.metric, measured.score)
@@ -173,119 +170,6 @@ def _accuracy(result: ServingResult, scenario: ScenarioResult) -> str:
     known = result.rules.metrics if result.rules else {}
     values = [(name, f"{found[name][0]:.5g}") for name in known if name in found]
     return "; ".join(value if len(known) == 1 else f"{name} {value}" for name, value in values) or NOT_MEASURED
-
-
-def _measured(run: ServingRun | None) -> Measured | None:
-    """Return what a run in performance mode measured; None where its logs cannot be read."""
-    if run is None or run.detail.refused is not None or run.latencies is None:
-        return None
-    return run.measured
-
-
-def _latencies_section(one: Served, name: str) -> Markup:
-    return section(
-        name,
-        f"Latencies: {one.name}",
-        tag(
-            "p",
-            "Percentiles are computed from every latency that LoadGen recorded, and stand beside those it printed. "
-            "MultiStream: of queries of eight samples. Offline is one query: its samples' latencies say when each was "
-            "done.",
-            class_="note",
-        ),
-        [_scenario(scenario) for scenario in one.result.scenarios.values()],
-    )
-
-
-def _scenario(scenario: ScenarioResult) -> Markup:
-    runs = {name: m for name in COMPARED if (m := _measured(scenario.runs.get(name))) is not None}
-    title = printable(scenario.name, 60)
-    if not runs:
-        return fragment(tag("h3", title), tag("p", "No run in performance mode could be read.", class_="missing"))
-    charts = _charts(scenario, runs)
-    shown = next(iter(runs))
-    heads = ("Percentile", "Here, ms", "LoadGen's, ms", "Equal")
-    return fragment(
-        tag("h3", title),
-        key([(_called(name), COMPARED.index(name)) for name in runs]),
-        tag("div", charts, class_="charts"),
-        table(
-            f"{title}, {_called(shown)}: {len(ranked(runs[shown])):,} latencies",
-            heads,
-            list(_percentile_rows(runs[shown])),
-            words=(3,),
-        ),
-    )
-
-
-def _called(run: str) -> str:
-    return {"performance": "performance run", "seeds": "other seeds"}.get(run, run)
-
-
-def _charts(scenario: ScenarioResult, runs: dict[str, Measured]) -> list[Markup]:
-    name, asked = printable(scenario.name, 60), "samples" if scenario.name == "Offline" else "queries"
-    sorted_ = {run: ranked(measured) for run, measured in runs.items()}
-    cut = 1.3 * max(percentile(values, 0.9) for values in sorted_.values()) / NS
-    bound = scenario.rules.target_latency_ms if scenario.rules else None
-    target = (bound, f"bound {bound:g} ms") if bound else None
-    spread = [
-        Line(_called(run), COMPARED.index(run), [(x, y) for x, y in _distribution(values) if x <= cut])
-        for run, values in sorted_.items()
-    ]
-    tails = [Line(_called(run), COMPARED.index(run), list(_tail(values))) for run, values in sorted_.items()]
-    text = "; ".join(
-        f"{_called(run)}: median {percentile(values, 0.5) / NS:.4g} ms, 99th percentile "
-        f"{percentile(values, 0.99) / NS:.4g} ms"
-        for run, values in sorted_.items()
-    )
-    return [
-        line_chart(
-            f"{name}: share of {asked} answered within",
-            f"Distribution, without the slowest. {text}",
-            spread,
-            ("latency, ms", None),
-            (f"share of {asked}", 0.0),
-        ),
-        line_chart(
-            f"{name}: the slow ones",
-            f"Latency by percentile, to the slowest of all. {text}",
-            tails,
-            ("percentile, in nines: 1 is 90 %, 2 is 99 %, 3 is 99.9 %", 0.0),
-            ("latency, ms", None),
-            target=target,
-            log=True,
-        ),
-    ]
-
-
-def _distribution(values: Sequence[int]) -> Iterator[tuple[float, float]]:
-    """Yield (latency in ms, share of queries answered within it), thinned evenly in share."""
-    step = max(1, len(values) // DRAWN)
-    for place in [*range(0, len(values), step), len(values) - 1]:
-        yield values[place] / NS, (place + 1) / len(values)
-
-
-def _tail(values: Sequence[int]) -> Iterator[tuple[float, float]]:
-    """Yield (nines of the percentile, latency in ms), thinned evenly in nines, up to the slowest."""
-    most = math.log10(len(values)) if len(values) > 1 else 0.0
-    seen = -1
-    for at in range(DRAWN + 1):
-        nines = most * at / DRAWN
-        place = min(int(len(values) * (1 - 10**-nines)), len(values) - 1)
-        if place != seen:
-            yield nines, values[place] / NS
-            seen = place
-
-
-def _percentile_rows(measured: Measured) -> Iterator[Sequence[Child]]:
-    values = ranked(measured)
-    by_query = loadgen_scenario(measured.scenario) == "MultiStream"
-    form = "result_{}_percentile_per_query_latency_ns" if by_query else "result_{}_percentile_latency_ns"
-    for name in PERCENTILES:
-        here, theirs = percentile(values, float(name) / 100), measured.log.get(form.format(name))
-        plain = number(theirs)
-        told = "not stated" if plain is None else fixed(plain / NS, 6)
-        yield f"{float(name):g} %", fixed(here / NS, 6), told, "yes" if here == theirs else tag("strong", "no")
 
 
 def _search_section(one: Served, name: str) -> Markup:
@@ -339,7 +223,7 @@ def _search_chart(one: Served, scenario: str) -> Markup:
         Line(words, style, sorted((p.rate, p.p99_ns / NS) for p in probes if p.valid is valid and p.p99_ns is not None))
         for words, style, valid in (("valid", 2, True), ("not valid", 1, False))
     ]
-    run = _measured(its.performance)
+    run = measured_of(its.performance)
     if run is not None:
         rate, slow = number(run.log.get("effective_target_qps")), percentile(ranked(run), 0.99)
         if rate is not None:
@@ -358,14 +242,14 @@ def _search_chart(one: Served, scenario: str) -> Markup:
 
 
 def _tests_section(results: Sequence[Served]) -> Markup:
-    heads = ("Scenario", "Test", "Verdict", "Score", "Performance run", "What it objects to", "Result of")
+    heads = ("Scenario", "Test", "Verdict", "Score", "Performance run", "What it objects to", "Machine", "Result of")
     rows = [row for one in results for scenario in one.result.scenarios.values() for row in _test_rows(one, scenario)]
     if not rows:
         return section("tests", "Compliance", tag("p", "No compliance run: they belong to the closed division."))
     return section(
         "tests",
         "Compliance",
-        table("Tests of the results, judged here from their logs", heads, rows, words=(1, 2, 5, 6)),
+        table("Tests of the results, judged here from their logs", heads, rows, words=(1, 2, 5, 6, 7)),
         tag(
             "p",
             "TEST01: the same answers in performance mode. TEST04: one sample again and again is not faster. TEST06: "
@@ -381,7 +265,7 @@ def _test_rows(one: Served, scenario: ScenarioResult) -> Iterator[Sequence[Child
         if found is None:
             continue
         faults = [fault for part in found.values() for fault in part]
-        run, reference = _measured(scenario.runs.get(test)), _measured(scenario.performance)
+        run, reference = measured_of(scenario.runs.get(test)), measured_of(scenario.performance)
         scores = []
         for measured in (run, reference):
             score = measured.score if measured is not None else None
@@ -390,12 +274,20 @@ def _test_rows(one: Served, scenario: ScenarioResult) -> Iterator[Sequence[Child
         said = "; ".join(f"{fault.message} ({fault.found})" for fault in faults[:3])
         yield (
             printable(scenario.name, 60),
-            _called(test),
+            called(test),
             verdict_mark("fail" if faults else "pass"),
             *scores,
             said or "nothing",
+            _machine(one.result, scenario.runs.get(test)),
             one.name,
         )
+
+
+def _machine(result: ServingResult, run: ServingRun | None) -> str:
+    """Say what disturbed the machine during a test's run."""
+    if run is None or run.observation is None:
+        return "not observed"
+    return told(disturbed(run, result.ruleset.steadiness)) or "steady"
 
 
 def _origin_section(results: Sequence[Served]) -> Markup:

@@ -90,7 +90,8 @@ def _rule(findings: list[Finding], heading: str, paint: Paint) -> Iterator[str]:
     if first.waived is not None:
         yield from _wrapped(f"waived until {first.waived.until} by ", f"{first.waived.by}: {first.waived.why}")
     else:
-        yield from _wrapped("fix: ", first.fix)
+        for fix in dict.fromkeys(finding.fix for finding in findings):
+            yield from _wrapped("fix: ", fix)
 
 
 def _refused(report: Report) -> Iterator[str]:

@@ -34,6 +34,7 @@ class Fault:
     message: str
     expected: str
     found: str
+    timing: bool = False  # a machine that did other work meanwhile can be the cause
 
 
 @dataclass(frozen=True)
@@ -106,13 +107,15 @@ def same_performance(
     if (faster and speed > 1 + within) or (slower and speed < 1 - within):
         what = "faster" if speed > 1 else "slower"
         wanted = f"within {within:.0%} of {reference.score:,.6g}"
-        yield Fault(f"the run is {what} than the performance run", wanted, f"{test.score:,.6g} ({speed:.3f} as fast)")
+        found = f"{test.score:,.6g} ({speed:.3f} as fast)"
+        yield Fault(f"the run is {what} than the performance run", wanted, found, timing=True)
 
 
 def valid(test: Measured) -> Iterator[Fault]:
     """Yield a fault where LoadGen does not call the run valid."""
     if test.log.get("result_validity") != "VALID":
-        yield Fault("LoadGen does not call the run valid", "VALID", str(test.log.get("result_validity")))
+        found = str(test.log.get("result_validity"))
+        yield Fault("LoadGen does not call the run valid", "VALID", found, timing=True)
 
 
 def same_answers(
@@ -177,7 +180,8 @@ def cached(reference: Measured, test: Measured, rules: ComplianceRules) -> Itera
         again = float(percentile(sorted(test.latencies.latency[1:]), p))
     if again and first > rules.TEST04.cached * again:
         wanted = f"at most {rules.TEST04.cached:g} times a repeated one"
-        yield Fault("a sample's first answer takes longer", wanted, f"{first / again:.2f} times ({first:,.0f} ns)")
+        found = f"{first / again:.2f} times ({first:,.0f} ns)"
+        yield Fault("a sample's first answer takes longer", wanted, found, timing=True)
 
 
 def first_answers(latencies: Latencies) -> list[int]:
@@ -231,7 +235,7 @@ def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> 
         fast, slow = percentile(ours, p), percentile(theirs, p)
         if slow > times * fast:
             message = "with the round's seeds the fastest queries are answered faster than with others"
-            yield Fault(message, f"{p:.0%} within {times:g} times {fast:,} ns", f"{slow:,} ns")
+            yield Fault(message, f"{p:.0%} within {times:g} times {fast:,} ns", f"{slow:,} ns", timing=True)
         return
     share, at = advantage(ours, theirs, 1 + rules.seeds.faster_by)
     chance = sqrt(log(1 / rules.seeds.significance) / 2 * (len(ours) + len(theirs)) / (len(ours) * len(theirs)))
@@ -239,7 +243,7 @@ def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> 
     if share > most:
         wanted = f"at most {most:.1%} of queries faster by {rules.seeds.faster_by:.0%}"
         message = "with the round's seeds queries are answered faster than with others"
-        yield Fault(message, wanted, f"{share:.1%}, e.g. those within {at:,} ns")
+        yield Fault(message, wanted, f"{share:.1%}, e.g. those within {at:,} ns", timing=True)
 
 
 def ranked(measured: Measured) -> list[int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from checker.energy import energy_served
-from checker.findings import Problem, Score, Verdict, limited
+from checker.findings import Problem, Score, Use, Verdict, limited
 from checker.judges.registry import cards
 from checker.ledger import Errors, Ledger, Raised, Unit, contained, raised
 from checker.serving.submission import (
@@ -119,8 +120,16 @@ def _score(path: str, result: ServingResult, scenario: ScenarioResult, verdict: 
         verdict=verdict,
         official=row,
         energy=None if run is None else energy_served(run, run.detail.values, len(run.latencies or ()) or None),
-        use=use_of([] if run is None else [run], result.ruleset.steadiness),
+        use=_use(result, scenario),
     )
+
+
+def _use(result: ServingResult, scenario: ScenarioResult) -> Use:
+    """Return what the performance run used of the machine, and how many runs were disturbed or not observed."""
+    bears, runs = result.ruleset.steadiness, list(scenario.runs.values())
+    everything = use_of(runs, bears)
+    counted = use_of([scenario.performance] if scenario.performance else [], bears)
+    return replace(counted, disturbed=everything.disturbed, unobserved=everything.unobserved)
 
 
 def shown_score(scenario: str, metric: str, value: float) -> dict[str, Any]:

@@ -71,11 +71,6 @@ class ServingRun:
         return f"{self.ours}/{self.name}/observation.json"
 
     @property
-    def is_watched(self) -> bool:
-        """Whether the machine is to be watched during the run: during the one whose score counts."""
-        return self.name == "performance"
-
-    @property
     def unobserved(self) -> str:
         """Why nothing was sampled of the machine, by the record."""
         return self.record.model.unobserved if self.record else ""

@@ -12,13 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import checker.use
 from checker.serving.answers import read_answers
 from checker.serving.compliance import Fault, Measured, verdict
+from checker.serving.judging.tests import judged
 from checker.serving.runs import measured
+from checker.serving.submission import ServingSubmission, read_serving_result
+from checker.steadiness import told as told_of
 from checker.tree import Tree
 from rules.compliance import Test, compliance_rules
 from rules.ruleset import load
 from rules.serving import Seeds, loadgen_rules, loadgen_scenario, serving_rules
+from rules.text import printable
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,22 @@ def verify(root: Path, ruleset: str, system: str, workload: str, scenario: str, 
     for name, text in files(test, scenario, reference, run, found).items():
         (root / folder / test / name).write_text(text)
     return [fault for faults in found.values() for fault in faults]
+
+
+def disturbed(root: Path, ruleset: str, folder: str, scenario: str, test: str) -> str:
+    """Say how `test` failed in the result `folder` below `root`, and what disturbed the machine during its run.
+
+    Nothing where it passed, where nothing disturbed it, or where it failed for something else than time.
+    """
+    rules = load(ruleset)
+    result = read_serving_result(ServingSubmission(root, "", Tree(root, rules.limits), rules), folder)
+    its = result.scenarios[scenario]
+    faults = [fault for part in (judged(result, its, test) or {}).values() for fault in part]
+    seen = checker.use.disturbed(its.runs[test], rules.steadiness)
+    if not faults or not seen or not all(fault.timing for fault in faults):
+        return ""
+    why = f"{faults[0].message} ({faults[0].found}) while the machine was disturbed: {told_of(seen)}"
+    return printable(why)
 
 
 def files(

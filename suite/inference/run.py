@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,10 +15,12 @@ import docker
 from pydantic import ValidationError
 
 import rules.workload
+from rules.compliance import compliance_rules
 from rules.documents import FileDigest
 from rules.errors import AssayError, JudgedError, MachineError, UsageError
 from rules.serving import Scenario, ServingRules, loadgen_rules, loadgen_scenario
 from rules.serving_documents import (
+    REPEATED,
     OutputsCertificate,
     Probe,
     RunName,
@@ -41,12 +43,10 @@ from suite.sandbox import Limits, busy
 from suite.work import DiskError, sha256
 
 TRIES = 8  # of a performance run that LoadGen calls invalid, each told another rate
-TEST_TRIES = 3  # of a run that tests it, at its own rate; what the last one shows is kept
 # The next try: Server offers less, elsewhere LoadGen draws more queries. Server's first try, too, offers less than was
 # borne in short tests: a run five times as long, and four that test it, meet more of a machine's bad moments.
 SLOWER, FASTER = 0.9, 1.5
 EXPECTED = 1.15  # LoadGen draws so many more queries than were expected, or a fast run ends before its time
-NOT_SCORED = "the machine is watched in the run whose score counts"
 UNEXPLAINED = 2  # exit code of a job that the harness refuses
 FRAME = re.compile(r'File "[^"]*/(suite/workloads/[^"]+)", line (\d+) in (\S+)')
 FIX = {
@@ -86,8 +86,8 @@ def execute(bench: Bench) -> None:
     _search(bench)
     plan = bench.plan
     for done, (scenario, run) in enumerate(plan.runs(), 1):
-        if bench.work.record(scenario, run) is None:
-            title = f"{plan.workload} {plan.framework} {scenario} {run} ({done} of {len(plan.runs())})"
+        title = f"{plan.workload} {plan.framework} {scenario} {run} ({done} of {len(plan.runs())})"
+        while bench.work.record(scenario, run) is None or _taken_back(bench, scenario, run):
             _loadgen(bench, scenario, run, title)
 
 
@@ -262,22 +262,20 @@ def _keep_search(bench: Bench, probes: list[Probe], rates: Mapping[Scenario, flo
 
 
 def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None:
-    """Make one LoadGen run; a performance run that LoadGen calls invalid is made again at another rate."""
+    """Make one LoadGen run; where LoadGen calls it invalid it is made again, a performance run at another rate."""
     search = bench.work.search()
     assert search is not None
     rate = search.rates[scenario]
-    tries = TRIES if run == "performance" else TEST_TRIES
+    tries = TRIES if run == "performance" else compliance_rules(bench.plan.ruleset).tries
     for number in range(1, tries + 1):
         conf, audit, seeds = _told(bench, scenario, run, rate)
         job = told.run_job_of(bench.plan, bench.rules, scenario, run, conf, audit, seeds)
-        # The others only test this one, and have no score.
-        watched = watching(bench.image.image_id, bench.plan, bench.power_log) if run == "performance" else None
+        watched = watching(bench.image.image_id, bench.plan, bench.power_log)
         finished, attempts = _run(bench, f"{scenario}-{run}", title, job, watched)
         result = finished.result()
         valid = run == "accuracy" or result.get("validity") == "VALID"
-        if valid or (number == tries and run != "performance"):
-            observed = watched.observed() if watched else Observed(None, NOT_SCORED)
-            _keep(bench, scenario, run, finished, attempts, conf, audit, observed)
+        if valid or (run != "performance" and spent(attempts) + 1 >= tries):
+            _keep(bench, scenario, run, finished, attempts, conf, audit, watched.observed())
             return
         said = f"LoadGen says {printable(str(result.get('validity')), 40)} at {rate:.4g} a second"
         bench.work.note(f"{scenario}-{run}", ServingAttempt(outcome=ServingOutcome.INVALID, explanation=said))
@@ -289,6 +287,29 @@ def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None
         f"{title}: LoadGen found no valid run in {TRIES} tries, the last at {rate:.4g} a second",
         fix="see that nothing else runs on the machine; then --resume",
     )
+
+
+def spent(attempts: Sequence[ServingAttempt]) -> int:
+    """Return how many of a compliance run's tries are spent."""
+    return sum(attempt.outcome in REPEATED for attempt in attempts)
+
+
+def _taken_back(bench: Bench, scenario: Scenario, run: RunName) -> bool:
+    """Take back a compliance run that failed while the machine was disturbed, where the round allows another try.
+
+    It is noted first: a kill in between costs a try, and hides none.
+    """
+    plan, record = bench.plan, bench.work.record(scenario, run)
+    if run not in plan.tests or record is None:
+        return False
+    if spent(record.earlier_attempts) + 1 >= compliance_rules(plan.ruleset).tries:
+        return False
+    why = compliance.disturbed(bench.work.tree, plan.ruleset, plan.results, scenario, run)
+    if why:
+        bench.work.note(f"{scenario}-{run}", ServingAttempt(outcome=ServingOutcome.DISTURBED, explanation=why))
+        bench.work.take_back(scenario, run)
+        say(f"  {scenario} {run}: {why}; it is made again")
+    return bool(why)
 
 
 def _told(bench: Bench, scenario: Scenario, run: RunName, rate: float) -> tuple[str, str | None, Any]:

@@ -79,6 +79,11 @@ class ServingWork(WorkFolder[ServingPlan, ServingAttempt]):
         write(self.tree / self._ours(scenario, run) / "log.txt", log)
         write(self.tree / self._ours(scenario, run) / "record.json", document(record))
 
+    def take_back(self, scenario: Scenario, run: RunName) -> None:
+        """Let a run that ended count no longer."""
+        with disk(self.tree):
+            (self.tree / self._ours(scenario, run) / "record.json").unlink()
+
     def outputs(self) -> OutputsCertificate | None:
         """Return the certificate of outputs, None where it has not been made."""
         path = self.tree / self.plan.ours / "outputs.json"

@@ -65,7 +65,7 @@ def run(job: Job, log: Log, cores: set[int]) -> int:
         result: dict[str, Any] = import_module(f"suite.serve.{job.mode}").run(served, log)
     except JobError:
         raise
-    except Exception as error:  # noqa: BLE001 (whatever the system under test raises is its failure)
+    except BaseException as error:  # noqa: BLE001 (whatever the system under test raises, its leaving too, is its failure)
         fail(job.out, error)
     result |= {
         "load_s": loaded - began,
@@ -92,4 +92,8 @@ def describe(job: Job, log: Log, framework: str) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    # At once: what the system under test has left running must neither hold the process nor end it another way.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

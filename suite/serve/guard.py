@@ -20,6 +20,7 @@ from typing import NoReturn
 
 FAILED = 4  # exit code of a run that failed.json explains
 TICK_S = 0.3  # between two looks at the counts
+_failing = threading.Lock()  # never given back: of threads that fail together the first is heard
 
 
 class SutError(Exception):
@@ -32,17 +33,30 @@ class SutError(Exception):
 
 
 def fail(out: Path, error: BaseException) -> NoReturn:
-    """Write why the run came to nothing and end the process, whatever LoadGen is doing."""
-    traceback.print_exception(error, file=sys.stderr)
-    if isinstance(error, SutError):
-        outcome, explanation = error.outcome, error.explanation
-    elif isinstance(error, MemoryError):
-        outcome, explanation = "out-of-memory", f"no memory left: {error}"
-    else:
-        outcome, explanation = "crashed", f"{type(error).__name__}: {error}{_where(error)}"
-    (out / "failure.json").write_text(json.dumps({"outcome": outcome, "explanation": explanation[:2000]}))
-    sys.stderr.flush()
-    os._exit(FAILED)
+    """Write why the run came to nothing and end the process, whatever LoadGen is doing, and whatever the error does."""
+    _failing.acquire()
+    try:
+        traceback.print_exception(error, file=sys.stderr)
+        if isinstance(error, SutError):
+            outcome, explanation = error.outcome, error.explanation
+        elif isinstance(error, MemoryError):
+            outcome, explanation = "out-of-memory", f"no memory left: {_said(error)}"
+        else:
+            outcome, explanation = "crashed", f"{type(error).__name__}: {_said(error)}{_where(error)}"
+        (out / "failure.json").write_text(json.dumps({"outcome": outcome, "explanation": explanation[:2000]}))
+    except BaseException as worse:  # noqa: BLE001 (a full disk, for one: the runner reads what is said of it)
+        traceback.print_exception(worse, file=sys.stderr)
+    finally:
+        sys.stderr.flush()
+        os._exit(FAILED)
+
+
+def _said(error: BaseException) -> str:
+    """Return an exception's words; it is the system under test's, and may not have any."""
+    try:
+        return str(error)
+    except Exception as worse:  # noqa: BLE001
+        return f"without words ({type(worse).__name__})"
 
 
 def _where(error: BaseException) -> str:

@@ -46,7 +46,9 @@ def run(served: Served, log: Log) -> dict[str, Any]:
         answers = logged_answers(job.out / "mlperf_log_accuracy.json")
         if missing := served.task.SAMPLES - len(answers):
             raise SutError("unanswered", f"the accuracy log lacks {missing} of {served.task.SAMPLES} samples")
+        watch.arm(job.warmup_limit_s)  # perplexity asks the model once more
         result["metrics"] = served.task.accuracy(answers, served.model)
+        watch.calm()
     return result
 
 

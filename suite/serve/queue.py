@@ -77,14 +77,17 @@ def queued(answers: list[Answer], batch: int, merge: bool, watch: Watch, out: Pa
             fail(out, error)
 
     def issue(ids: list[int], indices: list[int]) -> None:
-        if len(ids) <= batch:
-            issued.begun += 1
-            queue.put((ids, indices))
-            return
-        starts = range(0, len(ids), batch)
-        issued.begun += len(starts)
-        for start in starts:
-            queue.put((ids[start : start + batch], indices[start : start + batch]))
+        try:
+            if len(ids) <= batch:
+                issued.begun += 1
+                queue.put((ids, indices))
+                return
+            starts = range(0, len(ids), batch)
+            issued.begun += len(starts)
+            for start in starts:
+                queue.put((ids[start : start + batch], indices[start : start + batch]))
+        except BaseException as error:  # noqa: BLE001 (no memory left, for one)
+            fail(out, error)
 
     threads = []
     for answer in answers:

@@ -72,6 +72,8 @@ class Search:
     def alone(self) -> float:
         """Return how many samples a second the model answers one by one, from a single call: where probing begins."""
         task, model = self._served.task, self._served.model
+        watch = Watch(self._served.job.out, self._served.job.answer_limit_s, lambda _: None)
+        watch.arm(self._served.job.answer_limit_s)
         task.load([0])
         began = time.perf_counter()
         if self._served.job.tokens:
@@ -81,6 +83,7 @@ class Search:
             model.infer(task.inputs([0]))
         seconds = time.perf_counter() - began
         task.unload([0])
+        watch.calm()
         return 1 / seconds
 
     def expected(self, scenario: str, rate: float) -> float:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 from checker.findings import Problem
 from checker.judges.registry import judge
-from checker.serving.answers import by_sample
+from checker.serving.answers import Answer, by_sample
+from checker.serving.metrics import recomputed
 from checker.serving.submission import LOGGED, ScenarioResult, ServingResult, ServingRun
 from checker.tree import RefusedError
 
@@ -39,11 +38,20 @@ def answers(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
             message = "the accuracy log is not each sample once"
             found = f"{len(asked):,} answers to {len(set(asked)):,} samples, {len(missing):,} of the set's missing"
             yield Problem(message, f"{rules.samples:,} answers", found, run.answers_path)
-    wrong = [a for a in logged if len(a.data) % 2 or (rules.answer_bytes and len(a.data) != 2 * rules.answer_bytes)]
+    wrong = [a for a in logged if not _fits(a, rules.answer_bytes)]
     if wrong:
         wanted = f"{rules.answer_bytes} bytes" if rules.answer_bytes else "whole bytes"
         found = f"{len(wrong[0].data) / 2:g} bytes of sample {wrong[0].qsl_idx}"
         yield Problem(f"{len(wrong)} answers have another size", wanted, found, run.answers_path)
+
+
+def _fits(answer: Answer, size: int | None) -> bool:
+    """Whether an answer is written in hexadecimal, and has `size` bytes where that is known."""
+    try:
+        count = len(answer.bytes)
+    except ValueError:
+        return False
+    return len(answer.data) == 2 * count and size in (None, count)
 
 
 def stated(result: ServingResult, scenario: ScenarioResult) -> tuple[str, dict[str, tuple[float, int]], str | None]:
@@ -104,34 +112,24 @@ def accuracy_target(result: ServingResult, scenario: ScenarioResult) -> Iterator
 
 @judge("serving-accuracy-recomputed", "serving-scenario")
 def accuracy_recomputed(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
-    """Judge that the answers have the accuracy that is stated, where the round has what they are compared with."""
-    run, labels = scenario.accuracy, _labels(result)
-    if run is None or run.answers is None or labels is None or result.rules is None:
+    """Judge that the answers have the metrics that are stated, where the round has what they are compared with."""
+    run = scenario.accuracy
+    if run is None or run.answers is None:
         return
     try:
         path, found, _ = stated(result, scenario)
-    except RefusedError:
-        return
-    right = 0
-    for sample, data in by_sample(run.answers).items():
-        try:
-            given = int.from_bytes(bytes.fromhex(data), "little")
-        except ValueError:
+        answers_ = {sample: bytes.fromhex(data) for sample, data in by_sample(run.answers).items()}
+    except (RefusedError, ValueError):
+        return  # said by other rules
+    for name, possible in recomputed(result.ruleset, result.workload, answers_).items():
+        if name not in found:
             continue
-        right += 0 <= sample < len(labels) and given == labels[sample]
-    wanted = right / len(labels)
-    for name in (*result.rules.metrics, "accuracy"):  # the latter is what MLCommons' checker reads
-        if name in found and abs(found[name][0] - wanted) > CLOSE:
-            message = f"{name} is not that of the answers"
-            yield Problem(message, f"{wanted:.5g}", f"{found[name][0]:g}", path, found[name][1])
-
-
-def _labels(result: ServingResult) -> bytes | None:
-    """Return the class of each sample, a byte each, where the round has them."""
-    path = result.ruleset.data("labels", f"{result.workload}.bin")
-    return None if path is None else _read(path)
-
-
-@cache
-def _read(path: Path) -> bytes:
-    return path.read_bytes()
+        value, line = found[name]
+        if not possible.least - CLOSE <= value <= possible.most + CLOSE:
+            wanted = f"{possible.least:.5g}"
+            wanted += f" to {possible.most:.5g}" if possible.most - possible.least > CLOSE else ""
+            yield Problem(f"{name} is not that of the answers", wanted, f"{value:g}", path, line)
+        metric = result.rules.metrics.get(name) if result.rules else None
+        if result.division == "closed" and metric is not None and metric.met(value) and not metric.met(possible.least):
+            message = f"the answers do not show that {name} meets its target"
+            yield Problem(message, f"at least {metric.at_least}", f"{possible.least:.5g} or more", run.answers_path)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from checker.findings import Problem
 from checker.judges.registry import judge
 from checker.serving.compliance import Fault, loaded, ranked, verdict
 from checker.serving.submission import ScenarioResult, ServingResult, ServingRun
+from checker.steadiness import told
 from checker.tree import RefusedError
+from checker.use import disturbed
 from rules.serving import loadgen_scenario
+from rules.serving_documents import REPEATED
 
 VERIFY: dict[str, dict[str, tuple[str, ...]]] = {
     "TEST01": {"verify_accuracy.txt": ("accuracy",), "verify_performance.txt": ("performance",)},
@@ -19,6 +22,7 @@ VERIFY: dict[str, dict[str, tuple[str, ...]]] = {
 WORDS = {"first token": "First token", "EOS": "EOS", "sample length": "Sample length"}
 VERIFY_BYTES = 1 << 16
 LOADED = 1 << 40  # samples that nothing can load
+QUIET = "measure again on a quiet machine; if it fails there too"
 
 
 @judge("serving-tests", "serving-scenario")
@@ -50,16 +54,36 @@ def _judge(test: str) -> None:
     def passed(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
         run = scenario.runs.get(test)
         found = judged(result, scenario, test)
+        busy = _disturbances(result, (scenario.performance, run))
         for faults in found.values() if found is not None else ():
             for fault in faults:
                 path = run.detail_path if run else scenario.ours
-                yield Problem(f"{test} fails: {fault.message}", fault.expected, fault.found, path)
+                by = f"; the machine was disturbed meanwhile: {busy}" if busy and fault.timing else ""
+                first = QUIET if by else ""
+                yield Problem(f"{test} fails: {fault.message}{by}", fault.expected, fault.found, path, first=first)
 
     judge(f"serving-passes-{test.lower()}", "serving-scenario")(passed)
 
 
+def _disturbances(result: ServingResult, runs: Iterable[ServingRun | None]) -> str:
+    """Say what disturbed the machine in `runs`; empty where nothing that was observed did."""
+    seen = {run.name: disturbed(run, result.ruleset.steadiness) for run in runs if run is not None}
+    return "; ".join(f"{name}: {told(found)}" for name, found in seen.items() if found)
+
+
 for _test in ("TEST01", "TEST04", "TEST06", "seeds"):
     _judge(_test)
+
+
+@judge("serving-tries", "serving-run")
+def tries(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that a compliance run was not made more often than the round allows."""
+    if run.record is None or run.name in ("performance", "accuracy"):
+        return
+    made = 1 + sum(attempt.outcome in REPEATED for attempt in run.record.model.earlier_attempts)
+    if made > result.compliance.tries:
+        message = "the run was made more often than a test may be"
+        yield run.record.problem(message, f"at most {result.compliance.tries} times", str(made), "earlier_attempts")
 
 
 @judge("serving-verify", "serving-scenario")

@@ -14,6 +14,12 @@ pytestmark = [pytest.mark.engine, pytest.mark.image]
 CONF = "*.{0}.min_duration = 300\n*.{0}.min_query_count = 64\n*.{0}.target_latency = 100\n*.{0}.target_qps = 500\n"
 BROKEN = {
     "raises": ("raise ArithmeticError('no such luck')", "crashed", "ArithmeticError: no such luck (toy.py:"),
+    "raises what has no words": (
+        "raise type('Mute', (Exception,), {'__str__': lambda s: 1 / 0})()",
+        "crashed",
+        "Mute: without words (ZeroDivisionError) (toy.py:",
+    ),
+    "leaves": ("raise SystemExit(0)", "crashed", "SystemExit: 0"),
     "exits": ("os._exit(0)", "crashed", "exit code 0"),
     "is killed by a signal": ("ctypes.string_at(0)", "crashed", "signal 11"),
     "sleeps": ("time.sleep(1000)", "hung", "it stood in infer (suite/workloads/toy/serve/toy.py:"),
@@ -56,6 +62,48 @@ def test_one_that_hangs_before_it_is_timed_ends_too(serve, part):
     ended, why = outcome(serve(code, toy_job(code, loadgen=told(CONF.format("SingleStream")))))
     assert ended == "hung"
     assert part.partition("(")[0] in why
+
+
+@pytest.mark.parametrize("status", [0, 2])
+def test_one_that_leaves_while_it_warms_up_has_crashed(serve, status):
+    code = toy(f"    def warm_up(self): raise SystemExit({status})\n")
+    ended, why = outcome(serve(code, toy_job(code, loadgen=told(CONF.format("SingleStream")))))
+    assert (ended, f"SystemExit: {status}" in why) == ("crashed", True), why
+
+
+def test_one_that_hangs_in_the_search_ends_too(serve):
+    code = toy(infer("time.sleep(1000)"))
+    ended, why = outcome(serve(code, toy_job(code, "Server", mode="search", search={"scenarios": {}})))
+    assert (ended, "it stood in infer" in why) == ("hung", True), why
+
+
+def test_one_that_hangs_after_its_last_answer_ends_too(serve):
+    code = toy(task="    def accuracy(self, answers, model):\n        import time; time.sleep(1000)\n")
+    ended, why = outcome(serve(code, toy_job(code, loadgen=told(CONF.format("SingleStream"), "accuracy"))))
+    assert (ended, "it stood in accuracy" in why) == ("hung", True), why
+
+
+def test_workers_that_fail_together_are_told_by_name(serve):
+    code = toy(infer("time.sleep(0.05); raise ArithmeticError('no such luck')"))
+    sut = {"threads": 1, "batch": 1, "precision": "float32", "workers": 8}
+    ended, why = outcome(serve(code, toy_job(code, "Server", sut=sut, loadgen=told(CONF.format("Server")))))
+    assert (ended, "no such luck" in why) == ("crashed", True), why
+
+
+LEFT = {
+    "a thread": "import threading; threading.Thread(target=time.sleep, args=(1000,)).start()",
+    "a process": "import subprocess; subprocess.Popen(['/usr/bin/sleep', '1000'])",
+    "an exit handler that crashes": "import atexit; atexit.register(ctypes.string_at, 0)",
+}
+
+
+@pytest.mark.parametrize("what", LEFT)
+def test_what_one_leaves_running_does_not_hold_the_run(serve, what):
+    code = toy(f"    def warm_up(self): {LEFT[what]}\n")
+    began = time.monotonic()
+    finished = serve(code, toy_job(code, loadgen=told(CONF.format("SingleStream"))))
+    assert outcome(finished) == ("success", "")
+    assert time.monotonic() - began < 20
 
 
 def test_one_that_fails_in_the_middle_of_offline_is_told_by_name(serve):

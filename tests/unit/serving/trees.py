@@ -63,8 +63,8 @@ class Measured:
         self.watch()
 
     def watch(self) -> None:
-        """Lay a steady machine's samples beside each performance run, which was packed before there were any."""
-        for log in self.root.glob("assay/*/*/*/performance/log.txt"):
+        """Lay a steady machine's samples beside each run, which was packed before there were any."""
+        for log in self.root.glob("assay/*/*/*/*/log.txt"):
             lines = [json.loads(line.removeprefix(TOKEN)) for line in log.read_text().splitlines()]
             path = log.with_name("observation.json")
             path.write_bytes(document(Observation, observation(lines)))

@@ -1,0 +1,152 @@
+"""A test that fails by time on a disturbed machine says so and is made again; one that fails by more is not excused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from checker.findings import Finding
+from rules.serving import serving_rules
+from rules.serving_documents import REPEATED, ServingAttempt, ServingRecord
+from suite.inference import compliance
+from suite.inference.plan import ServingPlan
+from suite.inference.run import Bench, _taken_back
+from suite.inference.work import ServingWork
+from tests.unit.serving.trees import ROUND, Measured
+
+Make = Callable[[], Measured]
+OURS = "{ours}/SingleStream"
+
+
+def faster(submission: Measured, run: str = "TEST04") -> None:
+    """Halve a run's latencies, and with them its score."""
+    name = f"{OURS}/{run}/latencies.bin"
+    submission.put_latencies(name, submission.latencies(name), times=0.5)
+    detail = f"{{scenario}}/{run}/performance/run_1/mlperf_log_detail.txt"
+    score = submission.value(detail, "early_stopping_latency_ss")
+    submission.say(detail, early_stopping_latency_ss=round(score / 20))
+    submission.forge(name, detail)
+
+
+def disturb(submission: Measured, run: str) -> None:
+    """Let all processors but the run's be busy, and one more."""
+    name = f"{OURS}/{run}/observation.json"
+    body = json.loads(submission.path(name).read_bytes())
+    submission.edit_json(name, {"values.0": [3 * time for time in body["times_s"]]})
+    submission.forge(name)
+
+
+def findings(submission: Measured, rule: str) -> list[Finding]:
+    return [found for found in submission.check().findings if found.rule == f"assay-inference-{rule}"]
+
+
+def test_a_test_that_fails_by_time_names_what_disturbed_the_machine(measured: Make) -> None:
+    submission = measured()
+    faster(submission)
+    assert all("disturbed" not in found.message + found.fix for found in findings(submission, "test04"))
+    disturb(submission, "TEST04")
+    found = findings(submission, "test04")
+    assert found
+    assert all("the machine was disturbed meanwhile: TEST04: other programs ran (1." in one.message for one in found)
+    assert all(one.fix.startswith("measure again on a quiet machine; if it fails there too: answer") for one in found)
+    assert all(one.severity == "error" for one in found)
+
+
+def test_the_performance_runs_disturbance_is_named_too(measured: Make) -> None:
+    submission = measured()
+    faster(submission)
+    disturb(submission, "performance")
+    assert "disturbed meanwhile: performance: other programs" in findings(submission, "test04")[0].message
+
+
+def test_no_disturbance_excuses_other_answers(measured: Make) -> None:
+    submission = measured()
+    there = "{scenario}/TEST01/accuracy/mlperf_log_accuracy.json"
+    logged = json.loads(submission.path(there).read_bytes())
+    submission.write(there, json.dumps([answer | {"data": "07000000"} for answer in logged]))
+    submission.forge(there)
+    disturb(submission, "TEST01")
+    [found] = findings(submission, "test01")
+    assert "disturbed" not in found.message + found.fix
+
+
+def why(submission: Measured, test: str) -> str:
+    folder = submission.marks["{result}"]
+    return compliance.disturbed(submission.root, ROUND, folder, "SingleStream", test)
+
+
+def test_only_a_failure_by_time_on_a_disturbed_machine_is_worth_another_try(measured: Make) -> None:
+    submission = measured()
+    disturb(submission, "TEST04")
+    assert why(submission, "TEST04") == ""  # it passed
+    faster(submission)
+    assert "first answer takes longer" in why(submission, "TEST04")
+    assert "while the machine was disturbed: other programs ran" in why(submission, "TEST04")
+    quiet = measured_again(submission)
+    assert why(quiet, "TEST04") == ""
+
+
+def measured_again(submission: Measured) -> Measured:
+    """The same with a steady machine's samples."""
+    submission.watch()
+    return submission
+
+
+def test_a_run_whose_answers_differ_is_not_made_again(measured: Make) -> None:
+    submission = measured()
+    faster(submission, "TEST01")
+    disturb(submission, "TEST01")
+    assert why(submission, "TEST01")
+    there = "{scenario}/TEST01/accuracy/mlperf_log_accuracy.json"
+    logged = json.loads(submission.path(there).read_bytes())
+    submission.write(there, json.dumps([answer | {"data": "07000000"} for answer in logged]))
+    assert why(submission, "TEST01") == ""
+
+
+@pytest.fixture
+def bench(measured: Make, tmp_path: Path) -> tuple[Bench, Path]:
+    """A work folder whose TEST04 failed while the machine was disturbed."""
+    submission = measured()
+    faster(submission)
+    disturb(submission, "TEST04")
+    path = submission.path(f"{OURS}/TEST04/record.json")
+    record = ServingRecord.model_validate_json(path.read_bytes())
+    shared = {name: getattr(record, name) for name in ServingPlan.model_fields if name in ServingRecord.model_fields}
+    rules = serving_rules(ROUND, record.workload)
+    plan = ServingPlan(
+        **{name: value for name, value in shared.items() if name != "schema_"},
+        scenarios={"SingleStream": rules.scenarios["SingleStream"]},
+        tests=["TEST01", "TEST04", "seeds"],
+        memory_bytes=record.container.memory_bytes,
+        cpuset=record.container.cpuset,
+    )
+    work = ServingWork(tmp_path / "work", plan)
+    shutil.copytree(submission.root, work.tree)
+    return Bench(None, work, rules, None, [], []), work.tree / path.relative_to(submission.root)  # type: ignore[arg-type]
+
+
+def test_such_a_run_is_noted_and_taken_back(bench: tuple[Bench, Path]) -> None:
+    made, record = bench
+    assert _taken_back(made, "SingleStream", "TEST04")
+    assert not record.exists()
+    [attempt] = made.work.begin_run("SingleStream-TEST04")
+    assert attempt.outcome == "disturbed"
+    assert "other programs ran" in attempt.explanation
+
+
+def test_after_the_rounds_tries_it_stays_as_it_is(bench: tuple[Bench, Path]) -> None:
+    made, record = bench
+    spent = [ServingAttempt(outcome=outcome, explanation="") for outcome in REPEATED]
+    body = json.loads(record.read_bytes())
+    record.write_text(json.dumps(body | {"earlier_attempts": [one.model_dump() for one in spent]}))
+    assert not _taken_back(made, "SingleStream", "TEST04")
+    assert record.exists()
+
+
+def test_the_performance_run_is_never_taken_back(bench: tuple[Bench, Path]) -> None:
+    made, _ = bench
+    assert not _taken_back(made, "SingleStream", "performance")
