@@ -24,6 +24,7 @@ from suite.engine import connect
 from suite.images.build import BuiltImage, build
 from suite.images.matrix import cell, select, target
 from suite.job import container_environment, job_files
+from suite.page import show_page
 from suite.plan import Plan, hyperparameters, last_cpus, number_of_runs
 from suite.power_log import PowerLog
 from suite.progress import Phase, say
@@ -129,6 +130,7 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
         report = checker.check(path)
         show(render_text.render(report, colour=sys.stdout.isatty()))
         passed &= report.passed
+    show_page(top, RULESET, report if whole else None)
     return passed
 
 

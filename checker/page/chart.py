@@ -17,6 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 44
 POINTS = 300  # of one line; more than the picture has pixels says nothing
 LINES = 60
 MARKS = 40  # points of a line up to which each is marked, and not only the last
+EDGE = 24  # half of a named tick
 FEW = 2  # decades of a logarithmic axis up to which it has ticks between them
 STYLES = 6  # colours and dashes that page.css knows; further series repeat them
 
@@ -177,7 +178,7 @@ def line_chart(
     if upright and across.low <= upright[0] <= across.high:
         place = round(across.at(upright[0]), 1)
         body.append(tag("line", x1=place, x2=place, y1=TOP, y2=HEIGHT - BOTTOM, class_="target"))
-        body.append(tag("text", upright[1], x=place - 4, y=TOP + 9, text_anchor="end", class_="target-name"))
+        body.append(tag("text", upright[1], x=place + 4, y=HEIGHT - BOTTOM - 6, class_="target-name"))
     if target:
         height = round(up.at(target[0]), 1)
         body.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=height, y2=height, class_="target"))
@@ -310,7 +311,8 @@ def _columns(across: Axis, top: float, bottom: float) -> Markup:
     for value in across.ticks():
         x = round(across.at(value), 1)
         parts.append(tag("line", x1=x, x2=x, y1=top, y2=bottom, class_="grid"))
-        parts.append(tag("text", across.word(value), x=x, y=bottom + 16, text_anchor="middle", class_="tick"))
+        inside = min(x, WIDTH - EDGE) if across.named else x  # names are longer than figures
+        parts.append(tag("text", across.word(value), x=inside, y=bottom + 16, text_anchor="middle", class_="tick"))
     middle = round((across.start + across.end) / 2, 1)
     parts.append(tag("text", across.label, x=middle, y=bottom + 36, text_anchor="middle", class_="axis"))
     return tag("g", parts, aria_hidden="true")

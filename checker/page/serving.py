@@ -85,8 +85,8 @@ def serving_parts(results: Sequence[Served], more: int) -> list[tuple[str, str, 
     if not results:
         return []
     parts = [("inference", "Inference", _results_section(results, more))]
-    for position, one in enumerate(results):
-        of = f": {one.name}" if len(results) > 1 else ""
+    for position, (one, short) in enumerate(zip(results, _labels(results), strict=True)):
+        of = f": {short}" if len(results) > 1 else ""
         named = f"latencies-{position}"
         parts.append((named, f"Latencies{of}", latencies_section(one.result, one.name, named)))
         if one.result.search is not None:
@@ -94,6 +94,16 @@ def serving_parts(results: Sequence[Served], more: int) -> list[tuple[str, str, 
     parts.append(("tests", "Compliance", _tests_section(results)))
     parts.append(("serving-origin", "Provenance of inference", _origin_section(results)))
     return parts
+
+
+def _labels(results: Sequence[Served]) -> list[str]:
+    """Return the shortest names that tell results apart."""
+    frameworks = [printable(one.result.framework, 100) or "framework not stated" for one in results]
+    workloads = [f"{framework}, {one.workload}" for framework, one in zip(frameworks, results, strict=True)]
+    for names in (frameworks, workloads):
+        if len(set(names)) == len(names):
+            return names
+    return [one.name for one in results]
 
 
 def _results_section(results: Sequence[Served], more: int) -> Markup:

@@ -25,7 +25,7 @@ NS = 1e6  # in a millisecond
 COMPARED = ("performance", "TEST01", "TEST04", "seeds")  # runs of a scenario whose latencies are drawn
 WITHOUT_TAIL = 1.3  # times the 90th percentile: how far the distribution is drawn
 # A percentile's place on the axis of the slow ones: how many nines it has.
-NINES = [(-math.log10(1 - p), f"{100 * p:.12g} %") for p in (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)]
+NINES = [(-math.log10(1 - p), f"{100 * p:.12g} %") for p in (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)]
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ def latencies_section(result: ServingResult, title: str, name: str) -> Markup:
         f"Latencies: {title}",
         tag(
             "p",
-            "From every latency that LoadGen recorded. Left: the share answered within a time, without the slowest. "
-            "Right: the time by percentile, on a logarithmic axis and an axis of nines, to the slowest of all; dotted "
-            "are the bound and the percentile that counts. MultiStream: of queries of eight samples. Offline is one query: "
-            "its samples' latencies say when each was done.",
+            "From every latency that LoadGen recorded. First: the share answered within a time, without the slowest. "
+            "Then: the time by percentile, on a logarithmic axis and an axis of nines, to the slowest of all; "
+            "dotted are the bound and the percentile that counts. MultiStream: of queries of eight samples. "
+            "Offline is one query: its samples' latencies say when each was done.",
             class_="note",
         ),
         [_scenario(result, scenario) for scenario in result.scenarios.values()],

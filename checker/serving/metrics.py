@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from math import acos, cos, isfinite, sqrt
+from math import acos, cos, isfinite, pi, sqrt
 from operator import mul
 from pathlib import Path
 from typing import Any
@@ -61,15 +61,15 @@ def correlations(gold: bytes, answers: Mapping[int, bytes]) -> dict[str, Possibl
     """
     known = json.loads(gold)
     pairs, lee = known["wordsim353"]["pairs"], known["lee"]
-    samples = sorted({sample for one, other, _ in pairs for sample in (one, other)} | set(range(lee["documents"])))
+    samples = {sample for one, other, _ in pairs for sample in (one, other)}.union(lee["documents"])
     unit = {sample: _unit(answers.get(sample, b"")) for sample in samples}
     words = [_dot(unit[one], unit[other]) for one, other, _ in pairs]
     spearman = pearson(ranks(words), ranks([judged for *_, judged in pairs]))
-    documents = [_dot(unit[one], unit[other]) for one, other in combinations(range(lee["documents"]), 2)]
+    documents = [_dot(unit[one], unit[other]) for one, other in combinations(lee["documents"], 2)]
     angle, apart = acos(_clipped(lee["pearson"])), acos(_clipped(pearson(documents, lee["cosines"])))
     return {
         "wordsim353_spearman": Possible(spearman, spearman),
-        "lee_pearson": Possible(cos(min(angle + apart, acos(-1))), cos(max(angle - apart, 0.0))),
+        "lee_pearson": Possible(cos(min(angle + apart, pi)), cos(max(angle - apart, 0.0))),
     }
 
 
@@ -77,11 +77,11 @@ def agreement(reference: bytes, answers: Mapping[int, bytes]) -> dict[str, Possi
     """Return how often the next token was the reference's where all tokens before it were."""
     same = choices = 0
     for sample, theirs in enumerate(json.loads(reference)["tokens"]):
-        ours = numbers(answers.get(sample, b""), TOKENS) or []
+        ours = list(numbers(answers.get(sample, b""), TOKENS) or ())
         together = next((at for at, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
         alike = min(len(ours), len(theirs)) if together is None else together
         same += alike
-        choices += alike + (list(ours) != theirs)
+        choices += alike + (ours != theirs)
     share = same / choices if choices else 0.0
     return {"greedy_agreement": Possible(share, share)}
 
@@ -117,14 +117,14 @@ def _centred(values: Vector) -> list[float]:
 
 
 def _dot(one: Vector, other: Vector) -> float:
-    return sum(map(mul, one, other))
+    return float(sum(map(mul, one, other)))
 
 
 def _unit(answer: bytes) -> list[float]:
     """Return an embedding scaled to length 1, where it has one."""
-    values = numbers(answer, EMBEDDING) or []
+    values = list(numbers(answer, EMBEDDING) or ())
     length = sqrt(_dot(values, values))
-    return [value / length for value in values] if length else list(values)
+    return [value / length for value in values] if length else values
 
 
 def _clipped(value: Any) -> float:

@@ -26,6 +26,7 @@ from suite.inference.run import Bench, execute
 from suite.inference.tree import complete
 from suite.inference.work import ServingWork, clash, shared_files
 from suite.job import container_environment, job_files
+from suite.page import show_page
 from suite.plan import last_cpus
 from suite.produce import Request
 from suite.progress import Phase, say
@@ -85,6 +86,7 @@ def produce(request: ServingRequest, show: Callable[[str], None]) -> bool:
         report = checker.check(path, RULESET)
         show(render_text.render(report, colour=sys.stdout.isatty()))
         passed &= report.passed
+    show_page(top, RULESET, report if whole else None)
     return passed
 
 

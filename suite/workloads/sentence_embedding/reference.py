@@ -1,7 +1,8 @@
 """all-MiniLM-L6-v2 in float64 and plain numpy: what the outputs of every framework are held against.
 
-`python -m suite.workloads.sentence_embedding.reference FOLDER` (the folder with the data files) writes the rule set's
-`outputs/sentence-embedding.json` to standard output. Needs numpy and safetensors, as in every image.
+`python -m suite.workloads.sentence_embedding.reference FOLDER outputs` (the folder with the data files) writes the rule
+set's `outputs/sentence-embedding.json` to standard output; with `labels` instead, `labels/sentence-embedding.json`.
+Needs numpy and safetensors, as in every image.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from suite.serve.protocol import Array
-from suite.workloads.sentence_embedding.serve.task import WEIGHTS, WIDTH, Task
+from suite.workloads.sentence_embedding.serve.task import WEIGHTS, WIDTH, Task, pearson
 
 LAYERS, HEADS = 6, 12
 EPSILON = 1e-12  # of layer normalisation
 # Two judged documents, two of the background (one longer than the model reads), three words.
 SAMPLES = [0, 21, 50, 341, 343, 500, 779]
 DIGITS = 10  # significant, of what is written
+SOURCE = "float64 embeddings by suite/workloads/sentence_embedding/reference.py"
 
 erf = np.vectorize(math.erf)
 
@@ -59,16 +61,47 @@ def embed(w: Mapping[str, Array], ids: Array) -> Array:
     return mean / np.linalg.norm(mean)
 
 
-def main(folder: Path) -> None:
-    """Write the reference outputs."""
-    task = Task(folder)
+def outputs(task: Task, w: Mapping[str, Array]) -> dict[str, object]:
+    """Return the reference outputs of the rule set's few samples."""
     task.load(SAMPLES)
+    rows = [embed(w, ids) for ids in task.inputs(SAMPLES)]
+    return {
+        "samples": SAMPLES,
+        "outputs": [[float(f"{value:.{DIGITS - 1}e}") for value in row] for row in rows],
+        "source": SOURCE,
+    }
+
+
+def labels(task: Task, w: Mapping[str, Array]) -> dict[str, object]:
+    """Return what an accuracy run's answers are compared with.
+
+    Those are the words' judgements, and of the documents, whose judgements may not be passed on, the reference's
+    cosines and how these correlate with them.
+    """
+    task.load(task.documents)
+    rows = np.array([embed(w, ids) for ids in task.inputs(task.documents)])
+    pairs = np.triu_indices(len(rows), 1)
+    cosines = (rows @ rows.T)[pairs]
+    return {
+        "wordsim353": {
+            "pairs": [[task.place[one], task.place[other], judged] for one, other, judged in task.pairs],
+            "source": "WordSim-353, Finkelstein et al. 2002, CC BY 4.0: samples of the words, mean judgement",
+        },
+        "lee": {
+            "documents": task.documents,
+            "pearson": pearson(cosines, task.judged[pairs]),
+            "cosines": [float(f"{value:.{DIGITS - 1}e}") for value in cosines],
+            "source": SOURCE,
+        },
+    }
+
+
+def main(folder: Path, what: str) -> None:
+    """Write the rule set's file."""
     weights = {name: value.astype(np.float64) for name, value in load_file(folder / WEIGHTS).items() if value.ndim < 3}
-    rows = [embed(weights, ids) for ids in task.inputs(SAMPLES)]
-    outputs = [[float(f"{value:.{DIGITS - 1}e}") for value in row] for row in rows]
-    source = "float64 embeddings by suite/workloads/sentence_embedding/reference.py"
-    sys.stdout.write(json.dumps({"samples": SAMPLES, "outputs": outputs, "source": source}) + "\n")
+    made = {"outputs": outputs, "labels": labels}[what]
+    sys.stdout.write(json.dumps(made(Task(folder), weights)) + "\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -15,7 +15,7 @@ from rules.compliance import compliance_rules
 from rules.ruleset import load
 from rules.serving import loadgen_rules, serving_rules
 from rules.workload import workload_rules
-from tests.unit.serving.trees import Measured, unpack
+from tests.unit.serving.trees import WORKLOADS, Measured, unpack
 
 
 def forget() -> None:
@@ -32,20 +32,23 @@ def _uncontained(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a real submission of each workload, and the rules by which it was made."""
     folder = tmp_path_factory.mktemp("measured")
-    unpack(folder)
+    for workload in WORKLOADS:
+        unpack(folder / workload, workload)
     return folder
 
 
 @pytest.fixture(scope="module")
 def short_round(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The rule sets, with shorter runs for the packed result's workload."""
+    """The rule sets, with the shorter runs of the packed results."""
     import shutil
 
     root = tmp_path_factory.mktemp("rounds") / "rules"
     for family in ("assay", "assay-inference"):
         shutil.copytree(rules.workload.ROOT / family, root / family)
-    shutil.copytree(unpacked / "rules", root, dirs_exist_ok=True)
+    for workload in WORKLOADS:
+        shutil.copytree(unpacked / workload / "rules", root, dirs_exist_ok=True)
     for family in ("mlperf-inference", "mlperf-training", "mlperf-hpc", "mlperf-tiny"):
         (root / family).symlink_to(rules.workload.ROOT / family)
     with pytest.MonkeyPatch.context() as patch:
@@ -56,6 +59,10 @@ def short_round(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture
-def measured(tmp_path: Path, unpacked: Path, short_round: Path) -> Callable[[], Measured]:
-    """Give a fresh copy of the real submission."""
-    return lambda: Measured(unpacked / "submissions", tmp_path)
+def measured(tmp_path: Path, unpacked: Path, short_round: Path) -> Callable[..., Measured]:
+    """Give a fresh copy of the real submission of a workload."""
+
+    def fresh(workload: str = "image-classification") -> Measured:
+        return Measured(unpacked / workload / "submissions", tmp_path)
+
+    return fresh

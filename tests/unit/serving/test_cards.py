@@ -12,14 +12,13 @@ from checker.judges.registry import judges
 from checker.mllog import Record, read_log
 from rules.cards import Card, Example
 from rules.ruleset import load
-from tests.unit.serving.trees import ROUND, Measured, named
+from tests.unit.serving.trees import ROUND, WORKLOADS, Measured, named
 
 CARDS = sorted(load(ROUND).cards.values(), key=lambda card: card.id)
 NOISE = {"attempts"}  # so short a run is not always valid at once, and the record says so
-TOKENS = "assay-inference-test06"  # judged on token models only: tests/unit/serving/test_compliance.py
 
 
-def objections(card: Card, example: Example, measured: Callable[[], Measured]) -> list[str]:
+def objections(card: Card, example: Example, measured: Callable[..., Measured]) -> list[str]:
     """What the rule of `card` says about an example, run through the engine."""
     if example.text is not None:
         log = read_log(io.BytesIO(example.text.encode() + b"\n"), "log", load(ROUND).limits)
@@ -28,7 +27,7 @@ def objections(card: Card, example: Example, measured: Callable[[], Measured]) -
         log = read_log(io.BytesIO(), "log", load(ROUND).limits)
         log.records = [Record("", e.time_ms, e.event, e.key, e.value, e.metadata, 1) for e in example.log]
         return [problem.message for problem in judges()[str(card.judge)].function(log)]
-    submission = measured()
+    submission = measured(example.benchmark or "image-classification")
     if example.division == "open":
         submission.open()
     submission.apply(example.edit or [])
@@ -36,10 +35,15 @@ def objections(card: Card, example: Example, measured: Callable[[], Measured]) -
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
-def test_the_example_that_fails_is_named_by_its_rule(card: Card, measured: Callable[[], Measured]) -> None:
-    if card.id == TOKENS:
-        pytest.skip("judged on token models: test_compliance.py")
+def test_the_example_that_fails_is_named_by_its_rule(card: Card, measured: Callable[..., Measured]) -> None:
     assert objections(card, card.fails, measured)
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_honest_submissions_pass_without_a_finding(workload: str, measured: Callable[..., Measured]) -> None:
+    report = measured(workload).check()
+    assert named(report) <= NOISE, named(report)
+    assert report.passed
 
 
 def test_the_honest_submission_passes_without_a_finding(measured: Callable[[], Measured]) -> None:

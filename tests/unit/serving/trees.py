@@ -1,7 +1,7 @@
 """A real submission of inference, and ways to change it: what the checker's tests on inference judge.
 
-`tests/data/serving/` holds a closed result that `assay run` made (real containers, LoadGen and ONNX Runtime), by rules
-that are the round's but for shorter runs (`make.py` beside it); those rules are packed with it.
+`tests/data/serving/` holds closed results that `assay run` made (real containers, LoadGen and frameworks), by rules
+that are the round's but for shorter runs (`make.py` beside them); those rules are packed with each.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from suite.serve.trace import packed
 from tests.unit.checker.submissions import document, observation, put
 
 ROUND = "assay-inference/1.0"
+WORKLOADS = ("image-classification", "sentence-embedding", "text-generation")
 PACKED = Path(__file__).parents[2] / "data/serving/image-classification.tar.xz"
 TOKEN = ":::MLLOG "
 OPEN = '"submission_division", "value": "open"'
@@ -37,9 +38,9 @@ def sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def unpack(folder: Path) -> None:
+def unpack(folder: Path, workload: str = "image-classification") -> None:
     """Lay submissions/ and rules/ into `folder`."""
-    with lzma.open(PACKED) as file, tarfile.open(fileobj=file) as packed_:
+    with lzma.open(PACKED.with_name(f"{workload}.tar.xz")) as file, tarfile.open(fileobj=file) as packed_:
         packed_.extractall(folder, filter="data")
 
 
@@ -53,8 +54,9 @@ class Measured:
         result = next(self.root.glob("results/*/*"))
         self.system, self.workload = result.parts[-2:]
         self.framework = next(self.root.glob("src/*/*")).name
+        scenarios = {path.name for path in result.iterdir()}
         self.marks = {
-            "{scenario}": f"results/{self.system}/{self.workload}/SingleStream",
+            "{scenario}": f"results/{self.system}/{self.workload}/{min(scenarios, key='SingleStream'.__ne__)}",
             "{result}": f"results/{self.system}/{self.workload}",
             "{ours}": f"assay/{self.system}/{self.workload}",
             "{source}": f"src/{self.workload}/{self.framework}",

@@ -64,14 +64,14 @@ class Task:
     def __init__(self, folder: Path) -> None:
         """Read the texts and judgements; raise ValueError naming the file that is not in its format."""
         documents = _lines(folder / DOCUMENTS, "latin-1")
-        self._judged = _judgements(folder / JUDGED, len(documents))
-        self._pairs = _word_pairs(folder / WORDS)
-        words = [word for one, other, _ in self._pairs for word in (one, other)]
+        self.judged = _judgements(folder / JUDGED, len(documents))
+        self.pairs = _word_pairs(folder / WORDS)
+        words = [word for one, other, _ in self.pairs for word in (one, other)]
         self._texts = list(dict.fromkeys([*documents, *_lines(folder / BACKGROUND, "utf-8"), *words]))
         if len(self._texts) != self.SAMPLES:
             raise ValueError(f"{BACKGROUND}: {len(self._texts)} different texts, expected {self.SAMPLES}")
-        self._place = {text: index for index, text in enumerate(self._texts)}
-        self._documents = [self._place[text] for text in documents]
+        self.place = {text: index for index, text in enumerate(self._texts)}
+        self.documents = [self.place[text] for text in documents]
         self._tokeniser = WordPiece(folder / VOCABULARY)
         self._loaded: dict[int, Array] = {}
 
@@ -97,12 +97,12 @@ class Task:
         """Return how cosines correlate with judgements: Pearson's r on the documents, Spearman's rho on the words."""
         vectors = np.array([np.frombuffer(answers[index], "<f4") for index in range(self.SAMPLES)], np.float64)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        documents = vectors[self._documents]
+        documents = vectors[self.documents]
         pairs = np.triu_indices(len(documents), 1)
-        cosines = [vectors[self._place[one]] @ vectors[self._place[other]] for one, other, _ in self._pairs]
-        said = [value for *_, value in self._pairs]
+        cosines = [vectors[self.place[one]] @ vectors[self.place[other]] for one, other, _ in self.pairs]
+        said = [value for *_, value in self.pairs]
         return {
-            "lee_pearson": pearson((documents @ documents.T)[pairs], self._judged[pairs]),
+            "lee_pearson": pearson((documents @ documents.T)[pairs], self.judged[pairs]),
             "wordsim353_spearman": pearson(ranks(np.array(cosines)), ranks(np.array(said))),
         }
 
