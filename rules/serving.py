@@ -31,6 +31,7 @@ class Metric(Strict):
     at_least: float | None = None
     at_most: float | None = None
     reference: float  # what the reference model reaches on the same data
+    uncertain: Annotated[float, Field(ge=0)] = 0.0  # how much the answers may leave open, where they leave anything
 
     def met(self, value: float) -> bool:
         """Say whether `value` lies within the bounds."""

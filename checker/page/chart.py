@@ -17,7 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 44
 POINTS = 300  # of one line; more than the picture has pixels says nothing
 LINES = 60
 MARKS = 40  # points of a line up to which each is marked, and not only the last
-EDGE = 24  # half of a named tick
+EDGE = 32  # half of a named tick
 FEW = 2  # decades of a logarithmic axis up to which it has ticks between them
 STYLES = 6  # colours and dashes that page.css knows; further series repeat them
 

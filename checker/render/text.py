@@ -56,11 +56,22 @@ def _grouped(report: Report) -> dict[str, list[Finding]]:
     results = organisations if len(organisations) > 1 else sorted(results, key=len, reverse=True)
     groups: dict[str, list[Finding]] = {}
     for finding in report.findings:
-        inside = (r for r in results if r == "." or finding.path == r or finding.path.startswith(f"{r}/"))
+        inside = (r for r in results if r == "." or f"{finding.path}/".startswith((f"{r}/", f"{_ours(r)}/")))
         groups.setdefault(next(inside, finding.path), []).append(finding)
     for findings in groups.values():
         findings.sort(key=lambda f: (f.path, f.line or 0))
     return dict(sorted(groups.items()))
+
+
+def _below(path: str, heading: str) -> str:
+    """Return a path without what the heading above it says of its place: the result, or else the submitter's folder."""
+    submitter, is_result, _ = f"/{heading}".partition("/results/")
+    return path.removeprefix(f"{heading}/").removeprefix(f"{submitter[1:]}/" if is_result and submitter else "")
+
+
+def _ours(result: str) -> str:
+    """Return where of a result of inference stands what is Assay's own: beside `results/`, in `assay/`."""
+    return re.sub(r"(^|/)results/", r"\1assay/", result, count=1)
 
 
 def _by_rule(findings: list[Finding]) -> list[list[Finding]]:
@@ -78,7 +89,7 @@ def _rule(findings: list[Finding], heading: str, paint: Paint) -> Iterator[str]:
     yield f"  {word} {paint('bold', first.rule)}  {paint('faint', first.clause)}"
     few = [first] if first.severity == "note" else findings[:PLACES]
     for finding in few:
-        where = finding.path.removeprefix(f"{heading}/") if finding.path != heading else finding.path.rpartition("/")[2]
+        where = _below(finding.path, heading) if finding.path != heading else finding.path.rpartition("/")[2]
         where += f":{finding.line}" if finding.line is not None else ""
         yield from _wrapped("", f"{where}: {finding.message}")
         if finding.expected:

@@ -130,6 +130,7 @@ def accuracy_recomputed(result: ServingResult, scenario: ScenarioResult) -> Iter
             wanted += f" to {possible.most:.5g}" if possible.most - possible.least > CLOSE else ""
             yield Problem(f"{name} is not that of the answers", wanted, f"{value:g}", path, line)
         metric = result.rules.metrics.get(name) if result.rules else None
-        if result.division == "closed" and metric is not None and metric.met(value) and not metric.met(possible.least):
-            message = f"the answers do not show that {name} meets its target"
-            yield Problem(message, f"at least {metric.at_least}", f"{possible.least:.5g} or more", run.answers_path)
+        if result.division == "closed" and metric and possible.most - possible.least > metric.uncertain + CLOSE:
+            message = f"the answers are so far from the reference's that {name} does not follow from them"
+            found_ = f"{possible.least:.5g} to {possible.most:.5g}"
+            yield Problem(message, f"within {metric.uncertain:g}", found_, run.answers_path)

@@ -31,12 +31,12 @@ SCENARIOS: dict[str, dict[str, dict[str, Any]]] = {
     "text-generation": {
         "Server": {
             "min_duration_ms": 1500,
-            "min_query_count": 32,
+            "min_query_count": 16,
             "percentile": 0.5,
             "ttft_ms": 20000,
             "tpot_ms": 2000,
         },
-        "Offline": {"min_duration_ms": 50, "min_query_count": 1, "samples_per_query": 32},
+        "Offline": {"min_duration_ms": 50, "min_query_count": 1, "samples_per_query": 16},
     },
 }
 
@@ -46,10 +46,11 @@ def shorter(root: Path, name: str) -> list[Path]:
     shutil.copytree(rules.workload.ROOT / ROUND, root / ROUND)
     workload, compliance = root / ROUND / f"workloads/{name}.yaml", root / ROUND / "compliance.yaml"
     known = yaml.safe_load(workload.read_text())
-    workload.write_text(yaml.safe_dump(known | {"scenarios": SCENARIOS[name]}))
+    # A quarter of the time limit is the search's.
+    workload.write_text(yaml.safe_dump(known | {"scenarios": SCENARIOS[name], "time_limit_s": 400}))
     asked = yaml.safe_load(compliance.read_text())
     asked["TEST01"]["target"] = 512
-    asked["TEST06"]["samples"] = 32
+    asked["TEST06"]["samples"] = 16
     asked["performance"] |= {"within": 0.85, "within_short": 0.85}
     asked["seeds"] |= {"share": 0.6, "queued_times": 10}
     compliance.write_text(yaml.safe_dump(asked))
@@ -62,7 +63,8 @@ def main(folder: Path, workload: str) -> None:
     rules.workload.ROOT = folder / "rules"
     # So short a run is noisy: with far less load than the system bears, and room for far more queries than expected,
     # it is valid at one of the first attempts.
-    suite.inference.run.SLOWER, suite.inference.run.EXPECTED = 0.3, 2.0
+    # The first tokens of the token model's bound leave room enough.
+    suite.inference.run.SLOWER, suite.inference.run.EXPECTED = 0.9 if workload == "text-generation" else 0.3, 2.0
     request = ServingRequest(
         workload=workload,
         framework=FRAMEWORKS[workload],
