@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import log, sqrt
 from typing import Annotated, Literal
 
 import yaml
@@ -10,7 +11,6 @@ from pydantic import Field, ValidationError
 
 import rules.workload
 from rules.errors import UsageError
-from rules.serving import Scenario
 from rules.workload import Strict
 
 Test = Literal["TEST01", "TEST04", "TEST06", "seeds"]
@@ -19,16 +19,19 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Performance(Strict):
-    """How far a compliance run's score may be from the performance run's, as a fraction of it."""
+    """How far a compliance run's pace may be from the performance run's."""
 
-    within: Share
-    within_short: Share  # where the performance run's latency is at most `short_ns`
-    short_ns: dict[Scenario, int]
+    within: Share  # of the score, or of the latencies
+    share: Share  # SingleStream, MultiStream: of the queries, which may be faster (or slower) by more than that
+    significance: Share  # of what chance allows beyond a share
 
-    def bound(self, scenario: str, latency_ns: float) -> float:
-        """Return the fraction for a scenario whose score, where it is a latency, is `latency_ns`."""
-        short = {str(name): bound for name, bound in self.short_ns.items()}.get(scenario, 0)
-        return self.within_short if latency_ns <= short else self.within
+    def by_chance(self, ours: int, theirs: int) -> float:
+        """Return by how much two distributions known by so many samples may seem to differ where they do not.
+
+        sqrt(ln(1/a) / 2 * (n + m) / (n m)) is exceeded with a probability of at most a (Dvoretzky, Kiefer and
+        Wolfowitz; Massart 1990).
+        """
+        return sqrt(log(1 / self.significance) / 2 * (ours + theirs) / (ours * theirs))
 
 
 class Sampling(Strict):
@@ -59,7 +62,6 @@ class SeedsTest(Strict):
 
     faster_by: Share
     share: Share
-    significance: Share
     queued_percentile: Share  # Server, Interactive: this percentile of the others is at most `queued_times` the round's
     queued_times: Annotated[float, Field(gt=1)]
 
@@ -96,9 +98,10 @@ class ComplianceRules(Strict):
     TEST06: Tokens
     seeds: SeedsTest
     loading: Loading
-    # Of a compliance run in all: made again where LoadGen calls it invalid, or where it fails its test while something
-    # disturbed the machine. Each try is recorded, and the last one counts, whatever it shows.
+    # Of a compliance run, for each performance run: made again where LoadGen calls it invalid, or where its pace alone
+    # fails its test. Each try is recorded, and the last one counts, whatever it shows.
     tries: Annotated[int, Field(ge=1)]
+    retakes: Annotated[int, Field(ge=0)]  # of a performance run whose tests fail by their pace however often made
     workloads: dict[str, WorkloadTests]
 
     def tests(self, workload: str) -> list[Test]:

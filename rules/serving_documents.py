@@ -37,7 +37,7 @@ class ServingOutcome(enum.StrEnum):
     UNANSWERED = "unanswered"  # a sample that would never have got its answer
     WRONG_SIZE = "wrong-size"
     INVALID = "invalid"  # LoadGen itself says that the run is not a valid one
-    DISTURBED = "disturbed"  # a test failed while something disturbed the machine
+    OFF_PACE = "off-pace"  # a test failed by nothing but how fast its run was beside the performance run
     OUT_OF_MEMORY = "out-of-memory"
     DISK_FULL = "disk-full"
     ENGINE_LOST = "engine-lost"
@@ -46,7 +46,7 @@ class ServingOutcome(enum.StrEnum):
 
 
 # After these a compliance run is made again, as often as the round allows.
-REPEATED = (ServingOutcome.INVALID, ServingOutcome.DISTURBED)
+REPEATED = (ServingOutcome.INVALID, ServingOutcome.OFF_PACE)
 
 
 class ServingSystem(SystemDescription):

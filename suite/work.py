@@ -156,7 +156,7 @@ class WorkFolder(Generic[P, A]):
 
     def begin_run(self, run: str) -> list[A]:
         """Mark `run` as under way; return the attempts at it that came to nothing."""
-        attempts = self._attempts(run)
+        attempts = self.attempts(run)
         marker = self.folder / STARTED.format(run=run)
         if marker.exists() and marker.read_text() == str(len(attempts)):
             attempts.append(self._interrupted)
@@ -166,9 +166,10 @@ class WorkFolder(Generic[P, A]):
 
     def note(self, run: str, attempt: A) -> None:
         """Note an attempt at `run` that gave no result."""
-        self._save(run, [*self._attempts(run), attempt])
+        self._save(run, [*self.attempts(run), attempt])
 
-    def _attempts(self, run: str) -> list[A]:
+    def attempts(self, run: str) -> list[A]:
+        """Return the attempts at `run` that were noted."""
         path = self.folder / ATTEMPTS.format(run=run)
         return self._attempt_list.validate_json(path.read_bytes()) if path.exists() else []
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import log, sqrt
 from typing import Any
 
 from checker.serving.answers import Answer, alike, by_sample, numbers
@@ -34,7 +33,7 @@ class Fault:
     message: str
     expected: str
     found: str
-    timing: bool = False  # a machine that did other work meanwhile can be the cause
+    pace: bool = False  # it is about how fast the run was: a machine that did other work can be the cause
 
 
 @dataclass(frozen=True)
@@ -97,25 +96,49 @@ def verdict(
 def same_performance(
     reference: Measured, test: Measured, rules: Performance, *, faster: bool, slower: bool
 ) -> Iterator[Fault]:
-    """Yield a fault where the test's score is further from the reference's than the round allows, the ways asked."""
+    """Yield a fault where the test's pace is further from the reference's than the round allows, the ways asked.
+
+    In SingleStream and MultiStream it is that of all queries, elsewhere the score.
+    """
     if reference.score is None or test.score is None:
         yield Fault("there is no score to compare", reference.metric, "none")
         return
     is_latency = loadgen_scenario(reference.scenario) in LATENCIES
-    within = rules.bound(reference.scenario, reference.score if is_latency else float("inf"))
+    if is_latency and reference.latencies is not None and test.latencies is not None:
+        was, now = ranked(reference), ranked(test)
+        for asked, ours, theirs, what in ((faster, now, was, "faster"), (slower, was, now, "slower")):
+            if asked:
+                message = f"the run is {what} than the performance run"
+                yield from _ahead(ours, theirs, rules, rules.within, rules.share, message, what)
+        return
     speed = reference.score / test.score if is_latency else test.score / reference.score
-    if (faster and speed > 1 + within) or (slower and speed < 1 - within):
+    if (faster and speed > 1 + rules.within) or (slower and speed < 1 - rules.within):
         what = "faster" if speed > 1 else "slower"
-        wanted = f"within {within:.0%} of {reference.score:,.6g}"
+        wanted = f"within {rules.within:.0%} of {reference.score:,.6g}"
         found = f"{test.score:,.6g} ({speed:.3f} as fast)"
-        yield Fault(f"the run is {what} than the performance run", wanted, found, timing=True)
+        yield Fault(f"the run is {what} than the performance run", wanted, found, pace=True)
+
+
+def _ahead(
+    ours: Sequence[int], theirs: Sequence[int], rules: Performance, by: float, share: float, message: str, what: str
+) -> Iterator[Fault]:
+    """Yield a fault where more of the sorted latencies `ours` are ahead of `theirs` by the factor than may be.
+
+    One-sided two-sample Kolmogorov-Smirnov: sup (F_ours(x) - F_theirs((1 + by) x)) is at most `share` and what chance
+    allows.
+    """
+    ahead, at = advantage(ours, theirs, 1 + by)
+    most = share + rules.by_chance(len(ours), len(theirs))
+    if ahead > most:
+        wanted = f"at most {most:.1%} of queries {what} by {by:.0%}"
+        yield Fault(message, wanted, f"{ahead:.1%}, e.g. at {at:,} ns", pace=True)
 
 
 def valid(test: Measured) -> Iterator[Fault]:
     """Yield a fault where LoadGen does not call the run valid."""
     if test.log.get("result_validity") != "VALID":
         found = str(test.log.get("result_validity"))
-        yield Fault("LoadGen does not call the run valid", "VALID", found, timing=True)
+        yield Fault("LoadGen does not call the run valid", "VALID", found, pace=True)
 
 
 def same_answers(
@@ -181,7 +204,7 @@ def cached(reference: Measured, test: Measured, rules: ComplianceRules) -> Itera
     if again and first > rules.TEST04.cached * again:
         wanted = f"at most {rules.TEST04.cached:g} times a repeated one"
         found = f"{first / again:.2f} times ({first:,.0f} ns)"
-        yield Fault("a sample's first answer takes longer", wanted, found, timing=True)
+        yield Fault("a sample's first answer takes longer", wanted, found, pace=True)
 
 
 def first_answers(latencies: Latencies) -> list[int]:
@@ -218,10 +241,8 @@ def loaded(seconds: float, samples: int, pace_s: float, rules: ComplianceRules) 
 def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> Iterator[Fault]:
     """Yield a fault where the performance run was faster with the round's seeds than a run with others.
 
-    One-sided two-sample Kolmogorov-Smirnov: D = sup (F_reference(x) - F_test((1 + d) x)), beyond the share that the
-    round allows, exceeds sqrt(ln(1/a) / 2 * (n + m) / (n m)) by chance with a probability of at most a (Dvoretzky,
-    Kiefer and Wolfowitz; Massart 1990). In Server, where queries wait for each other, the fastest are compared. The
-    run need not be valid: near Server's highest rate chance decides that.
+    In Server, where queries wait for each other, the fastest are compared. The run need not be valid: near Server's
+    highest rate chance decides that.
     """
     yield from same_performance(reference, test, rules.performance, faster=False, slower=True)
     if reference.latencies is None or test.latencies is None:
@@ -235,15 +256,10 @@ def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> 
         fast, slow = percentile(ours, p), percentile(theirs, p)
         if slow > times * fast:
             message = "with the round's seeds the fastest queries are answered faster than with others"
-            yield Fault(message, f"{p:.0%} within {times:g} times {fast:,} ns", f"{slow:,} ns", timing=True)
+            yield Fault(message, f"{p:.0%} within {times:g} times {fast:,} ns", f"{slow:,} ns", pace=True)
         return
-    share, at = advantage(ours, theirs, 1 + rules.seeds.faster_by)
-    chance = sqrt(log(1 / rules.seeds.significance) / 2 * (len(ours) + len(theirs)) / (len(ours) * len(theirs)))
-    most = rules.seeds.share + chance
-    if share > most:
-        wanted = f"at most {most:.1%} of queries faster by {rules.seeds.faster_by:.0%}"
-        message = "with the round's seeds queries are answered faster than with others"
-        yield Fault(message, wanted, f"{share:.1%}, e.g. those within {at:,} ns", timing=True)
+    message = "with the round's seeds queries are answered faster than with others"
+    yield from _ahead(ours, theirs, rules.performance, rules.seeds.faster_by, rules.seeds.share, message, "faster")
 
 
 def ranked(measured: Measured) -> list[int]:

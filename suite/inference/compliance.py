@@ -85,20 +85,20 @@ def verify(root: Path, ruleset: str, system: str, workload: str, scenario: str, 
     return [fault for faults in found.values() for fault in faults]
 
 
-def disturbed(root: Path, ruleset: str, folder: str, scenario: str, test: str) -> str:
-    """Say how `test` failed in the result `folder` below `root`, and what disturbed the machine during its run.
+def off_pace(root: Path, ruleset: str, folder: str, scenario: str, test: str) -> str:
+    """Say how `test` failed in the result `folder` below `root`, and what was seen to disturb the machine meanwhile.
 
-    Nothing where it passed, where nothing disturbed it, or where it failed for something else than time.
+    Nothing where it passed, or where it failed for something else than its pace.
     """
     rules = load(ruleset)
     result = read_serving_result(ServingSubmission(root, "", Tree(root, rules.limits), rules), folder)
     its = result.scenarios[scenario]
     faults = [fault for part in (judged(result, its, test) or {}).values() for fault in part]
-    seen = checker.use.disturbed(its.runs[test], rules.steadiness)
-    if not faults or not seen or not all(fault.timing for fault in faults):
+    if not faults or not all(fault.pace for fault in faults):
         return ""
-    why = f"{faults[0].message} ({faults[0].found}) while the machine was disturbed: {told_of(seen)}"
-    return printable(why)
+    seen = checker.use.disturbed(its.runs[test], rules.steadiness)
+    by = f" while the machine was disturbed: {told_of(seen)}" if seen else ""
+    return printable(f"{faults[0].message} ({faults[0].found}){by}")
 
 
 def files(

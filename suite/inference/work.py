@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from checker.serving.runs import answers_path, loadgen_folder
@@ -79,10 +79,11 @@ class ServingWork(WorkFolder[ServingPlan, ServingAttempt]):
         write(self.tree / self._ours(scenario, run) / "log.txt", log)
         write(self.tree / self._ours(scenario, run) / "record.json", document(record))
 
-    def take_back(self, scenario: Scenario, run: RunName) -> None:
-        """Let a run that ended count no longer."""
+    def take_back(self, scenario: Scenario, runs: Iterable[RunName]) -> None:
+        """Let runs that ended count no longer."""
         with disk(self.tree):
-            (self.tree / self._ours(scenario, run) / "record.json").unlink()
+            for run in runs:
+                (self.tree / self._ours(scenario, run) / "record.json").unlink(missing_ok=True)
 
     def outputs(self) -> OutputsCertificate | None:
         """Return the certificate of outputs, None where it has not been made."""

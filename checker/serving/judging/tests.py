@@ -12,7 +12,7 @@ from checker.steadiness import told
 from checker.tree import RefusedError
 from checker.use import disturbed
 from rules.serving import loadgen_scenario
-from rules.serving_documents import REPEATED
+from rules.serving_documents import REPEATED, ServingOutcome
 
 VERIFY: dict[str, dict[str, tuple[str, ...]]] = {
     "TEST01": {"verify_accuracy.txt": ("accuracy",), "verify_performance.txt": ("performance",)},
@@ -58,8 +58,8 @@ def _judge(test: str) -> None:
         for faults in found.values() if found is not None else ():
             for fault in faults:
                 path = run.detail_path if run else scenario.ours
-                by = f"; the machine was disturbed meanwhile: {busy}" if busy and fault.timing else ""
-                first = QUIET if by else ""
+                by = f"; the machine was disturbed meanwhile: {busy}" if busy and fault.pace else ""
+                first = QUIET if fault.pace else ""
                 yield Problem(f"{test} fails: {fault.message}{by}", fault.expected, fault.found, path, first=first)
 
     judge(f"serving-passes-{test.lower()}", "serving-scenario")(passed)
@@ -75,15 +75,20 @@ for _test in ("TEST01", "TEST04", "TEST06", "seeds"):
     _judge(_test)
 
 
-@judge("serving-tries", "serving-run")
-def tries(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
-    """Judge that a compliance run was not made more often than the round allows."""
-    if run.record is None or run.name in ("performance", "accuracy"):
-        return
-    made = 1 + sum(attempt.outcome in REPEATED for attempt in run.record.model.earlier_attempts)
-    if made > result.compliance.tries:
-        message = "the run was made more often than a test may be"
-        yield run.record.problem(message, f"at most {result.compliance.tries} times", str(made), "earlier_attempts")
+@judge("serving-tries", "serving-scenario")
+def tries(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+    """Judge that no run was made again, for its own or its tests' pace, more often than the round allows."""
+    rules, made = result.compliance, dict[str, int]()
+    for name, run in scenario.runs.items():
+        attempts = run.record.model.earlier_attempts if run.record is not None else []
+        again = (ServingOutcome.OFF_PACE,) if name == "performance" else REPEATED
+        made[name] = 1 + sum(attempt.outcome in again for attempt in attempts)
+    takes = min(made.get("performance", 1), 1 + rules.retakes)
+    for name, run in scenario.runs.items():
+        most = 1 + rules.retakes if name == "performance" else takes * rules.tries
+        if run.record is not None and made[name] > most:
+            message = f"the {name} run was made more often than it may be"
+            yield run.record.problem(message, f"at most {most} times", str(made[name]), "earlier_attempts")
 
 
 @judge("serving-verify", "serving-scenario")

@@ -54,11 +54,9 @@ def run(score: int, latencies: list[int] | None = None, samples: list[int] | Non
         (1_000_000, 1_120_000, False),
         (1_000_000, 910_000, True),
         (1_000_000, 890_000, False),
-        (150_000, 180_000, True),  # 20 % where a latency is at most 200 us
-        (150_000, 195_000, False),
     ],
 )
-def test_scores_may_differ_by_a_tenth(reference: int, test: int, good: bool) -> None:
+def test_scores_may_differ_by_a_tenth_where_no_latencies_are_known(reference: int, test: int, good: bool) -> None:
     found = list(same_performance(run(reference), run(test), RULES.performance, faster=True, slower=True))
     assert (not found) is good, found
 
@@ -68,6 +66,26 @@ def test_only_the_ways_that_are_asked_for_are_faults() -> None:
     assert not list(same_performance(fast, slow, RULES.performance, faster=True, slower=False))
     assert not list(same_performance(slow, fast, RULES.performance, faster=False, slower=True))
     assert list(same_performance(slow, fast, RULES.performance, faster=True, slower=False))
+
+
+PLAIN = list(range(1_000_000, 1_050_000, 5))
+
+
+@pytest.mark.parametrize("factor", [1 / 1.2, 1.2])
+def test_a_run_that_is_faster_or_slower_in_all_its_queries_is_not_at_the_same_pace(factor: float) -> None:
+    other = run(1_000_000, [round(latency * factor) for latency in PLAIN])
+    [found] = same_performance(run(1_000_000, PLAIN), other, RULES.performance, faster=True, slower=True)
+    assert found.pace
+    assert ("slower" if factor > 1 else "faster") in found.message
+
+
+def test_a_few_queries_that_waited_for_the_machine_are_no_other_pace() -> None:
+    for every, good in ((10, True), (5, False)):
+        waited = [latency * 4 if n % every == 0 else latency for n, latency in enumerate(PLAIN)]
+        one, other = run(1_000_000, PLAIN), run(4_000_000, waited)
+        for reference, test in ((one, other), (other, one)):
+            found = list(same_performance(reference, test, RULES.performance, faster=True, slower=True))
+            assert (not found) is good, (every, found)
 
 
 def answers(*values: str) -> list[Answer]:
