@@ -42,7 +42,7 @@ from suite.progress import Phase, say
 from suite.sandbox import Limits, busy
 from suite.work import DiskError, sha256
 
-TRIES = 8  # of a performance run that LoadGen calls invalid, each told another rate
+TRIES = 10  # of a performance run that LoadGen calls invalid, each second one told another rate
 # The next try: Server offers less, elsewhere LoadGen draws more queries. Server's first try, too, offers less than was
 # borne in short tests: a run five times as long, and four that test it, meet more of a machine's bad moments.
 SLOWER, FASTER = 0.9, 1.5
@@ -350,8 +350,9 @@ def _next_rate(
     bench: Bench, search: SearchRecord, scenario: Scenario, rate: float, number: int, result: Mapping[str, Any]
 ) -> SearchRecord:
     """Put the invalid run, the `number`-th, among the probes, and a rate to try next in place of its own."""
-    # In ever larger steps: what eight small ones do not cure is a machine that is busy with something else.
-    factor = SLOWER**number if loadgen_scenario(scenario) == "Server" else FASTER
+    # Server is tried twice at a rate, for the first may have met a bad moment of the machine; then in ever larger steps:
+    # what small ones do not cure is a machine that is busy with something else.
+    factor = SLOWER ** (number // 2 if number % 2 == 0 else 0) if loadgen_scenario(scenario) == "Server" else FASTER
     probe = Probe(
         scenario=scenario,
         rate=rate,

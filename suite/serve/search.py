@@ -96,11 +96,11 @@ class Search:
     def highest(self, scenario: str, first: float) -> float:
         """Return the highest rate at which short tests of Server are valid: bracketed by factors, then bisected.
 
-        Ends early where a test at the next rate would not end in time: the lower the rate, the longer it takes.
+        A rate is too high once two tests of it were invalid: one may have met a bad moment of the machine. Ends early where a test at the next rate would not end in time: the lower the rate, the longer it takes.
         """
         factor, close = self._asked["factor"], self._asked["close"]
         queries = self._asked["scenarios"][scenario]["probe_queries"]
-        good, bad, rate = 0.0, 0.0, first
+        good, bad, rate, doubted = 0.0, 0.0, first, 0.0
         left, until = self._asked["probes"], time.monotonic() + self._asked["budget_s"]
         while left and (not good or not bad or bad / good > close):
             if time.monotonic() + queries / rate > until:
@@ -109,6 +109,8 @@ class Search:
             if self.probe(scenario, rate)["valid"]:
                 good = rate
                 rate = (good * bad) ** 0.5 if bad else rate * factor
+            elif doubted != rate:
+                doubted = rate
             else:
                 bad = rate
                 rate = (good * bad) ** 0.5 if good else rate / factor
