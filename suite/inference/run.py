@@ -350,8 +350,8 @@ def _next_rate(
     bench: Bench, search: SearchRecord, scenario: Scenario, rate: float, number: int, result: Mapping[str, Any]
 ) -> SearchRecord:
     """Put the invalid run, the `number`-th, among the probes, and a rate to try next in place of its own."""
-    # Server is tried twice at a rate, for the first may have met a bad moment of the machine; then in ever larger steps:
-    # what small ones do not cure is a machine that is busy with something else.
+    # Server is tried twice at a rate, for the first may have met a bad moment of the machine; then in ever larger
+    # steps: what small ones do not cure is a machine that is busy with something else.
     factor = SLOWER ** (number // 2 if number % 2 == 0 else 0) if loadgen_scenario(scenario) == "Server" else FASTER
     probe = Probe(
         scenario=scenario,

@@ -96,7 +96,8 @@ class Search:
     def highest(self, scenario: str, first: float) -> float:
         """Return the highest rate at which short tests of Server are valid: bracketed by factors, then bisected.
 
-        A rate is too high once two tests of it were invalid: one may have met a bad moment of the machine. Ends early where a test at the next rate would not end in time: the lower the rate, the longer it takes.
+        A rate is too high once two tests of it were invalid: one may have met a bad moment of the machine. Ends early
+        where a test at the next rate would not end in time: the lower the rate, the longer it takes.
         """
         factor, close = self._asked["factor"], self._asked["close"]
         queries = self._asked["scenarios"][scenario]["probe_queries"]
