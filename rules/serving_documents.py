@@ -162,3 +162,4 @@ class SearchRecord(Document):
     sut: SutParameters
     probes: list[Probe]  # in the order in which they were made
     rates: dict[Scenario, Positive]  # what was found
+    left_out: dict[Scenario, str] = Field(default_factory=dict)  # asked for beside others, and not measured: why

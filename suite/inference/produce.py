@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import checker
 from checker.render import text as render_text
 from rules.errors import Stopped, UsageError, unknown
 from rules.serving import ServingRules, serving_rules, shipped
-from rules.serving_documents import ServingRecord, ServingSystem
+from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem
 from rules.systems import system_name
 from suite import data, machine, source
 from suite.engine import connect
@@ -175,6 +176,8 @@ def _same(work: ServingWork) -> None:
     """Raise UsageError where the finished result is not the one asked for now."""
     plan = work.plan
     there = {path.name for path in work.final.iterdir() if path.is_dir()}
+    with suppress(OSError, ValueError):  # the checker says what is wrong with it
+        there |= set(SearchRecord.model_validate_json((work.top / plan.ours / "search.json").read_bytes()).left_out)
     changed = ["scenarios"] if there != set(plan.scenarios) else []
     for path in sorted((work.top / plan.ours).glob("*/performance/record.json")):
         try:

@@ -58,6 +58,10 @@ FIX = {
 BROKEN = "correct the system under test (docs/inference.md says what it promises), then start anew with --discard"
 
 
+class NoValidRateError(JudgedError):
+    """A scenario cannot be measured: LoadGen calls it invalid at every rate that was tried."""
+
+
 @dataclass(frozen=True)
 class Bench:
     """What every container of a result shares."""
@@ -84,13 +88,18 @@ def execute(bench: Bench) -> None:
     """
     _outputs(bench)
     _search(bench)
-    plan = bench.plan
-    runs, place = plan.runs(), 0
-    while place < len(runs):
+    plan, work, place = bench.plan, bench.work, 0
+    while place < len(runs := work.runs()):
         scenario, run = runs[place]
-        if bench.work.record(scenario, run) is None:
+        if work.record(scenario, run) is None:
             title = f"{plan.workload} {plan.framework} {scenario} {run} ({place + 1} of {len(runs)})"
-            _loadgen(bench, scenario, run, title)
+            try:
+                _loadgen(bench, scenario, run, title)
+            except NoValidRateError as error:
+                if len({one for one, _ in runs}) == 1:
+                    raise
+                _leave_out(bench, scenario, error.message)
+                continue
         again = _taken_back(bench, scenario, run)
         place = place + 1 if again is None else runs.index((scenario, again))
 
@@ -248,10 +257,24 @@ def _search(bench: Bench) -> None:
     for scenario, rate in rates.items():
         unit = "samples" if scenario == "Offline" else "queries"
         say(f"  {scenario}: {rate:.4g} {unit} a second by short tests")
+    for scenario in rates if len(rates) > 1 else ():
+        tried = [probe["rate"] for probe in found["probes"] if probe["scenario"] == scenario]
+        valid = any(probe["valid"] for probe in found["probes"] if probe["scenario"] == scenario)
+        if loadgen_scenario(scenario) == "Server" and not valid:
+            _leave_out(bench, scenario, f"no rate from {max(tried):.4g} down to {min(tried):.4g} a second was valid")
+
+
+def _leave_out(bench: Bench, scenario: Scenario, why: str) -> None:
+    """Go on without a scenario that was asked for beside others and that this system cannot do."""
+    search = bench.work.search()
+    assert search is not None
+    why = printable(why)
+    bench.work.keep("search.json", search.model_copy(update={"left_out": search.left_out | {scenario: why}}))
+    say(f"  {scenario} is left out: {why}")
 
 
 def _keep_search(bench: Bench, probes: list[Probe], rates: Mapping[Scenario, float]) -> None:
-    plan = bench.plan
+    plan, before = bench.plan, bench.work.search()
     record = SearchRecord(
         schema="assay/search/1",
         ruleset=plan.ruleset,
@@ -261,6 +284,7 @@ def _keep_search(bench: Bench, probes: list[Probe], rates: Mapping[Scenario, flo
         sut=plan.sut,
         probes=probes,
         rates=dict(rates),
+        left_out=before.left_out if before is not None else {},
     )
     bench.work.keep("search.json", record)
 
@@ -287,7 +311,7 @@ def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None
         if run == "performance":
             search = _next_rate(bench, search, scenario, rate, number, result)
             rate = search.rates[scenario]
-    raise JudgedError(
+    raise NoValidRateError(
         f"{title}: LoadGen found no valid run in {TRIES} tries, the last at {rate:.4g} a second",
         fix="see that nothing else runs on the machine; then --resume",
     )

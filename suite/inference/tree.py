@@ -20,7 +20,7 @@ def complete(work: ServingWork, rules: ServingRules, beside: Mapping[str, bytes]
     """Return the staged result with every scenario's descriptions, accuracy and verdicts of compliance runs."""
     plan = work.plan
     staged = work.stage({f"{plan.ours}/{name}": content for name, content in beside.items()})
-    for scenario in plan.scenarios:
+    for scenario in dict.fromkeys(scenario for scenario, _ in work.runs()):
         folder = staged / plan.results / scenario
         performance = work.record(scenario, "performance")
         assert performance is not None

@@ -42,13 +42,19 @@ class ServingWork(WorkFolder[ServingPlan, ServingAttempt]):
         self.top = top
         self.tree = self.folder / "tree"
 
+    def runs(self) -> list[tuple[Scenario, RunName]]:
+        """Return the plan's runs, in their order, without those of scenarios that are left out."""
+        search = self.search()
+        left_out = search.left_out if search is not None else {}
+        return [(scenario, run) for scenario, run in self.plan.runs() if scenario not in left_out]
+
     def progress(self) -> str:
         """Say how many LoadGen runs ended."""
-        return f"{len(self.records())} of {len(self.plan.runs())} LoadGen runs"
+        return f"{len(self.records())} of {len(self.runs())} LoadGen runs"
 
     def records(self) -> dict[Path, Path]:
         """Return the ended runs' records, and where they will stand."""
-        names = [f"{self._ours(scenario, run)}/record.json" for scenario, run in self.plan.runs()]
+        names = [f"{self._ours(scenario, run)}/record.json" for scenario, run in self.runs()]
         return {self.tree / name: self.top / name for name in names if (self.tree / name).exists()}
 
     def _ours(self, scenario: Scenario, run: RunName) -> str:
@@ -125,7 +131,7 @@ class ServingWork(WorkFolder[ServingPlan, ServingAttempt]):
             files = {p.relative_to(staged).as_posix(): p.read_bytes() for p in staged.rglob("*") if p.is_file()}
             digests = {name: sha256(content) for name, content in (files | dict(shared)).items()}
             listed = [FileDigest(path=name, sha256=digest) for name, digest in sorted(digests.items())]
-            manifest = Manifest(schema="assay/manifest/1", runs=len(plan.runs()), files=listed)
+            manifest = Manifest(schema="assay/manifest/1", runs=len(self.runs()), files=listed)
             write(staged / plan.ours / "manifest.json", document(manifest))
             # The results come last: without them nothing of this counts, and --resume goes on from the work folder.
             if self.final.exists():

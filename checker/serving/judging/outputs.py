@@ -103,6 +103,15 @@ def searched(result: ServingResult) -> Iterator[Problem]:
             yield result.search.problem(message, f"an invalid probe above {brief(rate)}/s", f"{highest:g}/s", "probes")
 
 
+@judge("serving-left-out", "serving-result")
+def left_out(result: ServingResult) -> Iterator[Problem]:
+    """Judge that no scenario was asked for and left out."""
+    if result.search is None:
+        return
+    for name, why in result.search.model.left_out.items():
+        yield result.search.problem(f"{name} was asked for and left out", "a valid run of it", why, "left_out", name)
+
+
 @judge("serving-search-bound", "serving-result")
 def search_bound(result: ServingResult) -> Iterator[Problem]:
     """Judge that the search was made with this workload, framework, source and parameters."""
