@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ checks: [{fact: memory_gib, at_least: 8, else: fail, fix: buy more}]
 """
 CELL = """
   - {framework: jax, target: tomorrow, requirements: [jax==0.10.2], lock: wheels/jax-arm64.txt}
+  - {framework: jax, target: tomorrow, suite: inference, requirements: [jax==0.10.2], lock: wheels/jax-arm64.txt}
 absent:
 """
 
@@ -44,18 +46,36 @@ def images(tmp_path: Path) -> Path:
 def test_every_framework_has_an_image_for_every_target_or_a_reason_why_not() -> None:
     table = matrix.matrix()
     assert tuple(table.targets) == TARGETS
-    there = {(each.framework, each.target) for each in table.cells if each.suite == "training"}
-    missing = {(each.framework, each.target) for each in table.absent}
+    there = {(each.framework, each.target, each.suite) for each in table.cells}
+    missing = {key for each in table.absent for key in product(each.frameworks, each.targets, each.suites)}
     assert not there & missing
-    assert there | missing >= {(framework, target) for framework in FRAMEWORKS for target in TARGETS}
+    frameworks = (*FRAMEWORKS, "onnxruntime")
+    assert there | missing == set(product(frameworks, TARGETS, ("training", "inference")))
 
 
 def test_a_framework_that_a_target_cannot_have_is_refused_with_the_reason() -> None:
     with pytest.raises(
-        UsageError, match=r"no image of tensorflow for jetson: NVIDIA's builds .* Python 3\.10"
+        UsageError, match=r"no image of tensorflow for training on jetson: NVIDIA's builds .* Python 3\.10"
     ) as error:
         matrix.cell("tensorflow", "jetson")
     assert error.value.fix == "choose jax or pytorch"
+
+
+@pytest.mark.parametrize("target", ["cpu-arm64", "jetson", "raspberrypi"])
+def test_without_loadgen_for_arm64_inference_is_refused_with_the_reason(target: str) -> None:
+    """For one framework and for all of them; training is not touched."""
+    with pytest.raises(UsageError, match=rf"no image of pytorch for inference on {target}: LoadGen .* no wheel"):
+        matrix.cell("pytorch", target, suite="inference")
+    with pytest.raises(UsageError, match=rf"no image for inference on {target}: LoadGen .* no wheel"):
+        matrix.select(target=target, suite="inference")
+    assert matrix.select(target=target)
+
+
+def test_a_cell_cannot_be_there_and_absent(images: Path) -> None:
+    place = images / "matrix.yaml"
+    place.write_text(place.read_text().replace("targets: [jetson]", "targets: [jetson, cpu]", 1))
+    with pytest.raises(UsageError, match=r"cell tensorflow-cpu \(training\) is there and said to be absent"):
+        matrix.matrix(place)
 
 
 def test_a_target_is_added_with_a_file_and_a_cell(images: Path) -> None:
@@ -66,7 +86,8 @@ def test_a_target_is_added_with_a_file_and_a_cell(images: Path) -> None:
     added = table.targets["tomorrow"]
     assert added.access.options() == {"runtime": "tomorrow", "devices": ["/dev/tomorrow0:/dev/tomorrow0:rwm"]}
     assert added.checks[0].otherwise == "fail"
-    assert ("jax", "tomorrow") in {(each.framework, each.target) for each in table.cells}
+    added_cells = {(each.framework, each.suite) for each in table.cells if each.target == "tomorrow"}
+    assert added_cells == {("jax", "training"), ("jax", "inference")}
 
 
 @pytest.mark.parametrize(
@@ -100,19 +121,22 @@ def test_what_a_container_gets_is_in_the_engines_words() -> None:
 
 
 def test_on_a_gpu_every_framework_is_told_to_use_it_or_fail() -> None:
-    for framework in FRAMEWORKS:
-        environment = matrix.cell(framework, "cuda").environment
-        assert environment["ASSAY_DEVICE"] == "cuda"
-        assert environment["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    for cell in matrix.select(target="cuda", suite="all"):
+        assert cell.environment["ASSAY_DEVICE"] == "cuda"
+        assert cell.environment["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+        assert cell.framework != "jax" or cell.environment["JAX_PLATFORMS"] == "cuda"
     assert "ASSAY_DEVICE" not in matrix.cell("pytorch", "cpu").environment
 
 
 def test_cuda_locks_are_of_cuda_builds_and_arm64_locks_of_none() -> None:
     from suite.images import locks
 
-    for framework in FRAMEWORKS:
-        names = {pin.name for pin in locks.wheels(matrix.cell(framework, "cuda").wheel_lock)}
+    for cell in matrix.select(target="cuda", suite="all"):
+        names = {pin.name for pin in locks.wheels(cell.wheel_lock)}
         assert {name for name in names if name.startswith("nvidia-cudnn-cu")}
+        assert "nvidia-ml-py" in names
+        assert ("mlcommons-loadgen" in names) == (cell.suite == "inference")
+    for framework in FRAMEWORKS:
         below = {pin.name for pin in locks.wheels(matrix.cell(framework, "cpu-arm64").wheel_lock)}
         assert not {name for name in below if name.startswith("nvidia-")}
     torch = next(p for p in locks.wheels(matrix.cell("pytorch", "cuda").wheel_lock) if p.name == "torch")
