@@ -6,6 +6,9 @@ import os
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the library is loaded
 
+import sys
+from contextlib import redirect_stdout
+
 import onnxruntime
 
 from suite.serve.device import DEVICE
@@ -31,7 +34,8 @@ def session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     if DEVICE == "cuda":
-        onnxruntime.preload_dlls(directory="")  # CUDA's libraries are wheels of the lock
+        with redirect_stdout(sys.stderr):  # the log is the harness's alone
+            onnxruntime.preload_dlls(directory="")  # CUDA's libraries are wheels of the lock
     provider = PROVIDERS[DEVICE]
     found = onnxruntime.InferenceSession(
         graph, options, providers=[(provider, OPTIONS.get(DEVICE, {}))], enable_fallback=0
