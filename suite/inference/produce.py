@@ -81,7 +81,7 @@ def produce(request: ServingRequest, show: Callable[[str], None]) -> bool:
     way = route.find(client, request.target, kind)
     if way.emulation:
         raise MachineError(
-            f"inference on {request.target} is measured on {kind.machine}, and under emulation LoadGen has nothing to time",
+            f"inference on {request.target} is measured on {kind.machine}; under emulation LoadGen has nothing to time",
             fix="point DOCKER_HOST at one (DOCKER_HOST=ssh://user@machine), or leave the scenario out for a functional "
             "run of training",
         )

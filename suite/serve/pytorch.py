@@ -16,7 +16,8 @@ DEVICE = torch.device(NAME)  # where there is none, the first tensor put there f
 def linear(weight: Any, bias: Any = None) -> Callable[[Any], Any]:
     """Return x -> x Wᵀ + b; on a processor through oneDNN where it can.
 
-    On AMD's, PyTorch's own way (MKL) takes 2.4 times as long. This is the operator that PyTorch's compiler puts in place of `linear`; it knows no float64.
+    On AMD's, PyTorch's own way (MKL) takes 2.4 times as long. This is the operator that PyTorch's compiler puts in
+    place of `linear`; it knows no float64.
     """
     if weight.device.type != "cpu" or weight.dtype == torch.float64 or not torch.backends.mkldnn.is_available():
         return lambda x: F.linear(x, weight, bias)

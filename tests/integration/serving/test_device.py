@@ -1,4 +1,4 @@
-"""A model that was promised a GPU and finds none ends with a recorded failure: no framework falls back to the processor."""
+"""A model that was promised a GPU and finds none ends in a recorded failure, and never falls back to the processor."""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ class Model:
         found = torch.empty(len(batch), WIDTH, dtype=self._given)
         with torch.inference_mode():
             for group in groups(batch):
-                embedded = self._embed(torch.from_numpy(group.ids).to(DEVICE), torch.from_numpy(group.lengths).to(DEVICE))
+                embedded = self._embed(
+                    torch.from_numpy(group.ids).to(DEVICE), torch.from_numpy(group.lengths).to(DEVICE)
+                )
                 found[torch.from_numpy(group.places)] = embedded.to("cpu", self._given)
         return found.numpy()
 
