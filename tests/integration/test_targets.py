@@ -95,9 +95,7 @@ def test_inference_is_refused_where_only_an_emulator_could_run_it(amd64, tmp_pat
     asked |= {"workload": "image-classification", "framework": "jax", "target": "jetson", "division": "open"}
     asked |= {"submitter": "tests", "settings": [], "output": tmp_path, "scenario": "all"}
     asked |= dict.fromkeys(("resume", "discard", "replace"), False)
-    with pytest.raises(
-        MachineError, match="inference on jetson is measured on a Jetson; under emulation"
-    ) as refused:
+    with pytest.raises(MachineError, match="inference on jetson is measured on a Jetson; under emulation") as refused:
         produce(ServingRequest(**asked), print)
     assert "DOCKER_HOST=ssh://" in refused.value.fix
 
