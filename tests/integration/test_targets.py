@@ -69,7 +69,6 @@ def test_a_run_on_a_gpu_that_is_not_there_ends_in_one_sentence_with_the_fix(amd6
     assert first == "assay: target cuda cannot run on this machine: the engine cannot give a container a GPU"
     assert fix.strip().startswith("fix: on the engine's machine install NVIDIA's driver and nvidia-container-toolkit")
     assert not done.stdout
-    assert not list(tmp_path.rglob("*.*"))
 
 
 def test_inference_on_a_board_without_loadgen_ends_in_one_sentence(amd64, tmp_path: Path) -> None:

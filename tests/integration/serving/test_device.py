@@ -23,6 +23,7 @@ RULES = serving_rules(RULESET, WORKLOAD)
 LIMIT_S = 120.0
 # What a target with an NVIDIA GPU puts into the environment of every process (images/).
 PROMISED = {"ASSAY_DEVICE": "cuda", "JAX_PLATFORMS": "cuda"}
+FORGOTTEN = {"ASSAY_DEVICE": "cuda"}  # by a target that says to the program alone what it has
 
 
 def outputs(client, framework: str, environment: dict[str, str]) -> Finished:
@@ -40,16 +41,17 @@ def outputs(client, framework: str, environment: dict[str, str]) -> Finished:
 
 
 @pytest.mark.parametrize(
-    ("framework", "told"),
+    ("framework", "promise", "told"),
     [
-        ("pytorch", "Torch not compiled with CUDA enabled"),
-        ("tensorflow", "TensorFlow sees no GPU, and the target's image says it must use one"),
-        ("jax", "Unable to initialize backend 'cuda'"),
-        ("onnxruntime", "ONNX Runtime has no CUDAExecutionProvider here"),
+        ("pytorch", PROMISED, "Torch not compiled with CUDA enabled"),
+        ("tensorflow", PROMISED, "TensorFlow sees no GPU, and the target's image says it must use one"),
+        ("jax", PROMISED, "JAX sees no cuda device, and the target's image says it must use one"),
+        ("jax", FORGOTTEN, "JAX sees no cuda device, and the target's image says it must use one"),
+        ("onnxruntime", PROMISED, "ONNX Runtime has no CUDAExecutionProvider here"),
     ],
 )
-def test_without_the_promised_device_there_is_a_failure_and_no_answer(client, framework: str, told: str) -> None:
-    finished = outputs(client, framework, PROMISED)
+def test_without_the_promised_device_there_is_a_failure_and_no_answer(client, framework, promise, told) -> None:
+    finished = outputs(client, framework, promise)
     outcome, explanation = judge(finished, LIMIT_S)
     assert outcome is ServingOutcome.CRASHED
     assert told in explanation
