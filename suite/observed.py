@@ -170,7 +170,7 @@ class Observer:
             if not self._sampled.wait(READY_S) or not self._rows:
                 said = printable(" ".join(self._words)[-300:]) or "it said nothing"
                 raise MachineError(f"the observer of the machine's meters did not start: {said}")
-            for one in self._head["unavailable"]:
+            for one in self._head.get("unavailable", ()):
                 if one["source"] in self._meters:
                     _once(f"  warning: meter {one['source']} is not read: {printable(one['reason'], 200)}; {OUTSIDE}")
         except BaseException:

@@ -26,7 +26,7 @@ access: {runtime: tomorrow, devices: [/dev/tomorrow0]}
 environment: {ASSAY_DEVICE: tomorrow}
 meters: []
 claims: the speed of the board
-refusals: [{said: unknown runtime, means: the engine has no runtime, fix: install it}]
+refusals: [{said: [unknown runtime], means: the engine has no runtime, fix: install it}]
 checks: [{fact: memory_gib, at_least: 8, else: fail, fix: buy more}]
 """
 CELL = """
@@ -78,7 +78,8 @@ def test_a_cell_cannot_be_there_and_absent(images: Path) -> None:
         matrix.matrix(place)
 
 
-def test_a_target_is_added_with_a_file_and_a_cell(images: Path) -> None:
+def test_a_target_is_added_with_a_file_and_cells(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For training and for inference; no line of the program changes."""
     (images / "targets/tomorrow.yaml").write_text(NEW)
     place = images / "matrix.yaml"
     place.write_text(place.read_text().replace("\nabsent:\n", CELL, 1))
@@ -86,8 +87,13 @@ def test_a_target_is_added_with_a_file_and_a_cell(images: Path) -> None:
     added = table.targets["tomorrow"]
     assert added.access.options() == {"runtime": "tomorrow", "devices": ["/dev/tomorrow0:/dev/tomorrow0:rwm"]}
     assert added.checks[0].otherwise == "fail"
-    added_cells = {(each.framework, each.suite) for each in table.cells if each.target == "tomorrow"}
-    assert added_cells == {("jax", "training"), ("jax", "inference")}
+    monkeypatch.setattr(matrix, "matrix", lambda: table)
+    assert matrix.target("tomorrow") == added
+    assert [each.name for each in matrix.select(target="tomorrow")] == ["jax-tomorrow"]
+    cell = matrix.cell("jax", "tomorrow", suite="inference")
+    assert cell.name == "jax-tomorrow-inference"
+    assert cell.environment["ASSAY_DEVICE"] == "tomorrow"
+    assert cell.base.platform == "linux/arm64"
 
 
 @pytest.mark.parametrize(
@@ -107,6 +113,33 @@ def test_a_broken_target_is_refused_with_the_member_named(images: Path, was: str
     with pytest.raises(UsageError) as error:
         matrix.matrix(images / "matrix.yaml")
     assert told in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("target", "said", "means"),
+    [
+        ("cuda", 'could not select device driver "" with capabilities: [[gpu]]', "cannot give a container a GPU"),
+        ("cuda", "failed to discover GPU vendor from CDI: no known GPU vendor found", "cannot give a container a GPU"),
+        ("cuda", "initialization error: load library failed: libnvidia-ml.so.1: cannot open", "is not installed there"),
+        ("cuda", "nvidia-container-cli: initialization error: nvml error: driver not loaded", "not loaded"),
+        ("cuda", "nvidia-container-cli: initialization error: nvml error: driver/library version mismatch", "answer"),
+        ("cuda", "requirement error: unsatisfied condition: cuda>=13.0, please update your driver", "too old"),
+        ("jetson", "Unknown runtime specified nvidia", "no runtime `nvidia`"),
+        ("jetson", "unknown or invalid runtime name: nvidia", "no runtime `nvidia`"),
+        ("jetson", "fork/exec /usr/bin/nvidia-container-runtime: no such file or directory", "no runtime `nvidia`"),
+        ("rocm", 'error gathering device information while adding custom device "/dev/kfd"', "has no AMD GPU"),
+    ],
+)
+def test_the_words_of_older_and_newer_engines_are_known(target: str, said: str, means: str) -> None:
+    """As engines from 20.10 to 29 and NVIDIA's toolkit say them."""
+    known = matrix.target(target).refusal(said)
+    assert known is not None
+    assert means in known.means
+    assert known.fix
+
+
+def test_words_that_nobody_wrote_down_mean_nothing() -> None:
+    assert matrix.target("cuda").refusal("the moon is full") is None
 
 
 def test_what_a_container_gets_is_in_the_engines_words() -> None:
