@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import docker
 
@@ -24,7 +24,7 @@ from suite.cache import cache_dir
 from suite.engine import NO_ENGINE_FIX, connect, sentences
 from suite.images import base, wheelhouse
 from suite.images.build import recorded
-from suite.images.matrix import Cell, select
+from suite.images.matrix import Cell, Suite, select, why_not
 from suite.images.matrix import target as described
 from suite.settings import settings, workloads
 from suite.targets import fitness, route, trial
@@ -79,10 +79,13 @@ def examine(cache: Path, submissions: Path, target: str) -> Iterator[Check]:
         return
     yield from machine(client, target, kind)
     try:
-        for chosen in select(target=target):
+        chosen = select(target=target, suite="all")
+        for each in chosen:
             with sentences("looking for images"):
-                found = image(client, chosen)
+                found = image(client, each)
             yield found
+        for suite in sorted(set(get_args(Suite)) - {each.suite for each in chosen}):
+            yield Check(suite, Level.WARN, why_not("all", target, suite))
     except AssayError as error:
         yield Check("images", Level.FAIL, error.message, error.fix)
     for workload in workloads():

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -48,6 +49,7 @@ RIGHTS = {"user": "0:0"}
 # Engines from 24 on hide this folder from containers, for other programs' sake; it is put where the observer looks.
 POWERCAP = "/sys/devices/virtual/powercap"
 MARGIN_S = 10  # of a power log before and after the samples
+OUTSIDE = "one outside may take its place: --power-log FILE (make run POWER_LOG=FILE)"
 NO_LOG = "no power log was given (assay run --power-log FILE)"
 Row = Sequence[Any]  # monotonic seconds, wall-clock seconds, a value per channel
 
@@ -123,6 +125,7 @@ class Observer:
     ) -> None:
         self._image, self._cpuset, self._access = image_id, cpuset, access
         self._external, self._power_log = "external" in meters, power_log
+        self._meters = meters
         self._sources = [*ALWAYS, *(meter for meter in meters if meter != "external")]
         self._job = {"period_s": period_s, "sources": self._sources}
         # Of its own: the run's client waits for the run.
@@ -167,6 +170,9 @@ class Observer:
             if not self._sampled.wait(READY_S) or not self._rows:
                 said = printable(" ".join(self._words)[-300:]) or "it said nothing"
                 raise MachineError(f"the observer of the machine's meters did not start: {said}")
+            for one in self._head.get("unavailable", ()):
+                if one["source"] in self._meters:
+                    _once(f"  warning: meter {one['source']} is not read: {printable(one['reason'], 200)}; {OUTSIDE}")
         except BaseException:
             self._leave(None)
             raise
@@ -220,6 +226,12 @@ class Observer:
         except MachineError as error:
             return Observed(None, printable(error.message, 400))
         return Observed(encoded(seen))
+
+
+@cache
+def _once(text: str) -> None:
+    """Say what holds for every run of a result only before the first."""
+    say(text)
 
 
 def encoded(seen: Observation) -> bytes:

@@ -49,8 +49,9 @@ def list_images(framework: str, target: str, provider: str | None, suite: Chosen
     if any(row[2].endswith("*") for row in rows):
         print("* Debian's archive dropped a package; this machine uses a lock of its own (docs/images.md)")
     for missing in matrix().absent:
-        if framework in {"all", missing.framework} and target in {"all", missing.target}:
-            print(f"no {missing.framework}-{missing.target}: {missing.why}")
+        if missing.of(framework, target, suite):
+            names = [", ".join(named) for named in (missing.frameworks, missing.targets, missing.suites)]
+            print(f"no {names[0]} on {names[1]} for {names[2]}: {missing.why}")
 
 
 def lock(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:

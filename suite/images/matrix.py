@@ -53,9 +53,17 @@ class _CellEntry(_Strict):
 
 
 class _Absent(_Strict):
-    framework: Name
-    target: Name
+    """Cells that do not exist: every framework on every target for every suite named, all for the same reason."""
+
+    frameworks: Annotated[tuple[Name, ...], Field(min_length=1)]
+    targets: Annotated[tuple[Name, ...], Field(min_length=1)]
+    suites: Annotated[tuple[Suite, ...], Field(min_length=1)]
     why: str
+
+    def of(self, framework: str, target: str, suite: str) -> bool:
+        """Return whether one of the cells selected is among these; `all` stands for every one."""
+        pairs = ((framework, self.frameworks), (target, self.targets), (suite, self.suites))
+        return all(asked == "all" or asked in named for asked, named in pairs)
 
 
 class Matrix(_Strict):
@@ -81,9 +89,11 @@ class Matrix(_Strict):
         keys = [(cell.framework, cell.target, cell.suite) for cell in self.cells]
         if len(set(keys)) != len(keys):
             raise ValueError("two cells have the same framework, target and suite")
-        for framework, target, _ in keys:
+        for framework, target, suite in keys:
             if target not in self.targets:
                 raise ValueError(f"cell {framework}-{target}: no such target")
+            if any(missing.of(framework, target, suite) for missing in self.absent):
+                raise ValueError(f"cell {framework}-{target} ({suite}) is there and said to be absent")
         return self
 
 
@@ -134,12 +144,8 @@ def cell(framework: str, target: str, base: str | None = None, suite: Suite = "t
         raise unknown("target", target, table.targets)
     entries = {entry.framework: entry for entry in table.cells if entry.target == target and entry.suite == suite}
     if framework not in entries:
-        for missing in table.absent:
-            if (missing.framework, missing.target) == (framework, target):
-                raise UsageError(
-                    f"there is no image of {framework} for {target}: {missing.why}",
-                    fix=f"choose {' or '.join(sorted(entries)) or 'another target'}",
-                )
+        if why := why_not(framework, target, suite):
+            raise UsageError(why, fix=f"choose {' or '.join(sorted(entries)) or 'another target'}")
         raise unknown(f"framework for {suite} on target {target}", framework, entries)
     entry, place = entries[framework], table.targets[target]
     providers = {str(provider): name for provider, name in place.bases.items()}
@@ -161,6 +167,16 @@ def cell(framework: str, target: str, base: str | None = None, suite: Suite = "t
         environment={**table.environment, **place.environment, **entry.environment},
         suite=suite,
     )
+
+
+def why_not(framework: str, target: str, suite: str) -> str:
+    """Return why none of the cells selected exists, empty where nothing says so; `all` stands for every one."""
+    for missing in matrix().absent:
+        if missing.of(framework, target, suite):
+            what = "image" if framework == "all" else f"image of {framework}"
+            purpose = "" if suite == "all" else f" for {suite}"
+            return f"there is no {what}{purpose} on {target}: {missing.why}"
+    return ""
 
 
 def target(name: str) -> Target:
@@ -196,5 +212,6 @@ def select(
         entries = [entry for entry in entries if asked in table.targets[entry.target].bases] or entries
     chosen = [cell(entry.framework, entry.target, base, entry.suite) for entry in entries]
     if not chosen:
-        raise UsageError(f"no image for {framework} on {target} ({suite})", fix="see: assay images list")
+        why = why_not(framework, target, suite) or f"no image for {framework} on {target} ({suite})"
+        raise UsageError(why, fix="see: assay images list")
     return chosen

@@ -16,6 +16,7 @@ from rules.text import printable
 from rules.workload import Division
 from suite.plan import Frozen
 from suite.settings import Served
+from suite.targets.data import NOTHING, Access
 
 SETTINGS = ("min_duration_ms", "min_query_count", "samples_per_query")  # of LoadGen, free in the open division
 DECLARED = ("batch", "precision", "workers")  # of the system under test, free in both
@@ -42,6 +43,7 @@ class ServingPlan(Frozen):
     data: dict[str, Sha256]
     image: ImageIdentity
     emulated: bool
+    access: Access = NOTHING  # to devices, as the target says
 
     def runs(self) -> list[tuple[Scenario, RunName]]:
         """Return the LoadGen runs of the result, in the order in which they are made."""

@@ -13,14 +13,14 @@ import docker
 
 import checker
 from checker.render import text as render_text
-from rules.errors import Stopped, UsageError, unknown
+from rules.errors import MachineError, Stopped, UsageError, unknown
 from rules.serving import ServingRules, serving_rules, shipped
 from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem
 from rules.systems import system_name
 from suite import data, machine, source
 from suite.engine import connect
 from suite.images.build import BuiltImage, build
-from suite.images.matrix import cell, select
+from suite.images.matrix import Cell, cell, select, target
 from suite.inference import compliance
 from suite.inference.plan import ServingPlan, parameters, scenarios
 from suite.inference.run import Bench, execute
@@ -32,6 +32,8 @@ from suite.plan import last_cpus
 from suite.produce import Request
 from suite.progress import Phase, say
 from suite.settings import settings
+from suite.targets import fitness, route
+from suite.targets.route import Way
 from suite.work import prepare
 
 RULESET = "assay-inference/1.0"
@@ -62,11 +64,14 @@ def produce(request: ServingRequest, show: Callable[[str], None]) -> bool:
         raise UsageError("--runs belongs to training", fix="leave it out: LoadGen repeats queries, not runs")
     rules = serving_rules(RULESET, request.workload)
     tuned = settings(request.workload).serving
-    images = {one.framework for one in select(target=request.target, suite="inference")}
-    known = [framework for framework in tuned if framework in images]
-    if request.framework not in (*known, "all"):
-        raise unknown("framework", request.framework, [*known, "all"])
-    chosen = known if request.framework == "all" else [request.framework]
+    kind = target(request.target)
+    if request.framework not in (*tuned, "all"):
+        raise unknown("framework", request.framework, [*tuned, "all"])
+    if request.framework == "all":
+        there = {one.framework for one in select(target=request.target, suite="inference")}
+        chosen = [framework for framework in tuned if framework in there]
+    else:
+        chosen = [cell(request.framework, request.target, suite="inference").framework]
     scenarios(rules, request.division, request.scenario, request.settings)
     for framework in chosen:
         parameters(rules, tuned[framework], request.threads, request.settings)
@@ -75,10 +80,18 @@ def produce(request: ServingRequest, show: Callable[[str], None]) -> bool:
         request.power_log.require()
     prepare(request.output)
     client = connect()
+    way = route.find(client, request.target, kind)
+    if way.emulation:
+        raise MachineError(
+            f"inference on {request.target} is measured on {kind.machine}; under emulation LoadGen has nothing to time",
+            fix="point DOCKER_HOST at one (DOCKER_HOST=ssh://user@machine), or leave the scenario out for a functional "
+            "run of training",
+        )
+    say(way.sentence)
     machine.bear(client, request.threads, request.memory_mib)
     with Phase("data") as phase:
         files = _data(request, rules, phase.to)
-    results = {_result(client, request, rules, person, framework, files) for framework in chosen}
+    results = {_result(client, request, rules, way, person, framework, files) for framework in chosen}
     top = request.output / "inference" / request.division / request.submitter
     # All a submitter has is judged as one submission; else each result by itself.
     whole = results == set(top.glob("results/*/*"))
@@ -102,17 +115,19 @@ def _result(
     client: docker.DockerClient,
     request: ServingRequest,
     rules: ServingRules,
+    way: Way,
     person: machine.Personal,
     framework: str,
     files: dict[str, Path],
 ) -> Path:
     """Measure one framework; return the finished result's folder."""
     chosen = cell(framework, request.target, suite="inference")
+    found = fitness.require(client, chosen, way)
     with Phase(f"image {chosen.name}") as phase:
         image = build(client, chosen, phase.building)
     code = source.serving_files(request.workload)
     facts = machine.probe(client, image.image_id, code)
-    plan = _plan(request, rules, framework, image, facts, source.digest(code))
+    plan = _plan(request, rules, way, framework, image, facts, source.digest(code))
     work = ServingWork(request.output, plan)
     with work.held():
         if request.discard:
@@ -121,7 +136,7 @@ def _result(
             _same(work)
             say(f"{work.final} is there already and only judged again (to measure again: --replace, REPLACE=1)")
             return work.final
-        shared = shared_files(plan, _described(client, request, facts, person, plan, chosen.requirements[0]), code)
+        shared = shared_files(plan, _described(client, request, facts, person, plan, chosen, found), code)
         if other := clash(request.output, plan, shared):
             raise UsageError(
                 f"{other[1]} is not what it was when {other[0]} was measured, and both results would share it",
@@ -145,7 +160,8 @@ def _described(
     facts: dict[str, Any],
     person: machine.Personal,
     plan: ServingPlan,
-    requirement: str,
+    chosen: Cell,
+    found: dict[str, str],
 ) -> ServingSystem:
     """Put the system description into MLPerf Inference's form."""
     described = machine.describe(
@@ -156,8 +172,10 @@ def _described(
         division=request.division,
         system=plan.system,
         versions=plan.image.versions,
-        framework=f"{plan.framework} {requirement.partition('==')[2]}",
+        framework=f"{plan.framework} {chosen.requirements[0].partition('==')[2]}",
         emulated=plan.emulated,
+        target=found,
+        accelerators=target(plan.target).accelerators,
     )
     status = RDI if "rdi" in described.status.lower() else described.status
     return ServingSystem.model_validate(
@@ -195,6 +213,7 @@ def _same(work: ServingWork) -> None:
 def _plan(
     request: ServingRequest,
     rules: ServingRules,
+    way: Way,
     framework: str,
     image: BuiltImage,
     facts: dict[str, Any],
@@ -222,4 +241,5 @@ def _plan(
         data=rules.data,
         image=image.identity,
         emulated=False,
+        access=way.access,
     )

@@ -119,7 +119,7 @@ def _run(
         )
     work, plan, limit_s = bench.work, bench.plan, bench.rules.time_limit_s
     attempts = work.begin_run(name)
-    limits = Limits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes)
+    limits = Limits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes, access=plan.access)
     with Phase(title) as phase:
         try:
             with watched or nullcontext():

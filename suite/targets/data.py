@@ -51,7 +51,7 @@ NOTHING = Access()
 class Refusal(Strict):
     """Words of an engine that cannot give what the target needs, what they mean, and what to do."""
 
-    said: str  # in lower case, anywhere in the engine's message
+    said: Annotated[tuple[str, ...], Field(min_length=1)]  # in lower case, any of them anywhere in the engine's message
     means: str
     fix: str
 
@@ -109,6 +109,10 @@ class Target(Strict):
     def architecture(self) -> str:
         """Debian's and the engine's name of the processor architecture, e.g. `amd64`."""
         return self.platform.partition("/")[2]
+
+    def refusal(self, said: str) -> Refusal | None:
+        """Return what an engine's words mean, None for words that the target's file does not know."""
+        return next((known for known in self.refusals if any(words in said.lower() for words in known.said)), None)
 
 
 def read(folder: Path) -> dict[str, Target]:

@@ -94,9 +94,8 @@ def _where() -> str:
 
 
 def _refused(name: str, target: Target, said: str) -> MachineError:
-    for known in target.refusals:
-        if known.said in said.lower():
-            return MachineError(f"target {name} cannot run on {_where()}: {known.means}", fix=known.fix)
+    if (known := target.refusal(said)) is not None:
+        return MachineError(f"target {name} cannot run on {_where()}: {known.means}", fix=known.fix)
     return MachineError(
         f"target {name} cannot run on {_where()}: {printable(said, 300)}", fix=f"assay doctor --target {name}"
     )

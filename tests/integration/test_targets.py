@@ -11,14 +11,22 @@ from pathlib import Path
 import pytest
 
 import checker
-from rules.errors import MachineError
+from rules.errors import Exit, MachineError
+from suite.images import matrix
 from suite.images.matrix import target
+from suite.inference.produce import ServingRequest, produce
 from suite.targets import emulation, route, trial
 from suite.targets.data import Access, Emulation
 
 pytestmark = pytest.mark.engine
 
 HANDLER = emulation.BINFMT / "qemu-aarch64"
+
+
+def assay(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run the program as a user does."""
+    command = [sys.executable, "-m", "suite.cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture
@@ -50,12 +58,54 @@ def test_a_machine_without_the_device_is_refused_before_anything_is_built(
     assert refused.value.fix
 
 
+@pytest.mark.parametrize("more", [[], ["--scenario", "all"]])
+def test_a_run_on_a_gpu_that_is_not_there_ends_in_one_sentence_with_the_fix(amd64, tmp_path: Path, more) -> None:
+    """In training as in inference, before anything is fetched or built."""
+    if trial.refusal(amd64, "amd64", target("cuda").access) is None:
+        pytest.skip("this engine has a GPU")
+    done = assay("run", "image-classification", "--target", "cuda", "--output", str(tmp_path), *more)
+    assert done.returncode == Exit.MACHINE
+    first, fix = done.stderr.splitlines()
+    assert first == "assay: target cuda cannot run on this machine: the engine cannot give a container a GPU"
+    assert fix.strip().startswith("fix: on the engine's machine install NVIDIA's driver and nvidia-container-toolkit")
+    assert not done.stdout
+
+
+def test_inference_on_a_board_without_loadgen_ends_in_one_sentence(amd64, tmp_path: Path) -> None:
+    for framework in ("pytorch", "all"):
+        done = assay(
+            *("run", "image-classification", "--target", "jetson", "--scenario", "all", "--framework", framework),
+            *("--output", str(tmp_path)),
+        )
+        assert done.returncode == Exit.USAGE
+        assert "for inference on jetson: LoadGen (mlcommons-loadgen) has no wheel" in done.stderr.splitlines()[0]
+        assert len(done.stderr.splitlines()) == 2
+
+
+def test_inference_is_refused_where_only_an_emulator_could_run_it(amd64, tmp_path: Path, monkeypatch) -> None:
+    """As it would be if LoadGen had a wheel for arm64; today no cell is there to come so far."""
+    table = matrix.matrix()
+    there = next(
+        each for each in table.cells if (each.framework, each.suite, each.target) == ("jax", "inference", "cpu")
+    )
+    added = table.model_copy(update={"cells": [*table.cells, there.model_copy(update={"target": "jetson"})]})
+    monkeypatch.setattr(matrix, "matrix", lambda: added)
+    asked = dict.fromkeys(("runs", "threads", "memory_mib", "data", "system_file"))
+    asked |= {"workload": "image-classification", "framework": "jax", "target": "jetson", "division": "open"}
+    asked |= {"submitter": "tests", "settings": [], "output": tmp_path, "scenario": "all"}
+    asked |= dict.fromkeys(("resume", "discard", "replace"), False)
+    with pytest.raises(MachineError, match="inference on jetson is measured on a Jetson; under emulation") as refused:
+        produce(ServingRequest(**asked), print)
+    assert "DOCKER_HOST=ssh://" in refused.value.fix
+
+
 def test_a_runtime_that_the_engine_lacks_is_named(amd64) -> None:
     if "nvidia" in amd64.info()["Runtimes"]:
         pytest.skip("this engine has NVIDIA's runtime")
     said = trial.refusal(amd64, "amd64", target("jetson").access)
     assert said is not None
-    [known] = [refusal for refusal in target("jetson").refusals if refusal.said in said.lower()]
+    known = target("jetson").refusal(said)
+    assert known is not None
     assert known.means == "the engine has no runtime `nvidia`"
 
 

@@ -46,6 +46,15 @@ def test_it_sees_what_every_kernel_tells_and_says_what_it_does_not_see(client, j
     assert "rapl" in families | {one.source for one in seen.unavailable}
 
 
+def test_a_meter_that_cannot_be_read_is_said_before_the_first_run_and_not_again(client, jax_image, capsys):
+    for _ in range(2):
+        with Observer(jax_image.image_id, "1", ("nvml",)):
+            pass
+    said = capsys.readouterr().err
+    assert said.count("warning: meter nvml is not read: nvidia-ml-py is not in this image; ") == 1
+    assert "--power-log FILE" in said
+
+
 def test_one_that_cannot_be_made_is_said_and_not_raised(client):
     with Observer(f"sha256:{'0' * 64}", "1") as observer:
         pass

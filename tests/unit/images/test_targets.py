@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,12 @@ access: {runtime: tomorrow, devices: [/dev/tomorrow0]}
 environment: {ASSAY_DEVICE: tomorrow}
 meters: []
 claims: the speed of the board
-refusals: [{said: unknown runtime, means: the engine has no runtime, fix: install it}]
+refusals: [{said: [unknown runtime], means: the engine has no runtime, fix: install it}]
 checks: [{fact: memory_gib, at_least: 8, else: fail, fix: buy more}]
 """
 CELL = """
   - {framework: jax, target: tomorrow, requirements: [jax==0.10.2], lock: wheels/jax-arm64.txt}
+  - {framework: jax, target: tomorrow, suite: inference, requirements: [jax==0.10.2], lock: wheels/jax-arm64.txt}
 absent:
 """
 
@@ -44,21 +46,40 @@ def images(tmp_path: Path) -> Path:
 def test_every_framework_has_an_image_for_every_target_or_a_reason_why_not() -> None:
     table = matrix.matrix()
     assert tuple(table.targets) == TARGETS
-    there = {(each.framework, each.target) for each in table.cells if each.suite == "training"}
-    missing = {(each.framework, each.target) for each in table.absent}
+    there = {(each.framework, each.target, each.suite) for each in table.cells}
+    missing = {key for each in table.absent for key in product(each.frameworks, each.targets, each.suites)}
     assert not there & missing
-    assert there | missing >= {(framework, target) for framework in FRAMEWORKS for target in TARGETS}
+    frameworks = (*FRAMEWORKS, "onnxruntime")
+    assert there | missing == set(product(frameworks, TARGETS, ("training", "inference")))
 
 
 def test_a_framework_that_a_target_cannot_have_is_refused_with_the_reason() -> None:
     with pytest.raises(
-        UsageError, match=r"no image of tensorflow for jetson: NVIDIA's builds .* Python 3\.10"
+        UsageError, match=r"no image of tensorflow for training on jetson: NVIDIA's builds .* Python 3\.10"
     ) as error:
         matrix.cell("tensorflow", "jetson")
     assert error.value.fix == "choose jax or pytorch"
 
 
-def test_a_target_is_added_with_a_file_and_a_cell(images: Path) -> None:
+@pytest.mark.parametrize("target", ["cpu-arm64", "jetson", "raspberrypi"])
+def test_without_loadgen_for_arm64_inference_is_refused_with_the_reason(target: str) -> None:
+    """For one framework and for all of them; training is not touched."""
+    with pytest.raises(UsageError, match=rf"no image of pytorch for inference on {target}: LoadGen .* no wheel"):
+        matrix.cell("pytorch", target, suite="inference")
+    with pytest.raises(UsageError, match=rf"no image for inference on {target}: LoadGen .* no wheel"):
+        matrix.select(target=target, suite="inference")
+    assert matrix.select(target=target)
+
+
+def test_a_cell_cannot_be_there_and_absent(images: Path) -> None:
+    place = images / "matrix.yaml"
+    place.write_text(place.read_text().replace("targets: [jetson]", "targets: [jetson, cpu]", 1))
+    with pytest.raises(UsageError, match=r"cell tensorflow-cpu \(training\) is there and said to be absent"):
+        matrix.matrix(place)
+
+
+def test_a_target_is_added_with_a_file_and_cells(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For training and for inference; no line of the program changes."""
     (images / "targets/tomorrow.yaml").write_text(NEW)
     place = images / "matrix.yaml"
     place.write_text(place.read_text().replace("\nabsent:\n", CELL, 1))
@@ -66,7 +87,13 @@ def test_a_target_is_added_with_a_file_and_a_cell(images: Path) -> None:
     added = table.targets["tomorrow"]
     assert added.access.options() == {"runtime": "tomorrow", "devices": ["/dev/tomorrow0:/dev/tomorrow0:rwm"]}
     assert added.checks[0].otherwise == "fail"
-    assert ("jax", "tomorrow") in {(each.framework, each.target) for each in table.cells}
+    monkeypatch.setattr(matrix, "matrix", lambda: table)
+    assert matrix.target("tomorrow") == added
+    assert [each.name for each in matrix.select(target="tomorrow")] == ["jax-tomorrow"]
+    cell = matrix.cell("jax", "tomorrow", suite="inference")
+    assert cell.name == "jax-tomorrow-inference"
+    assert cell.environment["ASSAY_DEVICE"] == "tomorrow"
+    assert cell.base.platform == "linux/arm64"
 
 
 @pytest.mark.parametrize(
@@ -88,6 +115,33 @@ def test_a_broken_target_is_refused_with_the_member_named(images: Path, was: str
     assert told in error.value.message
 
 
+@pytest.mark.parametrize(
+    ("target", "said", "means"),
+    [
+        ("cuda", 'could not select device driver "" with capabilities: [[gpu]]', "cannot give a container a GPU"),
+        ("cuda", "failed to discover GPU vendor from CDI: no known GPU vendor found", "cannot give a container a GPU"),
+        ("cuda", "initialization error: load library failed: libnvidia-ml.so.1: cannot open", "is not installed there"),
+        ("cuda", "nvidia-container-cli: initialization error: nvml error: driver not loaded", "not loaded"),
+        ("cuda", "nvidia-container-cli: initialization error: nvml error: driver/library version mismatch", "answer"),
+        ("cuda", "requirement error: unsatisfied condition: cuda>=13.0, please update your driver", "too old"),
+        ("jetson", "Unknown runtime specified nvidia", "no runtime `nvidia`"),
+        ("jetson", "unknown or invalid runtime name: nvidia", "no runtime `nvidia`"),
+        ("jetson", "fork/exec /usr/bin/nvidia-container-runtime: no such file or directory", "no runtime `nvidia`"),
+        ("rocm", 'error gathering device information while adding custom device "/dev/kfd"', "has no AMD GPU"),
+    ],
+)
+def test_the_words_of_older_and_newer_engines_are_known(target: str, said: str, means: str) -> None:
+    """As engines from 20.10 to 29 and NVIDIA's toolkit say them."""
+    known = matrix.target(target).refusal(said)
+    assert known is not None
+    assert means in known.means
+    assert known.fix
+
+
+def test_words_that_nobody_wrote_down_mean_nothing() -> None:
+    assert matrix.target("cuda").refusal("the moon is full") is None
+
+
 def test_what_a_container_gets_is_in_the_engines_words() -> None:
     targets = read(matrix.ROOT / "targets")
     assert targets["cpu"].access == Access()
@@ -100,19 +154,22 @@ def test_what_a_container_gets_is_in_the_engines_words() -> None:
 
 
 def test_on_a_gpu_every_framework_is_told_to_use_it_or_fail() -> None:
-    for framework in FRAMEWORKS:
-        environment = matrix.cell(framework, "cuda").environment
-        assert environment["ASSAY_DEVICE"] == "cuda"
-        assert environment["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    for cell in matrix.select(target="cuda", suite="all"):
+        assert cell.environment["ASSAY_DEVICE"] == "cuda"
+        assert cell.environment["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+        assert cell.framework != "jax" or cell.environment["JAX_PLATFORMS"] == "cuda"
     assert "ASSAY_DEVICE" not in matrix.cell("pytorch", "cpu").environment
 
 
 def test_cuda_locks_are_of_cuda_builds_and_arm64_locks_of_none() -> None:
     from suite.images import locks
 
-    for framework in FRAMEWORKS:
-        names = {pin.name for pin in locks.wheels(matrix.cell(framework, "cuda").wheel_lock)}
+    for cell in matrix.select(target="cuda", suite="all"):
+        names = {pin.name for pin in locks.wheels(cell.wheel_lock)}
         assert {name for name in names if name.startswith("nvidia-cudnn-cu")}
+        assert "nvidia-ml-py" in names
+        assert ("mlcommons-loadgen" in names) == (cell.suite == "inference")
+    for framework in FRAMEWORKS:
         below = {pin.name for pin in locks.wheels(matrix.cell(framework, "cpu-arm64").wheel_lock)}
         assert not {name for name in below if name.startswith("nvidia-")}
     torch = next(p for p in locks.wheels(matrix.cell("pytorch", "cuda").wheel_lock) if p.name == "torch")

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from safetensors.numpy import load_file
 
+from suite.serve.jax import require_device
 from suite.serve.job import Sut
 from suite.workloads.image_classification.jax import STATISTICS, _forward, _inward
 from suite.workloads.image_classification.serve.shapes import padded, sizes
@@ -27,6 +28,7 @@ class Model:
             raise ValueError(f"precision {sut.precision} is not offered in JAX, only {', '.join(PRECISIONS)}")
         if sut.precision == "float64":
             jax.config.update("jax_enable_x64", True)
+        require_device()
         self._batch, self._dtype = sut.batch, sut.precision
         placed = {name: jnp.array(_inward(value), sut.precision) for name, value in load_file(folder / WEIGHTS).items()}
         statistics = {name: value for name, value in placed.items() if name.endswith(STATISTICS)}

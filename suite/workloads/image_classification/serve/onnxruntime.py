@@ -5,10 +5,6 @@ No model file is fetched or shipped: `graph` says the whole model in ONNX's oper
 
 from __future__ import annotations
 
-import os
-
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the library is loaded
-
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file
 
 from suite.serve.job import Sut
+from suite.serve.onnxruntime import session
 from suite.workloads.image_classification.serve.task import WEIGHTS
 from suite.workloads.image_classification.task import CLASSES, SIDE, STAGES
 from suite.workloads.protocol import Array
@@ -33,14 +30,9 @@ class Model:
     def __init__(self, folder: Path, sut: Sut) -> None:
         if sut.precision != "float32":
             raise ValueError(f"precision {sut.precision} is not offered in ONNX Runtime, only float32")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = sut.threads
-        options.inter_op_num_threads = 1
-        # Idle threads that spin would take the cores from LoadGen.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._batch = sut.batch
         model = graph(load_file(folder / WEIGHTS)).SerializeToString(deterministic=True)
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = session(model, sut.threads)
 
     @staticmethod
     def version() -> str:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from suite.serve.job import Sut
+from suite.serve.pytorch import DEVICE
 from suite.workloads.image_classification.pytorch import ResNet8
 from suite.workloads.image_classification.serve.task import WEIGHTS
 from suite.workloads.image_classification.task import SIDE
@@ -33,7 +34,7 @@ class Model:
         unknown = model.load_state_dict(named, strict=False)
         if unknown.unexpected_keys or not all(name.endswith("num_batches_tracked") for name in unknown.missing_keys):
             raise ValueError(f"{WEIGHTS} does not hold ResNet-8's tensors")
-        model = _folded(model.to(self._dtype).eval()).to(memory_format=torch.channels_last)
+        model = _folded(model.to(DEVICE, self._dtype).eval()).to(memory_format=torch.channels_last)
         example = self._placed(np.zeros((1, SIDE, SIDE, 1), np.float32))
         with torch.inference_mode():
             self._model = torch.jit.freeze(torch.jit.trace(model, example))
@@ -44,7 +45,7 @@ class Model:
         return f"pytorch {torch.__version__}"
 
     def _placed(self, batch: Array) -> torch.Tensor:
-        return torch.from_numpy(batch).permute(0, 3, 1, 2).to(self._dtype)
+        return torch.from_numpy(batch).permute(0, 3, 1, 2).to(DEVICE, self._dtype)
 
     def warm_up(self) -> None:
         """Run small batches and the largest, twice over: the graph is specialised on its second run."""
@@ -55,7 +56,7 @@ class Model:
         """Return the logits (n, 10), float32 unless the precision is float64."""
         with torch.inference_mode():
             logits = self._model(self._placed(batch))
-            return (logits.float() if self._dtype is torch.bfloat16 else logits).numpy()
+            return (logits.float() if self._dtype is torch.bfloat16 else logits).cpu().numpy()
 
 
 def _folded(model: nn.Module) -> nn.Module:

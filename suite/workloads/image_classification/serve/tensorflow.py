@@ -27,8 +27,11 @@ class Model:
             raise ValueError(f"precision {sut.precision} is not offered in TensorFlow, only {', '.join(PRECISIONS)}")
         tf.config.threading.set_intra_op_parallelism_threads(sut.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.experimental.enable_tensor_float_32_execution(
+            False
+        )  # XLA's own products on a GPU, which would use it
         self._batch = sut.batch
-        trained = Trainer(Optimiser(0, 0), sut.precision)  # type: ignore[arg-type]
+        trained = Trainer(Optimiser(0, 0), sut.precision)  # type: ignore[arg-type]  # fails without the target's GPU
         trained.load(load_file(folder / WEIGHTS))
         dtype = tf.as_dtype(sut.precision)
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from safetensors.numpy import load_file
 
+from suite.serve.jax import require_device
 from suite.serve.protocol import Array, Sut
 from suite.workloads.sentence_embedding.serve.task import LONGEST, TOGETHER, WEIGHTS, WIDTH, Tokens, groups
 
@@ -24,6 +25,7 @@ class Model:
     def __init__(self, folder: Path, sut: Sut) -> None:
         if sut.precision != "float32":
             raise ValueError(f"precision {sut.precision!r} is not float32")
+        require_device()
         self._batch = sut.batch
         weights = {name.removeprefix("encoder."): value for name, value in load_file(folder / WEIGHTS).items()}
         self._w = {name: jnp.asarray(value) for name, value in weights.items() if value.dtype == np.float32}

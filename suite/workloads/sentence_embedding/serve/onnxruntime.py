@@ -10,6 +10,7 @@ import onnxruntime
 from onnx import TensorProto, checker, helper, numpy_helper
 from safetensors.numpy import load_file
 
+from suite.serve.onnxruntime import session
 from suite.serve.protocol import Array, Sut
 from suite.workloads.sentence_embedding.serve.task import LONGEST, TOGETHER, WEIGHTS, WIDTH, Tokens, groups
 
@@ -25,13 +26,8 @@ class Model:
     def __init__(self, folder: Path, sut: Sut) -> None:
         if sut.precision != "float32":
             raise ValueError(f"precision {sut.precision!r} is not float32")
-        onnxruntime.disable_telemetry_events()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = sut.threads
-        options.inter_op_num_threads = 1
         self._batch = sut.batch
-        graph = Graph(load_file(folder / WEIGHTS)).model()
-        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._session = session(Graph(load_file(folder / WEIGHTS)).model(), sut.threads)
 
     @staticmethod
     def version() -> str:

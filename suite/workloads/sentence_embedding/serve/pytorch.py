@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from safetensors.torch import load_file
 
 from suite.serve.protocol import Array, Sut
-from suite.serve.pytorch_linear import linear
+from suite.serve.pytorch import DEVICE, linear
 from suite.workloads.sentence_embedding.serve.task import LONGEST, TOGETHER, WEIGHTS, WIDTH, Tokens, groups
 
 LAYERS, HEADS = 6, 12
@@ -29,7 +29,7 @@ class Model:
         self._batch = sut.batch
         self._given = torch.float64 if sut.precision == "float64" else torch.float32  # of the embeddings
         loaded = load_file(str(folder / WEIGHTS))
-        named = {name.removeprefix("encoder."): w.to(PRECISIONS[sut.precision]) for name, w in loaded.items()}
+        named = {name.removeprefix("encoder."): w.to(DEVICE, PRECISIONS[sut.precision]) for name, w in loaded.items()}
         for layer in range(LAYERS):  # one product for queries, keys and values
             its = f"layer.{layer}.attention.self"
             for part in ("weight", "bias"):
@@ -58,8 +58,10 @@ class Model:
         found = torch.empty(len(batch), WIDTH, dtype=self._given)
         with torch.inference_mode():
             for group in groups(batch):
-                embedded = self._embed(torch.from_numpy(group.ids), torch.from_numpy(group.lengths))
-                found[torch.from_numpy(group.places)] = embedded.to(self._given)
+                embedded = self._embed(
+                    torch.from_numpy(group.ids).to(DEVICE), torch.from_numpy(group.lengths).to(DEVICE)
+                )
+                found[torch.from_numpy(group.places)] = embedded.to("cpu", self._given)
         return found.numpy()
 
     def _norm(self, x: Any, name: str) -> Any:
@@ -70,7 +72,7 @@ class Model:
     def _embed(self, ids: Any, lengths: Any) -> Any:
         """Embed `ids` (n, length), of which `lengths` (n,) are not padding."""
         count, length = ids.shape
-        present = torch.arange(length) < lengths[:, None]
+        present = torch.arange(length, device=DEVICE) < lengths[:, None]
         mask = None if count == 1 else present[:, None, None, :]
         x = F.embedding(ids, self._w["embeddings.word_embeddings.weight"])
         x = x + self._w["embeddings.position_embeddings.weight"][:length]

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from suite.serve.jax import require_device
 from suite.serve.protocol import ENDED, Array, Sut
 from suite.workloads.text_generation.serve import llama
 from suite.workloads.text_generation.serve.llama import Config
@@ -26,6 +27,7 @@ class Model:
     def __init__(self, folder: Path, sut: Sut) -> None:
         if sut.precision not in PRECISIONS:
             raise ValueError(f"precision {sut.precision!r} is not one of {', '.join(PRECISIONS)}")
+        require_device()
         self._batch = sut.batch
         config, weights = llama.read(folder)
         dtype = PRECISIONS[sut.precision]

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 
 from suite.serve.protocol import ENDED, Array, Sut
-from suite.serve.pytorch_linear import linear
+from suite.serve.pytorch import DEVICE, linear
 from suite.workloads.text_generation.serve import llama
 from suite.workloads.text_generation.serve.task import END, NEW_TOKENS, PROMPT_TOKENS, SCORED_TOKENS, Tokens
 
@@ -27,7 +27,7 @@ class Model:
         torch.set_num_threads(sut.threads)
         self._batch, self._dtype = sut.batch, PRECISIONS[sut.precision]
         self._config, weights = llama.read(folder)
-        w = {name: torch.from_numpy(value).to(self._dtype) for name, value in weights.items()}
+        w = {name: torch.from_numpy(value).to(DEVICE, self._dtype) for name, value in weights.items()}
         self._embedding, self._last = w["embedding"], linear(w["embedding"])
         self._norms = {name: value for name, value in w.items() if value.dim() == 1}
         self._linear = {}
@@ -39,7 +39,7 @@ class Model:
             self._linear[f"{layer}.inner"] = linear(torch.cat([w[f"{layer}.gate"], w[f"{layer}.up"]]))
             self._linear[f"{layer}.down"] = linear(w[f"{layer}.down"])
         self._cos, self._sin = (
-            torch.from_numpy(table).to(self._dtype) for table in llama.rotations(self._config, SCORED_TOKENS)
+            torch.from_numpy(table).to(DEVICE, self._dtype) for table in llama.rotations(self._config, SCORED_TOKENS)
         )
 
     @staticmethod
@@ -56,24 +56,24 @@ class Model:
     def infer(self, batch: Tokens) -> Array:
         """Return the log-likelihood of each token but the first, given those before it: (n, length - 1)."""
         with torch.inference_mode():
-            ids = torch.from_numpy(np.stack(batch)).long()
+            ids = torch.from_numpy(np.stack(batch)).long().to(DEVICE)
             logits = self._last(self._hidden(ids, self._cache(*ids.shape), 0)[:, :-1])
             wide = logits if self._dtype == torch.float64 else logits.float()
             found = torch.log_softmax(wide, -1).gather(2, ids[:, 1:, None])[:, :, 0]
-            return found.numpy()
+            return found.cpu().numpy()
 
     def generate(self, batch: Tokens) -> Iterator[Array]:
         """Yield the likeliest next token of each text until all have ended or NEW_TOKENS are there."""
         with torch.inference_mode():
-            new = torch.from_numpy(np.stack(batch)).long()
+            new = torch.from_numpy(np.stack(batch)).long().to(DEVICE)
             count, position = new.shape
             cache = self._cache(count, position + NEW_TOKENS)
-            ended, start = torch.zeros(count, dtype=torch.bool), 0
+            ended, start = torch.zeros(count, dtype=torch.bool, device=DEVICE), 0
             for _ in range(NEW_TOKENS):
                 hidden = self._hidden(new, cache, start)[:, -1]
                 start += new.shape[1]
                 token = self._last(hidden).argmax(-1)
-                yield torch.where(ended, ENDED, token).int().numpy()
+                yield torch.where(ended, ENDED, token).int().cpu().numpy()
                 ended |= token == END
                 if bool(ended.all()):
                     return
@@ -82,7 +82,7 @@ class Model:
     def _cache(self, count: int, length: int) -> Any:
         """Return room for keys and values: (layer, 2, n, heads, length, head)."""
         its = self._config
-        return torch.empty(its.layers, 2, count, its.kv_heads, length, its.head, dtype=self._dtype)
+        return torch.empty(its.layers, 2, count, its.kv_heads, length, its.head, dtype=self._dtype, device=DEVICE)
 
     def _norm(self, x: Any, name: str) -> Any:
         return F.rms_norm(x, (self._config.width,), self._norms[name], self._config.epsilon)
