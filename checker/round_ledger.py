@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from posixpath import normpath
 from typing import Literal
 
 from checker.findings import Finding, Item, ItemKind, Problem, Score, Verdict
@@ -32,10 +33,15 @@ class RoundLedger:
     findings: list[Finding] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     raised: list[Raised] = field(default_factory=list)  # what the findings since the last `fold` were raised as
+    _tops: dict[Path, str] = field(default_factory=dict)  # of each root: its path relative to `base`
 
     def shown(self, root: Path, path: str) -> str:
         """Return a path below `root` relative to what is judged, safe to print."""
-        return printable(Path(os.path.relpath(root / path, self.base)).as_posix(), 1000)
+        if root not in self._tops:
+            self._tops[root] = Path(os.path.relpath(root, self.base)).as_posix()
+        top = self._tops[root]
+        below = normpath(f"{top}/{path}") if not top.startswith("..") else os.path.relpath(root / path, self.base)
+        return printable(Path(below).as_posix(), 1000)
 
     def add(self, root: Path, rule: str, problem: Problem, at_most: Severity | None = None) -> Finding:
         """Turn a problem into a finding of its rule's card, no graver than `at_most`."""

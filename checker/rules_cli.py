@@ -93,9 +93,11 @@ def coverage(
     known = list(clauses(chosen))
     for clause in known:
         cited = ", ".join(card.id for card in clause.cards)
-        sys.stdout.write(f"  §{clause.number:<6} {clause.title}: {cited or '- no rule'}\n")
-    covered = sum(bool(clause.cards) for clause in known)
-    sys.stdout.write(f"{covered} of {len(known)} clauses have a rule\n")
+        none = f"- no rule: {clause.beyond}" if clause.beyond else "- no rule"
+        sys.stdout.write(f"  §{clause.number:<6} {clause.title}: {cited or none}\n")
+    covered, beyond = sum(bool(clause.cards) for clause in known), sum(bool(clause.beyond) for clause in known)
+    sys.stdout.write(f"{covered} of {len(known)} clauses have a rule")
+    sys.stdout.write(f"; {beyond} of the others ask nothing that files can show\n" if beyond else "\n")
     if chosen.family == "mlperf-inference":
         from checker.inference.difference import drift
 

@@ -12,10 +12,9 @@ import stat
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, Literal, NamedTuple, cast
 
 from rules.ruleset import Limits
 
@@ -27,8 +26,7 @@ class RefusedError(Exception):
     """A path of a submission that is not read; the message says why, in words for a finding."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One file or folder; `path` is POSIX, relative to the tree's root."""
 
     path: str
@@ -63,15 +61,15 @@ class Tree:
         """All files and folders by path, sorted; links and special files are listed and never opened."""
         if self._entries is None:
             found: dict[str, Entry] = {}
-            self._list("", self.root, 1, found)
+            self._list("", self.root, None, 1, found)
             self._entries = dict(sorted(found.items()))
             self._sorted = list(self._entries)
         return self._entries
 
-    def _list(self, prefix: str, folder: Path, depth: int, found: dict[str, Entry]) -> bool:
-        """List a folder into `found`; return whether there is room for more."""
+    def _list(self, prefix: str, folder: str | Path, above: int | None, depth: int, found: dict[str, Entry]) -> bool:
+        """List a folder, named from the descriptor of the one above, into `found`; return whether there is room."""
         try:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
         except OSError:
             if prefix:
                 found[prefix.rstrip("/")] = Entry(prefix.rstrip("/"), "unreadable", 0)
@@ -92,7 +90,7 @@ class Tree:
                         continue
                     if depth >= self.limits.depth:
                         self.truncated = f"folders nested deeper than {self.limits.depth}"
-                    elif not self._list(f"{path}/", folder / item.name, depth + 1, found):
+                    elif not self._list(f"{path}/", item.name, descriptor, depth + 1, found):
                         return False
         except OSError:
             self.truncated = "a folder that could not be listed"
@@ -141,7 +139,10 @@ class Tree:
         """Return a file's bytes, at most `most` of them; RefusedError otherwise."""
         with self.open(path, most) as file:
             try:
-                raw = file.read(most + 1)
+                size = os.fstat(file.fileno()).st_size
+                raw = file.read(size + 1)  # not `most`: room for that would be made for every file
+                if len(raw) > size:
+                    raw += file.read(most + 1 - len(raw))
             except OSError as error:
                 raise RefusedError(_reason(error)) from None
         if len(raw) > most:

@@ -27,7 +27,7 @@ Words = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S")]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class Waiver(_Strict):

@@ -20,7 +20,7 @@ Count = Annotated[int, Field(ge=0)]
 class Document(BaseModel):
     """Base of all documents: unknown members are refused, values are never coerced."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class Outcome(enum.StrEnum):
@@ -155,7 +155,7 @@ class SystemDescription(BaseModel):
     Values of MLPerf's fields are strings, counts are integers; MLPerf's own summariser needs the three counts.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     submitter: str
     division: Literal["closed", "open"]

@@ -25,6 +25,15 @@ class Drift(Strict):
     clause: str
 
 
+class Difference(Strict):
+    """What the official checker's tables and the rules document say differently, where no number is compared."""
+
+    model: str
+    table: str
+    rules: str
+    clause: str
+
+
 class Told(Strict):
     """What LoadGen is told in a compliance test, and what a log then says."""
 
@@ -50,6 +59,10 @@ class ReviewRules(Strict):
     )  # model -> scenario -> instead of the usual unit
     placeholders: list[str]  # texts that stand where a description should, in small letters
     drift: dict[str, Drift | None] = Field(default_factory=dict)  # null: gone
+    differences: dict[str, Difference | None] = Field(default_factory=dict)  # null: gone
+    backward_ms: float  # by which a log's time may fall from one line to the next
+    fabrics: list[str]  # permitted in the network division, in small letters
+    power_members: list[str]  # of the description of a system whose power was measured
 
 
 @cache

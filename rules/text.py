@@ -8,6 +8,8 @@ def printable(text: str, limit: int = 400) -> str:
 
     Bidirectional and zero-width characters are escaped too: they can make a line read as another.
     """
-    cut = text[:limit]
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in cut)
+    safe = text[:limit]
+    if not safe.isprintable():
+        escaped = (c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in safe)
+        safe = "".join(escaped)
     return safe if len(text) <= limit else f"{safe}… ({len(text)} characters)"

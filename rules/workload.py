@@ -20,7 +20,7 @@ Value = bool | int | float | str
 class Strict(BaseModel):
     """Base of everything read from a rule file: unknown members are an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Quality(Strict):

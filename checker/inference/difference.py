@@ -87,11 +87,14 @@ def _shown(value: Any) -> str:
 
 
 def drift(round_name: str) -> Iterator[str]:
-    """Yield where the official tables and the rules document give different numbers, both of them."""
-    known = inference_rules(round_name).models
-    for one in review_rules(round_name).drift.values():
+    """Yield where the official tables and the rules document differ: both numbers, or what each says."""
+    known, reviewed = inference_rules(round_name).models, review_rules(round_name)
+    for one in reviewed.drift.values():
         if one is not None and one.model in known and known[one.model].listed:
             yield _said(one)
+    for other in reviewed.differences.values():
+        if other is not None:
+            yield f"{other.model}: {other.table} (table), {other.rules} (rules §{other.clause})"
 
 
 def _said(one: Drift) -> str:

@@ -71,7 +71,7 @@ def _asked(round_name: str, scope: Scope, case: object) -> Iterator[tuple[str, P
 
 @cache
 def _judges(round_name: str, scope: Scope) -> list[tuple[str, Callable[..., Iterator[Problem]]]]:
-    known = judges()
+    known = judges("inference")
     cards = load(round_name).cards.values()
     return [
         (card.id, known[card.judge].function)

@@ -8,10 +8,12 @@ that everything else can still be judged. The list of loaded samples, nearly all
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from sys import intern
 from typing import Any, BinaryIO, Final
 
@@ -27,9 +29,11 @@ KEYS = 20_000  # different keys kept; a real log has about a hundred
 KEPT = 1000  # errors and warnings kept, each text once
 LARGE = 1 << 16  # bytes of a line beyond which its value is kept as `BIG`
 SAMPLES = "loaded_qsl_set"  # its value is never needed, and is never decoded
-HEAD = 80  # bytes in which a line names its key, as LoadGen writes it
+LISTED, UNLISTED = (b':::MLLOG {"key": "%b", "value": %b' % (SAMPLES.encode(), value) for value in (b"[", b"null"))
+HEAD = 160  # bytes that, with their length, nearly tell lists of samples apart
+LISTS = 8 << 20  # bytes of lists of samples remembered
+REMEMBERED = 16 << 20  # bytes of logs remembered
 DEPTH = 200
-SEEN, LARGEST_SEEN = 64, 1 << 18  # lists of samples remembered, and the bytes of one
 LONG = 4300  # digits: Python's JSON reads no longer integer
 DIGITS = re.compile(rb"\d{%d}" % LONG)
 
@@ -58,27 +62,20 @@ class _Message(msgspec.Struct, gc=False):
     key: str
     value: msgspec.Raw
     metadata: _Flags
+    time_ms: float = math.nan
 
 
 class _Any(msgspec.Struct, gc=False):
     """A line with whatever metadata."""
 
     key: Any = msgspec.UNSET
-    value: Any = msgspec.UNSET
-    metadata: Any = msgspec.UNSET
-
-
-class _Samples(msgspec.Struct, gc=False):
-    """As `_Any`; the value is checked to be JSON and skipped."""
-
-    key: Any = msgspec.UNSET
+    value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     metadata: Any = msgspec.UNSET
 
 
 _MESSAGE = msgspec.json.Decoder(_Message).decode
 _VALUE = msgspec.json.Decoder().decode
 _ANY = msgspec.json.Decoder(_Any).decode
-_SAMPLES = msgspec.json.Decoder(_Samples).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +112,8 @@ class DetailLog:
     crash_line: int | None = None
     later_crash: str | None = None  # the same of a parser that does not mind the first line
     refused: str | None = None  # why the file was not read, or not to its end: a link, too large, …
+    fell_ms: float = 0.0  # by how much time runs backwards, at most; the first line may bear any time
+    fell_line: int | None = None
     fingerprint: int = 0  # CRC-32 of the bytes: equal logs have equal ones
 
     def __getitem__(self, key: str) -> Any:
@@ -145,7 +144,16 @@ def read_detail(tree: Tree, path: str) -> DetailLog:
     log = DetailLog(path)
     try:
         with tree.open(path, tree.limits.log_bytes) as file:
-            _read(log, file)
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(min(size + 1, BLOCK))  # no more room than it needs
+            mark = len(start), zlib.crc32(start)
+            if len(start) == size and (known := _recent.get(mark)) is not None and known[0] == start:
+                return replace(known[1], path=path)
+            _read(log, _batches(log, start, file))
+            if len(start) == size:
+                while sum(held for held, _ in _recent) + size > REMEMBERED:
+                    del _recent[next(iter(_recent))]
+                _recent[mark] = start, log
     except RefusedError as error:
         log.refused = str(error)
     except OSError as error:
@@ -153,11 +161,15 @@ def read_detail(tree: Tree, path: str) -> DetailLog:
     return log
 
 
-def _read(log: DetailLog, file: BinaryIO) -> None:
+# Logs read last, by size and CRC-32, with their bytes: more than half of a round's logs are copies of others.
+_recent: dict[tuple[int, int], tuple[bytes, DetailLog]] = {}
+
+
+def _read(log: DetailLog, batches: Iterator[tuple[list[bytes], bool]]) -> None:
     """Take in a whole log. One loop without calls for the common line: a round has a million of them."""
-    marker, width, number, messages = b"", 0, 0, 0
+    marker, width, number, messages, latest = b"", 0, 0, 0, -math.inf
     known, values, repeated, decode, value_of = log.lines, log.values, log.repeated, _MESSAGE, _VALUE
-    for lines, ascii_ in _batches(log, file):
+    for lines, ascii_ in batches:
         if not marker and lines:
             marker = _marker(log, lines)
             width = len(marker)
@@ -168,27 +180,34 @@ def _read(log: DetailLog, file: BinaryIO) -> None:
                 continue
             if not line.startswith(marker):
                 continue
+            if len(line) > LONG:
+                line = _shortened(line)
             if len(line) > LONG or not ascii_:
-                _message(log, number, line[width:], line.isascii())
+                _message(log, number, line[width:])
                 continue
             try:
                 message = decode(line[width:])
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                _message(log, number, line[width:], True)
+                _message(log, number, line[width:])
                 continue
+            if message.time_ms < latest:
+                if latest - message.time_ms > log.fell_ms:
+                    log.fell_ms, log.fell_line = latest - message.time_ms, number
+            elif message.time_ms > latest and number > 1:
+                latest = message.time_ms
             key, flags = message.key, message.metadata
             if flags.is_error or flags.is_warning:
-                _message(log, number, line[width:], True)
+                _message(log, number, line[width:])
                 continue
             messages += 1
             if key in known:
                 repeated[key] = repeated.get(key, 1) + 1
                 continue
             try:
-                value = value_of(message.value)
+                value = value_of(message.value) if key != SAMPLES else BIG
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 messages -= 1
-                _message(log, number, line[width:], True)
+                _message(log, number, line[width:])
                 continue
             if len(known) < KEYS:
                 key = intern(key)
@@ -198,13 +217,13 @@ def _read(log: DetailLog, file: BinaryIO) -> None:
     log.messages += messages
 
 
-def _batches(log: DetailLog, file: BinaryIO) -> Iterator[tuple[list[bytes], bool]]:
+def _batches(log: DetailLog, block: bytes, file: BinaryIO) -> Iterator[tuple[list[bytes], bool]]:
     """Yield lines without their ends, many at a time, and whether all are ASCII; stops at a line too long to hold.
 
-    Line ends are universal, as in Python's text files.
+    `block` is what was read already. Line ends are universal, as in Python's text files.
     """
     rest = b""
-    while block := file.read(BLOCK):
+    while block:
         log.size += len(block)
         log.fingerprint = zlib.crc32(block, log.fingerprint)
         block = rest + block if rest else block
@@ -218,6 +237,7 @@ def _batches(log: DetailLog, file: BinaryIO) -> Iterator[tuple[list[bytes], bool
         elif len(rest) > LONGEST:
             log.refused = f"has a line of more than {LONGEST:,} bytes"
             return
+        block = file.read(BLOCK)
     if rest:
         yield [rest.removesuffix(b"\r")], rest.isascii()
 
@@ -251,10 +271,10 @@ def _stops(log: DetailLog, line: int, cause: str, headless: bool = False) -> Non
         log.later_crash = f"{cause} (line {line})"
 
 
-def _message(log: DetailLog, number: int, body: bytes, ascii_: bool) -> None:
+def _message(log: DetailLog, number: int, body: bytes) -> None:
     """Take in the JSON of one line with the marker, whatever it holds."""
     try:
-        key, value, metadata = _decoded(body, ascii_)
+        key, value, metadata = _decoded(body)
     except (ValueError, RecursionError) as error:
         cause = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:100]
         _stops(log, number, f"RuntimeError: the line is no JSON that it reads ({cause})")
@@ -263,25 +283,24 @@ def _message(log: DetailLog, number: int, body: bytes, ascii_: bool) -> None:
         _stops(log, number, "RuntimeError: the line is no object with a key")
         return
     log.messages += 1
-    if len(body) > LARGE and value is not msgspec.UNSET:
+    if (len(body) > LARGE or key == SAMPLES) and value is not msgspec.UNSET:
         value = BIG
     _keep(log, number, intern(key) if type(key) is str else f"={key!r}", value, metadata)
 
 
-def _decoded(body: bytes, ascii_: bool) -> tuple[Any, Any, Any]:
+def _decoded(body: bytes) -> tuple[Any, Any, Any]:
     """Return key, value and metadata of a message; ValueError or RecursionError where the official parser stops.
 
     The fast decoder accepts nothing that Python's JSON refuses, save what `_unsafe` finds; on what it refuses, such as
     NaN, Python's JSON has the last word.
     """
     try:
-        if SAMPLES.encode() in body[:HEAD] and ascii_:
-            samples = _sampled(body)
-            if samples is not None and samples.key == SAMPLES:
-                return samples.key, BIG, samples.metadata
         if len(body) <= LONG or not _unsafe(body):
             message = _ANY(body)
-            return message.key, message.value, message.metadata
+            value: Any = message.value
+            if value is not msgspec.UNSET and len(body) <= LARGE:
+                value = _VALUE(value)
+            return message.key, value, message.metadata
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     record = json.loads(body.decode().rstrip())
@@ -290,22 +309,26 @@ def _decoded(body: bytes, ascii_: bool) -> tuple[Any, Any, Any]:
     return record.get("key", msgspec.UNSET), record.get("value", msgspec.UNSET), record.get("metadata", msgspec.UNSET)
 
 
-_seen: set[bytes] = set()  # lists of samples that are JSON; nearly all logs of a benchmark have the same
+def _shortened(line: bytes) -> bytes:
+    """Return a line that lists samples without them where the list is one known to be JSON, else the line itself.
+
+    Nearly all logs of a benchmark load the same samples, so most lists are only compared with one read before.
+    """
+    if not line.startswith(LISTED):
+        return line
+    end = line.rfind(b"]") + 1
+    known = _lists.get((end, line[:HEAD]))
+    if known is None and end + sum(map(len, _lists.values())) <= LISTS and not _unsafe(line):
+        known = line[:end]
+        try:
+            _VALUE(memoryview(known)[len(LISTED) - 1 :])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return line
+        _lists[end, line[:HEAD]] = known
+    return UNLISTED + line[end:] if known is not None and line.startswith(known) else line
 
 
-def _sampled(body: bytes) -> _Any | _Samples | None:
-    """Return a line that lists samples, the list itself only checked; None where the fast decoder cannot be trusted."""
-    at, end = body.find(b"[", 0, 2 * HEAD), body.rfind(b"]") + 1
-    listed = body[at:end]
-    if at > 0 and listed in _seen and body[at - 1 : at] in (b" ", b":") and body[end : end + 1] in (b",", b" ", b"}"):
-        return _ANY(body[:at] + b"0" + body[end:])  # a list known to be one: any value does in its place
-    if _unsafe(body):
-        return None
-    samples = _SAMPLES(body)
-    if len(_seen) < SEEN and len(listed) < LARGEST_SEEN and listed.startswith(b"[") and listed not in _seen:
-        _VALUE(listed)
-        _seen.add(listed)
-    return samples
+_lists: dict[tuple[int, bytes], bytes] = {}  # by their length and beginning: lines to the end of their lists of samples
 
 
 def _keep(log: DetailLog, number: int, key: str, value: Any, metadata: Any) -> None:

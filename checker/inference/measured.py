@@ -99,6 +99,30 @@ def minimums_met(case: ResultCase) -> Iterator[Problem]:
             yield Problem(f"the run did not reach its {word}", f"{key}: true", said(log, key), log.path, log.at(key))
 
 
+@judge("inference-queries-counted", "inference-result")
+def queries_counted(case: ResultCase) -> Iterator[Problem]:
+    """Judge that the run answered queries, and not more of them than LoadGen made."""
+    log = case.log
+    if log is None or log.values.get("effective_test_mode") not in PERFORMANCE_MODES:
+        return
+    answered, made = number(log, "result_query_count"), number(log, "generated_query_count")
+    most = "any number" if made is None else f"{made:,.0f}, as were made"
+    if answered is None or answered <= 0 or (made is not None and answered > made):
+        what = "the run counts no answered query" if not answered else "the run counts more queries than were made"
+        line = log.at("result_query_count")
+        yield Problem(what, f"more than 0 and at most {most}", said(log, "result_query_count"), log.path, line)
+
+
+@judge("inference-log-in-order", "inference-result")
+def log_in_order(case: ResultCase) -> Iterator[Problem]:
+    """Judge that time does not run backwards in any of a result's logs."""
+    tests = (log for test in case.facts.tests.values() for log in (test.log, test.unread_log))
+    for log in (case.log, case.accuracy_log, *tests):
+        if log is not None and log.fell_ms > case.reviewed.backward_ms:
+            most = f"at most {case.reviewed.backward_ms:g} ms"
+            yield Problem("time runs backwards in the log", most, f"by {log.fell_ms:,.3f} ms", log.path, log.fell_line)
+
+
 @judge("inference-duration-measured", "inference-result")
 def duration_measured(case: ResultCase) -> Iterator[Problem]:
     """Judge that the load lasted as long as the rules ask, by the clock and by what was counted."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TextIO
 
 FORMAT = "%m-%d-%Y %H:%M:%S.%f"
@@ -36,27 +36,25 @@ def text_of(data: bytes) -> TextIO:
 def moment(text: str) -> datetime:
     """Return the time a stamp says, without a zone; ValueError as strptime raises it."""
     if USUAL.fullmatch(text):
-        return _second(text[:19]).replace(microsecond=int(text[20:]) * 1000)
+        return _minute(text[:16]).replace(second=int(text[17:19]), microsecond=int(text[20:]) * 1000)
     return datetime.strptime(text, FORMAT)  # the stamps bear no zone
 
 
 @lru_cache(1024)
-def _second(text: str) -> datetime:
-    """Return the time of a stamp without its fraction: many lines bear the same."""
-    return datetime(
-        int(text[6:10]), int(text[0:2]), int(text[3:5]), int(text[11:13]), int(text[14:16]), int(text[17:19])
-    )  # fmt: skip
+def _minute(text: str) -> datetime:
+    """Return the time of a stamp without its seconds: many lines bear the same."""
+    return datetime(int(text[6:10]), int(text[0:2]), int(text[3:5]), int(text[11:13]), int(text[14:16]))
 
 
 @lru_cache(1024)
 def _epoch(text: str) -> int:
-    return int(_second(text).replace(tzinfo=UTC).timestamp())
+    return int(_minute(text).replace(tzinfo=UTC).timestamp())
 
 
 def seconds(text: str) -> float:
     """Return the time a stamp says, as seconds of the epoch, taken as UTC."""
-    if USUAL.fullmatch(text):
-        return (_epoch(text[:19]) * 1000 + int(text[20:])) / 1000
+    if USUAL.fullmatch(text) and text[17] < "6":
+        return ((_epoch(text[:16]) + int(text[17:19])) * 1000 + int(text[20:])) / 1000
     return moment(text).replace(tzinfo=UTC).timestamp()
 
 
@@ -100,12 +98,13 @@ def mean_power(data: bytes, begin: datetime, end: datetime, with_factor: bool) -
     """
     watts: list[float] = []
     factors: list[float] = []
-    zone = begin.tzinfo
+    begin, end = begin.replace(tzinfo=None), end.replace(tzinfo=None)
+    most = 10 if with_factor else 4
     for line in text_of(data):
         if not line.startswith("Time"):
             continue
-        fields = line.split(",", 10)
-        if not begin < moment(fields[1]).replace(tzinfo=zone) < end:
+        fields = line.split(",", most)
+        if not begin < moment(fields[1]) < end:
             continue
         value = float(fields[3])
         if value > 0:
@@ -131,6 +130,7 @@ class DaemonLog:
 
     def __init__(self, data: bytes, session: str) -> None:
         self._lines = text_of(data).readlines()
+        self._times: dict[int, float] = {}  # by line, of those asked for
         self.ranging_begin, self.ranging_end = self._ranging(f": Go with mark {session + '_ranging'!r}")
 
     def _ranging(self, start: str) -> tuple[float | None, float | None]:
@@ -158,8 +158,8 @@ class DaemonLog:
     def activated(self) -> tuple[int, float] | None:
         """Return line and time at which checking of uncertainty was switched on; None where it never was."""
         for number, line in enumerate(self._lines, 1):
-            if "Uncertainty" in line and ACTIVATED.search(line):
-                return number, self._stamped(line)
+            if "is activated" in line and ACTIVATED.search(line):
+                return number, self._stamped(number, line)
         return None
 
     def events(
@@ -171,28 +171,34 @@ class DaemonLog:
         """
         assert self.ranging_begin is not None
         assert self.ranging_end is not None
-        for number, line in enumerate(self._lines, 1):
-            if "WARNING:" in line and (warning := _after(line, "WARNING:")) is not None:
-                at = self._stamped(line)
-                if load[0] + margin_s < at < load[1] - margin_s:
-                    yield Event(number, line.strip(), UNCERTAIN.search(warning) is not None)
-            if "ERROR:" in line and (error := _after(line, "ERROR:")) is not None:
-                at = self._stamped(line)
+        first, last = load[0] + margin_s, load[1] - margin_s
+        for number, line, warning, error in self._marked:
+            if warning is not None and first < self._stamped(number, line) < last:
+                yield Event(number, line.strip(), UNCERTAIN.search(warning) is not None)
+            if error is not None:
+                at = self._stamped(number, line)
                 if error in testing_usual:
                     yield Event(number, line.strip(), False)
                 elif not self.ranging_begin < at < self.ranging_end:
                     yield Event(number, line.strip(), True)
-                elif not any(error.startswith(usual) for usual in ranging_usual):
+                elif not error.startswith(tuple(ranging_usual)):
                     yield Event(number, line.strip(), False)
 
-    @staticmethod
-    def _stamped(line: str) -> float:
-        text = line[:STAMP_LENGTH]
-        if USUAL.fullmatch(text):
-            return (_epoch(text[:19]) * 1000 + int(text[20:])) / 1000
-        if STAMP.match(text) is None:
-            raise StampError(f"no time in the line {line.strip()[:80]!r}")
-        return seconds(text)
+    @cached_property
+    def _marked(self) -> list[tuple[int, str, str | None, str | None]]:
+        """Lines with a warning or an error: number, line, and what follows each of the two marks."""
+        lines = enumerate(self._lines, 1)
+        marked = [(number, line) for number, line in lines if "WARNING:" in line or "ERROR:" in line]
+        return [(number, line, _after(line, "WARNING:"), _after(line, "ERROR:")) for number, line in marked]
+
+    def _stamped(self, number: int, line: str) -> float:
+        at = self._times.get(number)
+        if at is None:
+            text = line[:STAMP_LENGTH]
+            if STAMP.match(text) is None:
+                raise StampError(f"no time in the line {line.strip()[:80]!r}")
+            at = self._times[number] = seconds(text)
+        return at
 
 
 @lru_cache(maxsize=1)

@@ -6,6 +6,7 @@ that memory does not grow with the round.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -46,7 +47,7 @@ from rules.single_file import single_file_rules
 from rules.text import printable
 
 CHECKERS = ("modular", "single-file")
-CHUNK = 4 << 20  # bytes given to a process at a time
+CHUNK, LARGEST_CHUNK = 8, 48  # results given to a process at a time; those of one system share logs
 
 
 def review(
@@ -75,7 +76,7 @@ def review(
     course, traces = _Course(), list[Trace]()
     above = _above(ledger, scope, rules) if official == "single-file" else None
     listed = [SubmitterFacts(read_submitter(*one, ruleset.limits), rules) for one in scope.submitters]
-    with _judged(_Bench(listed, options or Options()), scope, jobs) as judged:
+    with _seldom_collecting(), _judged(_Bench(listed, options or Options()), scope, jobs) as judged:
         for facts, results in zip(listed, judged, strict=True):
             traces += _submitter(ledger, facts, results, scope, course, above)
     _across(ledger, traces)
@@ -133,6 +134,17 @@ class _Bench:
         return _Judged(review, [*explained(case, problems_of(review)), *result_problems(case)])
 
 
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Look for garbage seldom: nearly all that is read is in use until its submitter is judged."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 _bench: _Bench  # of a process that judges, once it was told
 
 
@@ -153,7 +165,7 @@ def _judged(bench: _Bench, scope: Scope, jobs: int | None) -> Iterator[Iterator[
     if wanted < 2 or scope.only:
         yield ((one for chunk in mine for one in bench.judge(at, chunk)) for at, mine in enumerate(chunks))
         return
-    judges()  # loaded before the processes part, so that each has them
+    judges("inference")  # loaded before the processes part, so that each has them
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
     context = multiprocessing.get_context(method)
     with ProcessPoolExecutor(wanted, mp_context=context, initializer=_sit, initargs=(bench,)) as pool:
@@ -167,15 +179,12 @@ def _done(futures: list[Future[list[_Judged]]]) -> Iterator[_Judged]:
 
 
 def _chunks(facts: SubmitterFacts, scope: Scope) -> Iterator[list[Place]]:
-    listing, chunk, held = facts.submitter.listing, list[Place](), 0
-    for place in facts.submitter.places:
-        if not scope.wanted(place):
-            continue
-        chunk.append(place)
-        held += sum(listing.size(path) or 0 for path in readable(place, facts.paths(place), listing))
-        if held >= CHUNK:
+    chunk = list[Place]()
+    for place in filter(scope.wanted, facts.submitter.places):
+        if chunk and len(chunk) >= (CHUNK if place.system != chunk[-1].system else LARGEST_CHUNK):
             yield chunk
-            chunk, held = [], 0
+            chunk = []
+        chunk.append(place)
     if chunk:
         yield chunk
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from checker.findings import Problem
 from checker.inference.cases import ResultCase, number, said
@@ -72,11 +73,17 @@ def _stated(case: ResultCase, path: str, scenario: str) -> dict[str, list[tuple[
     if not case.submitter.tree.is_file(path):
         return {}
     try:
-        lines = case.submitter.tree.read(path, LARGEST).decode(errors="replace").splitlines()
+        raw = case.submitter.tree.read(path, LARGEST)
     except RefusedError:
         return {}
+    return _settings(raw, scenario)
+
+
+@lru_cache(16)
+def _settings(raw: bytes, scenario: str) -> dict[str, list[tuple[float, int, str]]]:
+    """Return what `_stated` does of a file's bytes; kept, for many results bring the same file."""
     stated: dict[str, list[tuple[float, int, str]]] = {}
-    for position, line in enumerate(lines, 1):
+    for position, line in enumerate(raw.decode(errors="replace").splitlines(), 1):
         found = LINE.fullmatch(line[:500])
         if found is not None and found[1] in (scenario, "*"):
             stated.setdefault(found[2], []).append((_number(found[3]), position, found[3]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import checker.inference.accuracy_run
 import checker.inference.audits
 import checker.inference.copies
+import checker.inference.divisions
 import checker.inference.explained
 import checker.inference.measured
 import checker.inference.power_clean

@@ -180,7 +180,7 @@ def unit_of(path: str) -> Unit:
 
 def _raised(ledger: _Ledger, scope: str, *facts: Any) -> Iterator[tuple[str, Problem]]:
     """Run all judges of a scope that the round has cards for."""
-    known = judges()
+    known = judges("training")
     for card in ledger.ruleset.cards.values():
         if card.judge is not None and known[card.judge].scope == scope:
             yield from ((card.id, problem) for problem in limited(known[card.judge].function(*facts), MOST))

@@ -204,7 +204,14 @@ def said(path: Path, key: str, value: Any, how: str = "set", **members: Any) -> 
     put(path, "".join(lines))
 
 
+MANY = ':::MLLOG {"key": "loaded_qsl_set", "value": [' + ", ".join(map(str, range(2000))) + "]"
+FLAGS = '"metadata": {"is_error": false}}\n'
 LINES = (
+    *(f"{MANY}, {FLAGS}{MANY}{after}{FLAGS}" for after in (", ", ".5, ", "5, ", "], ", ", , ", 'null, "x": [1,], ')),
+    *(
+        f"{MANY}, {FLAGS}{MANY}{after}{FLAGS}"
+        for after in (', "time_ms": NaN, ', ', "key": "sut_name", ', ', "x": [7], ')
+    ),
     ":::MLLOG\n",
     ":::MLLOG {}\n",
     ":::MLLOG []\n",
@@ -260,7 +267,7 @@ def in_log(what: str, find: Callable[[Target], Path], everything: bool) -> Itera
         shown = "nothing" if member is ABSENT else repr(member)
         yield f"{what}: is_error {shown}", lambda t, m=member: said(find(t), "sut_name", "s", is_error=m)
     for text in LINES:
-        name = ascii(text[:60])
+        name = ascii(text[:60] if len(text) < 9000 else text[-60:])
         yield f"{what}: last line {name}", lambda t, x=text: changed(find(t), lambda raw: raw + x.encode())
         yield f"{what}: first line {name}", lambda t, x=text: changed(find(t), lambda raw: x.encode() + raw)
     yield f"{what}: all of :::ENDPTS", lambda t: changed(find(t), lambda raw: raw.replace(b":::MLLOG", b":::ENDPTS"))

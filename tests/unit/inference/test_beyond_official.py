@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from checker.findings import Item, Report
+from checker.inference.difference import drift
 from checker.inference.review import review
+from tests.differential import inference_passing
 from tests.unit.inference.published import EDGE, LENOVO, ROUND, edit_log, judged, resnet, rules_of, say, take, write
 
 RUN = "performance/run_1/mlperf_log_detail.txt"
@@ -261,3 +263,49 @@ def test_a_log_without_values_is_judged_and_is_no_defect(tmp_path: Path) -> None
             assert judged(tmp_path).findings
         edit_log(log, key, lambda record: record.pop("value", None))
         assert judged(tmp_path).findings
+
+
+@pytest.mark.parametrize(
+    ("kind", "media", "rules"),
+    [
+        ("edge", "InfiniBand NDR", {"network-on-datacenter"}),
+        ("datacenter", "PCIe over copper", {"network-fabric"}),
+        ("both", "100 Gb Ethernet", set()),
+    ],
+)
+def test_the_network_division_is_for_datacenters_behind_a_fabric(
+    tmp_path: Path, kind: str, media: str, rules: set[str]
+) -> None:
+    base = inference_passing.submission(tmp_path, ROUND, "3d-unet-99", kind, "network")
+    system = base / "systems/box.json"
+    system.write_text(json.dumps(json.loads(system.read_text()) | {"network_media": media}))
+    assert {rule for rule in rules_of(judged(tmp_path)) if rule.startswith("network-")} == rules
+
+
+@pytest.mark.parametrize(("said", "found"), [("no", False), ("N/A", False), ("Yes, QAT", True), (True, True)])
+def test_a_closed_model_is_not_retrained_and_an_open_one_may_be(tmp_path: Path, said: object, found: bool) -> None:
+    for division in ("closed", "open"):
+        base = inference_passing.submission(tmp_path, ROUND, "3d-unet-99", "edge", division)
+        for path in base.glob("measurements/*/*/*/*.json"):
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"retraining": said}))
+    paths = {f.path.partition("/")[0] for f in judged(tmp_path).findings if f.rule == "not-retrained"}
+    assert paths == ({"closed"} if found else set())
+
+
+def test_a_test_log_whose_time_runs_backwards_is_found(tmp_path: Path) -> None:
+    base = resnet(tmp_path)
+    edit_log(base / TEST01 / RUN, "power_end", lambda record: record.update(time_ms=1.0))
+    found = [f for f in judged(tmp_path).findings if f.rule == "log-in-order"]
+    assert [(f.path.endswith(f"{TEST01}/{RUN}"), f.severity) for f in found] == [(True, "error")]
+    assert found[0].line is not None
+
+
+def test_what_tables_and_rules_say_differently_in_words_is_listed_too() -> None:
+    told = list(drift("mlperf-inference/6.1"))
+    for model, word in (
+        ("qwen3.6-27b", "SingleStream"),
+        ("e2e-rag-db", "no such benchmark"),
+        ("mixtral-8x7b", "retired"),
+    ):
+        assert any(line.startswith(f"{model}: ") and word in line for line in told)
+    assert not any("e2e-rag-db" in line for line in drift("mlperf-inference/6.0"))

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from checker.judges.registry import judges
 from rules.cards import Card
@@ -63,3 +64,23 @@ def test_every_clause_cited_is_a_section_of_the_rules(name: str) -> None:
 
     known = {clause.number for clause in clauses(load(name))}
     assert {card.clause for card in load(name).cards.values()} <= known
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_every_clause_has_a_rule_or_a_reason_why_none_can_look_at_it(name: str) -> None:
+    from checker.sheets.coverage import clauses
+
+    assert all(bool(clause.cards) != bool(clause.beyond) for clause in clauses(load(name)))
+
+
+def test_rules_that_a_clause_names_beside_those_that_cite_it_exist() -> None:
+    path = load(ROUND).data("clauses.yaml")
+    assert path is not None
+    named = {
+        rule
+        for said in yaml.safe_load(path.read_bytes()).values()
+        if isinstance(said, dict)
+        for rule in said.get("rules", ())
+    }
+    assert named
+    assert named <= load(ROUND).cards.keys()

@@ -182,3 +182,42 @@ def test_a_log_of_very_many_keys_is_refused_and_not_kept(tmp_path: Path) -> None
     log = read(tmp_path, *(line(f"key{n}") for n in range(20_050)))
     assert len(log.lines) == 20_000
     assert "different keys" in (log.refused or "")
+
+
+def test_a_copy_of_a_log_read_before_says_the_same_under_its_own_path(tmp_path: Path) -> None:
+    for name in ("log", "copy"):
+        (tmp_path / name).write_bytes(line("a", [1]) + samples(LONG) + line("e", "bad", is_error=True))
+    tree = Tree(tmp_path, LIMITS)
+    log, copy = read_detail(tree, "log"), read_detail(tree, "copy")
+    assert (log.path, copy.path) == ("log", "copy")
+    assert (copy.values, copy.lines, copy.errors) == (log.values, log.lines, log.errors)
+
+
+def test_another_log_of_the_same_size_and_checksum_is_no_copy(tmp_path: Path) -> None:
+    polynomial = ((0xEDB88320 << 1) | 1).to_bytes(5, "little")  # of CRC-32: with it added anywhere, the sum stays
+    one = line("a", "x" * 40) + line("b")
+    other = bytes(a ^ b for a, b in zip(one, bytes(40) + polynomial + bytes(len(one)), strict=False))
+    first, second = read(tmp_path, one), read(tmp_path, other)
+    assert (first.size, first.fingerprint) == (second.size, second.fingerprint)
+    assert (first["a"], first.crash) == ("x" * 40, None)
+    assert second.crash is not None or second["a"] != first["a"]
+
+
+@pytest.mark.parametrize("after", [b"5", b".5", b"e5", b"]", b",", b"null", b', "x": [1,], ', b', "time_ms": NaN, '])
+def test_what_follows_a_list_of_samples_read_before_is_read(after: bytes, tmp_path: Path) -> None:
+    listed = b':::MLLOG {"key": "loaded_qsl_set", "value": ' + LONG
+    flags = b'"metadata": {"is_error": false, "is_warning": false}}\n'
+    log = read(tmp_path, samples(LONG), samples(LONG), listed + after + (b"" if after[-1:] == b" " else b", ") + flags)
+    assert log.crash_line == (None if b"NaN" in after else 3)
+
+
+def timed(key: str, time_ms: Any) -> bytes:
+    record = {"key": key, "value": 1, "time_ms": time_ms, "metadata": {"is_error": False, "is_warning": False}}
+    return b":::MLLOG " + json.dumps(record).encode() + b"\n"
+
+
+def test_how_far_time_runs_backwards_is_known_the_first_line_left_out(tmp_path: Path) -> None:
+    log = read(tmp_path, *(timed(f"k{n}", at) for n, at in enumerate((1e12, 5.0, 7.5, 6.5, 9.0, 2, 8.0))))
+    assert (log.fell_ms, log.fell_line) == (7.0, 6)
+    assert read(tmp_path, timed("a", 9.0), timed("b", 1.0), timed("c", 1.0), line("d")).fell_ms == 0
+    assert read(tmp_path, timed("a", 1), timed("b", 5), line("c"), timed("d", "x"), timed("e", 4)).fell_ms == 1
