@@ -1,7 +1,8 @@
-"""Read the facts that targets check, inside a container on the engine's machine: what the kernel and drivers say.
+"""Read the facts that targets check: what the kernel and drivers say.
 
-Runs alone, as a file of the job, under any Python 3.11: it imports nothing of Assay. A fact that the machine does not
-expose is left out, never guessed. Files named by the target (`reads`) stand below /host.
+Runs alone, as a file of the job in a container on the engine's machine, under any Python 3.11: it imports nothing of
+Assay. A fact that the machine does not expose is left out, never guessed. Files named by the target (`reads`) stand
+below /host; where nothing is contained, at their own place.
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ NVIDIA = {  # fact: what nvidia-smi calls it
 def read(path: Path | str) -> str:
     """Return the stripped text of a file below ROOT; raise OSError where it is not exposed."""
     return (ROOT / path).read_text(errors="replace").strip()
+
+
+def named(path: str) -> str:
+    """Return a file that the target names."""
+    return read(f"host/{path}" if (ROOT / "host").is_dir() else path)
 
 
 def memory() -> dict[str, str]:
@@ -76,10 +82,10 @@ def jetson() -> dict[str, str]:
     """
     found = {}
     with contextlib.suppress(OSError):
-        if match := re.search(r"R(\d+) .*REVISION: ([\d.]+)", read("host/etc/nv_tegra_release")):
+        if match := re.search(r"R(\d+) .*REVISION: ([\d.]+)", named("etc/nv_tegra_release")):
             found["l4t"] = f"{match[1]}.{match[2]}"
     with contextlib.suppress(OSError):
-        if match := re.search(r"pmode:(\d+)", read("host/var/lib/nvpmodel/status")):
+        if match := re.search(r"pmode:(\d+)", named("var/lib/nvpmodel/status")):
             found["nvpmodel"] = str(int(match[1]))
     if not found:
         return {}
