@@ -106,6 +106,7 @@ class Steps(Document):
 
     steps_per_call: Annotated[int, Field(ge=1)]
     seconds: list[Seconds]
+    device_seconds: list[Seconds] | None = None  # of the same steps by the accelerator's own clock; None: it has none
 
 
 class Attempt(Document):

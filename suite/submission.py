@@ -69,6 +69,7 @@ class Work(WorkFolder[Plan, Attempt]):
         for name, content in beside.items():
             write(staged / name, content)
         with disk(staged):
+            staged.mkdir(parents=True, exist_ok=True)
             for path in sorted([*self.folder.glob("result_*"), *self.folder.glob("observation_*")]):
                 shutil.copyfile(path, staged / path.name)
             place = self.final.relative_to(top).as_posix()
