@@ -96,9 +96,12 @@ def total(readings: Sequence[Reading | NotMeasured]) -> Reading | NotMeasured:
 
 
 def idle(observation: Observation) -> tuple[Reading | NotMeasured, float, float]:
-    """Return an idle machine's energy and the region it is of, the samples' time without `SETTLE_S` at either end."""
-    times = observation.times_s or [0.0]
-    start_s, stop_s = times[0] + SETTLE_S, times[-1] - SETTLE_S
+    """Return an idle machine's energy and the region it is of: while it was watched, without `SETTLE_S` at either end.
+
+    A meter outside the machine has samples before and after that.
+    """
+    start_s, stop_s = (observation.clocks[end].monotonic_s for end in (0, -1))
+    start_s, stop_s = start_s + SETTLE_S, stop_s - SETTLE_S
     return total(energy(observation, start_s, stop_s)), start_s, stop_s
 
 

@@ -136,6 +136,8 @@ def _machine(score: Score, paint: Paint) -> list[str]:
         said.append(f"energy {energy(score.energy)}")
     if score.use is not None:
         said += [f"memory {score.use.memory_bytes / 2**20:,.0f} MiB"] if score.use.memory_bytes else []
+        own = score.use.accelerator_memory_bytes
+        said += [f"of an accelerator {own / 2**20:,.0f} MiB"] if own else []
         said += [f"{score.use.utilised} {score.use.utilisation:.0%} busy"] if score.use.utilisation is not None else []
         said += [f"{score.use.disturbed} disturbed"] if score.use.disturbed else []
     lines = textwrap.wrap("; ".join(said), WIDTH - 2, break_on_hyphens=False)

@@ -13,11 +13,13 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path("/")
 CPU = "sys/devices/system/cpu"
+LOAD_S = 0.5  # over which load is read
 NVIDIA = {  # fact: what nvidia-smi calls it
     "driver": "driver_version",
     "gpu": "name",
@@ -52,6 +54,21 @@ def memory() -> dict[str, str]:
         "memory_free_gib": f"{kib['MemAvailable'] / 2**20:.1f}",
         "swap_used_mib": f"{(kib['SwapTotal'] - kib['SwapFree']) / 2**10:.0f}",
     }
+
+
+def load() -> dict[str, str]:
+    """Return the share of all processors' time that programs, and other machines of the hypervisor, take just now.
+
+    Columns of /proc/stat (proc(5)): user, nice, system, idle, iowait, irq, softirq, steal.
+    """
+    first = [int(word) for word in read("proc/stat").split()[1:9]]
+    time.sleep(LOAD_S)
+    taken = [int(word) - then for word, then in zip(read("proc/stat").split()[1:9], first, strict=True)]
+    if sum(taken) <= 0:
+        return {}
+    busy = sum(taken[column] for column in (0, 1, 2, 5, 6))
+    shares = {"cpu_busy_percent": busy, "cpu_steal_percent": taken[7]}
+    return {name: f"{100 * ticks / sum(taken):.0f}" for name, ticks in shares.items()}
 
 
 def disk() -> dict[str, str]:
@@ -141,7 +158,7 @@ def amd() -> dict[str, str]:
     return found
 
 
-SOURCES: tuple[Callable[[], dict[str, str]], ...] = (memory, disk, governor, temperature, jetson, nvidia, amd)
+SOURCES: tuple[Callable[[], dict[str, str]], ...] = (memory, load, disk, governor, temperature, jetson, nvidia, amd)
 
 
 def facts() -> dict[str, str]:
