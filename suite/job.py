@@ -152,11 +152,12 @@ class Finished:
         if self.ended.timed_out:
             return Outcome.TIMEOUT, f"it was stopped at the time limit of {limit_s:g} s"
         if self.ended.out_of_memory:
-            return Outcome.OUT_OF_MEMORY, "the kernel stopped it at the container's memory limit"
+            limit = "at its memory limit" if self.container.memory_bytes else "for want of memory"
+            return Outcome.OUT_OF_MEMORY, f"the kernel stopped it {limit}"
         if any(DISK_FULL in line for line in self.watch.words):
-            return Outcome.DISK_FULL, "the disk under the engine is full"
+            return Outcome.DISK_FULL, "the disk that it runs on is full"
         if self.ended.status is None:
-            return Outcome.CRASHED, "the container was ended from outside"
+            return Outcome.CRASHED, "it was ended from outside"
         how = f"signal {-self.ended.status}" if self.ended.status < 0 else f"exit code {self.ended.status}"
         last = next((printable(line, 200) for line in reversed(self.watch.words) if line.strip()), "it said nothing")
         return Outcome.CRASHED, f"the harness ended with {how}: {last}"

@@ -25,8 +25,8 @@ from suite.work import DiskError, sha256, write
 # The run is part of the result, whatever its end; every other outcome stops the program and can be resumed.
 RESULTS = {Outcome.SUCCESS, Outcome.TARGET_NOT_REACHED, Outcome.DIVERGED}
 FIX = {
-    Outcome.OUT_OF_MEMORY: "free memory there and --resume, or start anew with --discard --memory MIB",
-    Outcome.DISK_FULL: "free space on the engine's disk (`docker system df`); then --resume",
+    Outcome.OUT_OF_MEMORY: "free memory there and --resume, or in containers start anew with --discard --memory MIB",
+    Outcome.DISK_FULL: "free space there (an engine's disk: `docker system df`); then --resume",
     Outcome.TIMEOUT: "find out what slowed the machine down; then --resume",
     Outcome.CRASHED: "read the lines above; once the cause is gone, --resume",
 }

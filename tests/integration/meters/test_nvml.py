@@ -95,7 +95,9 @@ def test_the_energy_counter_is_read_within_half_a_per_cent(observe: Observe, upd
 
 
 @pytest.mark.parametrize("how", [{"update": 0.0}, {"update": 0.02}, {"update": 0.1}, {"no_energy": 1}])
-def test_energy_above_the_idle_machines_is_right_within_half_a_per_cent(observe: Observe, how: dict[str, float]) -> None:
+def test_energy_above_the_idle_machines_is_right_within_half_a_per_cent(
+    observe: Observe, how: dict[str, float]
+) -> None:
     at_rest, _ = observe(seconds=8.0, curve=[(0.0, 60.0), (60.0, 60.0)], **how)
     observation, zero = observe(**how)
     found = above_idle([measured(observation, zero, 0.3, 3.9)], [3.6], at_rest)
