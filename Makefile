@@ -14,6 +14,8 @@ THREADS   ?=
 MEMORY    ?=
 DATA      ?=
 SYSTEM    ?=
+IDLE      ?=
+UNCONTAINED ?=
 RESUME    ?=
 REPLACE   ?=
 DISCARD   ?=
@@ -26,6 +28,8 @@ help: ## this list
 	@echo '  make run takes WORKLOAD=$(WORKLOAD) FRAMEWORK=$(FRAMEWORK)|all TARGET=$(TARGET) DIVISION=$(DIVISION)|open SUBMITTER=$(SUBMITTER)'
 	@echo '  SCENARIO=all|SingleStream|… measures inference (default for a workload that is not trained)'
 	@echo '  and RUNS (open), THREADS, MEMORY (MiB), DATA (your copy), SYSTEM (system.yaml), POWER_LOG (what a meter writes), RESUME=1, REPLACE=1, DISCARD=1'
+	@echo '  IDLE=SECONDS samples the idle machine first, so that reports show energy above it too'
+	@echo '  UNCONTAINED=PYTHON measures without an engine, in a Python that has the framework: not a submission'
 
 setup: ## create .venv with assay in it; nothing to do when nothing changed
 	@requirements/setup.sh host
@@ -34,11 +38,12 @@ setup-dev: ## the same, with what tests and lint need
 	@requirements/setup.sh dev
 
 run: setup ## build the image, run the benchmark, write and check the submission
-	@suite/engine.sh
+	@$(if $(UNCONTAINED),true,suite/engine.sh)
 	@$(ASSAY) run $(WORKLOAD) --framework $(FRAMEWORK) --target $(TARGET) --division $(DIVISION) \
 	    --submitter $(SUBMITTER) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(RUNS),--runs $(RUNS)) \
 	    $(if $(THREADS),--threads $(THREADS)) $(if $(MEMORY),--memory $(MEMORY)) \
 	    $(if $(DATA),--data $(DATA)) $(if $(SYSTEM),--system-file $(SYSTEM)) $(if $(POWER_LOG),--power-log $(POWER_LOG)) \
+	    $(if $(IDLE),--idle-baseline $(IDLE)) $(if $(UNCONTAINED),--uncontained $(UNCONTAINED)) \
 	    $(if $(RESUME),--resume) $(if $(REPLACE),--replace) $(if $(DISCARD),--discard)
 
 test: setup-dev lint ## lint, then every test; starts a Docker engine where it may

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from checker.documents import Document
-from checker.findings import Energy
-from checker.metering import NotMeasured, Reading, energy, region, total
+from checker.findings import AboveIdle, Energy
+from checker.metering import NotMeasured, Reading, energy, idle, region, total
 from checker.mllog import Log
 from checker.submission import Result
 from rules.observation import Observation
@@ -90,8 +90,30 @@ def energy_of(result: Result) -> Energy:
         return Energy(None, reason="no run reached the target")
     if len({reading.channel.source for reading in known}) > 1:
         return Energy(None, reason="its runs were measured by different meters")
-    products = [one.value * at.seconds for one, at in zip(known, regions, strict=True) if at is not None]
-    return replace(_mean(known), delay_product=sum(products) / len(products))
+    times = [at.seconds for at in regions if at is not None]
+    products = [one.value * seconds for one, seconds in zip(known, times, strict=True)]
+    above = above_idle(known, times, result.idle.model) if result.idle is not None else None
+    return replace(_mean(known), delay_product=sum(products) / len(products), above_idle=above)
+
+
+def above_idle(runs: Sequence[Reading], times: Sequence[float], baseline: Observation) -> AboveIdle:
+    """Return the mean of what `runs` took, each in so many seconds, without the idle machine's mean power.
+
+    Uncertainties are bounds, not deviations: they add.
+    """
+    found, start_s, stop_s = idle(baseline)
+    if isinstance(found, NotMeasured):
+        return AboveIdle(None, reason=printable(f"the idle machine: {found.what}: {found.reason}", 400))
+    watts = found.value / (stop_s - start_s)
+    known = AboveIdle(None, watts=watts, watts_uncertainty=found.uncertainty)
+    if {(run.channel.name, run.channel.source) for run in runs} != {(found.channel.name, found.channel.source)}:
+        return replace(known, reason="runs and idle machine were measured by different meters")
+    seconds = sum(times) / len(times)
+    joules = sum(run.value for run in runs) / len(runs) - watts * seconds
+    if joules <= 0:
+        return replace(known, reason="the runs took no more than the idle machine")
+    bound = sum(run.uncertainty * run.value for run in runs) / len(runs) + found.uncertainty * watts * seconds
+    return replace(known, joules=joules, uncertainty=bound / joules)
 
 
 def energy_served(run: Observed, logged: Mapping[str, Any], samples: int | None) -> Energy:

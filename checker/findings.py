@@ -89,10 +89,21 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class AboveIdle:
+    """An energy without what the idle machine takes in the same time, by a declared baseline."""
+
+    joules: float | None  # of a run; None where it is not known
+    reason: str = ""  # why it is not
+    uncertainty: float | None = None  # relative: of the energy and of the idle energy, added
+    watts: float | None = None  # mean power of the idle machine
+    watts_uncertainty: float | None = None  # relative
+
+
+@dataclass(frozen=True)
 class Energy:
     """What a result's timed regions took, as a mean of its runs; `joules` is None where it was not measured.
 
-    Always a meter's word: nothing is estimated from load, and no idle power is taken off.
+    Always a meter's word: nothing is estimated from load, and idle power is taken off in `above_idle` alone.
     """
 
     joules: float | None  # of a run, or of one inference
@@ -104,6 +115,7 @@ class Energy:
     coverage: float | None = None  # share of the region that the samples cover, in the worst run
     per: Literal["run", "inference"] = "run"
     delay_product: float | None = None  # joule-seconds: energy times the time that the run, or the inference, took
+    above_idle: AboveIdle | None = None  # only where a baseline was declared
 
 
 @dataclass(frozen=True)

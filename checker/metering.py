@@ -17,6 +17,7 @@ LATE = 3  # periods between two samples from which on the time between them coun
 STALLED_S = 2.0  # or so long: every machine draws power, so a counter of energy that stands still was not read
 LONGEST_S = 30.0  # of one gap, beyond which there is no value: a counter may have wrapped unseen
 LEAST_J = 1e-6  # no meter counts less
+SETTLE_S = 2.0  # an idle machine's meters need so long to say it, and not to have said something else before
 COVERAGE = 0.95  # of the region, below which there is no value
 METERS = ("rapl", "nvml", "ina3221", "amdgpu", "external")  # sources of power or energy
 Points = list[tuple[float, float]]
@@ -92,6 +93,16 @@ def total(readings: Sequence[Reading | NotMeasured]) -> Reading | NotMeasured:
         sum(part.uncertainty * part.value for part in parts) / joules if joules else 1.0,
         all(part.stated for part in parts),
     )
+
+
+def idle(observation: Observation) -> tuple[Reading | NotMeasured, float, float]:
+    """Return an idle machine's energy and the region it is of: while it was watched, without `SETTLE_S` at either end.
+
+    A meter outside the machine has samples before and after that.
+    """
+    start_s, stop_s = (observation.clocks[end].monotonic_s for end in (0, -1))
+    start_s, stop_s = start_s + SETTLE_S, stop_s - SETTLE_S
+    return total(energy(observation, start_s, stop_s)), start_s, stop_s
 
 
 def gauge(observation: Observation, channel: Channel, start_s: float, stop_s: float, *, peak: bool) -> Reading | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from checker.metering import difference, gauge
+from checker.metering import Reading, difference, energy, gauge, total
 from rules.observation import Channel, Observation
-from rules.ruleset import Steadiness
+from rules.ruleset import Idle, Steadiness
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,26 @@ def disturbances(
                 expected = f"{threads} of the run, and {bears.queue:g} besides on average"
                 yield Disturbance("more processes wanted to run than the run's", expected, f"{mean.value:.2f}")
     yield from _clock(observation, bears)
+
+
+def idle_disturbances(
+    observation: Observation, start_s: float, stop_s: float, bears: Steadiness, idle: Idle
+) -> Iterator[Disturbance]:
+    """Yield what an idle machine did in the region; its clocks may do what they like, its power may not drift."""
+    # No number of processors is a run's.
+    still = bears.model_copy(update={"frequency": math.inf})
+    yield from disturbances(observation, start_s, stop_s, 0, still)
+    for channel in observation.channels:
+        if channel.quantity == "utilisation":
+            mean = gauge(observation, channel, start_s, stop_s, peak=False)
+            if mean is not None and mean.value > idle.utilisation:
+                yield Disturbance(f"{channel.name}: busy", f"at most {idle.utilisation:.0%}", f"{mean.value:.0%}")
+    middle = (start_s + stop_s) / 2
+    halves = [total(energy(observation, *half)) for half in ((start_s, middle), (middle, stop_s))]
+    watts = [half.value / (middle - start_s) for half in halves if isinstance(half, Reading)]
+    if len(watts) == 2 and abs(watts[1] / watts[0] - 1) > idle.drift:
+        found = f"{watts[0]:.2f} then {watts[1]:.2f} W"
+        yield Disturbance("its power drifted", f"within {idle.drift:.0%}", found)
 
 
 def _counted(channel: Channel, grown: float, seconds: float, threads: int, bears: Steadiness) -> Iterator[Disturbance]:

@@ -88,6 +88,7 @@ class Result:
     flaws: dict[str, list[Problem]]
     scope: str = ""  # the submission's: what was asked for
     system_document: Document[SystemDescription] | None = None
+    idle: Document[Observation] | None = None  # what was sampled of the idle machine before the runs
 
     @property
     def system(self) -> str:
@@ -121,6 +122,11 @@ class Result:
     def own_folders(self) -> tuple[str, ...]:
         """Folders all of whose files belong to the result."""
         return (self.folder, self.implementation)
+
+    @property
+    def idle_path(self) -> str:
+        """The idle baseline."""
+        return f"{self.folder}/observation_idle.json"
 
     @property
     def sbom_path(self) -> str:
@@ -221,6 +227,10 @@ def read_result(submission: Submission, folder: str) -> Result:
         certificate, flaws["parity-document"] = read_document(
             tree, f"{folder}/parity.json", "parity-certificate", ParityCertificate
         )
+    idle = None
+    if tree.is_file(f"{folder}/observation_idle.json"):
+        path = f"{folder}/observation_idle.json"
+        idle, flaws["idle"] = read_document(tree, path, "observation", Observation)
     flaws["sbom"] = read_sbom(tree, f"{folder}/sbom.cdx.json")
     stated = submission.division or next((run.record.model.division for run in runs if run.record), None)
     system = submission.systems.get(folder.split("/")[1])
@@ -237,6 +247,7 @@ def read_result(submission: Submission, folder: str) -> Result:
         flaws=flaws,
         scope=submission.scope,
         system_document=system.document if system else None,
+        idle=idle,
     )
 
 

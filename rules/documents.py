@@ -9,12 +9,13 @@ from __future__ import annotations
 import enum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
+DISTRIBUTIONS = 2000  # of one interpreter
 
 
 class Document(BaseModel):
@@ -67,10 +68,19 @@ class ImageIdentity(Document):
     drift: list[PackageDrift]
 
 
-class Container(Document):
-    """Limits and hardening the run's container had, as given to the engine."""
+class Interpreter(Document):
+    """What ran instead of an image: a Python that was there, and all that is installed for it, by its own word."""
 
-    engine: str  # name and version
+    path: Annotated[str, Field(max_length=4096)]
+    implementation: str  # e.g. CPython
+    version: str
+    distributions: Annotated[dict[str, str], Field(max_length=DISTRIBUTIONS)]  # name -> version
+
+
+class Container(Document):
+    """Limits and hardening the run's container had, as given to the engine; 0 and nothing where it had none."""
+
+    engine: str  # name and version; "none" of a run that was not contained
     cpuset: str
     memory_bytes: Count
     pids: Count
@@ -96,6 +106,7 @@ class Steps(Document):
 
     steps_per_call: Annotated[int, Field(ge=1)]
     seconds: list[Seconds]
+    device_seconds: list[Seconds] | None = None  # of the same steps by the accelerator's own clock; None: it has none
 
 
 class Attempt(Document):
@@ -117,6 +128,7 @@ class RunRecord(Document):
     framework: Name
     target: Name
     emulated: bool
+    contained: bool = True  # False: no container, but processes of an interpreter on the machine itself
     run: Count
     seed: Count
     outcome: Outcome
@@ -124,7 +136,8 @@ class RunRecord(Document):
     earlier_attempts: list[Attempt]
     log: FileDigest
     receipts: list[Annotated[float, Field(allow_inf_nan=False)]]  # host clock, Unix seconds, one per :::MLLOG line
-    image: ImageIdentity
+    image: ImageIdentity | None
+    interpreter: Interpreter | None = None  # of a run that was not contained, instead of the image
     source_sha256: Sha256  # harness and workload, as executed
     data: dict[str, Sha256]  # file name -> digest of the decompressed bytes
     initial_weights_sha256: Sha256 | None  # None where the run died before it had them
@@ -138,7 +151,19 @@ class RunRecord(Document):
     steps: Steps | None
     observation: FileDigest | None = None  # what was sampled of the machine (rules.observation); None: nothing was
     unobserved: Annotated[str, Field(max_length=400)] = ""  # why nothing was
+    idle: FileDigest | None = None  # what was sampled of the idle machine before the runs, where a baseline is declared
     assay: str  # version of the program that wrote this
+
+    @model_validator(mode="after")
+    def _says_what_ran(self) -> RunRecord:
+        if (self.image is not None, self.interpreter is None) != (self.contained, self.contained):
+            raise ValueError("a contained run has an image, any other an interpreter")
+        return self
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Distribution name -> version, of everything there was to import."""
+        return self.image.versions if self.image else self.interpreter.distributions if self.interpreter else {}
 
 
 class Manifest(Document):
@@ -207,6 +232,7 @@ class SystemCapture(Document):
     virtualisation: str  # "none", or the hypervisor's name
     cpu_governor: str  # "not exposed" where the kernel says nothing
     emulated: bool
+    contained: bool = True
     target: dict[str, str] = {}  # what its target's checks read: driver, clocks, power mode, … (docs/targets.md)
 
 

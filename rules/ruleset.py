@@ -53,6 +53,14 @@ class Steadiness(Strict):
     rate_hz: Annotated[float, Field(gt=0)]  # samples there must be at least
 
 
+class Idle(Strict):
+    """What a declared idle baseline must be: that many seconds of a machine that does nothing."""
+
+    seconds: Annotated[float, Field(gt=0)]  # at least
+    utilisation: Annotated[float, Field(ge=0, le=1)]  # of an accelerator, at most
+    drift: Annotated[float, Field(ge=0, lt=1)]  # relative, of the mean power from the first half to the second
+
+
 class Header(Strict):
     """`ruleset.yaml`; members a round does not give are those of the round it extends."""
 
@@ -65,6 +73,7 @@ class Header(Strict):
     significance: float | None = None  # of the reference-convergence test
     limits: Limits | None = None
     steadiness: Steadiness | None = None
+    idle: Idle | None = None
     derived: dict[str, str] = Field(default_factory=dict)  # name -> expression
     drop: list[str] = Field(default_factory=list)
 
@@ -83,6 +92,7 @@ class RuleSet:
     derived: Mapping[str, str]
     cards: Mapping[str, Card]
     steadiness: Steadiness | None  # None: the round judges no observation
+    idle: Idle | None  # None: the round knows no idle baseline
     chain: tuple[str, ...]  # this round, then those it extends
 
     @property
@@ -158,6 +168,7 @@ def load(name: str) -> RuleSet:
         title=header.title,
         derived={**(before.derived if before else {}), **header.derived},
         steadiness=header.steadiness or (before.steadiness if before else None),
+        idle=header.idle or (before.idle if before else None),
         cards=cards,
         chain=(name, *(before.chain if before else ())),
         **given,

@@ -1,4 +1,4 @@
-"""One job in one container: what goes in, what it says while it runs, what comes back, and how it ended."""
+"""One job in one box: what goes in, what it says while it runs, what comes back, and how it ended."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import docker
-
 from rules.documents import Container, Memory, Outcome
 from rules.text import printable
 from rules.workload import WorkloadRules
-from suite.images.build import BuiltImage, verify
+from suite.box import PROGRESS, Ended, Limits, Place
 from suite.progress import Phase
-from suite.sandbox import JOB, PROGRESS, Ended, Limits, Sandbox, command
 
 MLLOG = ":::MLLOG "
 STDERR_KEPT = 200  # last lines of the framework's own words, for the explanation of a failure
@@ -62,11 +59,6 @@ def job_files(code: Mapping[str, bytes], data: Mapping[str, Path]) -> list[tuple
     """Return what every job needs besides `job.json`: source and data."""
     files: list[tuple[str, bytes | Path]] = [(f"source/{name}", content) for name, content in code.items()]
     return files + [(f"data/{name}", path) for name, path in data.items()]
-
-
-def container_environment(image: BuiltImage) -> dict[str, str]:
-    """Return the environment of every container that runs the harness."""
-    return image.environment | {"PYTHONPATH": f"{JOB}/source"}
 
 
 @dataclass
@@ -160,19 +152,19 @@ class Finished:
         if self.ended.timed_out:
             return Outcome.TIMEOUT, f"it was stopped at the time limit of {limit_s:g} s"
         if self.ended.out_of_memory:
-            return Outcome.OUT_OF_MEMORY, "the kernel stopped it at the container's memory limit"
+            limit = "at its memory limit" if self.container.memory_bytes else "for want of memory"
+            return Outcome.OUT_OF_MEMORY, f"the kernel stopped it {limit}"
         if any(DISK_FULL in line for line in self.watch.words):
-            return Outcome.DISK_FULL, "the disk under the engine is full"
+            return Outcome.DISK_FULL, "the disk that it runs on is full"
         if self.ended.status is None:
-            return Outcome.CRASHED, "the container was ended from outside"
+            return Outcome.CRASHED, "it was ended from outside"
         how = f"signal {-self.ended.status}" if self.ended.status < 0 else f"exit code {self.ended.status}"
         last = next((printable(line, 200) for line in reversed(self.watch.words) if line.strip()), "it said nothing")
         return Outcome.CRASHED, f"the harness ended with {how}: {last}"
 
 
 def run_job(
-    client: docker.DockerClient,
-    image: BuiltImage,
+    place: Place,
     given: Mapping[str, object],
     files: Files,
     limits: Limits,
@@ -181,15 +173,14 @@ def run_job(
     kind: str = "job",
     module: str = "suite.harness",
 ) -> Finished:
-    """Verify the image, run the job `given` in it with `files` (see `job_files`), take back what it left.
+    """Run the job `given` in a box of `place` with `files` (see `job_files`), take back what it left.
 
     Raises MachineError where the engine refuses or its image is not the recorded one, EngineLostError where it
     stops answering. How the harness itself ended is in the result.
     """
-    verify(client, image)
     watch = Watch(phase)
     content = json.dumps(given, indent=2).encode()
-    with Sandbox(client, image.image_id, limits, container_environment(image), command(module), kind=kind) as box:
+    with place.box(limits, module, kind) as box:
         container = box.describe()
         box.put([("job.json", content), *files])
         ended = box.run(limit_s, watch.stdout, watch.stderr)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import docker
 import yaml
@@ -14,13 +15,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rules.documents import SystemCapture, SystemDescription
 from rules.errors import MachineError, UsageError
 from rules.text import printable
+from suite.box import JOB, Limits, command
 from suite.engine import name, sentences
 from suite.plan import last_cpus
-from suite.sandbox import JOB, Limits, Sandbox, command
+from suite.sandbox import Sandbox
+from suite.source import ROOT
 
 MAX_PERSONAL = 1 << 16  # bytes of system.yaml that are read
 NOT_STATED = "not stated"
 NONE = "N/A"
+NO_ENGINE = "none"
 
 
 class Personal(BaseModel):
@@ -55,12 +59,13 @@ def personal(path: Path | None) -> Personal:
         raise UsageError(f"{path}: {error}", fix=f"its members are: {known}; all are strings") from None
 
 
-def probe(client: docker.DockerClient, image_id: str, source: Mapping[str, bytes]) -> dict[str, Any]:
+def probe(client: docker.DockerClient, image_id: str) -> dict[str, Any]:
     """Return what the kernel under the engine says of the machine (`suite.harness.probe`)."""
     environment = {"PYTHONPATH": f"{JOB}/source"}
     limits = Limits(cpuset="", memory_bytes=256 << 20)
     with Sandbox(client, image_id, limits, environment, command("suite.harness.probe")) as box:
-        box.put([(f"source/{name}", content) for name, content in source.items()])
+        names = ("__init__.py", *(f"harness/{name}.py" for name in ("__init__", "probe", "supervisor")))
+        box.put([(f"source/suite/{name}", (ROOT / "suite" / name).read_bytes()) for name in names])
         said: list[str] = []
         box.run(60, lambda line, _: said.append(line), lambda line, _: said.append(line))
         found = box.take().get("probe.json")
@@ -82,32 +87,53 @@ def bear(client: docker.DockerClient, threads: int | None, memory_mib: int | Non
         raise UsageError(f"--memory {memory_mib}: the engine's machine has {has} MiB", fix=f"ask for at most {has}")
 
 
-def processor(facts: dict[str, Any]) -> str:
+@dataclass(frozen=True)
+class Host:
+    """What is known of the machine as a whole, beside what its kernel says of the processor."""
+
+    memory_bytes: int
+    operating_system: str
+    engine: str  # name and version; "none" where runs are not contained
+    cgroup_version: Literal["1", "2"]
+    storage_driver: str  # the engine's
+
+    @property
+    def contained(self) -> bool:
+        """Whether runs are, in an engine's containers."""
+        return self.engine != NO_ENGINE
+
+
+def host(client: docker.DockerClient) -> Host:
+    """Return what the engine says of its machine."""
+    with sentences("describing the machine"):
+        info = client.info()
+    return Host(info["MemTotal"], info["OperatingSystem"], name(client), info.get("CgroupVersion", "1"), info["Driver"])
+
+
+def processor(facts: Mapping[str, Any]) -> str:
     """Return the kernel's name of the processor, or the architecture where it has none."""
     return str(facts["model"] or facts["architecture"])
 
 
 def describe(
-    client: docker.DockerClient,
-    facts: dict[str, Any],
+    facts: Mapping[str, Any],
+    host: Host,
     person: Personal,
     *,
     submitter: str,
     division: str,
     system: str,
-    versions: dict[str, str],
+    versions: Mapping[str, str],
     framework: str,
     emulated: bool,
     target: Mapping[str, str] | None = None,
     accelerators: int = 0,
 ) -> SystemDescription:
-    """Put the probe's facts, the target's, the engine's own and the person's words into MLPerf's form.
+    """Put the probe's facts, the target's, the host's and the person's words into MLPerf's form.
 
-    `accelerators` is how many of them the containers get.
+    `accelerators` is how many of them a run gets.
     """
     target = target or {}
-    with sentences("describing the machine"):
-        info = client.info()
     stack = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     fields: dict[str, Any] = {
         "submitter": submitter,
@@ -120,7 +146,7 @@ def describe(
         "host_processor_vcpu_count": str(facts["cpus"]),
         "host_processor_frequency": f"{float(facts['mhz']) / 1000:.1f} GHz" if facts["mhz"] else NOT_STATED,
         "host_processor_caches": ", ".join(facts["caches"]) or NOT_STATED,
-        "host_memory_capacity": f"{info['MemTotal'] / 2**30:.1f} GiB",
+        "host_memory_capacity": f"{host.memory_bytes / 2**30:.1f} GiB",
         "host_storage_capacity": NOT_STATED,
         "accelerators_per_node": accelerators,
         "accelerator_model_name": target.get("gpu", NOT_STATED) if accelerators else NONE,
@@ -133,27 +159,28 @@ def describe(
         "accelerator_interconnect_topology": NONE,
         "framework": framework,
         "other_software_stack": stack,
-        "operating_system": info["OperatingSystem"],
+        "operating_system": host.operating_system,
         **person.model_dump(),
         "assay": SystemCapture(
             kernel=facts["kernel"],
             architecture=facts["architecture"],
             cpu_flags=facts["flags"],
             cpus=facts["cpus"],
-            memory_bytes=info["MemTotal"],
-            engine=name(client),
-            cgroup_version=info.get("CgroupVersion", "1"),
-            storage_driver=info["Driver"],
+            memory_bytes=host.memory_bytes,
+            engine=host.engine,
+            cgroup_version=host.cgroup_version,
+            storage_driver=host.storage_driver,
             virtualisation=_virtualisation(facts),
             cpu_governor=facts["governor"] or "not exposed",
             emulated=emulated,
+            contained=host.contained,
             target=dict(target),
         ),
     }
     return SystemDescription.model_validate(fields)
 
 
-def _virtualisation(facts: dict[str, Any]) -> str:
+def _virtualisation(facts: Mapping[str, Any]) -> str:
     if not facts["virtualised"]:
         return "none"
     return " ".join(filter(None, (facts["vendor"], facts["product"]))) or "hypervisor, unnamed"

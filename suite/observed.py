@@ -1,8 +1,8 @@
-"""A measured run's observer: a container beside the run's, on the same engine, that samples the machine's meters.
+"""A measured run's observer: a box beside the run's, in the same place, that samples the machine's meters.
 
-It is a container because the engine may be on another machine, and one of its own because a run must not be able to
-touch its meters. It ends with our connection, as every container of ours does. A run is never lost for it: where it
-does not come up or ends early, that is said, and recorded in place of what it would have seen.
+As a rule it is a container, because the engine may be on another machine, and one of its own because a run must not
+be able to touch its meters. It ends with our connection, as every box of ours does. A run is never lost for it: where
+it does not come up or ends early, that is said, and recorded in place of what it would have seen.
 """
 
 from __future__ import annotations
@@ -10,26 +10,21 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-import docker
-import requests
-from docker.types import Mount
 from pydantic import ValidationError
 
 from rules.errors import MachineError
 from rules.observation import CHANNELS, Channel, Clock, Observation, Unavailable
 from rules.text import printable
-from suite.engine import EngineLostError, connect, sentences
+from suite.box import Box, Files, Place
+from suite.engine import EngineLostError
 from suite.images.matrix import target
-from suite.owner import labels
 from suite.power_log import PowerLog, PowerLogError
 from suite.progress import say
-from suite.sandbox import JOB, Limits, Sandbox, command
 from suite.targets.data import NOTHING, Access
 
 ROOT = Path(__file__).parents[1]
@@ -37,17 +32,12 @@ PERIOD_S = 0.1
 ALWAYS = ("processors", "swap", "frequency", "thermal")  # of every target, beside its meters
 READY_S = 30  # seconds the observer is given to say what it can sample
 LAST_S = 2  # seconds it is given for a sample after the run's end
-MEMORY = 128 << 20
 LONGEST_S = 14 * 86_400  # no run is longer
 # Numbers in one document, and its bytes: what the checker reads, with room. A longer run keeps every second sample,
 # or third, and so on.
 VALUES, BYTES = 150_000, 1_900_000
 MOMENTS = 500  # kept at most
 APART_S = 0.01  # a moment at which the two clocks have moved against each other by so much is kept
-# Energy counters are root's to read; the observer is our own code and has no network.
-RIGHTS = {"user": "0:0"}
-# Engines from 24 on hide this folder from containers, for other programs' sake; it is put where the observer looks.
-POWERCAP = "/sys/devices/virtual/powercap"
 MARGIN_S = 10  # of a power log before and after the samples
 OUTSIDE = "one outside may take its place: --power-log FILE (make run POWER_LOG=FILE)"
 NO_LOG = "no power log was given (assay run --power-log FILE)"
@@ -85,12 +75,12 @@ class Planned(Protocol):
         """Whether another machine stands in for the target's."""
 
 
-def watching(image_id: str, plan: Planned, power_log: PowerLog | None = None) -> Observer | Unwatched:
+def watching(place: Place, plan: Planned, power_log: PowerLog | None = None) -> Observer | Unwatched:
     """Return what samples the machine around a run of `plan`: nothing where the target is emulated."""
     if plan.emulated:
         return Unwatched()
     kind = target(plan.target)
-    return Observer(image_id, plan.cpuset, kind.meters, kind.access, power_log)
+    return Observer(place, plan.cpuset, kind.meters, kind.access, power_log)
 
 
 class Unwatched:
@@ -116,25 +106,23 @@ class Observer:
 
     def __init__(
         self,
-        image_id: str,
+        place: Place,
         cpuset: str,
         meters: Sequence[str] = ("rapl",),
         access: Access = NOTHING,
         power_log: PowerLog | None = None,
         period_s: float = PERIOD_S,
     ) -> None:
-        self._image, self._cpuset, self._access = image_id, cpuset, access
+        self._place, self._cpuset, self._access = place, cpuset, access
         self._external, self._power_log = "external" in meters, power_log
         self._meters = meters
         self._sources = [*ALWAYS, *(meter for meter in meters if meter != "external")]
         self._job = {"period_s": period_s, "sources": self._sources}
-        # Of its own: the run's client waits for the run.
-        self._client = connect()
-        self._box: Sandbox | None = None
+        self._box: Box | None = None
         self._head: dict[str, Any] = {}
         self._rows: list[Row] = []
         self._words: list[str] = []
-        self._sampled = threading.Event()  # since it was last cleared, or the container ended
+        self._sampled = threading.Event()  # since it was last cleared, or the box ended
         self._ended = False
         self._why_not = ""
         self._thread: threading.Thread | None = None
@@ -145,25 +133,16 @@ class Observer:
         except EngineLostError:
             raise
         except MachineError as error:
-            self._client.close()
             self._why_not = error.message
             say(f"  warning: the machine is not observed: {error.message}")
         return self
 
     def _start(self) -> None:
-        """Bring the observer's container up and wait for its first sample; MachineError where that fails."""
-        limits = Limits(cpuset=beside(self._cpuset), memory_bytes=MEMORY, pids=32)
-        environment, given = {"PYTHONPATH": f"{JOB}/source"}, dict[str, Any](RIGHTS)
-        if "nvml" in self._sources:
-            environment["NVIDIA_DRIVER_CAPABILITIES"] = "utility"
-            given |= self._access.options()
-        if "rapl" in self._sources and _has(self._client, self._image, POWERCAP):
-            given["mounts"] = [Mount("/meters/powercap", POWERCAP, type="bind", read_only=True)]
-        start = command("suite.observe")
-        box = Sandbox(self._client, self._image, limits, environment, start, "observer", given).__enter__()
+        """Bring the observer up and wait for its first sample; MachineError where that fails."""
+        box = self._place.observer(beside(self._cpuset), self._sources, self._access).__enter__()
         self._box = box
         try:
-            files: list[tuple[str, bytes | Path]] = [(f"source/{name}", content) for name, content in source().items()]
+            files: Files = [(f"source/{name}", content) for name, content in source().items()]
             box.put([("job.json", json.dumps(self._job).encode()), *files])
             self._thread = threading.Thread(target=self._listen, args=(box,), daemon=True)
             self._thread.start()
@@ -192,15 +171,13 @@ class Observer:
     def _leave(self, error: BaseException | None) -> None:
         assert self._box is not None
         box, self._box = self._box, None
-        with suppress(docker.errors.DockerException, requests.RequestException, OSError):
-            self._client.api.kill(box.name)  # ends its output, and with that the thread
+        box.kill()  # ends its output, and with that the thread
         if self._thread is not None:
             self._thread.join(READY_S)
         box.__exit__(type(error), error, None)
-        self._client.close()
 
-    def _listen(self, box: Sandbox) -> None:
-        """Collect lines until the container ends, which is how it is told to stop."""
+    def _listen(self, box: Box) -> None:
+        """Collect lines until the box ends, which is how it is told to stop."""
         try:
             box.run(LONGEST_S, self._line, lambda line, _: self._words.append(line))
         except (MachineError, OSError, ValueError) as error:
@@ -328,18 +305,3 @@ def beside(cpuset: str) -> str:
     A run has the machine's last processors (`suite.plan.last_cpus`).
     """
     return "" if cpuset.startswith("0") else "0"
-
-
-def _has(client: docker.DockerClient, image_id: str, path: str) -> bool:
-    """Whether the engine's machine has `path`: it refuses to make a container with what it has not."""
-    mounts = [Mount("/meters", path, type="bind", read_only=True)]
-    with sentences("looking for meters"):
-        try:
-            found = client.containers.create(
-                image_id, ["true"], mounts=mounts, network_mode="none", labels=labels("observer")
-            )
-        except docker.errors.APIError:
-            return False
-        with suppress(docker.errors.APIError):
-            found.remove(force=True, v=True)
-    return True

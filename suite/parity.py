@@ -21,13 +21,14 @@ from rules.documents import Document, FrameworkParity, ParityCertificate, Sha256
 from rules.errors import JudgedError, UsageError
 from rules.workload import WorkloadRules
 from suite import cache, source
+from suite.box import Limits
+from suite.contained import Containers
 from suite.images.build import BuiltImage, build
 from suite.images.matrix import cell, select
 from suite.images.matrix import target as described
 from suite.job import job, job_files, run_job
 from suite.plan import Plan, last_cpus
 from suite.progress import Phase
-from suite.sandbox import Limits
 from suite.settings import settings
 from suite.tensors import largest_differences, read_float64
 
@@ -117,7 +118,7 @@ def run_side(
     memory = settings(limits.workload).frameworks[framework].memory_mib << 20
     cpus = last_cpus(1, int(client.info()["NCPU"]))
     bounds = Limits(cpuset=cpus, memory_bytes=memory, access=described(image.identity.target).access)
-    finished = run_job(client, image, given, job_files(code, data), bounds, limits.time_limit_s, phase)
+    finished = run_job(Containers(client, image), given, job_files(code, data), bounds, limits.time_limit_s, phase)
     out = finished.files
     if finished.ended.status != 0:
         last = "\n".join(f"  | {line}" for line in finished.watch.words[-20:])
@@ -185,6 +186,5 @@ def _fits(found: ParityCertificate, plan: Plan) -> bool:
     """Say whether a certificate is bound to what the plan will run."""
     locks: Sequence[str] = [s.wheel_lock_sha256 for s in found.frameworks if s.framework == plan.framework]
     bound = (found.ruleset, found.workload, found.source_sha256, found.data)
-    return bound == (plan.ruleset, plan.workload, plan.source_sha256, plan.data) and locks == [
-        plan.image.wheel_lock_sha256
-    ]
+    wanted = (plan.ruleset, plan.workload, plan.source_sha256, plan.data)
+    return bound == wanted and plan.image is not None and locks == [plan.image.wheel_lock_sha256]

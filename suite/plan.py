@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rules.documents import Count, Document, ImageIdentity, Name, Sha256
+from rules.documents import Count, Document, ImageIdentity, Interpreter, Name, Sha256
 from rules.errors import UsageError, unknown
 from rules.seeds import run_seed
 from rules.text import printable
@@ -42,16 +42,18 @@ class Plan(Frozen):
     system: Name
     runs: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=1)]
-    memory_bytes: Count
+    memory_bytes: Count  # 0: no limit, outside containers
     cpuset: str
     time_limit_s: float
     hyperparameters: dict[str, Value]
     environment: dict[str, str]
     source_sha256: Sha256
     data: dict[str, Sha256]
-    image: ImageIdentity
+    image: ImageIdentity | None
+    interpreter: Interpreter | None = None  # in the image's place, where runs are not contained
     emulated: bool
     access: Access = Access()  # to devices, as the target says; none where another machine stands in for it
+    idle_s: float = 0  # of an idle baseline before the runs; 0: none
     first_samples: Count = 0  # of each split of the data, for a functional run; 0: all
 
     def seed(self, run: int) -> int:
@@ -147,13 +149,20 @@ def insane(values: dict[str, Value], rules: WorkloadRules) -> Iterator[str]:
 
 def last_cpus(threads: int, available: int) -> str:
     """Return the CPU list of a run's container: the engine's last `threads` CPUs, so the first is left to the host."""
-    if threads > available:
+    return last_of(threads, range(available))
+
+
+def last_of(threads: int, cpus: Sequence[int]) -> str:
+    """Return the last `threads` of `cpus`, which rise, in the kernel's format; UsageError where they are too few."""
+    if threads > len(cpus):
         raise UsageError(
-            f"{threads} threads declared, and the engine has {available} CPUs",
-            fix=f"declare --threads {available} or fewer",
+            f"{threads} threads declared, and there are {len(cpus)} CPUs",
+            fix=f"declare --threads {len(cpus)} or fewer",
         )
-    first = available - threads
-    return str(first) if threads == 1 else f"{first}-{available - 1}"
+    chosen = cpus[len(cpus) - threads :]
+    if chosen[-1] - chosen[0] == threads - 1:
+        return str(chosen[0]) if threads == 1 else f"{chosen[0]}-{chosen[-1]}"
+    return ",".join(map(str, chosen))
 
 
 def result_folder(root: Path, plan: Plan) -> Path:

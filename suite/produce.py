@@ -6,10 +6,8 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import docker
 
 import checker
 from checker.render import text as render_text
@@ -19,26 +17,25 @@ from rules.ruleset import load
 from rules.systems import system_name
 from rules.text import printable
 from rules.workload import Division, WorkloadRules, workload_rules
-from suite import data, machine, parity, source
+from suite import contained, data, machine, parity, source, uncontained
 from suite.engine import connect
-from suite.images.build import BuiltImage, build
-from suite.images.matrix import cell, select, target
-from suite.job import container_environment, job_files
+from suite.ground import Ground
+from suite.images.matrix import Cell, cell, select, target
+from suite.job import job_files
 from suite.page import show_page
-from suite.plan import Plan, hyperparameters, last_cpus, number_of_runs
+from suite.plan import Plan, hyperparameters, last_of, number_of_runs
 from suite.power_log import PowerLog
 from suite.progress import Phase, say
 from suite.run import execute
 from suite.settings import settings
 from suite.submission import Work, clash, shared_files
-from suite.targets import fitness, functional, route
-from suite.targets.route import Way
+from suite.targets import functional, route
 from suite.work import document, prepare
 
 RULESET = "assay/1.0"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # What a finished result and a new plan must share for the result to be the one asked for.
-SAME = ("threads", "hyperparameters", "source_sha256", "data", "image")
+SAME = ("threads", "hyperparameters", "source_sha256", "data", "image", "interpreter")
 
 
 @dataclass(frozen=True)
@@ -61,6 +58,8 @@ class Request:
     discard: bool
     replace: bool
     power_log: PowerLog | None = field(default=None, kw_only=True)
+    idle_s: float | None = field(default=None, kw_only=True)  # of an idle baseline before the runs
+    uncontained: Path | None = field(default=None, kw_only=True)  # an interpreter, instead of an engine's image
 
     def arguments(self, framework: str) -> list[str]:
         """Return the command line that measures this again, one framework at a time."""
@@ -74,6 +73,8 @@ class Request:
             "--system-file": self.system_file,
             "--power-log": self.power_log and self.power_log.path,
             "--power-log-ahead": (self.power_log and self.power_log.ahead_s) or None,
+            "--idle-baseline": self.idle_s and f"{self.idle_s:g}",
+            "--uncontained": self.uncontained,
         }
         words += [word for flag, value in optional.items() if value is not None for word in (flag, str(value))]
         return words + [word for setting in self.settings for word in ("--set", setting)]
@@ -85,6 +86,18 @@ class Request:
                 f"submitter {printable(self.submitter)!r} cannot be a folder name",
                 fix="letters, digits, '.', '_' and '-', beginning with a letter or digit",
             )
+
+    def require_idle(self) -> None:
+        """Raise UsageError where an idle baseline is shorter than the round wants it."""
+        least = load(RULESET).idle
+        if self.idle_s is not None and least is not None and self.idle_s < least.seconds:
+            raise UsageError(f"--idle-baseline {self.idle_s:g}: too short", fix=f"give {least.seconds:g} s or more")
+
+    def apart(self) -> Request:
+        """Return what is run without an engine: the same in the open division, beside the submissions."""
+        if self.memory_mib is not None:
+            raise UsageError("--memory limits a container, and uncontained there is none", fix="leave it out")
+        return replace(self, division="open", output=self.output / uncontained.FOLDER)
 
     def functional(self) -> Request:
         """Return what is run where no machine of the target is in reach: once, anew, beside the submissions."""
@@ -99,6 +112,8 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
     that came to nothing; all that can be known beforehand is refused before anything is made.
     """
     request.require_name()
+    if request.uncontained:
+        request = request.apart()
     rules = workload_rules(RULESET, request.workload)
     kind = target(request.target)
     known = [one.framework for one in select(target=request.target)]
@@ -108,20 +123,30 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
     person = machine.personal(request.system_file)
     if request.power_log:
         request.power_log.require()
+    request.require_idle()
     prepare(request.output)
-    client = connect()
-    way = route.find(client, request.target, kind)
-    say(way.sentence)
-    rules = way.shorten(rules)
-    if way.emulation:
-        request = request.functional()
-    machine.bear(client, request.threads, request.memory_mib)
-    route.prepare(client, kind, way)
+    ground: Callable[[Cell], Ground]
+    judge: Callable[[Path, Callable[[str], None]], bool] | None = None  # of what is no submission
+    if request.uncontained:
+        ground = uncontained.find(request.uncontained, request.target, kind, request.output).ground
+        judge = uncontained.judge
+    else:
+        client = connect()
+        way = route.find(client, request.target, kind)
+        say(way.sentence)
+        rules = way.shorten(rules)
+        if way.emulation:
+            if request.idle_s:
+                raise UsageError("--idle-baseline: under emulation nothing is measured", fix="leave it out")
+            request, judge = request.functional(), functional.judge
+        machine.bear(client, request.threads, request.memory_mib)
+        route.prepare(client, kind, way)
+        ground = partial(contained.ground, client, way)
     with Phase("data") as phase:
         files = data.obtain(request.workload, rules, request.data, phase.to)
-    results = {_result(client, request, rules, way, person, framework, files) for framework in chosen}
-    if way.emulation:
-        return False not in [functional.judge(path, show) for path in sorted(results)]
+    results = {_result(request, rules, ground, person, framework, files) for framework in chosen}
+    if judge:
+        return False not in [judge(path, show) for path in sorted(results)]
     top = request.output / "training" / request.division / request.submitter
     # All a submitter has is judged as one submission, with one score table; else each result by itself.
     whole = results == set(top.glob("results/*/*"))
@@ -135,22 +160,17 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
 
 
 def _result(
-    client: docker.DockerClient,
     request: Request,
     rules: WorkloadRules,
-    way: Way,
+    ground: Callable[[Cell], Ground],
     person: machine.Personal,
     framework: str,
     files: dict[str, Path],
 ) -> Path:
-    """Measure one framework; return the finished result's folder."""
-    chosen = cell(framework, request.target)
-    found = fitness.require(client, chosen, way)
-    with Phase(f"image {framework} {request.target}") as phase:
-        image = build(client, chosen, phase.building)
+    """Measure one framework on the `ground` there is for its cell; return the finished result's folder."""
+    there = ground(cell(framework, request.target))
     code = source.files(request.workload)
-    facts = machine.probe(client, image.image_id, code)
-    plan = _plan(request, rules, way, framework, image, facts, source.digest(code))
+    plan = _plan(request, rules, framework, there, source.digest(code))
     work = Work(request.output, plan)
     with work.held():
         if request.discard:
@@ -160,16 +180,16 @@ def _result(
             say(f"{work.final} is there already and only judged again (to measure again: --replace, REPLACE=1)")
             return work.final
         described = machine.describe(
-            client,
-            facts,
+            there.machine,
+            there.host,
             person,
             submitter=request.submitter,
             division=request.division,
             system=plan.system,
-            versions=plan.image.versions,
-            framework=f"{framework} {chosen.requirements[0].partition('==')[2]}",
+            versions=there.versions,
+            framework=f"{framework} {there.framework}",
             emulated=plan.emulated,
-            target=found,
+            target=there.target,
             accelerators=0 if plan.emulated else target(plan.target).accelerators,
         )
         shared = shared_files(plan, described, code)
@@ -178,13 +198,13 @@ def _result(
                 f"{other[1]} is not what it was when {other[0]} was measured, and both results would share it",
                 fix="use another --submitter or --output, or measure that one anew elsewhere first",
             )
-        beside = {"sbom.cdx.json": image.sbom}
+        beside = dict(there.beside)
         if request.division == "closed":
             beside["parity.json"] = document(parity.certificate(plan))
         work.begin(resume=request.resume)
         try:
             arguments, given = request.arguments(framework), job_files(code, files)
-            execute(client, work, image, rules, given, arguments, request.power_log)
+            execute(there.place, work, rules, given, arguments, request.power_log)
         except Stopped as stopped:
             raise Stopped(
                 f"{stopped.message}; {len(work.finished())} of {plan.runs} runs are kept in {work.folder}",
@@ -210,17 +230,9 @@ def _same(work: Work) -> None:
         )
 
 
-def _plan(
-    request: Request,
-    rules: WorkloadRules,
-    way: Way,
-    framework: str,
-    image: BuiltImage,
-    facts: dict[str, Any],
-    source_sha256: str,
-) -> Plan:
+def _plan(request: Request, rules: WorkloadRules, framework: str, there: Ground, source_sha256: str) -> Plan:
     tuned = settings(request.workload).frameworks[framework]
-    threads = request.threads or tuned.threads
+    threads, facts = request.threads or tuned.threads, there.machine
     memory = (request.memory_mib or tuned.memory_mib) << 20
     return Plan(
         ruleset=RULESET,
@@ -233,15 +245,17 @@ def _plan(
         system=system_name(machine.processor(facts), facts["architecture"], facts["cpus"], request.target, framework),
         runs=number_of_runs(rules, request.division, request.runs),
         threads=threads,
-        memory_bytes=memory,
-        cpuset=last_cpus(threads, facts["cpus"]),
+        memory_bytes=memory if there.image else 0,
+        cpuset=last_of(threads, there.cpus),
         time_limit_s=rules.time_limit_s,
         hyperparameters=hyperparameters(rules, request.division, request.settings),
-        environment=container_environment(image),
+        environment=there.environment,
         source_sha256=source_sha256,
         data=rules.data,
-        image=image.identity,
-        emulated=way.emulation is not None,
-        access=way.access,
-        first_samples=way.emulation.samples if way.emulation else 0,
+        image=there.image,
+        interpreter=there.interpreter,
+        emulated=there.emulation is not None,
+        access=there.access,
+        idle_s=request.idle_s or 0,
+        first_samples=there.emulation.samples if there.emulation else 0,
     )

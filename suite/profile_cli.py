@@ -27,6 +27,8 @@ def profile(
     from rules.text import printable
     from rules.workload import workload_rules
     from suite import source
+    from suite.box import Limits
+    from suite.contained import Containers
     from suite.data import obtain
     from suite.engine import connect
     from suite.images.build import build
@@ -34,7 +36,6 @@ def profile(
     from suite.job import job, job_files, run_job
     from suite.plan import last_cpus
     from suite.progress import Phase
-    from suite.sandbox import Limits
     from suite.settings import settings
 
     rules = workload_rules(RULESET, workload)
@@ -58,7 +59,7 @@ def profile(
     )
     limits = Limits(last_cpus(tuned.threads, int(client.info()["NCPU"])), tuned.memory_mib << 20)
     with Phase(f"profile {chosen.name}") as phase:
-        finished = run_job(client, image, given, job_files(code, files), limits, rules.time_limit_s, phase)
+        finished = run_job(Containers(client, image), given, job_files(code, files), limits, rules.time_limit_s, phase)
     if "profile.json" not in finished.files:
         raise JudgedError(f"the profile came to nothing: {finished.judge(rules)[1]}")
     found = json.loads(finished.files["profile.json"])

@@ -23,10 +23,11 @@ from rules.ruleset import load
 from rules.seeds import run_seed
 from rules.workload import WorkloadRules
 from suite import source
+from suite.box import Limits
+from suite.contained import Containers
 from suite.images.build import BuiltImage
 from suite.job import job, job_files, run_job
 from suite.progress import Phase
-from suite.sandbox import Limits
 from suite.settings import settings
 
 SUBMITTER = "(reference)"  # no submitter's name has parentheses, so no submission has these seeds
@@ -96,7 +97,9 @@ def _run(
         submission={"org": "reference", "platform": framework},
     )
     memory = settings(limits.workload).frameworks[framework].memory_mib << 20
-    finished = run_job(client, image, given, job_files(code, data), Limits(str(cpu), memory), limits.time_limit_s)
+    finished = run_job(
+        Containers(client, image), given, job_files(code, data), Limits(str(cpu), memory), limits.time_limit_s
+    )
     outcome, explanation = finished.judge(limits)
     if outcome is not Outcome.SUCCESS:
         raise JudgedError(f"the reference run of {framework} with seed {seed}: {explanation}")

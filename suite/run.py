@@ -1,72 +1,75 @@
-"""Run a result: N containers one after the other, each recorded whatever its end."""
+"""Run a result: N boxes one after the other, each recorded whatever its end."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
 
-import docker
 from pydantic import ValidationError
 
 from rules.documents import Attempt, FileDigest, Outcome, RunRecord, Steps
 from rules.errors import AssayError, JudgedError, MachineError
 from rules.text import printable
 from rules.workload import WorkloadRules
+from suite.box import Limits, Place
 from suite.engine import EngineLostError
-from suite.images.build import BuiltImage
+from suite.idle import baseline
 from suite.job import Files, Finished, run_job
 from suite.observed import Observed, watching
-from suite.plan import Plan, result_folder, submitter_folder
+from suite.plan import result_folder, submitter_folder
 from suite.power_log import PowerLog
 from suite.progress import Phase, say
-from suite.sandbox import Limits, busy
 from suite.submission import Work
-from suite.work import DiskError, sha256
+from suite.work import DiskError, sha256, write
 
 # The run is part of the result, whatever its end; every other outcome stops the program and can be resumed.
 RESULTS = {Outcome.SUCCESS, Outcome.TARGET_NOT_REACHED, Outcome.DIVERGED}
 FIX = {
-    Outcome.OUT_OF_MEMORY: "free memory there and --resume, or start anew with --discard --memory MIB",
-    Outcome.DISK_FULL: "free space on the engine's disk (`docker system df`); then --resume",
+    Outcome.OUT_OF_MEMORY: "free memory there and --resume, or in containers start anew with --discard --memory MIB",
+    Outcome.DISK_FULL: "free space there (an engine's disk: `docker system df`); then --resume",
     Outcome.TIMEOUT: "find out what slowed the machine down; then --resume",
     Outcome.CRASHED: "read the lines above; once the cause is gone, --resume",
 }
 
 
 def execute(
-    client: docker.DockerClient,
+    place: Place,
     work: Work,
-    image: BuiltImage,
     rules: WorkloadRules,
     files: Files,
     arguments: list[str],
     power_log: PowerLog | None = None,
 ) -> None:
-    """Run what is left of `work`'s runs in `image`; `files` is the job's source and data, `power_log` a meter's file.
+    """Run what is left of `work`'s runs in `place`; `files` is the job's source and data, `power_log` a meter's file.
 
     Raises JudgedError where a run came to nothing for its own reasons, MachineError where the machine failed it.
     """
     plan = work.plan
     done = set(work.finished())
+    if plan.idle_s and not work.idle.exists():
+        _alone(place)
+        write(work.idle, baseline(place, plan, power_log))
     for run in (run for run in range(plan.runs) if run not in done):
-        if other := busy(client):
-            raise MachineError(
-                f"the engine is measuring already: {other}; two at a time would measure each other",
-                fix="wait for it to end; then --resume",
-            )
+        _alone(place)
         attempts = work.start(run)
         with Phase(f"{plan.workload} {plan.framework} run {run + 1} of {plan.runs}") as phase:
             try:
                 limits = Limits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes, access=plan.access)
-                with watching(image.image_id, plan, power_log) as watched:
-                    finished = run_job(
-                        client, image, plan.job(run, rules), files, limits, plan.time_limit_s, phase, kind="run"
-                    )
+                with watching(place, plan, power_log) as watched:
+                    finished = run_job(place, plan.job(run, rules), files, limits, plan.time_limit_s, phase, kind="run")
             except MachineError as error:
                 lost = Outcome.ENGINE_LOST if isinstance(error, EngineLostError) else Outcome.CRASHED
                 work.failed(run, Outcome.DISK_FULL if isinstance(error, DiskError) else lost, error.message)
                 raise
             _keep(work, rules, run, finished, watched.observed(), attempts, arguments)
+
+
+def _alone(place: Place) -> None:
+    if other := place.busy():
+        raise MachineError(
+            f"something is measuring already: {other}; two at a time would measure each other",
+            fix="wait for it to end; then --resume",
+        )
 
 
 def _keep(
@@ -87,7 +90,7 @@ def _keep(
         error: type[AssayError] = MachineError if outcome is Outcome.DISK_FULL else JudgedError
         raise error(f"run {run + 1} of {work.plan.runs}: {explanation}", fix=FIX[outcome])
     try:
-        record = _record(work.plan, run, finished, observed, outcome, explanation, attempts, arguments)
+        record = _record(work, run, finished, observed, outcome, explanation, attempts, arguments)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         why = f"what the harness left cannot be recorded: {'.'.join(map(str, first['loc']))}: {first['msg']}"
@@ -98,7 +101,7 @@ def _keep(
 
 
 def _record(
-    plan: Plan,
+    work: Work,
     run: int,
     finished: Finished,
     observed: Observed,
@@ -107,6 +110,7 @@ def _record(
     attempts: list[Attempt],
     arguments: list[str],
 ) -> RunRecord:
+    plan = work.plan
     folder = result_folder(Path(), plan).relative_to(submitter_folder(Path(), plan)).as_posix()
     weights = finished.files.get("weights.safetensors")
     result = finished.result()
@@ -120,6 +124,7 @@ def _record(
         framework=plan.framework,
         target=plan.target,
         emulated=plan.emulated,
+        contained=plan.interpreter is None,
         run=run,
         seed=plan.seed(run),
         outcome=outcome,
@@ -128,6 +133,7 @@ def _record(
         log=FileDigest(path=f"{folder}/result_{run}.txt", sha256=sha256(finished.watch.log)),
         receipts=finished.watch.receipts,
         image=plan.image,
+        interpreter=plan.interpreter,
         source_sha256=plan.source_sha256,
         data=plan.data,
         initial_weights_sha256=finished.watch.value("initial_weights_sha256"),
@@ -145,5 +151,8 @@ def _record(
         if observed.content
         else None,
         unobserved=observed.why_not,
+        idle=FileDigest(path=f"{folder}/{work.idle.name}", sha256=sha256(work.idle.read_bytes()))
+        if plan.idle_s
+        else None,
         assay=version("assay"),
     )

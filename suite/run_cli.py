@@ -41,6 +41,14 @@ def run(
     power_log_ahead: Annotated[
         float, typer.Option(metavar="SECONDS", help="how far that meter's clock is ahead of the machine's")
     ] = 0.0,
+    idle_baseline: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="training: sample the idle machine first; reports show energy above it"),
+    ] = None,
+    uncontained: Annotated[
+        Path | None,
+        typer.Option(metavar="PYTHON", help="no engine: run in this Python, which has the framework; no submission"),
+    ] = None,
     output: Annotated[Path, typer.Option(help="the submissions folder")] = SUBMISSIONS,
     resume: Annotated[bool, typer.Option("--resume", help="go on with an unfinished result")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="throw an unfinished result away first")] = False,
@@ -51,6 +59,7 @@ def run(
     A workload that is not trained is measured in all scenarios. Examples:
     assay run image-classification --framework all --division open
     assay run image-classification --framework onnxruntime --scenario all
+    assay run image-classification --target cuda --uncontained venv/bin/python
     """
     from suite.inference import produce as inference
     from suite.power_log import PowerLog
@@ -76,9 +85,14 @@ def run(
         "discard": discard,
         "replace": replace,
         "power_log": PowerLog(power_log, power_log_ahead) if power_log else None,
+        "uncontained": uncontained,
+        "idle_s": idle_baseline,
     }
     if scenario is None and not of_workload(workload).frameworks:
         scenario = "all"
+    for option, value in (("--uncontained", uncontained), ("--idle-baseline", idle_baseline)):
+        if scenario is not None and value is not None:
+            raise UsageError(f"{option} is for training", fix=f"leave out {option}, or --scenario where one is given")
     if scenario is None:
         passed = produce(Request(**given), typer.echo)
     else:

@@ -33,6 +33,11 @@ class Work(WorkFolder[Plan, Attempt]):
         names = {path.name for path in self.folder.glob("result_*.json")}
         return [run for run in range(self.plan.runs) if f"result_{run}.json" in names]
 
+    @property
+    def idle(self) -> Path:
+        """Where the samples of the idle machine are, once there are any."""
+        return self.folder / "observation_idle.json"
+
     def start(self, run: int) -> list[Attempt]:
         """Mark `run` as under way; return the attempts at it that came to nothing."""
         return self.begin_run(str(run))
@@ -64,6 +69,7 @@ class Work(WorkFolder[Plan, Attempt]):
         for name, content in beside.items():
             write(staged / name, content)
         with disk(staged):
+            staged.mkdir(parents=True, exist_ok=True)
             for path in sorted([*self.folder.glob("result_*"), *self.folder.glob("observation_*")]):
                 shutil.copyfile(path, staged / path.name)
             place = self.final.relative_to(top).as_posix()

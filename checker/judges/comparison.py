@@ -40,7 +40,7 @@ def parity_bound(result: Result) -> Iterator[Problem]:
             yield certificate.problem(f"the certificate is of another {member}", wanted, found, member)
     for position, side in enumerate(model.frameworks):
         if side.framework == record.framework:
-            wanted, found = record.image.wheel_lock_sha256, side.wheel_lock_sha256
+            wanted, found = record.image.wheel_lock_sha256 if record.image else "no image", side.wheel_lock_sha256
             if wanted != found:
                 place = ("frameworks", position, "wheel_lock_sha256")
                 yield certificate.problem("the certificate is of other wheels", wanted, found, *place)

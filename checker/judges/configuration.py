@@ -16,7 +16,10 @@ from rules.ruleset import RuleSet
 from rules.workload import WorkloadRules
 
 NEEDED = ("--framework", "--target", "--division", "--submitter")
-ONCE = (*NEEDED, "--runs", "--threads", "--memory", "--data", "--system-file", "--power-log", "--power-log-ahead")
+ONCE = (
+    *NEEDED, "--runs", "--threads", "--memory", "--data", "--system-file", "--power-log", "--power-log-ahead",
+    "--uncontained", "--idle-baseline",
+)  # fmt: skip
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,49}")
 SOURCE = "/io/job/source"
 
@@ -72,6 +75,14 @@ def arguments(result: Result, run: Run) -> Iterator[Problem]:
         wanted["--memory"] = (given["--memory"], f"{model.container.memory_bytes >> 20}")
     if "--runs" in given and result.manifest is not None:
         wanted["--runs"] = (given["--runs"], str(result.manifest.model.runs))
+    if ("--uncontained" in given) == model.contained:
+        found = "contained" if model.contained else "uncontained"
+        yield record.problem("--uncontained of the arguments is not what ran", found, "the other", "arguments")
+    if ("--idle-baseline" in given) == (model.idle is None):
+        found = "no baseline" if model.idle is None else "a baseline"
+        yield record.problem(
+            "--idle-baseline of the arguments is not what was sampled", found, "the other", "arguments"
+        )
     for name, (asked, ran) in wanted.items():
         if asked != ran:
             yield record.problem(f"{name} of the arguments is not what ran", ran, brief(asked), "arguments")

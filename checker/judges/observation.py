@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from checker.energy import timed
 from checker.findings import Problem
 from checker.judges.registry import flaws, judge
-from checker.metering import METERS
+from checker.metering import METERS, SETTLE_S, NotMeasured, Reading, energy, idle, total
+from checker.steadiness import idle_disturbances
 from checker.submission import Result, Run
 from checker.tree import RefusedError
 from checker.use import disturbed
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from checker.serving.submission import ServingResult, ServingRun
 
 flaws("run", "observation")
+flaws("result", "idle")
 
 ALWAYS = ("busy", "steal", "queue", "swap")  # any Linux kernel says these
 
@@ -39,23 +41,35 @@ def observed(_result: Result | ServingResult, run: Run | ServingRun) -> Iterator
 @judge("observation-digest", "run")
 def observation_digest(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
     """Judge that the observation is the one the record names, and stands where it belongs."""
-    stated = run.record.model.observation if run.record else None
-    path = run.observation_path
+    yield from _recorded(result, run, "observation", run.observation_path, there=run.observation is not None)
+
+
+@judge("idle-digest", "run")
+def idle_digest(result: Result, run: Run) -> Iterator[Problem]:
+    """Judge the same of the idle baseline, which all runs share."""
+    yield from _recorded(result, run, "idle", result.idle_path, there=result.idle is not None)
+
+
+def _recorded(
+    result: Result | ServingResult, run: Run | ServingRun, member: str, path: str, *, there: bool
+) -> Iterator[Problem]:
+    """Yield where the samples in `path` are not those that `member` of the record names."""
+    stated = getattr(run.record.model, member) if run.record else None
     if run.record is None or stated is None:
-        if run.observation is not None:
-            yield Problem("the record knows of no observation", "null", "a file", path)
+        if there:
+            yield Problem("the record knows of no such samples", "null", "a file", path)
         return
     if stated.path != path:
-        yield run.record.problem("the record names another file", path, stated.path, "observation", "path")
+        yield run.record.problem("the record names another file", path, stated.path, member, "path")
         return
     try:
         found = result.tree.sha256(path, result.tree.limits.document_bytes)
     except RefusedError as error:
-        yield run.record.problem(f"the observation {error}", path, "", "observation", "path")
+        yield run.record.problem(f"the file of samples {error}", path, "", member, "path")
         return
     if found != stated.sha256:
-        message = "the observation is not the one that was recorded"
-        yield run.record.problem(message, stated.sha256, found, "observation", "sha256")
+        message = "the samples are not those that were recorded"
+        yield run.record.problem(message, stated.sha256, found, member, "sha256")
 
 
 @judge("observation-covers", "run")
@@ -109,3 +123,45 @@ def steady(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Pr
     """Point at what disturbed the machine while the clock ran."""
     for one in disturbed(run, result.ruleset.steadiness):
         yield Problem(f"the machine was disturbed: {one.what}", one.expected, one.found, run.observation_path)
+
+
+@judge("idle-fit", "result")
+def idle_fit(result: Result) -> Iterator[Problem]:
+    """Judge that the idle baseline was long enough, was over before the runs, and is of their meters."""
+    seen, bears, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
+    if seen is None or bears is None or wanted is None:
+        return
+    found, start_s, stop_s = idle(seen.model)
+    if stop_s - start_s < wanted.seconds:
+        expected = f"{wanted.seconds:g} s, without {SETTLE_S:g} s at either end"
+        yield seen.problem("the idle baseline is too short", expected, f"{max(0.0, stop_s - start_s):.1f} s", "times_s")
+    inside = sum(start_s <= time <= stop_s for time in seen.model.times_s)
+    if inside < bears.rate_hz * (stop_s - start_s) - 1:
+        rate = f"{inside / (stop_s - start_s):.2f} a second"
+        yield seen.problem("there are too few samples", f"{bears.rate_hz:g} a second", rate, "times_s")
+    began = [record.time_ms / 1000 for run in result.runs if run.log and (record := run.log.first("run_start"))]
+    if began and seen.model.clocks[-1].wall_s > min(began):
+        found_s = f"{seen.model.clocks[-1].wall_s - min(began):.1f} s after it"
+        yield seen.problem("the idle baseline reaches into the runs", "an end before run_start", found_s, "clocks")
+    if isinstance(found, NotMeasured):
+        message = f"nothing says what the idle machine took: {found.reason}"
+        yield seen.problem(message, "energy or power of a meter", found.what, "channels")
+        return
+    for run in result.runs:
+        at = timed(run)
+        taken = total(energy(run.observation.model, at.start_s, at.stop_s)) if run.observation and at else None
+        if isinstance(taken, Reading) and taken.channel != found.channel:
+            message = f"run {run.index} was measured by other meters than the idle machine"
+            yield seen.problem(message, taken.channel.name, found.channel.name, "channels")
+
+
+@judge("idle-steady", "result")
+def idle_steady(result: Result) -> Iterator[Problem]:
+    """Point at what the machine did while it was to be idle."""
+    seen, bears, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
+    if seen is None or bears is None or wanted is None:
+        return
+    _, start_s, stop_s = idle(seen.model)
+    if stop_s > start_s:
+        for one in idle_disturbances(seen.model, start_s, stop_s, bears, wanted):
+            yield Problem(f"the machine was not idle: {one.what}", one.expected, one.found, seen.path)

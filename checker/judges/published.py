@@ -83,8 +83,8 @@ def parity_versions(result: Result) -> Iterator[Problem]:
     if result.certificate is None or record is None:
         return
     for position, side in enumerate(result.certificate.model.frameworks):
-        if side.framework == record.framework and side.versions != record.image.versions:
-            changed = sorted(side.versions.items() ^ record.image.versions.items())
+        if side.framework == record.framework and side.versions != record.versions:
+            changed = sorted(side.versions.items() ^ record.versions.items())
             message = f"the certificate was made with other wheels than ran, e.g. {changed[0][0][:100]}"
             place = ("frameworks", position, "versions")
             yield result.certificate.problem(message, "the image's wheels", "other wheels", *place)

@@ -8,6 +8,7 @@ from typing import Any
 
 from checker.documents import Document
 from checker.findings import Problem, brief
+from checker.judges.image import names_version
 from checker.judges.registry import flaws, judge
 from checker.serving.submission import ServingResult
 from checker.submission import Result, Run
@@ -71,10 +72,10 @@ def _framework(record: Document[RunRecord], run: Run) -> Iterator[Problem]:
     if name != record.model.framework:
         found = brief(logged.value)
         yield Problem("the log names another framework", record.model.framework, found, run.log_path, logged.number)
-    known = {wheel.lower(): number for wheel, number in record.model.image.versions.items()}
+    known = {wheel.lower(): number for wheel, number in record.model.versions.items()}
     wheel = {"pytorch": "torch"}.get(name, name)
     wanted = known.get(wheel, known.get(f"{wheel}-cpu"))
-    if wanted is not None and version != wanted:
+    if wanted is not None and not names_version(f"{name} {version}", name, wanted):
         found = brief(logged.value)
         yield Problem("the framework's version is not the image's", wanted, found, run.log_path, logged.number)
 
@@ -104,7 +105,7 @@ def misplaced(record: Document[Any], stated: Mapping[str, Any]) -> Iterator[Prob
         found = getattr(record.model, member)
         if wanted is not None and found != wanted:
             yield record.problem(f"the record's {member} is not that of its place", wanted, found, member)
-    for member in ("framework", "target"):
+    for member in ("framework", "target") if record.model.image else ():
         found, wanted = getattr(record.model.image, member), getattr(record.model, member)
         if found != wanted:
             yield record.problem(f"the image is of another {member}", wanted, found, "image", member)

@@ -13,9 +13,11 @@ from checker.findings import Problem
 from checker.judges.registry import judge
 from checker.mllog import Record
 from checker.submission import Result, Run
+from rules.images import images
 
-# How much longer than its block the steps of a block may seem: whole milliseconds and a wall clock that is set, and its
-# rate, which time synchronisation changes by at most 500 ppm (Linux, adjtimex). Real runs: never longer.
+# How much longer than its block, or than the host saw them, the steps of a block may seem: whole milliseconds and a
+# wall clock that is set, and its rate, which time synchronisation changes by at most 500 ppm (Linux, adjtimex). Real
+# runs: never longer.
 ROUNDING_S = 0.020
 RATE = 0.001
 # The least share of a block that is training; real runs: 0.985 on a machine that did other work beside.
@@ -59,6 +61,35 @@ def step_times(_result: Result, run: Run) -> Iterator[Problem]:
             message = f"the block of steps {block.first + 1} to {block.last} is shorter than its steps"
             expected, found = f"at least the steps' {took:.3f} s", f"{block.seconds:.3f} s"
             yield Problem(message, expected, found, run.log_path, block.stop.number)
+
+
+@judge("device-times", "run")
+def device_times(result: Result, run: Run) -> Iterator[Problem]:
+    """Judge that an accelerator's own times are of one there is, one a step, and no longer than the host's."""
+    steps = run.record.model.steps if run.record else None
+    if run.record is None or steps is None or steps.device_seconds is None:
+        return
+    known, device = images(result.ruleset), steps.device_seconds
+    target = known.targets.get(run.record.model.target) if known else None
+    if target is not None and not target.accelerators:
+        message = "the record has times of an accelerator, and the target has none"
+        yield run.record.problem(message, "null", f"{len(device)} times", "steps", "device_seconds")
+        return
+    if len(device) != len(steps.seconds):
+        message = "the accelerator has not one time for each step"
+        wanted, found = f"{len(steps.seconds)} times", str(len(device))
+        yield run.record.problem(message, wanted, found, "steps", "device_seconds")
+        return
+    for position, seconds in enumerate(device):
+        if seconds <= 0:
+            message = f"step {position + 1} took the accelerator no time"
+            yield run.record.problem(message, "above 0 s", f"{seconds:g} s", "steps", "device_seconds", position)
+    for block in _blocks(run):
+        host, own = (sum(times[block.first : block.last]) for times in (steps.seconds, device))
+        if own > host * (1 + RATE) + ROUNDING_S:
+            message = f"the steps {block.first + 1} to {block.last} took the accelerator longer than the host"
+            expected, found = f"at most the host's {host:.3f} s", f"{own:.3f} s"
+            yield run.record.problem(message, expected, found, "steps", "device_seconds", block.first)
 
 
 @judge("step-share", "run")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from checker.documents import Document
 from checker.findings import Problem
+from checker.judges.image import names_version
 from checker.judges.registry import flaws, judge
 from checker.submission import Result
 from rules.documents import SystemDescription
@@ -14,6 +15,7 @@ from rules.images import images
 # MLPerf's list (MLCommons policies, submission rules: availability).
 STATUSES = ("Available on-premise", "Available cloud", "Preview", "Research, Development, or Internal (RDI)")
 
+UNCONTAINED = "nothing contained the run: what it was made of is what its machine said, and not what the round fixes"
 EMULATED = "the run was emulated: its times are those of an emulator, of no machine that the result could stand for"
 
 flaws("system", "system-document")
@@ -36,7 +38,8 @@ def system_agrees(result: Result) -> Iterator[Problem]:
         found = described.model.system_name
         yield described.problem("the description is of another system", result.system, found, "system_name")
     logged = next((line.value for run in result.runs if run.log and (line := run.log.first("framework"))), None)
-    if isinstance(logged, str) and described.model.framework != logged:
+    name, _, version = described.model.framework.partition(" ")
+    if isinstance(logged, str) and not names_version(logged, name, version):
         found = described.model.framework
         yield described.problem("the description names another framework than the log", logged, found, "framework")
     yield from _machine(result, described)
@@ -77,3 +80,14 @@ def system_emulated(result: Result) -> Iterator[Problem]:
     for run in result.runs:
         if run.record and run.record.model.emulated:
             yield run.record.problem(EMULATED, "a machine of the target", "emulated", "emulated")
+
+
+@judge("system-uncontained", "result")
+def system_uncontained(result: Result) -> Iterator[Problem]:
+    """Judge that a result's runs happened in containers of the round's images."""
+    described = result.system_document
+    if described is not None and not described.model.assay.contained:
+        yield described.problem(UNCONTAINED, "an engine's containers", "uncontained", "assay", "contained")
+    for run in result.runs:
+        if run.record and not run.record.model.contained:
+            yield run.record.problem(UNCONTAINED, "an engine's containers", "uncontained", "contained")

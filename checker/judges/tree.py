@@ -14,7 +14,7 @@ from checker.tree import Entry
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,149}")
 TOP = ("systems", "benchmarks", "results")
 RESULT_FILES = ("manifest.json", "parity.json", "sbom.cdx.json")
-OBSERVATION = re.compile(r"observation_(0|[1-9]\d{0,5})\.json")
+OBSERVATION = re.compile(r"observation_(idle|0|[1-9]\d{0,5})\.json")
 KINDS = {
     "link": "is a symbolic link; links are not followed",
     "special": "is a pipe, socket or device; it was not opened",
@@ -125,5 +125,7 @@ def result_files(result: Result) -> Iterator[Problem]:
     for entry in result.tree.files(result.folder):
         name = entry.path.removeprefix(f"{result.folder}/")
         if not RUN_FILE.fullmatch(name) and not OBSERVATION.fullmatch(name) and name not in RESULT_FILES:
-            wanted = "result_<i>.txt, .json, .safetensors, observation_<i>.json, " + ", ".join(RESULT_FILES)
+            wanted = "result_<i>.txt, .json, .safetensors, observation_<i>.json, observation_idle.json, " + ", ".join(
+                RESULT_FILES
+            )
             yield Problem("the file does not belong to a result", wanted, name, entry.path)

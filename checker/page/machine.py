@@ -41,7 +41,8 @@ def machine_section(results: Sequence[Result], served: Sequence[Served], report:
         tag(
             "p",
             "Sampled beside the runs; time is counted from the start of the clock, and two seconds on either side are "
-            "drawn. Energy is a meter's word or missing: nothing is estimated, and no idle power is taken off.",
+            "drawn. Energy is a meter's word or missing: nothing is estimated. Idle power is taken off only where a "
+            "baseline was measured, and then both energies are shown.",
             class_="note",
         ),
         [_one(machine) for machine in _machines(results, served, report)],

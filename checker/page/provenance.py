@@ -9,7 +9,7 @@ from checker.page.evidence import Result, Run
 from checker.page.layout import code, facts, folded, section, table
 from checker.page.markup import Child, Markup, fragment, tag
 from checker.page.quantity import NOT_STATED, count, fixed, mebibytes
-from rules.documents import RunRecord, SystemDescription
+from rules.documents import ImageIdentity, RunRecord, SystemDescription
 
 UNSTATED = frozenset({"", "unknown", "not stated"})
 NEEDLESS = frozenset({"n/a", "na", "not applicable"})
@@ -19,7 +19,8 @@ LISTED = 500  # versions, layers, variables
 def provenance_section(results: Sequence[Result]) -> Markup:
     """Return the provenance of every result, and how to check it again."""
     paths = sorted({result.path for result in results})
-    images = sorted({(r.image.framework, r.image.target) for result in results if (r := result.first()) is not None})
+    records = [record for result in results if (record := result.first()) is not None]
+    images = sorted({(r.image.framework, r.image.target) for r in records if r.image is not None})
     commands = ["assay check PATH"]
     commands += [f"assay images prove --framework {framework} --target {target}" for framework, target in images[:20]]
     return section(
@@ -50,17 +51,13 @@ def _provenance(result: Result) -> Markup:
             ),
             described(result.description),
         )
-    image, container = record.image, record.container
+    container = record.container
     records = [run.record for run in result.runs if run.record is not None]
     return fragment(
         tag("h3", result.name),
         facts(
             [
-                ("Image", _same(records, lambda r: r.image.config_digest)),
-                ("Base", f"{image.base}, {image.architecture}"),
-                ("Base lock", _same(records, lambda r: r.image.base_lock_sha256)),
-                ("Wheel lock", _same(records, lambda r: r.image.wheel_lock_sha256)),
-                ("Drift", _drift(record)),
+                *_made_of(records),
                 ("Source", _same(records, lambda r: r.source_sha256)),
                 ("Network", container.network),
                 ("Root", "read-only" if container.read_only else "writable"),
@@ -78,13 +75,13 @@ def _provenance(result: Result) -> Markup:
         ),
         folded("Weights and clocks of every run", _weights(result.runs)),
         folded("Data", _digests("Data files", record.data.items())),
-        folded("Image layers (diff ids)", tag("ol", [tag("li", code(d)) for d in image.diff_ids[:LISTED]])),
+        _layers(record.image),
         folded(
-            f"Packages in the image ({len(image.versions)})",
+            f"Packages ({len(record.versions)})",
             table(
                 "Packages",
                 ("Package", "Version"),
-                [(n, v) for n, v in sorted(image.versions.items())][:LISTED],
+                [(n, v) for n, v in sorted(record.versions.items())][:LISTED],
                 words=(1,),
             ),
         ),
@@ -110,10 +107,30 @@ def _same(records: Sequence[RunRecord], value: Callable[[RunRecord], str]) -> Ch
     return fragment(code(values[0]), tag("strong", f" differs between runs: {len(values)} values"))
 
 
-def _drift(record: RunRecord) -> Child:
-    if not record.image.drift:
+def _made_of(records: Sequence[RunRecord]) -> list[tuple[str, Child]]:
+    """Return what ran: the image by its digests, or the interpreter of an uncontained run."""
+    image, interpreter = records[0].image, records[0].interpreter
+    if image is None:
+        version = f"{interpreter.implementation} {interpreter.version}" if interpreter else NOT_STATED
+        return [("Image", "none: not contained"), ("Interpreter", version)]
+    return [
+        ("Image", _same(records, lambda r: r.image.config_digest if r.image else "none")),
+        ("Base", f"{image.base}, {image.architecture}"),
+        ("Base lock", _same(records, lambda r: r.image.base_lock_sha256 if r.image else "none")),
+        ("Wheel lock", _same(records, lambda r: r.image.wheel_lock_sha256 if r.image else "none")),
+        ("Drift", _drift(image)),
+    ]
+
+
+def _layers(image: ImageIdentity | None) -> Markup | None:
+    diff_ids = image.diff_ids[:LISTED] if image else ()
+    return folded("Image layers (diff ids)", tag("ol", [tag("li", code(d)) for d in diff_ids])) if image else None
+
+
+def _drift(image: ImageIdentity) -> Child:
+    if not image.drift:
         return "none: every base package as locked"
-    changed = [f"{drift.package} {drift.locked} → {drift.used}" for drift in record.image.drift[:LISTED]]
+    changed = [f"{drift.package} {drift.locked} → {drift.used}" for drift in image.drift[:LISTED]]
     return tag("ul", [tag("li", code(one)) for one in changed], class_="plain")
 
 

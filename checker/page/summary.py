@@ -16,9 +16,9 @@ from rules.text import printable
 
 def header(report: Report, results: Sequence[Result], served: Sequence[Served]) -> Markup:
     """Return title, verdict and the five facts a reader asks for first."""
-    emulated = sorted(
-        {r.framework for r in results for run in r.runs if run.record is not None and run.record.emulated}
-    )
+    records = [run.record for result in results for run in result.runs if run.record is not None]
+    emulated = sorted({record.framework for record in records if record.emulated})
+    uncontained = sorted({record.framework for record in records if not record.contained})
     return tag(
         "header",
         tag("p", "Assay result", class_="kicker"),
@@ -33,6 +33,7 @@ def header(report: Report, results: Sequence[Result], served: Sequence[Served]) 
             class_="judged",
         ),
         tag("p", tag("strong", "Emulated. "), _emulation(emulated), class_="warning") if emulated else None,
+        tag("p", tag("strong", "Uncontained. "), _bare(uncontained), class_="warning") if uncontained else None,
         facts(
             [
                 ("Measured", _listed([*(_goal(r) for r in results), *(_served(one) for one in served)])),
@@ -178,6 +179,13 @@ def _goal(result: Result) -> str:
 def _emulation(frameworks: Sequence[str]) -> str:
     return (
         f"{', '.join(frameworks)}: these runs were emulated; their times are no measure of any machine's performance."
+    )
+
+
+def _bare(frameworks: Sequence[str]) -> str:
+    return (
+        f"{', '.join(frameworks)}: these runs had no container; what they were made of is what the machine said, and "
+        "none of it is a result of the round."
     )
 
 

@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator
 
-from checker.findings import Energy, Finding, Report, Score, Verdict, Waived
+from checker.findings import AboveIdle, Energy, Finding, Report, Score, Verdict, Waived
 
 WIDTH = 80
 PLACES = 4  # shown of one rule in one result, or of a round in one organisation
@@ -148,6 +148,8 @@ def _machine(score: Score, paint: Paint) -> list[str]:
         said.append(f"energy {energy(score.energy)}")
     if score.use is not None:
         said += [f"memory {score.use.memory_bytes / 2**20:,.0f} MiB"] if score.use.memory_bytes else []
+        own = score.use.accelerator_memory_bytes
+        said += [f"of an accelerator {own / 2**20:,.0f} MiB"] if own else []
         said += [f"{score.use.utilised} {score.use.utilisation:.0%} busy"] if score.use.utilisation is not None else []
         said += [f"{score.use.disturbed} disturbed"] if score.use.disturbed else []
     lines = textwrap.wrap("; ".join(said), WIDTH - 2, break_on_hyphens=False)
@@ -161,7 +163,16 @@ def energy(found: Energy) -> str:
     bound = f" ± {found.uncertainty:.1%}" if found.uncertainty is not None else ""
     bound += "" if found.stated else " and the meter's own error"
     product = f", energy-delay {found.delay_product:.4g} J·s" if found.delay_product is not None else ""
-    return f"{figure(found.joules)} J a{'n' if found.per == 'inference' else ''} {found.per}{bound}{product}"
+    whole = f"{figure(found.joules)} J a{'n' if found.per == 'inference' else ''} {found.per}{bound}{product}"
+    return whole + (f"; {_above(found.above_idle)}" if found.above_idle else "")
+
+
+def _above(found: AboveIdle) -> str:
+    """Return what remains of an energy above the idle machine's, and what that one takes."""
+    watts = f"idle {figure(found.watts)} W ± {found.watts_uncertainty:.1%}" if found.watts is not None else ""
+    if found.joules is None:
+        return f"above idle not known: {found.reason}{f' ({watts})' if watts else ''}"
+    return f"above idle {figure(found.joules)} J ± {found.uncertainty:.1%} ({watts})"
 
 
 def _result(score: Score) -> tuple[str, str] | None:

@@ -58,6 +58,7 @@ def run(job: Job, log: Log) -> int:
     log.event("initial_weights_sha256", weights_sha256(initial))
     trainer = trainer_type(plan.optimiser, "float32")
     warm_up(job, log, task, trainer, initial, call_sizes(evaluations, trainer.steps_per_call), plan)
+    trainer.device_seconds()  # of the warm-up: nobody's
     log.stop("init_stop")
 
     log.start("run_start")
@@ -157,8 +158,11 @@ def finish(job: Job, log: Log, trainer: Trainer, plan: Recipe, measured: Measure
     (job.out / "weights.safetensors").write_bytes(weights)
     digest = weights_sha256(trainer.weights())
     log.event("final_weights_sha256", digest)
+    steps: dict[str, Any] = {"steps_per_call": trainer.steps_per_call, "seconds": measured.seconds}
+    if (device := trainer.device_seconds()) is not None:
+        steps["device_seconds"] = device
     result = {
-        "steps": {"steps_per_call": trainer.steps_per_call, "seconds": measured.seconds},
+        "steps": steps,
         "losses": [loss if np.isfinite(loss) else None for loss in measured.losses],
         "accuracies": measured.accuracies,
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,

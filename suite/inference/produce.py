@@ -18,15 +18,16 @@ from rules.serving import ServingRules, serving_rules, shipped
 from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem
 from rules.systems import system_name
 from suite import data, machine, source
+from suite.contained import Containers
 from suite.engine import connect
-from suite.images.build import BuiltImage, build
+from suite.images.build import build
 from suite.images.matrix import Cell, cell, select, target
 from suite.inference import compliance
 from suite.inference.plan import ServingPlan, parameters, scenarios
 from suite.inference.run import Bench, execute
 from suite.inference.tree import complete
 from suite.inference.work import ServingWork, clash, shared_files
-from suite.job import container_environment, job_files
+from suite.job import job_files
 from suite.page import show_page
 from suite.plan import last_cpus
 from suite.produce import Request
@@ -126,8 +127,9 @@ def _result(
     with Phase(f"image {chosen.name}") as phase:
         image = build(client, chosen, phase.building)
     code = source.serving_files(request.workload)
-    facts = machine.probe(client, image.image_id, code)
-    plan = _plan(request, rules, way, framework, image, facts, source.digest(code))
+    place = Containers(client, image)
+    facts = machine.probe(client, image.image_id)
+    plan = _plan(request, rules, way, framework, place, facts, source.digest(code))
     work = ServingWork(request.output, plan)
     with work.held():
         if request.discard:
@@ -145,7 +147,7 @@ def _result(
         work.begin(resume=request.resume)
         try:
             given, arguments = job_files(code, files), request.arguments(framework)
-            execute(Bench(client, work, rules, image, given, arguments, request.power_log))
+            execute(Bench(place, work, rules, given, arguments, request.power_log))
         except Stopped as stopped:
             raise Stopped(
                 f"{stopped.message}; {work.progress()} are kept in {work.folder}",
@@ -165,8 +167,8 @@ def _described(
 ) -> ServingSystem:
     """Put the system description into MLPerf Inference's form."""
     described = machine.describe(
-        client,
         facts,
+        machine.host(client),
         person,
         submitter=request.submitter,
         division=request.division,
@@ -215,7 +217,7 @@ def _plan(
     rules: ServingRules,
     way: Way,
     framework: str,
-    image: BuiltImage,
+    place: Containers,
     facts: dict[str, Any],
     source_sha256: str,
 ) -> ServingPlan:
@@ -236,10 +238,10 @@ def _plan(
         memory_bytes=(request.memory_mib or tuned.memory_mib) << 20,
         # A core beside the model's, where there is one: LoadGen issues queries while the model computes.
         cpuset=last_cpus(min(sut.threads + 1, facts["cpus"]), facts["cpus"]),
-        environment=container_environment(image),
+        environment=place.environment,
         source_sha256=source_sha256,
         data=rules.data,
-        image=image.identity,
+        image=place.image.identity,
         emulated=False,
         access=way.access,
     )

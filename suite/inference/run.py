@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-import docker
 from pydantic import ValidationError
 
 import rules.workload
@@ -30,8 +29,8 @@ from rules.serving_documents import (
     ServingRecord,
 )
 from rules.text import printable
+from suite.box import Limits, Place
 from suite.engine import EngineLostError
-from suite.images.build import BuiltImage
 from suite.inference import compliance, told
 from suite.inference.plan import ServingPlan
 from suite.inference.work import ServingWork
@@ -39,7 +38,6 @@ from suite.job import Files, Finished, run_job
 from suite.observed import Observed, watching
 from suite.power_log import PowerLog
 from suite.progress import Phase, say
-from suite.sandbox import Limits, busy
 from suite.work import DiskError, sha256
 
 TRIES = 10  # of a performance run that LoadGen calls invalid, each second one told another rate
@@ -66,10 +64,9 @@ class NoValidRateError(JudgedError):
 class Bench:
     """What every container of a result shares."""
 
-    client: docker.DockerClient
+    place: Place
     work: ServingWork
     rules: ServingRules
-    image: BuiltImage
     files: Files  # source and data of the job
     arguments: list[str]  # of the command line that measures this again
     power_log: PowerLog | None = None  # of a meter outside
@@ -112,7 +109,7 @@ def _run(
     watched: AbstractContextManager[object] | None = None,
 ) -> tuple[Finished, list[ServingAttempt]]:
     """Run one container that ended well, with what watches the machine meanwhile; note and raise one that did not."""
-    if other := busy(bench.client):
+    if other := bench.place.busy():
         raise MachineError(
             f"the engine is measuring already: {other}; two at a time would measure each other",
             fix="wait for it to end; then --resume",
@@ -124,8 +121,7 @@ def _run(
         try:
             with watched or nullcontext():
                 finished = run_job(
-                    bench.client,
-                    bench.image,
+                    bench.place,
                     job,
                     bench.files,
                     limits,
@@ -298,7 +294,7 @@ def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None
     for number in range(1, tries + 1):
         conf, audit, seeds = _told(bench, scenario, run, rate)
         job = told.run_job_of(bench.plan, bench.rules, scenario, run, conf, audit, seeds)
-        watched = watching(bench.image.image_id, bench.plan, bench.power_log)
+        watched = watching(bench.place, bench.plan, bench.power_log)
         finished, attempts = _run(bench, f"{scenario}-{run}", title, job, watched)
         result = finished.result()
         valid = run == "accuracy" or result.get("validity") == "VALID"

@@ -24,7 +24,7 @@ class Gpus:
         try:
             import pynvml
         except ImportError:
-            raise MissingError("nvidia-ml-py is not in this image") from None
+            raise MissingError("nvidia-ml-py is not installed") from None
         self._nvml: Any = pynvml
         try:
             pynvml.nvmlInit()

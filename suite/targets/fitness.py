@@ -11,12 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from rules.errors import MachineError
 from rules.text import printable
+from suite.box import JOB, Limits, command
 from suite.engine import sentences
 from suite.images import base
 from suite.images.matrix import Cell, minimums, target
 from suite.owner import labels
 from suite.progress import Phase, say
-from suite.sandbox import JOB, Limits, Sandbox, command, mount
+from suite.sandbox import Sandbox, mount
 from suite.source import ROOT
 from suite.targets.data import Access, Check
 from suite.targets.route import Way
@@ -38,16 +39,19 @@ def require(client: docker.DockerClient, cell: Cell, way: Way) -> dict[str, str]
         below = base.prepare(client, cell, phase.building)
         kind = target(cell.target)
         found = facts(client, below.image, cell, way.access, kind.reads)
-    for verdict in judge(kind.checks, found, minimums(cell.framework, cell.target)):
+    hold(f"the engine's machine is not fit for {cell.name}", kind.checks, found, minimums(cell.framework, cell.target))
+    return found
+
+
+def hold(unfit: str, checks: tuple[Check, ...], found: Mapping[str, str], least: Mapping[str, str]) -> None:
+    """Hold a machine's facts against what must be; raise MachineError, which begins with `unfit`, or warn on stderr."""
+    for verdict in judge(checks, found, least):
         if verdict.good:
             continue
         if verdict.check.otherwise == "fail":
-            raise MachineError(
-                f"the engine's machine is not fit for {cell.name}: {verdict.said}", fix=verdict.check.fix
-            )
+            raise MachineError(f"{unfit}: {verdict.said}", fix=verdict.check.fix)
         if verdict.known:
             say(f"  warning: {verdict.said}; {verdict.check.fix}")
-    return found
 
 
 @dataclass(frozen=True)

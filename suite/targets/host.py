@@ -1,7 +1,8 @@
-"""Read the facts that targets check, inside a container on the engine's machine: what the kernel and drivers say.
+"""Read the facts that targets check: what the kernel and drivers say.
 
-Runs alone, as a file of the job, under any Python 3.11: it imports nothing of Assay. A fact that the machine does not
-expose is left out, never guessed. Files named by the target (`reads`) stand below /host.
+Runs alone, as a file of the job in a container on the engine's machine, under any Python 3.11: it imports nothing of
+Assay. A fact that the machine does not expose is left out, never guessed. Files named by the target (`reads`) stand
+below /host; where nothing is contained, at their own place.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path("/")
 CPU = "sys/devices/system/cpu"
+LOAD_S = 0.5  # over which load is read
 NVIDIA = {  # fact: what nvidia-smi calls it
     "driver": "driver_version",
     "gpu": "name",
@@ -38,6 +41,11 @@ def read(path: Path | str) -> str:
     return (ROOT / path).read_text(errors="replace").strip()
 
 
+def named(path: str) -> str:
+    """Return a file that the target names."""
+    return read(f"host/{path}" if (ROOT / "host").is_dir() else path)
+
+
 def memory() -> dict[str, str]:
     """Return the machine's memory, what is free of it, and the swap in use."""
     kib = {name: int(size) for name, size in re.findall(r"^(\w+):\s+(\d+) kB$", read("proc/meminfo"), re.MULTILINE)}
@@ -46,6 +54,21 @@ def memory() -> dict[str, str]:
         "memory_free_gib": f"{kib['MemAvailable'] / 2**20:.1f}",
         "swap_used_mib": f"{(kib['SwapTotal'] - kib['SwapFree']) / 2**10:.0f}",
     }
+
+
+def load() -> dict[str, str]:
+    """Return the share of all processors' time that programs, and other machines of the hypervisor, take just now.
+
+    Columns of /proc/stat (proc(5)): user, nice, system, idle, iowait, irq, softirq, steal.
+    """
+    first = [int(word) for word in read("proc/stat").split()[1:9]]
+    time.sleep(LOAD_S)
+    taken = [int(word) - then for word, then in zip(read("proc/stat").split()[1:9], first, strict=True)]
+    if sum(taken) <= 0:
+        return {}
+    busy = sum(taken[column] for column in (0, 1, 2, 5, 6))
+    shares = {"cpu_busy_percent": busy, "cpu_steal_percent": taken[7]}
+    return {name: f"{100 * ticks / sum(taken):.0f}" for name, ticks in shares.items()}
 
 
 def disk() -> dict[str, str]:
@@ -76,10 +99,10 @@ def jetson() -> dict[str, str]:
     """
     found = {}
     with contextlib.suppress(OSError):
-        if match := re.search(r"R(\d+) .*REVISION: ([\d.]+)", read("host/etc/nv_tegra_release")):
+        if match := re.search(r"R(\d+) .*REVISION: ([\d.]+)", named("etc/nv_tegra_release")):
             found["l4t"] = f"{match[1]}.{match[2]}"
     with contextlib.suppress(OSError):
-        if match := re.search(r"pmode:(\d+)", read("host/var/lib/nvpmodel/status")):
+        if match := re.search(r"pmode:(\d+)", named("var/lib/nvpmodel/status")):
             found["nvpmodel"] = str(int(match[1]))
     if not found:
         return {}
@@ -135,7 +158,7 @@ def amd() -> dict[str, str]:
     return found
 
 
-SOURCES: tuple[Callable[[], dict[str, str]], ...] = (memory, disk, governor, temperature, jetson, nvidia, amd)
+SOURCES: tuple[Callable[[], dict[str, str]], ...] = (memory, load, disk, governor, temperature, jetson, nvidia, amd)
 
 
 def facts() -> dict[str, str]:

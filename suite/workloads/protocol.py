@@ -69,6 +69,12 @@ class Trainer(Protocol):
         `rates` (steps,) float64 are the learning rates. Returns the loss of each batch before its update, (steps,).
         """
 
+    def device_seconds(self) -> list[float] | None:
+        """Return what each step since the last call took by the device's own clock; None where it has none.
+
+        Asked for outside the timed region: all work is done by then, and nothing waits for the answer.
+        """
+
     def evaluate(self) -> int:
         """Return how many examples of the test split the model gets right."""
 

@@ -15,13 +15,14 @@ from pathlib import Path
 
 from rules.workload import workload_rules
 from suite import data, source
+from suite.box import Limits
 from suite.cache import folder
+from suite.contained import Containers
 from suite.engine import connect
 from suite.images import wheelhouse
 from suite.images.build import BuiltImage, build
 from suite.images.matrix import cell
 from suite.job import job, job_files, run_job
-from suite.sandbox import Limits
 
 WORKLOAD = "image-classification"
 STEPS, EVERY = 234, 78  # half an epoch and three evaluations: seconds, and the proportions of a real run
@@ -73,7 +74,7 @@ def contained(image: BuiltImage, framework: str, files: dict[str, Path], cpu: in
         quality={"metric": "top-1 accuracy", "target": 2.0},
         warmup_steps=EVERY,
     )
-    finished = run_job(connect(), image, given, job_files(code, files), Limits(str(cpu), 4 << 30), 600)
+    finished = run_job(Containers(connect(), image), given, job_files(code, files), Limits(str(cpu), 4 << 30), 600)
     if finished.ended.status != 0:
         raise SystemExit("\n".join(finished.watch.words[-20:]))
     start, stop = (finished.watch.events(key)[0]["time_ms"] for key in ("run_start", "run_stop"))

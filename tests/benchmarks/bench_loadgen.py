@@ -13,11 +13,12 @@ import sys
 from pathlib import Path
 
 from suite import source
+from suite.box import Limits, command
 from suite.engine import connect
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.plan import last_cpus
-from suite.sandbox import Limits, Sandbox, command
+from suite.sandbox import Sandbox
 
 FOLDER = Path(__file__).parent / "loadgen"
 

@@ -22,13 +22,14 @@ from rules.compliance import ComplianceRules, compliance_rules
 from rules.ruleset import load
 from rules.serving import Scenario, loadgen_rules, loadgen_scenario, serving_rules, shipped
 from suite import data, source
+from suite.box import Limits
+from suite.contained import Containers
 from suite.engine import connect
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.inference.compliance import told
 from suite.inference.told import user_conf
 from suite.job import job_files, run_job
-from suite.sandbox import Limits
 
 ROUND, WORKLOAD, FRAMEWORK = "assay-inference/1.0", "image-classification", "onnxruntime"
 MARK = ":::MLLOG "
@@ -78,7 +79,7 @@ class Honest:
         }
         files = job_files(self._code, self._data)
         limits = Limits(cpuset="", memory_bytes=4 << 30)
-        done = run_job(self._client, self._image, job, files, limits, 120.0, module="suite.serve")
+        done = run_job(Containers(self._client, self._image), job, files, limits, 120.0, module="suite.serve")
         lines = done.files["mlperf_log_detail.txt"].decode().splitlines()
         records = [json.loads(line.removeprefix(MARK)) for line in lines if line.startswith(MARK)]
         with tempfile.TemporaryDirectory() as folder:

@@ -17,11 +17,12 @@ from pathlib import Path
 
 from rules.workload import workload_rules
 from suite import data, source
+from suite.box import Limits
+from suite.contained import Containers
 from suite.engine import connect
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.job import job, job_files, run_job
-from suite.sandbox import Limits
 from tests.integration.ssh_engine import ssh_server
 
 MOST = 1.10
@@ -50,7 +51,7 @@ def set_up() -> float:
     client = connect()
     image = build(client, cell("jax", "cpu"), lambda *_: None)
     cpu = str(int(client.info()["NCPU"]) - 1)
-    finished = run_job(client, image, given, job_files(code, files), Limits(cpu, 4 << 30), 300)
+    finished = run_job(Containers(client, image), given, job_files(code, files), Limits(cpu, 4 << 30), 300)
     keys = [line for line in finished.watch.lines if ":::MLLOG" in line]
     started = next(number for number, line in enumerate(keys) if '"run_start"' in line)
     return finished.watch.receipts[started] - began

@@ -12,10 +12,11 @@ import pytest
 from rules.documents import Outcome
 from rules.workload import workload_rules
 from suite import data, source
+from suite.box import Limits
+from suite.contained import Containers
 from suite.images.build import build
 from suite.images.matrix import cell, target
 from suite.job import job, job_files, run_job
-from suite.sandbox import Limits
 from suite.targets import trial
 
 pytestmark = [
@@ -36,7 +37,7 @@ def test_an_image_with_cuda_is_built_and_fails_where_there_is_no_gpu(client) -> 
     digest = source.digest(code)
     given = job("train", rules, ruleset="assay/1.0", framework="jax", target="cuda", seed=1, source_sha256=digest)
     # Without the target's access to a device, which the engine would refuse first.
-    finished = run_job(client, image, given, job_files(code, files), Limits("0", 4 << 30), 300)
+    finished = run_job(Containers(client, image), given, job_files(code, files), Limits("0", 4 << 30), 300)
     outcome, why = finished.judge(rules)
     assert outcome is Outcome.CRASHED
     assert "cuda" in " ".join([why, *finished.watch.words]).lower()

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from suite.box import Limits, command
 from suite.engine import EngineLostError, connect
-from suite.sandbox import Limits, Sandbox, command
+from suite.sandbox import Sandbox
 from tests.integration.test_sandbox import ENVIRONMENT, job, leftovers, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]

@@ -17,8 +17,9 @@ import pytest
 
 from rules.errors import MachineError
 from suite import source
+from suite.box import Ended, Limits, command
 from suite.owner import LABEL, OWNER, owner, remove_stale
-from suite.sandbox import Ended, Limits, Sandbox, busy, command, unpack
+from suite.sandbox import Sandbox, busy, unpack
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 ENVIRONMENT = {"PYTHONPATH": "/io/job/source"}
@@ -212,6 +213,7 @@ def test_an_endless_line_is_cut_not_collected(client, jax_image):
 def test_a_runner_that_is_stopped_takes_its_container_along(client, jax_image, stop):
     program = f"""
 import docker
+from suite.box import command
 from suite.sandbox import *
 limits = Limits("0", 128 << 20)
 with Sandbox(docker.from_env(), {jax_image.image_id!r}, limits, {ENVIRONMENT!r}, command("work")) as box:

@@ -144,6 +144,9 @@ class Trainer:
             losses.append(loss)
         return np.asarray(losses)
 
+    def device_seconds(self) -> None:
+        """Return nothing: the framework hands out no clock of the device."""
+
     def evaluate(self) -> int:
         """Return how many test pictures are classified right."""
         return int(sum(_correct(*self._state[:2], images, labels) for images, labels in self._test))

@@ -91,6 +91,7 @@ class Trainer:
             nesterov=True,
             fused=True,
         )
+        self._marks: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []  # around each step, on a GPU's stream
 
     @staticmethod
     def version() -> str:
@@ -120,12 +121,31 @@ class Trainer:
         for step, (batch, rate) in enumerate(zip(rows, rates.tolist(), strict=True)):
             for group in self._sgd.param_groups:
                 group["lr"] = rate
+            began = self._mark()
             loss = self._loss(batch)
             self._sgd.zero_grad()
             loss.backward()
             self._sgd.step()
-            losses[step] = loss.item()
+            ended = self._mark()
+            losses[step] = loss.item()  # waits for the stream, and so for the marks on it
+            if began and ended:
+                self._marks.append((began, ended))
         return losses
+
+    def _mark(self) -> torch.cuda.Event | None:
+        """Put a mark on the stream that notes when the device comes to it; where there is no GPU, none."""
+        if DEVICE.type != "cuda":
+            return None
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def device_seconds(self) -> list[float] | None:
+        """Return the time between the marks around each step (`elapsed_time` is in milliseconds)."""
+        if DEVICE.type != "cuda":
+            return None
+        marks, self._marks = self._marks, []
+        return [began.elapsed_time(ended) / 1000 for began, ended in marks]
 
     def _loss(self, batch: Tensor) -> Tensor:
         return functional.cross_entropy(self._model(self._images[batch]), self._labels[batch])

@@ -132,6 +132,9 @@ class Trainer:
             total += tf.math.count_nonzero(right)
         return total
 
+    def device_seconds(self) -> None:
+        """Return nothing: the framework hands out no clock of the device."""
+
     def evaluate(self) -> int:
         """Return how many test pictures are classified right."""
         return int(self._correct(*self._test_split))

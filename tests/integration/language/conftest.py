@@ -10,10 +10,11 @@ import pytest
 
 from rules.serving import serving_rules, shipped
 from suite import data, source
+from suite.box import Limits
+from suite.contained import Containers
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.job import Finished, job_files, run_job
-from suite.sandbox import Limits
 
 RULESET = "assay-inference/1.0"
 Serve = Callable[..., Finished]
@@ -60,6 +61,8 @@ def serve(client) -> Serve:
         } | given
         image = build(client, cell(framework, "cpu", suite="inference"), lambda *_: None)
         limits = Limits(cpuset="", memory_bytes=4 << 30)
-        return run_job(client, image, job, job_files(code, obtained(workload)), limits, 900, module="suite.serve")
+        return run_job(
+            Containers(client, image), job, job_files(code, obtained(workload)), limits, 900, module="suite.serve"
+        )
 
     return run

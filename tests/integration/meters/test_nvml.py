@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from checker.energy import above_idle
 from checker.metering import NotMeasured, Reading, energy, gauge, total
 from rules.observation import Observation
 from suite.observed import assembled
@@ -22,6 +23,9 @@ from suite.observed import assembled
 CURVE = [(0.0, 60.0), (1.0, 60.0), (1.5, 300.0), (2.5, 250.0), (3.0, 90.0), (6.0, 90.0)]  # seconds, watts
 STARTING_S = 0.6
 Observe = Callable[..., tuple[Observation, float]]
+
+
+Curve = list[tuple[float, float]]
 
 
 def joules(since: float, until: float) -> float:
@@ -54,11 +58,13 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def observe(library: Path, tmp_path: Path) -> Observe:
     """Watch the stand-in for 4.2 s; return what was observed and the monotonic time of the curve's zero."""
 
-    def watch(seconds: float = 4.2, period_s: float = 0.1, **how: object) -> tuple[Observation, float]:
+    def watch(
+        seconds: float = 4.2, period_s: float = 0.1, curve: Curve = CURVE, **how: object
+    ) -> tuple[Observation, float]:
         (tmp_path / "job.json").write_text(json.dumps({"period_s": period_s, "sources": ["nvml"]}))
         zero = time.monotonic() + STARTING_S
         environment = os.environ | {"LD_LIBRARY_PATH": str(library), "NVML_ZERO": str(zero)}
-        environment["NVML_CURVE"] = ",".join(f"{at}:{power}" for at, power in CURVE)
+        environment["NVML_CURVE"] = ",".join(f"{at}:{power}" for at, power in curve)
         environment |= {f"NVML_{name.upper()}": str(value) for name, value in how.items()}
         command = [sys.executable, "-m", "suite.observe", str(tmp_path)]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -86,6 +92,22 @@ def test_the_energy_counter_is_read_within_half_a_per_cent(observe: Observe, upd
     assert found.value == pytest.approx(joules(0.3, 3.9), abs=0.005 * joules(0.3, 3.9) + behind)
     assert abs(found.value / joules(0.3, 3.9) - 1) <= found.uncertainty
     assert found.channel.source == "NVML TotalEnergyConsumption"
+
+
+@pytest.mark.parametrize("how", [{"update": 0.0}, {"update": 0.02}, {"update": 0.1}, {"no_energy": 1}])
+def test_energy_above_the_idle_machines_is_right_within_half_a_per_cent(
+    observe: Observe, how: dict[str, float]
+) -> None:
+    at_rest, _ = observe(seconds=8.0, curve=[(0.0, 60.0), (60.0, 60.0)], **how)
+    observation, zero = observe(**how)
+    found = above_idle([measured(observation, zero, 0.3, 3.9)], [3.6], at_rest)
+    wanted = joules(0.3, 3.9) - 60.0 * 3.6
+    behind = how.get("update", 0) * abs(watts(0.3) - watts(3.9))  # as above
+    assert found.watts == pytest.approx(60.0, rel=0.005)
+    assert found.joules == pytest.approx(wanted, abs=0.005 * wanted + behind)
+    assert found.joules is not None
+    assert found.uncertainty is not None
+    assert abs(found.joules / wanted - 1) <= found.uncertainty
 
 
 def test_power_alone_is_integrated_within_its_stated_uncertainty(observe: Observe) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import checker
 from checker.judges.observation import ALWAYS
 from rules.documents import RunRecord
 from rules.observation import Observation
+from suite.contained import Containers
 from suite.observed import Observer
 from suite.owner import OWNER, owner
 from suite.power_log import PowerLog
@@ -32,7 +34,7 @@ def observers(client, pid: int | None = None) -> list[str]:
 def test_it_sees_what_every_kernel_tells_and_says_what_it_does_not_see(client, jax_image, tmp_path):
     log = tmp_path / "meter.csv"
     log.write_text("")
-    with Observer(jax_image.image_id, "1", ("rapl", "external"), power_log=PowerLog(log)) as observer:
+    with Observer(Containers(client, jax_image), "1", ("rapl", "external"), power_log=PowerLog(log)) as observer:
         for _ in range(10):
             with log.open("a") as file:
                 file.write(f"{time.time()},100.0\n")
@@ -48,15 +50,15 @@ def test_it_sees_what_every_kernel_tells_and_says_what_it_does_not_see(client, j
 
 def test_a_meter_that_cannot_be_read_is_said_before_the_first_run_and_not_again(client, jax_image, capsys):
     for _ in range(2):
-        with Observer(jax_image.image_id, "1", ("nvml",)):
+        with Observer(Containers(client, jax_image), "1", ("nvml",)):
             pass
     said = capsys.readouterr().err
     assert said.count("warning: meter nvml is not read: nvidia-ml-py is not in this image; ") == 1
     assert "--power-log FILE" in said
 
 
-def test_one_that_cannot_be_made_is_said_and_not_raised(client):
-    with Observer(f"sha256:{'0' * 64}", "1") as observer:
+def test_one_that_cannot_be_made_is_said_and_not_raised(client, jax_image):
+    with Observer(Containers(client, replace(jax_image, image_id=f"sha256:{'0' * 64}")), "1") as observer:
         pass
     found = observer.observed()
     assert found.content is None
@@ -64,7 +66,7 @@ def test_one_that_cannot_be_made_is_said_and_not_raised(client):
 
 
 def test_one_that_dies_in_mid_run_leaves_the_reason(client, jax_image):
-    with Observer(jax_image.image_id, "1") as observer:
+    with Observer(Containers(client, jax_image), "1") as observer:
         [mine] = observers(client)
         client.api.kill(mine)
         time.sleep(0.5)
@@ -74,8 +76,11 @@ def test_one_that_dies_in_mid_run_leaves_the_reason(client, jax_image):
 
 
 def test_a_killed_runner_leaves_no_observer(client, jax_image):
-    code = "import time; from suite.observed import Observer\n"
-    code += f"with Observer({jax_image.image_id!r}, '1'): print(flush=True); time.sleep(60)"
+    code = "import time; from suite.contained import Containers; from suite.engine import connect\n"
+    code += "from suite.images.build import build; from suite.images.matrix import cell\n"
+    code += "from suite.observed import Observer\n"
+    code += "client = connect()\nimage = build(client, cell('jax', 'cpu'), lambda *_: None)\n"
+    code += "with Observer(Containers(client, image), '1'): print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as runner:
         assert runner.stdout is not None
         runner.stdout.readline()

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from suite.box import Limits
+from suite.contained import Containers
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.job import Finished, job_files, run_job
-from suite.sandbox import Limits
 from tests.integration.serving.toys import LIMIT_S
 
 Serve = Callable[..., Finished]
@@ -28,6 +29,8 @@ def serve(client, serving_image) -> Serve:
 
     def run(code: dict[str, bytes], job: dict[str, Any], memory_mib: int = 512) -> Finished:
         limits = Limits(cpuset="", memory_bytes=memory_mib << 20)
-        return run_job(client, serving_image, job, job_files(code, {}), limits, LIMIT_S, module="suite.serve")
+        return run_job(
+            Containers(client, serving_image), job, job_files(code, {}), limits, LIMIT_S, module="suite.serve"
+        )
 
     return run

@@ -18,6 +18,7 @@ from rules.errors import JudgedError
 from rules.serving import serving_rules
 from rules.serving_documents import ServingRecord
 from suite import source
+from suite.contained import Containers
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.inference import produce
@@ -136,7 +137,7 @@ def bench_of(client, output: Path, code: dict[str, bytes], plan: dict[str, objec
     facts = probe(client, image.image_id, code)
     made = produce._plan(request, rules, "onnxruntime", image, facts, source.digest(code)).model_copy(update=plan)
     files = produce._data(request, rules, lambda *_: None)
-    bench = Bench(client, ServingWork(output, made), rules, image, job_files(code, files), ["assay"])
+    bench = Bench(Containers(client, image), ServingWork(output, made), rules, job_files(code, files), ["assay"])
     system = produce._described(client, request, facts, Personal(), made, "onnxruntime==1")
     return bench, shared_files(made, system.model_copy(update={"division": made.division}), code)
 

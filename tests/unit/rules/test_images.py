@@ -8,9 +8,9 @@ import pytest
 
 from rules.images import Images, images
 from rules.ruleset import load
+from suite.box import JOB
 from suite.images.matrix import Suite, cell, select
 from suite.images.matrix import target as kind
-from suite.sandbox import JOB
 from suite.workloads.image_classification import task
 
 ROUND = load("assay/1.0")

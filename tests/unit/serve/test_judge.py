@@ -11,11 +11,11 @@ from rules.documents import Container
 from rules.errors import UsageError
 from rules.serving import serving_rules
 from rules.serving_documents import ServingOutcome
+from suite.box import Ended
 from suite.harness.job import JobError
 from suite.inference.run import judge, reference_outputs, relative_difference
 from suite.inference.tree import accuracy
 from suite.job import Finished, Watch
-from suite.sandbox import Ended
 from suite.serve.job import load
 from suite.work import sha256
 from tests.integration.serving.toys import toy, toy_job

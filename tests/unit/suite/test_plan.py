@@ -39,7 +39,7 @@ def test_a_run_gets_the_last_cpus_and_leaves_the_first_to_the_host(threads, more
 
 
 def test_more_threads_than_cpus_are_refused():
-    with pytest.raises(UsageError, match="4 threads declared, and the engine has 2 CPUs"):
+    with pytest.raises(UsageError, match="4 threads declared, and there are 2 CPUs"):
         last_cpus(4, 2)
 
 

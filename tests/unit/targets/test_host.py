@@ -46,6 +46,16 @@ def test_what_the_driver_does_not_say_is_left_out() -> None:
     assert host.of_nvidia_smi("No devices were found\n") == {}
 
 
+def test_load_is_a_share_of_the_time_between_two_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "proc").mkdir()
+    stat = tmp_path / "proc/stat"
+    stat.write_text("cpu  100 0 100 1000 0 0 0 50 0 0\ncpu0 1 2 3\n")
+    monkeypatch.setattr(host, "ROOT", tmp_path)
+    later = "cpu  120 5 110 1150 0 3 2 60 0 0\ncpu0 1 2 3\n"  # 40 of 200 ticks busy, 10 stolen
+    monkeypatch.setattr(host.time, "sleep", lambda _: stat.write_text(later))
+    assert host.load() == {"cpu_busy_percent": "20", "cpu_steal_percent": "5"}
+
+
 @pytest.fixture
 def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tree with the files of an Orin board, which this machine's paths lead to."""
