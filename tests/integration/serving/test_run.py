@@ -190,6 +190,9 @@ def test_a_search_and_its_probes_are_on_record(serving_image, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     [path] = tmp_path.glob("inference/open/tests/assay/*/*/search.json")
     search = json.loads(path.read_bytes())
+    page = tmp_path / "inference/open/tests.html"
+    assert f"result page: {page}" in done.stderr
+    assert "Server: latency, the slow ones" in page.read_text()
     assert {probe["scenario"] for probe in search["probes"]} == {"Offline", "Server"}
     [conf] = tmp_path.glob("inference/open/tests/results/*/*/Server/user.conf")
     assert f"target_qps = {search['rates']['Server']:.6f}"[:20] in conf.read_text()

@@ -128,20 +128,6 @@ def test_the_page_says_nothing_unescaped(measured: Make) -> None:
     assert evil not in page(submission.submissions, submission.check())
 
 
-def test_the_page_draws_a_token_models_first_tokens_and_those_after_them(measured: Callable[..., Measured]) -> None:
-    submission = measured("text-generation")
-    content = page(submission.root, submission.check())
-    for words in (
-        "Server: time to the first token, the slow ones",
-        "Server: time per token after the first, the slow ones",
-        "bound 20000 ms",
-        "50 % counts",
-        "Offline: time until a sample was done, distribution",
-    ):
-        assert words in content
-    assert "<strong>no</strong>" not in content  # every percentile equals LoadGen's
-
-
 def test_what_is_found_in_our_half_stands_with_its_scenario(measured: Make) -> None:
     submission = measured()
     name = "{ours}/Server/performance/observation.json"

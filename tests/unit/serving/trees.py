@@ -28,7 +28,7 @@ from suite.serve.trace import packed
 from tests.unit.checker.submissions import document, observation, put
 
 ROUND = "assay-inference/1.0"
-WORKLOADS = ("image-classification", "sentence-embedding", "text-generation")
+WORKLOADS = ("image-classification", "sentence-embedding")
 PACKED = Path(__file__).parents[2] / "data/serving/image-classification.tar.xz"
 TOKEN = ":::MLLOG "
 OPEN = '"submission_division", "value": "open"'
