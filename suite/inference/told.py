@@ -12,7 +12,7 @@ PROBE_MS = 2000
 CONFIDENCE = 0.99  # of LoadGen's early stopping
 SPARE = 1.12  # a probe has so many times the queries that early stopping needs when none is too late
 PROBES = 16  # at most, of one Server scenario; a rate that is too high takes two
-BUDGET = 0.25  # of a run's time limit, for the probes of one Server scenario
+BUDGET = 0.15  # of a run's time limit, for the probes of one Server scenario
 FACTOR, CLOSE = 1.6, 1.05  # rates are bracketed by this factor, then bisected until they are so close
 
 
