@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from math import ceil, log
-
 from rules.serving import LoadGenRules, Scenario, ScenarioRules, Seeds, ServingRules, loadgen_scenario
 from rules.serving_documents import RunName
 from suite.inference.plan import ServingPlan
 
 PROBE_MS = 2000
-CONFIDENCE = 0.99  # of LoadGen's early stopping
-SPARE = 1.12  # a probe has so many times the queries that early stopping needs when none is too late
+LATE = 3  # queries of a probe of Server that may be late: one meets a bad moment of the machine now and then
 PROBES = 16  # at most, of one Server scenario; a rate that is too high takes two
 BUDGET = 0.15  # of a run's time limit, for the probes of one Server scenario
 FACTOR, CLOSE = 1.6, 1.05  # rates are bracketed by this factor, then bisected until they are so close
@@ -95,13 +92,10 @@ def search_job(plan: ServingPlan, rules: ServingRules, loadgen: LoadGenRules) ->
 
 
 def probe_queries(scenario: Scenario, its: ScenarioRules) -> int:
-    """Return how many queries a probe has at least: enough for LoadGen to call a Server test valid.
-
-    With h queries and none too late, early stopping wants percentile^h <= 1 - confidence.
-    """
+    """Return how many queries a probe has at least: in Server enough for a percentile that a few late ones leave be."""
     if loadgen_scenario(scenario) != "Server" or its.percentile is None:
         return 1
-    return min(its.min_query_count, ceil(SPARE * log(1 - CONFIDENCE) / log(its.percentile)))
+    return min(its.min_query_count, round(LATE / (1 - its.percentile)))
 
 
 def run_job_of(

@@ -143,4 +143,5 @@ def test_the_search_finds_what_a_model_of_known_speed_bears(serve):
     probes = [probe for probe in found["probes"] if probe["scenario"] == "Server"]
     valid = [probe["rate"] for probe in probes if probe["valid"]]
     assert found["rates"]["Server"] == max(valid, default=found["rates"]["Server"])
-    assert all(rate < probe["rate"] for probe in probes if not probe["valid"] for rate in valid)
+    # One that was invalid at first may have been valid at the second try.
+    assert all(rate <= probe["rate"] for probe in probes if not probe["valid"] for rate in valid)
