@@ -139,7 +139,7 @@ class OutputsCertificate(Document):
 
 
 class Probe(Document):
-    """One short LoadGen test at an expected rate; `valid` where LoadGen says so or Server's percentile kept its bound."""
+    """One short LoadGen test at an expected rate; `valid`: LoadGen says so, or Server's percentile kept its bound."""
 
     scenario: Scenario
     rate: Positive  # queries a second; Offline: samples
