@@ -28,8 +28,8 @@ help: ## this list
 	@echo '  make run takes WORKLOAD=$(WORKLOAD) FRAMEWORK=$(FRAMEWORK)|all TARGET=$(TARGET) DIVISION=$(DIVISION)|open SUBMITTER=$(SUBMITTER)'
 	@echo '  SCENARIO=all|SingleStream|… measures inference (default for a workload that is not trained)'
 	@echo '  and RUNS (open), THREADS, MEMORY (MiB), DATA (your copy), SYSTEM (system.yaml), POWER_LOG (what a meter writes), RESUME=1, REPLACE=1, DISCARD=1'
-	@echo '  IDLE=SECONDS samples the idle machine first, so that reports show energy above it too'
-	@echo '  UNCONTAINED=PYTHON measures without an engine, in a Python that has the framework: not a submission'
+	@echo '  IDLE=SECONDS (training, 20 or more) samples the idle machine first, so that reports show energy above it too'
+	@echo '  UNCONTAINED=PYTHON (training) measures without an engine, in a Python that has the framework: no submission'
 
 setup: ## create .venv with assay in it; nothing to do when nothing changed
 	@requirements/setup.sh host

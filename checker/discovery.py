@@ -23,7 +23,7 @@ DEPTH = 16  # levels looked into; the layout needs submissions/<suite>/<division
 MOST = 10_000  # folders looked into, and entries of one
 REPORTED = 100  # things passed by
 SUITES, OURS = set(FAMILIES), set(FAMILIES.values())
-UNFINISHED = (".work", ".replaced")  # what `assay run` keeps beside the suites
+BESIDE = (".work", ".replaced", "functional", "uncontained")  # what `assay run` keeps beside submissions
 LOOK = 1 << 16  # bytes of a log that are searched for its round
 
 
@@ -125,7 +125,7 @@ class _Walk:
             self._pass("bounds", folder, "what stands here was not looked into", wanted)
             return []
         is_root = depth == 0 or not SUITES.isdisjoint(folders)
-        return [name for name in folders if not (is_root and name in UNFINISHED)]
+        return [name for name in folders if not (is_root and name in BESIDE)]
 
     def _pass(self, judge: str, path: Path, message: str, expected: str) -> None:
         if len(self.passed) < REPORTED:

@@ -14,7 +14,9 @@ SUBMISSIONS = Path("submissions")
 
 def run(
     workload: Annotated[str, typer.Argument(help="e.g. image-classification")],
-    framework: Annotated[str, typer.Option(help="pytorch, tensorflow, jax, or all")] = "pytorch",
+    framework: Annotated[
+        str, typer.Option(help="pytorch, tensorflow, jax; inference: also onnxruntime; or all")
+    ] = "pytorch",
     target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
     scenario: Annotated[
         str | None, typer.Option(help="inference: SingleStream, MultiStream, Server, Interactive, Offline, or all")
@@ -31,7 +33,7 @@ def run(
     threads: Annotated[
         int | None, typer.Option(help="compute threads; default: the workload's tuned number", min=1)
     ] = None,
-    memory: Annotated[int | None, typer.Option(help="memory limit of a run in MiB", min=64)] = None,
+    memory: Annotated[int | None, typer.Option(help="memory limit of a container in MiB", min=64)] = None,
     data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
     system_file: Annotated[Path | None, typer.Option(help="YAML with what only a person knows of the system")] = None,
     power_log: Annotated[
@@ -47,7 +49,9 @@ def run(
     ] = None,
     uncontained: Annotated[
         Path | None,
-        typer.Option(metavar="PYTHON", help="no engine: run in this Python, which has the framework; no submission"),
+        typer.Option(
+            metavar="PYTHON", help="training: no engine, run in this Python, which has the framework; no submission"
+        ),
     ] = None,
     output: Annotated[Path, typer.Option(help="the submissions folder")] = SUBMISSIONS,
     resume: Annotated[bool, typer.Option("--resume", help="go on with an unfinished result")] = False,

@@ -253,7 +253,7 @@ def _search(bench: Bench) -> None:
     for scenario, rate in rates.items():
         unit = "samples" if scenario == "Offline" else "queries"
         say(f"  {scenario}: {rate:.4g} {unit} a second by short tests")
-    for scenario in rates if len(rates) > 1 else ():
+    for scenario in plan.scenarios if len(plan.scenarios) > 1 else ():
         tried = [probe["rate"] for probe in found["probes"] if probe["scenario"] == scenario]
         valid = any(probe["valid"] for probe in found["probes"] if probe["scenario"] == scenario)
         if loadgen_scenario(scenario) == "Server" and not valid:
