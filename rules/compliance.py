@@ -22,6 +22,7 @@ class Performance(Strict):
     """How far a compliance run's pace may be from the performance run's."""
 
     within: Share  # of the score, or of the latencies
+    within_of_slow: Share  # SingleStream, MultiStream: of the score, which is of the slowest queries
     share: Share  # SingleStream, MultiStream: of the queries, which may be faster (or slower) by more than that
     significance: Share  # of what chance allows beyond a share
 

@@ -182,7 +182,7 @@ def _read(log: DetailLog, batches: Iterator[tuple[list[bytes], bool]]) -> None:
                 continue
             if len(line) > LONG:
                 line = _shortened(line)
-            if len(line) > LONG or not ascii_:
+            if len(line) > LONG or not (ascii_ or line.isascii()):
                 _message(log, number, line[width:])
                 continue
             try:

@@ -98,29 +98,37 @@ def same_performance(
 ) -> Iterator[Fault]:
     """Yield a fault where the test's pace is further from the reference's than the round allows, the ways asked.
 
-    In SingleStream and MultiStream it is that of all queries, elsewhere the score.
+    It is the score's; in SingleStream and MultiStream, whose score is that of a few slow queries, that of all too.
     """
+    yield from _same_score(reference, test, rules, faster=faster, slower=slower)
+    latencies = reference.latencies is not None and test.latencies is not None
+    if not latencies or loadgen_scenario(reference.scenario) not in LATENCIES:
+        return
+    was, now = ranked(reference), ranked(test)
+    for asked, ours, theirs, what in ((faster, now, was, "faster"), (slower, was, now, "slower")):
+        if asked:
+            message = f"the queries of the run are {what} than those of the performance run"
+            yield from _ahead(ours, theirs, rules, rules.within, rules.share, message)
+
+
+def _same_score(
+    reference: Measured, test: Measured, rules: Performance, *, faster: bool, slower: bool
+) -> Iterator[Fault]:
     if reference.score is None or test.score is None:
         yield Fault("there is no score to compare", reference.metric, "none")
         return
     is_latency = loadgen_scenario(reference.scenario) in LATENCIES
-    if is_latency and reference.latencies is not None and test.latencies is not None:
-        was, now = ranked(reference), ranked(test)
-        for asked, ours, theirs, what in ((faster, now, was, "faster"), (slower, was, now, "slower")):
-            if asked:
-                message = f"the run is {what} than the performance run"
-                yield from _ahead(ours, theirs, rules, rules.within, rules.share, message, what)
-        return
+    within = rules.within_of_slow if is_latency else rules.within
     speed = reference.score / test.score if is_latency else test.score / reference.score
-    if (faster and speed > 1 + rules.within) or (slower and speed < 1 - rules.within):
+    if (faster and speed > 1 + within) or (slower and speed < 1 - within):
         what = "faster" if speed > 1 else "slower"
-        wanted = f"within {rules.within:.0%} of {reference.score:,.6g}"
+        wanted = f"within {within:.0%} of {reference.score:,.6g}"
         found = f"{test.score:,.6g} ({speed:.3f} as fast)"
         yield Fault(f"the run is {what} than the performance run", wanted, found, pace=True)
 
 
 def _ahead(
-    ours: Sequence[int], theirs: Sequence[int], rules: Performance, by: float, share: float, message: str, what: str
+    ours: Sequence[int], theirs: Sequence[int], rules: Performance, by: float, share: float, message: str
 ) -> Iterator[Fault]:
     """Yield a fault where more of the sorted latencies `ours` are ahead of `theirs` by the factor than may be.
 
@@ -130,7 +138,7 @@ def _ahead(
     ahead, at = advantage(ours, theirs, 1 + by)
     most = share + rules.by_chance(len(ours), len(theirs))
     if ahead > most:
-        wanted = f"at most {most:.1%} of queries {what} by {by:.0%}"
+        wanted = f"at most {most:.1%} of queries ahead by {by:.0%}"
         yield Fault(message, wanted, f"{ahead:.1%}, e.g. at {at:,} ns", pace=True)
 
 
@@ -244,7 +252,7 @@ def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> 
     In Server, where queries wait for each other, the fastest are compared. The run need not be valid: near Server's
     highest rate chance decides that.
     """
-    yield from same_performance(reference, test, rules.performance, faster=False, slower=True)
+    yield from _same_score(reference, test, rules.performance, faster=False, slower=True)
     if reference.latencies is None or test.latencies is None:
         yield Fault("there are no latencies to compare", "latencies of both runs", "none")
         return
@@ -259,7 +267,7 @@ def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> 
             yield Fault(message, f"{p:.0%} within {times:g} times {fast:,} ns", f"{slow:,} ns", pace=True)
         return
     message = "with the round's seeds queries are answered faster than with others"
-    yield from _ahead(ours, theirs, rules.performance, rules.seeds.faster_by, rules.seeds.share, message, "faster")
+    yield from _ahead(ours, theirs, rules.performance, rules.seeds.faster_by, rules.seeds.share, message)
 
 
 def ranked(measured: Measured) -> list[int]:

@@ -40,7 +40,7 @@ from suite.power_log import PowerLog
 from suite.progress import Phase, say
 from suite.work import DiskError, sha256
 
-TRIES = 10  # of a performance run that LoadGen calls invalid, each second one told another rate
+TRIES = 10  # of a performance run that LoadGen calls invalid, told another rate
 # The next try: Server offers less, elsewhere LoadGen draws more queries. Server's first try, too, offers less than was
 # borne in short tests: a run five times as long, and four that test it, meet more of a machine's bad moments.
 SLOWER, FASTER = 0.9, 1.5
@@ -85,6 +85,7 @@ def execute(bench: Bench) -> None:
     """
     _outputs(bench)
     _search(bench)
+    _undone(bench)
     plan, work, place = bench.plan, bench.work, 0
     while place < len(runs := work.runs()):
         scenario, run = runs[place]
@@ -93,7 +94,7 @@ def execute(bench: Bench) -> None:
             try:
                 _loadgen(bench, scenario, run, title)
             except NoValidRateError as error:
-                if len({one for one, _ in runs}) == 1:
+                if len({one for one, _ in runs}) == 1 or _retakes(bench, scenario):
                     raise
                 _leave_out(bench, scenario, error.message)
                 continue
@@ -158,9 +159,10 @@ def _failure(content: bytes) -> tuple[ServingOutcome, str] | None:
     """Read what the harness said of a failure; None where it said nothing that can be read."""
     try:
         said = json.loads(content)
-        return ServingOutcome(said["outcome"]), printable(str(said["explanation"]), 500)
-    except (ValueError, KeyError, TypeError):
+        outcome, explanation = ServingOutcome(said["outcome"]), printable(str(said["explanation"]), 500)
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return None if outcome in (ServingOutcome.SUCCESS, *REPEATED) else (outcome, explanation)
 
 
 def _hung_at(stacks: str) -> str:
@@ -249,15 +251,24 @@ def _search(bench: Bench) -> None:
         scenario: rate * (SLOWER if loadgen_scenario(scenario) == "Server" else 1.0)
         for scenario, rate in found["rates"].items()
     }
-    _keep_search(bench, [Probe.model_validate(probe) for probe in found["probes"]], rates)
+    probes = [Probe.model_validate(probe) for probe in found["probes"]]
+    left_out = {name: why for name in plan.scenarios if (why := _never_valid(name, probes))}
+    if len(left_out) == len(plan.scenarios):
+        left_out = {}  # nothing would be left to measure
+    _keep_search(bench, probes, rates, left_out)
     for scenario, rate in rates.items():
         unit = "samples" if scenario == "Offline" else "queries"
-        say(f"  {scenario}: {rate:.4g} {unit} a second by short tests")
-    for scenario in plan.scenarios if len(plan.scenarios) > 1 else ():
-        tried = [probe["rate"] for probe in found["probes"] if probe["scenario"] == scenario]
-        valid = any(probe["valid"] for probe in found["probes"] if probe["scenario"] == scenario)
-        if loadgen_scenario(scenario) == "Server" and not valid:
-            _leave_out(bench, scenario, f"no rate from {max(tried):.4g} down to {min(tried):.4g} a second was valid")
+        found_rate = f"{rate:.4g} {unit} a second by short tests"
+        say(f"  {scenario}: {f'left out: {left_out[scenario]}' if scenario in left_out else found_rate}")
+
+
+def _never_valid(scenario: Scenario, probes: Sequence[Probe]) -> str:
+    """Say that Server was valid at no rate that was tried; nothing where it was, or none was."""
+    its = [probe for probe in probes if probe.scenario == scenario]
+    if loadgen_scenario(scenario) != "Server" or not its or any(probe.valid for probe in its):
+        return ""
+    rates = [probe.rate for probe in its]
+    return f"no rate from {max(rates):.4g} down to {min(rates):.4g} a second was valid"
 
 
 def _leave_out(bench: Bench, scenario: Scenario, why: str) -> None:
@@ -265,12 +276,14 @@ def _leave_out(bench: Bench, scenario: Scenario, why: str) -> None:
     search = bench.work.search()
     assert search is not None
     why = printable(why)
-    bench.work.keep("search.json", search.model_copy(update={"left_out": search.left_out | {scenario: why}}))
+    _keep_search(bench, search.probes, search.rates, search.left_out | {scenario: why})
     say(f"  {scenario} is left out: {why}")
 
 
-def _keep_search(bench: Bench, probes: list[Probe], rates: Mapping[Scenario, float]) -> None:
-    plan, before = bench.plan, bench.work.search()
+def _keep_search(
+    bench: Bench, probes: list[Probe], rates: Mapping[Scenario, float], left_out: Mapping[Scenario, str]
+) -> None:
+    plan = bench.plan
     record = SearchRecord(
         schema="assay/search/1",
         ruleset=plan.ruleset,
@@ -280,7 +293,7 @@ def _keep_search(bench: Bench, probes: list[Probe], rates: Mapping[Scenario, flo
         sut=plan.sut,
         probes=probes,
         rates=dict(rates),
-        left_out=before.left_out if before is not None else {},
+        left_out=dict(left_out),
     )
     bench.work.keep("search.json", record)
 
@@ -289,7 +302,7 @@ def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None
     """Make one LoadGen run; where LoadGen calls it invalid it is made again, a performance run at another rate."""
     search = bench.work.search()
     assert search is not None
-    rate = search.rates[scenario]
+    rate = tried = search.rates[scenario]
     tries = TRIES if run == "performance" else _tries(bench, scenario)
     for number in range(1, tries + 1):
         conf, audit, seeds = _told(bench, scenario, run, rate)
@@ -301,14 +314,15 @@ def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None
         if valid or (run != "performance" and spent(attempts) + 1 >= tries):
             _keep(bench, scenario, run, finished, attempts, conf, audit, watched.observed())
             return
-        said = f"LoadGen says {printable(str(result.get('validity')), 40)} at {rate:.4g} a second"
+        tried = rate
+        said = f"LoadGen says {printable(str(result.get('validity')), 40)} at {tried:.4g} a second"
         bench.work.note(f"{scenario}-{run}", ServingAttempt(outcome=ServingOutcome.INVALID, explanation=said))
         say(f"  {scenario} {run}: {said}")
         if run == "performance":
             search = _next_rate(bench, search, scenario, rate, number, result)
             rate = search.rates[scenario]
     raise NoValidRateError(
-        f"{title}: LoadGen found no valid run in {TRIES} tries, the last at {rate:.4g} a second",
+        f"{title}: LoadGen found no valid run in {TRIES} tries, the last at {tried:.4g} a second",
         fix="see that nothing else runs on the machine; then --resume",
     )
 
@@ -329,6 +343,19 @@ def _tries(bench: Bench, scenario: Scenario) -> int:
     return compliance_rules(bench.plan.ruleset).tries * (1 + _retakes(bench, scenario))
 
 
+def _together(bench: Bench) -> list[RunName]:
+    """Return what is made again with a performance run, which comes last: all the others are told what it was."""
+    return [*bench.plan.tests, "accuracy", "performance"]
+
+
+def _undone(bench: Bench) -> None:
+    """Finish what a kill cut short: a performance run that was noted to be made again does not count any more."""
+    for scenario in bench.plan.scenarios:
+        record = bench.work.record(scenario, "performance")
+        if record is not None and len(record.earlier_attempts) < len(bench.work.attempts(f"{scenario}-performance")):
+            bench.work.take_back(scenario, _together(bench))
+
+
 def _taken_back(bench: Bench, scenario: Scenario, run: RunName) -> RunName | None:
     """Take back a compliance run that failed by its pace alone, where the round allows another; return what to make.
 
@@ -342,7 +369,7 @@ def _taken_back(bench: Bench, scenario: Scenario, run: RunName) -> RunName | Non
     last = spent(work.attempts(f"{scenario}-{run}")) + 1 >= _tries(bench, scenario)
     if not why or (last and _retakes(bench, scenario) >= compliance_rules(plan.ruleset).retakes):
         return None
-    back: list[RunName] = [*plan.tests, "performance"] if last else [run]
+    back = _together(bench) if last else [run]
     for name in back:
         if work.record(scenario, name) is not None:
             said = why if name == run else f"made anew with the others, for {run} fails however often it is made: {why}"
@@ -383,7 +410,7 @@ def _next_rate(
         p99_ns=None,
         throughput=None,
     )
-    _keep_search(bench, [*search.probes, probe], {**search.rates, scenario: rate * factor})
+    _keep_search(bench, [*search.probes, probe], {**search.rates, scenario: rate * factor}, search.left_out)
     found = bench.work.search()
     assert found is not None
     return found

@@ -33,12 +33,14 @@ def told(run: ServingRun, counts: Mapping[int, int]) -> Told | None:
     LoadGen divides the time from a sample's first token to its last by the tokens after the first, and cuts it off.
     """
     latencies = run.latencies
-    if latencies is None or any(counts.get(sample, 0) < 2 for sample in set(latencies.sample)):
+    if latencies is None or any(sample not in counts for sample in set(latencies.sample)):
         return None
     each: list[int] = []
-    if loadgen_scenario(run.scenario) == "Server" and all(latencies.first_token):
+    if loadgen_scenario(run.scenario) == "Server":
         whole = zip(latencies.sample, latencies.latency, latencies.first_token, strict=True)
-        each = sorted((latency - first) // (counts[sample] - 1) for sample, latency, first in whole)
+        each = sorted(
+            (latency - first) // (counts[sample] - 1) for sample, latency, first in whole if counts[sample] > 1
+        )
     return Told(sum(counts[sample] for sample in latencies.sample), each)
 
 

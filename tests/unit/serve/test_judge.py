@@ -10,10 +10,10 @@ import pytest
 from rules.documents import Container
 from rules.errors import UsageError
 from rules.serving import serving_rules
-from rules.serving_documents import ServingOutcome
+from rules.serving_documents import Probe, ServingOutcome
 from suite.box import Ended
 from suite.harness.job import JobError
-from suite.inference.run import judge, reference_outputs, relative_difference
+from suite.inference.run import _never_valid, judge, reference_outputs, relative_difference
 from suite.inference.tree import accuracy
 from suite.job import Finished, Watch
 from suite.serve.job import load
@@ -115,3 +115,25 @@ def test_a_job_as_the_host_writes_it_is_read(tmp_path):
     (tmp_path / "job.json").write_text(json.dumps(toy_job(toy())))
     job = load(tmp_path)
     assert (job.scenario, job.sut.batch, job.out) == ("SingleStream", 4, tmp_path / "out")
+
+
+@pytest.mark.parametrize("outcome", ["success", "invalid", "off-pace"])
+def test_a_failure_cannot_call_itself_what_is_none(outcome):
+    said = json.dumps({"outcome": outcome, "explanation": "all is well"}).encode()
+    assert judge(finished(4, failure_json=said), 60)[0] is ServingOutcome.CRASHED
+    assert judge(finished(4, failure_json=b"[" * 100_000), 60)[0] is ServingOutcome.CRASHED
+
+
+def probe(rate: float, valid: bool) -> Probe:
+    none = dict.fromkeys(("queries", "mean_ns", "p99_ns", "throughput"))
+    return Probe(scenario="Server", rate=rate, valid=valid, seconds=1.0, **none)
+
+
+def test_server_is_given_up_where_no_probe_of_it_was_valid():
+    assert _never_valid("Server", [probe(20, False), probe(10, False)]) == (
+        "no rate from 20 down to 10 a second was valid"
+    )
+    assert not _never_valid("Server", [probe(20, False), probe(10, True)])
+    assert not _never_valid("Server", [])
+    assert not _never_valid("Interactive", [probe(20, False)])
+    assert not _never_valid("Offline", [])

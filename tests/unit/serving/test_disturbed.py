@@ -11,10 +11,10 @@ import pytest
 
 from checker.findings import Finding
 from rules.serving import serving_rules
-from rules.serving_documents import REPEATED, RunName, ServingAttempt, ServingRecord
+from rules.serving_documents import REPEATED, RunName, ServingAttempt, ServingOutcome, ServingRecord
 from suite.inference import compliance
 from suite.inference.plan import ServingPlan
-from suite.inference.run import Bench, _taken_back
+from suite.inference.run import Bench, _taken_back, _undone
 from suite.inference.work import ServingWork
 from tests.unit.serving.trees import ROUND, Measured
 
@@ -120,7 +120,9 @@ def bench(measured: Make, tmp_path: Path) -> tuple[Bench, Path]:
     )
     work = ServingWork(tmp_path / "work", plan)
     shutil.copytree(submission.root, work.tree)
-    return Bench(None, work, rules, None, [], []), work.tree / path.relative_to(submission.root)  # type: ignore[arg-type]
+    return Bench(place=None, work=work, rules=rules, files=[], arguments=[]), work.tree / path.relative_to(
+        submission.root
+    )  # type: ignore[arg-type]
 
 
 def again(bench: tuple[Bench, Path], run: RunName = "TEST04") -> str | None:
@@ -141,19 +143,30 @@ def test_where_its_tries_do_not_help_the_performance_run_is_made_again_once(benc
     work = made.work
     for outcome in REPEATED:
         work.note("SingleStream-TEST04", ServingAttempt(outcome=outcome, explanation=""))
-    held = {path.name: path.read_bytes() for path in (record, record.parents[1] / "performance/record.json")}
+    there = record.read_bytes(), (record.parents[1] / "performance/record.json").read_bytes()
     assert again(bench) == "performance"
-    assert [run for run in ("TEST01", "TEST04", "seeds", "performance") if work.record("SingleStream", run)] == []
-    assert work.record("SingleStream", "accuracy")
+    runs: list[RunName] = ["TEST01", "TEST04", "seeds", "accuracy", "performance"]
+    assert [run for run in runs if work.record("SingleStream", run)] == []
     [attempt] = work.begin_run("SingleStream-performance")
     assert attempt.outcome == "off-pace"
     assert "TEST04 fails however often it is made" in attempt.explanation
     assert [one.outcome for one in work.begin_run("SingleStream-seeds")] == ["off-pace"]
     # Made again, and off again, as often as may be: then it stays as it is.
-    (record.parents[1] / "performance/record.json").write_bytes(held["record.json"])
+    (record.parents[1] / "performance/record.json").write_bytes(there[1])
     for tries in range(3):
-        record.write_bytes(held["record.json"])
+        record.write_bytes(there[0])
         assert again(bench) == (None if tries == 2 else "TEST04")
+
+
+def test_a_kill_while_runs_are_taken_back_leaves_none_that_counts(bench: tuple[Bench, Path]) -> None:
+    made, _ = bench
+    _undone(made)
+    assert made.work.record("SingleStream", "performance")
+    # Noted, and killed before the records were gone.
+    made.work.note("SingleStream-performance", ServingAttempt(outcome=ServingOutcome.OFF_PACE, explanation=""))
+    _undone(made)
+    runs: list[RunName] = ["TEST01", "TEST04", "seeds", "accuracy", "performance"]
+    assert [run for run in runs if made.work.record("SingleStream", run)] == []
 
 
 def test_the_performance_run_by_itself_is_never_taken_back(bench: tuple[Bench, Path]) -> None:
