@@ -53,7 +53,7 @@ def test_a_meter_that_cannot_be_read_is_said_before_the_first_run_and_not_again(
         with Observer(Containers(client, jax_image), "1", ("nvml",)):
             pass
     said = capsys.readouterr().err
-    assert said.count("warning: meter nvml is not read: nvidia-ml-py is not in this image; ") == 1
+    assert said.count("warning: meter nvml is not read: nvidia-ml-py is not installed; ") == 1
     assert "--power-log FILE" in said
 
 

@@ -9,11 +9,12 @@ import pytest
 from rules.serving import serving_rules, shipped
 from rules.serving_documents import ServingOutcome
 from suite import data, source
+from suite.box import Limits
+from suite.contained import Containers
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.inference.run import judge
 from suite.job import Finished, job_files, run_job
-from suite.sandbox import Limits
 from tests.integration.serving.toys import RULESET, toy_job
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
@@ -37,7 +38,7 @@ def outputs(client, framework: str, environment: dict[str, str]) -> Finished:
     given = {"workload": WORKLOAD, "framework": framework, "data": RULES.data, "outputs": {"samples": [0, 1]}}
     job = toy_job(code, "Offline", "outputs", **given, warmup_limit_s=LIMIT_S, answer_limit_s=LIMIT_S)
     limits = Limits(cpuset="0", memory_bytes=2 << 30)
-    return run_job(client, image, job, job_files(code, files), limits, LIMIT_S, module="suite.serve")
+    return run_job(Containers(client, image), job, job_files(code, files), limits, LIMIT_S, module="suite.serve")
 
 
 @pytest.mark.parametrize(
