@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from suite.images.build import BuiltImage
 
-# A shell that starts tests in the background has them, and all they start, ignore Ctrl-C: tests of it would wait for ever.
+# A shell that starts tests in the background has them, and all they start, ignore Ctrl-C: tests of it would not end.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
