@@ -70,16 +70,15 @@ def foreign(seen: Likeness, round_name: str) -> Problem | None:
     return Problem(f"the seeds of these logs are those of another round: {found}", round_name, found, ".")
 
 
-@cache
 def known_rounds() -> tuple[str, ...]:
     """Return the rounds of MLPerf Inference, older first."""
     return tuple(name for name in rulesets() if name.startswith(f"{FAMILY}/"))
 
 
 @cache
-def _seeds() -> dict[tuple[int, ...], str]:
+def _seeds(rounds: tuple[str, ...]) -> dict[tuple[int, ...], str]:
     table = {}
-    for name in known_rounds():
+    for name in rounds:
         seeds = inference_rules(name).package.seeds.model_dump()
         table[tuple(seeds[key] for key in SEEDS)] = name
     return table
@@ -88,7 +87,7 @@ def _seeds() -> dict[tuple[int, ...], str]:
 def _round_of(scenario: Path) -> str | None:
     log = read_detail(Tree(scenario, load(known_rounds()[0]).limits), "performance/run_1/mlperf_log_detail.txt")
     seeds = tuple(log.values.get(key) for key in SEEDS)
-    return _seeds().get(seeds) if all(type(seed) is int for seed in seeds) else None  # type: ignore[arg-type]
+    return _seeds(known_rounds()).get(seeds) if all(type(seed) is int for seed in seeds) else None  # type: ignore[arg-type]
 
 
 def _scenarios(path: Path) -> Iterator[Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -55,7 +54,6 @@ def likeness(path: Path) -> Likeness | None:
     return Likeness(path, tuple(name for name in known_rounds() if known <= tiny_rules(name).benchmarks.keys()))
 
 
-@cache
 def known_rounds() -> tuple[str, ...]:
     """Return the rounds of MLPerf Tiny, older first."""
     return tuple(name for name in rulesets() if name.startswith(f"{FAMILY}/"))
