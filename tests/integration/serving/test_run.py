@@ -28,6 +28,8 @@ from suite.inference.work import ServingWork, shared_files
 from suite.job import job_files
 from suite.machine import Personal, probe
 from suite.sandbox import LABEL, busy
+from suite.targets.data import NOTHING
+from suite.targets.route import Way
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 
@@ -133,12 +135,13 @@ def bench_of(client, output: Path, code: dict[str, bytes], plan: dict[str, objec
         system_file=None, output=output, resume=False, discard=False, replace=False, scenario="all",
     )  # fmt: skip
     rules = serving_rules(produce.RULESET, WORKLOAD)
-    image = build(client, cell("onnxruntime", "cpu", suite="inference"), lambda *_: None)
-    facts = probe(client, image.image_id, code)
-    made = produce._plan(request, rules, "onnxruntime", image, facts, source.digest(code)).model_copy(update=plan)
+    chosen = cell("onnxruntime", "cpu", suite="inference")
+    place, way = Containers(client, build(client, chosen, lambda *_: None)), Way(NOTHING, "")
+    facts = probe(client, place.image.image_id)
+    made = produce._plan(request, rules, way, "onnxruntime", place, facts, source.digest(code)).model_copy(update=plan)
     files = produce._data(request, rules, lambda *_: None)
-    bench = Bench(Containers(client, image), ServingWork(output, made), rules, job_files(code, files), ["assay"])
-    system = produce._described(client, request, facts, Personal(), made, "onnxruntime==1")
+    bench = Bench(place, ServingWork(output, made), rules, job_files(code, files), ["assay"])
+    system = produce._described(client, request, facts, Personal(), made, chosen, {})
     return bench, shared_files(made, system.model_copy(update={"division": made.division}), code)
 
 
