@@ -370,6 +370,8 @@ def _taken_back(bench: Bench, scenario: Scenario, run: RunName) -> RunName | Non
     if not why or (last and _retakes(bench, scenario) >= compliance_rules(plan.ruleset).retakes):
         return None
     back = _together(bench) if last else [run]
+    if last and loadgen_scenario(scenario) == "Server":
+        _offer_less(bench, scenario)
     for name in back:
         if work.record(scenario, name) is not None:
             said = why if name == run else f"made anew with the others, for {run} fails however often it is made: {why}"
@@ -377,6 +379,14 @@ def _taken_back(bench: Bench, scenario: Scenario, run: RunName) -> RunName | Non
     work.take_back(scenario, back)
     say(f"  {scenario} {run}: {why}; {'performance run and tests are' if last else 'it is'} made again")
     return back[-1]
+
+
+def _offer_less(bench: Bench, scenario: Scenario) -> None:
+    """Lower a rate whose tests could not bear it, by two steps: a small one would leave them near their bound again."""
+    search = bench.work.search()
+    assert search is not None
+    rates = {**search.rates, scenario: search.rates[scenario] * SLOWER**2}
+    _keep_search(bench, search.probes, rates, search.left_out)
 
 
 def _told(bench: Bench, scenario: Scenario, run: RunName, rate: float) -> tuple[str, str | None, Any]:
