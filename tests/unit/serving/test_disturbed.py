@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from checker.findings import Finding
-from rules.serving import serving_rules
+from rules.serving import Scenario, serving_rules
 from rules.serving_documents import REPEATED, RunName, ServingAttempt, ServingOutcome, ServingRecord
 from suite.inference import compliance
 from suite.inference.plan import ServingPlan
@@ -101,28 +101,33 @@ def test_a_run_whose_answers_differ_is_not_made_again(measured: Make) -> None:
     assert why(submission, "TEST01") == ""
 
 
+def at_work(submission: Measured, folder: Path, scenario: Scenario) -> Bench:
+    """A work folder that holds the runs of one scenario of the submission."""
+    record = ServingRecord.model_validate_json(
+        submission.path(f"{{ours}}/{scenario}/performance/record.json").read_bytes()
+    )
+    shared = {name: getattr(record, name) for name in ServingPlan.model_fields if name in ServingRecord.model_fields}
+    rules = serving_rules(ROUND, record.workload)
+    plan = ServingPlan(
+        **{name: value for name, value in shared.items() if name != "schema_"},
+        scenarios={scenario: rules.scenarios[scenario]},
+        tests=["TEST01", "TEST04", "seeds"],
+        memory_bytes=record.container.memory_bytes,
+        cpuset=record.container.cpuset,
+    )
+    work = ServingWork(folder / "work", plan)
+    shutil.copytree(submission.root, work.tree)
+    return Bench(place=None, work=work, rules=rules, files=[], arguments=[])  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def bench(measured: Make, tmp_path: Path) -> tuple[Bench, Path]:
     """A work folder whose TEST04 failed while the machine was disturbed."""
     submission = measured()
     faster(submission)
     disturb(submission, "TEST04")
-    path = submission.path(f"{OURS}/TEST04/record.json")
-    record = ServingRecord.model_validate_json(path.read_bytes())
-    shared = {name: getattr(record, name) for name in ServingPlan.model_fields if name in ServingRecord.model_fields}
-    rules = serving_rules(ROUND, record.workload)
-    plan = ServingPlan(
-        **{name: value for name, value in shared.items() if name != "schema_"},
-        scenarios={"SingleStream": rules.scenarios["SingleStream"]},
-        tests=["TEST01", "TEST04", "seeds"],
-        memory_bytes=record.container.memory_bytes,
-        cpuset=record.container.cpuset,
-    )
-    work = ServingWork(tmp_path / "work", plan)
-    shutil.copytree(submission.root, work.tree)
-    return Bench(place=None, work=work, rules=rules, files=[], arguments=[]), work.tree / path.relative_to(
-        submission.root
-    )  # type: ignore[arg-type]
+    made = at_work(submission, tmp_path, "SingleStream")
+    return made, made.work.tree / submission.path(f"{OURS}/TEST04/record.json").relative_to(submission.root)
 
 
 def again(bench: tuple[Bench, Path], run: RunName = "TEST04") -> str | None:
@@ -156,6 +161,26 @@ def test_where_its_tries_do_not_help_the_performance_run_is_made_again_once(benc
     for tries in range(3):
         record.write_bytes(there[0])
         assert again(bench) == (None if tries == 2 else "TEST04")
+
+
+def test_server_is_offered_less_where_its_tests_could_not_bear_the_rate(measured: Make, tmp_path: Path) -> None:
+    submission = measured()
+    name = "{ours}/Server/TEST04/latencies.bin"
+    submission.put_latencies(name, submission.latencies(name), times=0.5)
+    submission.forge(name)
+    made = at_work(submission, tmp_path, "Server")
+    before = made.work.search()
+    record = made.work.tree / submission.path("{ours}/Server/TEST04/record.json").relative_to(submission.root)
+    assert before
+    kept = record.read_bytes()
+    for number, wanted in enumerate(("TEST04", "TEST04", "performance")):
+        record.write_bytes(kept)
+        assert _taken_back(made, "Server", "TEST04") == wanted
+        after = made.work.search()
+        assert after
+        assert after.rates["Server"] == pytest.approx(before.rates["Server"] * (1 if number < 2 else 0.81))
+    assert after.rates | {"Server": 0} == before.rates | {"Server": 0}
+    assert after.probes == before.probes
 
 
 def test_a_kill_while_runs_are_taken_back_leaves_none_that_counts(bench: tuple[Bench, Path]) -> None:
