@@ -223,6 +223,8 @@ def _same(work: Work) -> None:
     changed = [name for name in SAME if getattr(measured, name) != getattr(work.plan, name)]
     if len(list(work.final.glob("result_*.json"))) != work.plan.runs:
         changed.append("runs")
+    if work.plan.idle_s and measured.idle is None:
+        changed.append("idle baseline (none)")
     if changed:
         raise UsageError(
             f"{work.final} is there already, measured with other {', '.join(changed)}",

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from rules.errors import MachineError
@@ -20,6 +22,7 @@ from suite.images.files import Layer, Progress, sha256_of
 from suite.images.matrix import Cell
 from suite.targets import emulation
 
+CLEAN_UP_S = 10
 # /bin, /lib … are links into /usr, as on every Debian since 12.
 _MERGED_USR = 'for d in bin sbin lib lib64; do mkdir -p "$1/usr/$d" && ln -s "usr/$d" "$1/$d"; done'
 _HOOKS = (
@@ -128,10 +131,10 @@ def assemble(cell: Cell, pinned: list[Package], files: list[Path], place: Path, 
             "SOURCE_DATE_EPOCH": str(cell.epoch),
             "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108 - mmdebstrap makes its own folder in it
         }
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
+        status, said = _whole(command, environment)
+        if status:
             raise MachineError(
-                f"mmdebstrap failed: {' / '.join(done.stderr.strip().splitlines()[-8:])[-1500:]}",
+                f"mmdebstrap failed: {' / '.join(said.strip().splitlines()[-8:])[-1500:]}",
                 fix="see the message; on a host where mmdebstrap cannot run, use a registry base: --base registry",
             )
         _check_installed(tar, pinned)
@@ -141,6 +144,25 @@ def assemble(cell: Cell, pinned: list[Package], files: list[Path], place: Path, 
         cache.publish(scratch / "sha256", place / "sha256")
     progress("assemble base", 1, 1)
     return Layer(place / "layer.tar", digest)
+
+
+def _whole(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Run a program and all that it starts; return its exit code and standard error. An interrupt ends all of them."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, env=environment, stdout=pipe, stderr=pipe, text=True, errors="replace", start_new_session=True
+    ) as process:
+        try:
+            _, said = process.communicate()
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)  # mmdebstrap removes what it began
+                try:
+                    process.communicate(timeout=CLEAN_UP_S)  # until nobody holds its pipes any more
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, said
 
 
 def _check_installed(tar: Path, pinned: list[Package]) -> None:

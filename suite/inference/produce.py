@@ -23,8 +23,9 @@ from suite.engine import connect
 from suite.images.build import build
 from suite.images.matrix import Cell, cell, select, target
 from suite.inference import compliance
+from suite.inference.bench import Bench
 from suite.inference.plan import ServingPlan, parameters, scenarios
-from suite.inference.run import Bench, execute
+from suite.inference.run import execute
 from suite.inference.tree import complete
 from suite.inference.work import ServingWork, clash, shared_files
 from suite.job import job_files

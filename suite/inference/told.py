@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from checker.serving.early_stopping import place
 from rules.serving import LoadGenRules, Scenario, ScenarioRules, Seeds, ServingRules, loadgen_scenario
 from rules.serving_documents import RunName
 from suite.inference.plan import ServingPlan
 
 PROBE_MS = 2000
-LATE = 3  # queries of a probe of Server that may be late: one meets a bad moment of the machine now and then
+LATE = 2  # queries of a probe of Server that may be late: one meets a bad moment of the machine now and then
+SIZES = 6  # of runs whose early stopping a search knows, each four times the one before
 PROBES = 16  # at most, of one Server scenario; a rate that is too high takes two
 BUDGET = 0.15  # of a run's time limit, for the probes of one Server scenario
 FACTOR, CLOSE = 1.6, 1.05  # rates are bracketed by this factor, then bisected until they are so close
@@ -77,11 +79,12 @@ def search_job(plan: ServingPlan, rules: ServingRules, loadgen: LoadGenRules) ->
     asked = dict(plan.scenarios)
     if any(loadgen_scenario(name) == "Server" for name in asked) and "Offline" in rules.scenarios:
         asked.setdefault("Offline", rules.scenarios["Offline"])  # where the search for Server's rate begins
-    scenarios = {name: its.model_dump() | {"probe_queries": probe_queries(name, its)} for name, its in asked.items()}
+    scenarios = {name: its.model_dump() | {"may_be_late": may_be_late(name, its)} for name, its in asked.items()}
     search = {
         "scenarios": scenarios,
         "probe_ms": min(PROBE_MS, *(its.min_duration_ms for its in plan.scenarios.values())),
         "probes": PROBES,
+        "late": LATE,
         "budget_s": BUDGET * rules.time_limit_s,
         "most_probes": sum(PROBES if loadgen_scenario(name) == "Server" else 2 for name in asked),
         "factor": FACTOR,
@@ -91,11 +94,12 @@ def search_job(plan: ServingPlan, rules: ServingRules, loadgen: LoadGenRules) ->
     return job(plan, rules, "search", "Server", search=search)
 
 
-def probe_queries(scenario: Scenario, its: ScenarioRules) -> int:
-    """Return how many queries a probe has at least: in Server enough for a percentile that a few late ones leave be."""
+def may_be_late(scenario: Scenario, its: ScenarioRules) -> list[tuple[int, int]]:
+    """Return for Server runs of ever more queries how many may be late: LoadGen is stricter the fewer there are."""
     if loadgen_scenario(scenario) != "Server" or its.percentile is None:
-        return 1
-    return min(its.min_query_count, round(LATE / (1 - its.percentile)))
+        return []
+    sizes = [its.min_query_count * 4**power for power in range(SIZES)]
+    return [(queries, late) for queries in sizes if (late := place(queries, its.percentile)) is not None]
 
 
 def run_job_of(

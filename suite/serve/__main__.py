@@ -51,7 +51,7 @@ def run(job: Job, log: Log, cores: set[int]) -> int:
     kind, model_kind = implementation.task(job), implementation.model(job)
     describe(job, log, model_kind.version())
     try:
-        watch = Watch(job.out, job.answer_limit_s, lambda _: None)
+        watch = Watch(job.out, job.answer_limit_s, lambda *_: None)
         watch.arm(job.warmup_limit_s)
         began = time.perf_counter()
         served = Served(job, kind(job.data_folder), model_kind(job.data_folder, job.sut), cores)

@@ -65,7 +65,7 @@ def _where(error: BaseException) -> str:
 
 
 class Count:
-    """How many queries (or parts of one) a thread has begun and ended; only that thread writes it."""
+    """How many samples a thread has begun and ended; only that thread writes it."""
 
     __slots__ = ("begun", "done")
 
@@ -80,7 +80,7 @@ class Watch:
     `hang.txt` then holds the stack of every thread.
     """
 
-    def __init__(self, out: Path, limit_s: float, show: Callable[[int], None]) -> None:
+    def __init__(self, out: Path, limit_s: float, show: Callable[[int, int], object]) -> None:
         self._file = (out / "hang.txt").open("w")
         self._limit_s = limit_s
         self._show = show
@@ -117,17 +117,22 @@ class Watch:
             if done != seen or done == begun:
                 self.arm(self._limit_s)
             seen = done
-            self._show(done)
+            self._show(done, begun)
 
 
 class Progress:
-    """Turns the watch's looks into progress: by time where a shortest duration is known, else only that it goes on."""
+    """Turns the watch's looks into progress: by time or by samples, whichever is further from its end.
 
-    def __init__(self, say: Callable[[str, int, int], None], phase: str, duration_ms: int) -> None:
-        self._say, self._phase, self._duration_ms = say, phase, duration_ms
+    `duration_ms` and `samples` are the least that a run has; no duration is 0.
+    """
+
+    def __init__(self, say: Callable[[str, int, int], None], phase: str, duration_ms: int, samples: int) -> None:
+        self._say, self._phase, self._duration_ms, self._samples = say, phase, duration_ms, samples
         self._began = time.monotonic()
 
-    def __call__(self, _done: int) -> None:
-        """Say how much of the shortest duration is over."""
-        passed = int(1000 * (time.monotonic() - self._began))
-        self._say(self._phase, min(passed, self._duration_ms), self._duration_ms)
+    def __call__(self, done: int, begun: int) -> None:
+        """Say how far the run is, in per cent; it never is at its end while it runs."""
+        share = done / max(self._samples, begun, 1)
+        if self._duration_ms:
+            share = min(share, 1000 * (time.monotonic() - self._began) / self._duration_ms)
+        self._say(self._phase, min(int(100 * share), 99), 100)

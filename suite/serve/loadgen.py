@@ -26,8 +26,9 @@ def run(served: Served, log: Log) -> dict[str, Any]:
     settings = configured(job, job.folder / "loadgen")
     performance = asked["mode"] == "performance"
     words = f"{job.scenario} {asked['test'] or asked['mode']}"
-    show = Progress(log.progress, words, settings.min_duration_ms if performance else 0)
-    watch = Watch(job.out, job.answer_limit_s, show)
+    each = settings.multi_stream_samples_per_query if job.scenario == "MultiStream" else 1
+    least = (settings.min_duration_ms, settings.min_query_count * each) if performance else (0, served.task.SAMPLES)
+    watch = Watch(job.out, job.answer_limit_s, Progress(log.progress, words, *least))
     log.start("run_start")
     began = time.perf_counter()
     test(served, job.scenario, settings, job.out, watch, trace=performance)

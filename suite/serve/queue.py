@@ -30,16 +30,15 @@ def direct(answer: Answer, batch: int, watch: Watch, out: Path) -> Issue:
 
     def issue(ids: list[int], indices: list[int]) -> None:
         try:
+            count.begun += len(ids)
             if len(ids) <= batch:
-                count.begun += 1
                 answer(ids, indices)
-                count.done += 1
+                count.done += len(ids)
                 return
-            starts = range(0, len(ids), batch)
-            count.begun += len(starts)
-            for start in starts:
-                answer(ids[start : start + batch], indices[start : start + batch])
-                count.done += 1
+            for start in range(0, len(ids), batch):
+                some = ids[start : start + batch]
+                answer(some, indices[start : start + batch])
+                count.done += len(some)
         except BaseException as error:  # noqa: BLE001 (one that LoadGen saw would end the process by abort)
             fail(out, error)
 
@@ -61,7 +60,6 @@ def queued(answers: list[Answer], batch: int, merge: bool, watch: Watch, out: Pa
         try:
             while (item := queue.get()) is not None:
                 ids, indices = item
-                taken = 1
                 while merge and len(ids) < batch:
                     try:
                         more = queue.get_nowait()
@@ -70,21 +68,19 @@ def queued(answers: list[Answer], batch: int, merge: bool, watch: Watch, out: Pa
                     if more is None:
                         queue.put(None)
                         break
-                    ids, indices, taken = ids + more[0], indices + more[1], taken + 1
+                    ids, indices = ids + more[0], indices + more[1]
                 answer(ids, indices)
-                count.done += taken
+                count.done += len(ids)
         except BaseException as error:  # noqa: BLE001
             fail(out, error)
 
     def issue(ids: list[int], indices: list[int]) -> None:
         try:
+            issued.begun += len(ids)
             if len(ids) <= batch:
-                issued.begun += 1
                 queue.put((ids, indices))
                 return
-            starts = range(0, len(ids), batch)
-            issued.begun += len(starts)
-            for start in starts:
+            for start in range(0, len(ids), batch):
                 queue.put((ids[start : start + batch], indices[start : start + batch]))
         except BaseException as error:  # noqa: BLE001 (no memory left, for one)
             fail(out, error)

@@ -35,7 +35,7 @@ class Search:
         settings = loadgen.TestSettings()
         settings.scenario, settings.mode = SCENARIOS[scenario], loadgen.TestMode.PerformanceOnly
         settings.min_duration_ms = self._asked["probe_ms"]
-        settings.min_query_count = its["probe_queries"]
+        percentile, settings.min_query_count = self._bears(scenario, rate)
         for name, value in self._asked["seeds"].items():
             setattr(settings, name, value)
         expected_ns = int(1e9 / rate)
@@ -44,14 +44,14 @@ class Search:
         settings.multi_stream_samples_per_query = its["samples_per_query"] or 8
         settings.single_stream_target_latency_percentile = its["percentile"] or 0.9
         settings.multi_stream_target_latency_percentile = its["percentile"] or 0.99
-        settings.server_target_latency_percentile = its["percentile"] or 0.99
+        settings.server_target_latency_percentile = percentile
         settings.server_target_latency_ns = (its["target_latency_ms"] or 0) * MS
         settings.use_token_latencies = self._served.job.tokens
         settings.ttft_latency, settings.tpot_latency = (its["ttft_ms"] or 0) * MS, (its["tpot_ms"] or 0) * MS
         logs = self._served.job.folder / "probe"
         logs.mkdir()
         self._log.progress(f"search {scenario} {rate:.4g}/s", len(self.probes), self._asked["most_probes"])
-        watch = Watch(self._served.job.out, self._served.job.answer_limit_s, lambda _: None)
+        watch = Watch(self._served.job.out, self._served.job.answer_limit_s, lambda *_: None)
         began = time.perf_counter()
         test(self._served, scenario, settings, logs, watch, trace=True)  # as in measured runs: it costs a little
         found = details(logs)
@@ -59,7 +59,7 @@ class Search:
         said = {
             "scenario": scenario,
             "rate": rate,
-            "valid": found.get("result_validity") == "VALID" or (scenario in QUEUED and self._kept(its, found)),
+            "valid": self._kept(its, found, percentile) if scenario in QUEUED else found["result_validity"] == "VALID",
             "seconds": round(time.perf_counter() - began, 3),
             "queries": found.get("result_query_count"),
             "mean_ns": found.get("result_mean_latency_ns"),
@@ -69,9 +69,24 @@ class Search:
         self.probes.append(said)
         return said
 
-    def _kept(self, its: dict[str, Any], found: dict[str, Any]) -> bool:
+    def _bears(self, scenario: str, rate: float) -> tuple[float, int]:
+        """Return the percentile that must keep its bound for a run at `rate` to be valid, and how many queries show it.
+
+        It is above the scenario's own, by LoadGen's early stopping: a run of few queries may have fewer of them late.
+        """
+        its = self._asked["scenarios"][scenario]
+        if scenario not in QUEUED:
+            return 0.99, 1
+        run = max(its["min_query_count"], int(rate * its["min_duration_ms"] / 1000))
+        share = 1 - its["percentile"]
+        for queries, late in its["may_be_late"]:
+            if queries <= run:
+                share = late / queries
+        return round(1 - share, 4), min(run, round(self._asked["late"] / share))
+
+    def _kept(self, its: dict[str, Any], found: dict[str, Any], percentile: float) -> bool:
         """Whether the percentile that counts kept its bound; LoadGen wants more queries than these to vouch for it."""
-        percent = f"{100 * its['percentile']:.2f}"
+        percent = f"{100 * percentile:.2f}"
         bounds = {f"result_{percent}_percentile_latency_ns": its["target_latency_ms"]}
         if self._served.job.tokens:
             bounds = {
@@ -83,7 +98,7 @@ class Search:
     def alone(self) -> float:
         """Return how many samples a second the model answers one by one, from a single call: where probing begins."""
         task, model = self._served.task, self._served.model
-        watch = Watch(self._served.job.out, self._served.job.answer_limit_s, lambda _: None)
+        watch = Watch(self._served.job.out, self._served.job.answer_limit_s, lambda *_: None)
         watch.arm(self._served.job.answer_limit_s)
         task.load([0])
         began = time.perf_counter()
@@ -111,11 +126,10 @@ class Search:
         where a test at the next rate would not end in time: the lower the rate, the longer it takes.
         """
         factor, close = self._asked["factor"], self._asked["close"]
-        queries = self._asked["scenarios"][scenario]["probe_queries"]
         good, bad, rate, doubted = 0.0, 0.0, first, 0.0
         left, until = self._asked["probes"], time.monotonic() + self._asked["budget_s"]
         while left and (not good or not bad or bad / good > close):
-            if time.monotonic() + queries / rate > until:
+            if time.monotonic() + self._bears(scenario, rate)[1] / rate > until:
                 break
             left -= 1
             if self.probe(scenario, rate)["valid"]:

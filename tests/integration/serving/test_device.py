@@ -13,7 +13,7 @@ from suite.box import Limits
 from suite.contained import Containers
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.inference.run import judge
+from suite.inference.bench import judge
 from suite.job import Finished, job_files, run_job
 from tests.integration.serving.toys import RULESET, toy_job
 

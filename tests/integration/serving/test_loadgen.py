@@ -7,7 +7,7 @@ import json
 import pytest
 
 from rules.serving import ScenarioRules, loadgen_rules
-from suite.inference.told import user_conf
+from suite.inference.told import may_be_late, user_conf
 from tests.integration.serving.toys import RULESET, details, outcome, told, toy, toy_job
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
@@ -121,11 +121,12 @@ def test_the_search_finds_what_a_model_of_known_speed_bears(serve):
     code = toy("    def infer(self, batch): time.sleep(0.004); return batch\n")  # 4 at a time: 1000 a second at most
     asked = {
         "scenarios": {
-            name: RULES[name].model_dump() | {"probe_queries": 1 if name == "Offline" else 512}
+            name: RULES[name].model_dump() | {"may_be_late": may_be_late(name, RULES[name])}
             for name in ("SingleStream", "Offline", "Server")
         },
         "probe_ms": 500,
         "probes": 10,
+        "late": 2,
         "budget_s": 15.0,
         "most_probes": 14,
         "factor": 1.6,

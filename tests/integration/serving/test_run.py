@@ -22,7 +22,8 @@ from suite.contained import Containers
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.inference import produce
-from suite.inference.run import Bench, execute
+from suite.inference.bench import Bench
+from suite.inference.run import execute
 from suite.inference.tree import complete
 from suite.inference.work import ServingWork, shared_files
 from suite.job import job_files
@@ -143,6 +144,28 @@ def bench_of(client, output: Path, code: dict[str, bytes], plan: dict[str, objec
     bench = Bench(place, ServingWork(output, made), rules, job_files(code, files), ["assay"])
     system = produce._described(client, request, facts, Personal(), made, chosen, {})
     return bench, shared_files(made, system.model_copy(update={"division": made.division}), code)
+
+
+def test_a_test_that_stays_off_pace_is_made_again_then_once_with_its_performance_run(client, serving_image, tmp_path):
+    name = f"suite/workloads/{WORKLOAD.replace('-', '_')}/serve/onnxruntime.py"
+    code = source.serving_files(WORKLOAD)
+    slow = (
+        b"        if '\"test\": \"TEST01\"' in Path('/io/job/job.json').read_text(): __import__('time').sleep(0.002)\n"
+    )
+    head = b"    def infer(self, batch: Array) -> Array:\n"
+    assert head in code[name]
+    code[name] = code[name].replace(head, head + slow)
+    short = serving_rules(produce.RULESET, WORKLOAD).scenarios["SingleStream"]
+    short = short.model_copy(update={"min_duration_ms": 300, "min_query_count": 64})
+    closed = {"division": "closed", "tests": ["TEST01"], "scenarios": {"SingleStream": short}}
+    bench, _ = bench_of(client, tmp_path, code, closed)
+    with bench.work.held():
+        bench.work.begin(resume=False)
+        execute(bench)
+    found = {run: bench.work.record("SingleStream", run) for run in ("performance", "accuracy", "TEST01")}
+    tries = {run: [one.outcome.value for one in record.earlier_attempts] for run, record in found.items()}
+    assert tries == {"performance": ["off-pace"], "accuracy": ["off-pace"], "TEST01": ["off-pace"] * 5}
+    assert "for TEST01 fails however often it is made" in found["performance"].earlier_attempts[0].explanation
 
 
 def test_the_fields_own_checker_reads_a_closed_submission_through(client, serving_image, tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 
 from rules.serving import Seeds, loadgen_rules
 from suite import source
-from suite.inference.run import judge
+from suite.inference.bench import judge
 from suite.job import Finished
 
 RULESET = "assay-inference/1.0"

@@ -13,7 +13,9 @@ from rules.serving import serving_rules
 from rules.serving_documents import Probe, ServingOutcome
 from suite.box import Ended
 from suite.harness.job import JobError
-from suite.inference.run import _never_valid, judge, reference_outputs, relative_difference
+from suite.inference.bench import judge
+from suite.inference.outputs import reference_outputs, relative_difference
+from suite.inference.search import never_valid
 from suite.inference.tree import accuracy
 from suite.job import Finished, Watch
 from suite.serve.job import load
@@ -130,10 +132,10 @@ def probe(rate: float, valid: bool) -> Probe:
 
 
 def test_server_is_given_up_where_no_probe_of_it_was_valid():
-    assert _never_valid("Server", [probe(20, False), probe(10, False)]) == (
+    assert never_valid("Server", [probe(20, False), probe(10, False)]) == (
         "no rate from 20 down to 10 a second was valid"
     )
-    assert not _never_valid("Server", [probe(20, False), probe(10, True)])
-    assert not _never_valid("Server", [])
-    assert not _never_valid("Interactive", [probe(20, False)])
-    assert not _never_valid("Offline", [])
+    assert not never_valid("Server", [probe(20, False), probe(10, True)])
+    assert not never_valid("Server", [])
+    assert not never_valid("Interactive", [probe(20, False)])
+    assert not never_valid("Offline", [])

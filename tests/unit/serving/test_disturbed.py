@@ -13,8 +13,9 @@ from checker.findings import Finding
 from rules.serving import Scenario, serving_rules
 from rules.serving_documents import REPEATED, RunName, ServingAttempt, ServingOutcome, ServingRecord
 from suite.inference import compliance
+from suite.inference.again import taken_back, undone
+from suite.inference.bench import Bench
 from suite.inference.plan import ServingPlan
-from suite.inference.run import Bench, _taken_back, _undone
 from suite.inference.work import ServingWork
 from tests.unit.serving.trees import ROUND, Measured
 
@@ -131,10 +132,10 @@ def bench(measured: Make, tmp_path: Path) -> tuple[Bench, Path]:
 
 
 def again(bench: tuple[Bench, Path], run: RunName = "TEST04") -> str | None:
-    return _taken_back(bench[0], "SingleStream", run)
+    return taken_back(bench[0], "SingleStream", run)
 
 
-def test_such_a_run_is_noted_and_taken_back(bench: tuple[Bench, Path]) -> None:
+def test_such_a_run_is_noted_andtaken_back(bench: tuple[Bench, Path]) -> None:
     made, record = bench
     assert again(bench) == "TEST04"
     assert not record.exists()
@@ -175,7 +176,7 @@ def test_server_is_offered_less_where_its_tests_could_not_bear_the_rate(measured
     kept = record.read_bytes()
     for number, wanted in enumerate(("TEST04", "TEST04", "performance")):
         record.write_bytes(kept)
-        assert _taken_back(made, "Server", "TEST04") == wanted
+        assert taken_back(made, "Server", "TEST04") == wanted
         after = made.work.search()
         assert after
         assert after.rates["Server"] == pytest.approx(before.rates["Server"] * (1 if number < 2 else 0.81))
@@ -185,16 +186,16 @@ def test_server_is_offered_less_where_its_tests_could_not_bear_the_rate(measured
 
 def test_a_kill_while_runs_are_taken_back_leaves_none_that_counts(bench: tuple[Bench, Path]) -> None:
     made, _ = bench
-    _undone(made)
+    undone(made)
     assert made.work.record("SingleStream", "performance")
     # Noted, and killed before the records were gone.
     made.work.note("SingleStream-performance", ServingAttempt(outcome=ServingOutcome.OFF_PACE, explanation=""))
-    _undone(made)
+    undone(made)
     runs: list[RunName] = ["TEST01", "TEST04", "seeds", "accuracy", "performance"]
     assert [run for run in runs if made.work.record("SingleStream", run)] == []
 
 
-def test_the_performance_run_by_itself_is_never_taken_back(bench: tuple[Bench, Path]) -> None:
+def test_the_performance_run_by_itself_is_nevertaken_back(bench: tuple[Bench, Path]) -> None:
     assert again(bench, "performance") is None
     assert again(bench, "TEST01") is None  # it passed
 

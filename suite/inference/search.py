@@ -1,0 +1,105 @@
+"""What LoadGen is told to expect of each scenario, and Server's rate: by the search, and by the runs after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rules.serving import Scenario, loadgen_rules, loadgen_scenario
+from rules.serving_documents import Probe, SearchRecord
+from rules.text import printable
+from suite.inference import told
+from suite.inference.bench import Bench, run_container
+from suite.progress import say
+
+# The next try: Server offers less, elsewhere LoadGen draws more queries. Server's first try, too, offers less than was
+# borne in short tests: a run five times as long, and four that test it, meet more of a machine's bad moments.
+SLOWER, FASTER = 0.9, 1.5
+
+
+def search_rates(bench: Bench) -> None:
+    """Find out what to expect of each scenario."""
+    if bench.work.search() is not None:
+        return
+    plan = bench.plan
+    job = told.search_job(plan, bench.rules, loadgen_rules(plan.ruleset))
+    finished, _ = run_container(bench, "search", f"{plan.workload} {plan.framework} search", job)
+    found = finished.result()
+    rates = {
+        scenario: rate * (SLOWER if loadgen_scenario(scenario) == "Server" else 1.0)
+        for scenario, rate in found["rates"].items()
+    }
+    probes = [Probe.model_validate(probe) for probe in found["probes"]]
+    left_out = {name: why for name in plan.scenarios if (why := never_valid(name, probes))}
+    if len(left_out) == len(plan.scenarios):
+        left_out = {}  # nothing would be left to measure
+    _keep(bench, probes, rates, left_out)
+    for scenario, rate in rates.items():
+        unit = "samples" if scenario == "Offline" else "queries"
+        found_rate = f"{rate:.4g} {unit} a second by short tests"
+        say(f"  {scenario}: {f'left out: {left_out[scenario]}' if scenario in left_out else found_rate}")
+
+
+def never_valid(scenario: Scenario, probes: Sequence[Probe]) -> str:
+    """Say that Server was valid at no rate that was tried; nothing where it was, or none was."""
+    its = [probe for probe in probes if probe.scenario == scenario]
+    if loadgen_scenario(scenario) != "Server" or not its or any(probe.valid for probe in its):
+        return ""
+    rates = [probe.rate for probe in its]
+    return f"no rate from {max(rates):.4g} down to {min(rates):.4g} a second was valid"
+
+
+def leave_out(bench: Bench, scenario: Scenario, why: str) -> None:
+    """Go on without a scenario that was asked for beside others and that this system cannot do."""
+    search = bench.work.search()
+    assert search is not None
+    why = printable(why)
+    _keep(bench, search.probes, search.rates, search.left_out | {scenario: why})
+    say(f"  {scenario} is left out: {why}")
+
+
+def offer_less(bench: Bench, scenario: Scenario) -> None:
+    """Lower a rate whose tests could not bear it, by two steps: a small one would leave them near their bound again."""
+    search = bench.work.search()
+    assert search is not None
+    rates = {**search.rates, scenario: search.rates[scenario] * SLOWER**2}
+    _keep(bench, search.probes, rates, search.left_out)
+
+
+def next_rate(
+    bench: Bench, search: SearchRecord, scenario: Scenario, rate: float, number: int, result: Mapping[str, Any]
+) -> SearchRecord:
+    """Put the invalid run, the `number`-th, among the probes, and a rate to try next in place of its own."""
+    # Server is tried twice at a rate, for the first may have met a bad moment of the machine; then in ever larger
+    # steps: what small ones do not cure is a machine that is busy with something else.
+    factor = SLOWER ** (number // 2 if number % 2 == 0 else 0) if loadgen_scenario(scenario) == "Server" else FASTER
+    probe = Probe(
+        scenario=scenario,
+        rate=rate,
+        valid=False,
+        seconds=result["run_s"],
+        queries=None,
+        mean_ns=None,
+        p99_ns=None,
+        throughput=None,
+    )
+    _keep(bench, [*search.probes, probe], {**search.rates, scenario: rate * factor}, search.left_out)
+    found = bench.work.search()
+    assert found is not None
+    return found
+
+
+def _keep(bench: Bench, probes: list[Probe], rates: Mapping[Scenario, float], left_out: Mapping[Scenario, str]) -> None:
+    plan = bench.plan
+    record = SearchRecord(
+        schema="assay/search/1",
+        ruleset=plan.ruleset,
+        workload=plan.workload,
+        framework=plan.framework,
+        source_sha256=plan.source_sha256,
+        sut=plan.sut,
+        probes=probes,
+        rates=dict(rates),
+        left_out=dict(left_out),
+    )
+    bench.work.keep("search.json", record)
