@@ -90,7 +90,7 @@ def verdict(
             "sample length": list(lengths(logged, workload)),
             "accuracy": [few] * (len(logged) < rules.TEST06.samples // 2) + list(differing(accuracy, logged, workload)),
         }
-    return {"performance": list(seeds_alike(reference, run, rules))}
+    return {"performance": [*whole(run), *seeds_alike(reference, run, rules)]}
 
 
 def same_performance(
@@ -147,6 +147,13 @@ def valid(test: Measured) -> Iterator[Fault]:
     if test.log.get("result_validity") != "VALID":
         found = str(test.log.get("result_validity"))
         yield Fault("LoadGen does not call the run valid", "VALID", found, pace=True)
+
+
+def whole(test: Measured) -> Iterator[Fault]:
+    """Yield a fault where a run is shorter than the round's: it stopped before its time, or asked too little."""
+    for key in ("result_min_duration_met", "result_min_queries_met"):
+        if test.log.get(key) is not True:
+            yield Fault(f"LoadGen says {key} is otherwise", "True", str(test.log.get(key)), pace=True)
 
 
 def same_answers(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from checker.serving.early_stopping import place
+from math import ceil, log
+
+from checker.serving.early_stopping import CONFIDENCE, place
 from rules.serving import LoadGenRules, Scenario, ScenarioRules, Seeds, ServingRules, loadgen_scenario
 from rules.serving_documents import RunName
 from suite.inference.plan import ServingPlan
 
 PROBE_MS = 2000
 LATE = 2  # queries of a probe of Server that may be late: one meets a bad moment of the machine now and then
-SIZES = 6  # of runs whose early stopping a search knows, each four times the one before
+LONGEST = 1 << 20  # queries of a run whose early stopping a search knows
 PROBES = 16  # at most, of one Server scenario; a rate that is too high takes two
-BUDGET = 0.15  # of a run's time limit, for the probes of one Server scenario
-FACTOR, CLOSE = 1.6, 1.05  # rates are bracketed by this factor, then bisected until they are so close
+BUDGET = 0.3  # of a run's time limit, for the probes of one Server scenario
+FACTOR, CLOSE = 1.6, 1.1  # rates are bracketed by this factor, then bisected until they are so close
 
 
 def user_conf(scenario: Scenario, its: ScenarioRules, rate: float, tokens: bool) -> str:
@@ -96,10 +98,15 @@ def search_job(plan: ServingPlan, rules: ServingRules, loadgen: LoadGenRules) ->
 
 def may_be_late(scenario: Scenario, its: ScenarioRules) -> list[tuple[int, int]]:
     """Return for Server runs of ever more queries how many may be late: LoadGen is stricter the fewer there are."""
-    if loadgen_scenario(scenario) != "Server" or its.percentile is None:
+    if loadgen_scenario(scenario) != "Server":
         return []
-    sizes = [its.min_query_count * 4**power for power in range(SIZES)]
-    return [(queries, late) for queries in sizes if (late := place(queries, its.percentile)) is not None]
+    percentile = its.percentile or 0.99
+    queries = least = ceil(log(1 - CONFIDENCE) / log(percentile))  # no run of fewer can be valid
+    sizes = {max(least, its.min_query_count)}
+    while queries <= LONGEST:
+        sizes.add(queries)
+        queries = queries * 5 // 4
+    return [(queries, place(queries, percentile) or 0) for queries in sorted(sizes)]
 
 
 def run_job_of(

@@ -17,6 +17,7 @@ import mlperf_loadgen as loadgen
 from suite.harness.log import Log
 from suite.serve.drive import QUEUED, SCENARIOS, Served, details, test
 from suite.serve.guard import Watch
+from suite.serve.lateness import bears
 
 MS = 1_000_000  # ns
 
@@ -35,7 +36,7 @@ class Search:
         settings = loadgen.TestSettings()
         settings.scenario, settings.mode = SCENARIOS[scenario], loadgen.TestMode.PerformanceOnly
         settings.min_duration_ms = self._asked["probe_ms"]
-        percentile, settings.min_query_count = self._bears(scenario, rate)
+        settings.min_query_count, percentile = self._bears(scenario, rate)
         for name, value in self._asked["seeds"].items():
             setattr(settings, name, value)
         expected_ns = int(1e9 / rate)
@@ -59,7 +60,10 @@ class Search:
         said = {
             "scenario": scenario,
             "rate": rate,
-            "valid": self._kept(its, found, percentile) if scenario in QUEUED else found["result_validity"] == "VALID",
+            # Of Server only whether the percentile kept its bounds: LoadGen wants more queries to vouch for it.
+            "valid": found["result_perf_constraints_met"]
+            if scenario in QUEUED
+            else found["result_validity"] == "VALID",
             "seconds": round(time.perf_counter() - began, 3),
             "queries": found.get("result_query_count"),
             "mean_ns": found.get("result_mean_latency_ns"),
@@ -69,31 +73,13 @@ class Search:
         self.probes.append(said)
         return said
 
-    def _bears(self, scenario: str, rate: float) -> tuple[float, int]:
-        """Return the percentile that must keep its bound for a run at `rate` to be valid, and how many queries show it.
-
-        It is above the scenario's own, by LoadGen's early stopping: a run of few queries may have fewer of them late.
-        """
+    def _bears(self, scenario: str, rate: float) -> tuple[int, float]:
+        """Return how many queries a probe at `rate` has, and the percentile that must keep its bound."""
         its = self._asked["scenarios"][scenario]
         if scenario not in QUEUED:
-            return 0.99, 1
+            return 1, 0.99
         run = max(its["min_query_count"], int(rate * its["min_duration_ms"] / 1000))
-        share = 1 - its["percentile"]
-        for queries, late in its["may_be_late"]:
-            if queries <= run:
-                share = late / queries
-        return round(1 - share, 4), min(run, round(self._asked["late"] / share))
-
-    def _kept(self, its: dict[str, Any], found: dict[str, Any], percentile: float) -> bool:
-        """Whether the percentile that counts kept its bound; LoadGen wants more queries than these to vouch for it."""
-        percent = f"{100 * percentile:.2f}"
-        bounds = {f"result_{percent}_percentile_latency_ns": its["target_latency_ms"]}
-        if self._served.job.tokens:
-            bounds = {
-                f"result_first_token_{percent}_percentile_latency_ns": its["ttft_ms"],
-                f"result_time_per_output_token_{percent}_percentile_ns": its["tpot_ms"],
-            }
-        return all(found.get(name, float("inf")) <= bound * MS for name, bound in bounds.items())
+        return bears(run, its["may_be_late"], self._asked["late"], int(rate * self._asked["probe_ms"] / 1000))
 
     def alone(self) -> float:
         """Return how many samples a second the model answers one by one, from a single call: where probing begins."""
@@ -129,7 +115,7 @@ class Search:
         good, bad, rate, doubted = 0.0, 0.0, first, 0.0
         left, until = self._asked["probes"], time.monotonic() + self._asked["budget_s"]
         while left and (not good or not bad or bad / good > close):
-            if time.monotonic() + self._bears(scenario, rate)[1] / rate > until:
+            if time.monotonic() + self._bears(scenario, rate)[0] / rate > until:
                 break
             left -= 1
             if self.probe(scenario, rate)["valid"]:

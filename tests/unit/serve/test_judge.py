@@ -132,10 +132,11 @@ def probe(rate: float, valid: bool) -> Probe:
 
 
 def test_server_is_given_up_where_no_probe_of_it_was_valid():
-    assert never_valid("Server", [probe(20, False), probe(10, False)]) == (
+    assert never_valid("Server", [probe(20, False), probe(10, False), probe(10, False)]) == (
         "no rate from 20 down to 10 a second was valid"
     )
-    assert not never_valid("Server", [probe(20, False), probe(10, True)])
+    assert not never_valid("Server", [probe(20, False), probe(10, False), probe(10, True)])
+    assert not never_valid("Server", [probe(20, False), probe(20, False), probe(10, False)])  # no time for two
     assert not never_valid("Server", [])
     assert not never_valid("Interactive", [probe(20, False)])
     assert not never_valid("Offline", [])

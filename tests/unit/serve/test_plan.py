@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from checker.serving.early_stopping import place
 from rules.errors import UsageError
 from rules.serving import ScenarioRules, serving_rules
 from suite.inference.plan import parameters, scenarios
-from suite.inference.told import may_be_late, user_conf
+from suite.inference.told import user_conf
 from suite.settings import settings
 
 RULES = serving_rules("assay-inference/1.0", "image-classification")
@@ -91,13 +90,3 @@ def test_user_conf_of_a_token_model_bounds_first_and_later_tokens():
     conf = user_conf("Server", its, 1.0, tokens=True)
     for line in ("use_token_latencies = 1", "ttft_latency = 500", "tpot_latency = 60", "target_latency = 0"):
         assert f"*.Server.{line}\n" in conf
-
-
-def test_a_run_of_few_queries_may_have_fewer_of_them_late():
-    server = RULES.scenarios["Server"]
-    known = may_be_late("Server", server)
-    assert known[:3] == [(1024, 3), (4096, 26), (16384, 134)]
-    assert all(place(queries, 0.99) == late for queries, late in known)
-    few = server.model_copy(update={"min_query_count": 64})
-    assert may_be_late("Server", few)[0] == (1024, 3)  # below there are too few to say anything
-    assert may_be_late("SingleStream", RULES.scenarios["SingleStream"]) == []

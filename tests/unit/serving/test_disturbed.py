@@ -135,7 +135,7 @@ def again(bench: tuple[Bench, Path], run: RunName = "TEST04") -> str | None:
     return taken_back(bench[0], "SingleStream", run)
 
 
-def test_such_a_run_is_noted_andtaken_back(bench: tuple[Bench, Path]) -> None:
+def test_such_a_run_is_noted_and_taken_back(bench: tuple[Bench, Path]) -> None:
     made, record = bench
     assert again(bench) == "TEST04"
     assert not record.exists()
@@ -195,7 +195,7 @@ def test_a_kill_while_runs_are_taken_back_leaves_none_that_counts(bench: tuple[B
     assert [run for run in runs if made.work.record("SingleStream", run)] == []
 
 
-def test_the_performance_run_by_itself_is_nevertaken_back(bench: tuple[Bench, Path]) -> None:
+def test_the_performance_run_by_itself_is_never_taken_back(bench: tuple[Bench, Path]) -> None:
     assert again(bench, "performance") is None
     assert again(bench, "TEST01") is None  # it passed
 
