@@ -99,8 +99,8 @@ class ComplianceRules(Strict):
     TEST06: Tokens
     seeds: SeedsTest
     loading: Loading
-    # Of a compliance run, for each performance run: made again where LoadGen calls it invalid, or where its pace alone
-    # fails its test. Each try is recorded, and the last one counts, whatever it shows.
+    # Of a compliance run, for each performance run: made again where its pace alone fails its test (an INVALID of
+    # TEST01 and TEST04 is part of it). Each try is recorded, and the last one counts, whatever it shows.
     tries: Annotated[int, Field(ge=1)]
     retakes: Annotated[int, Field(ge=0)]  # of a performance run whose tests fail by their pace however often made
     workloads: dict[str, WorkloadTests]

@@ -45,7 +45,7 @@ class ServingOutcome(enum.StrEnum):
     INTERRUPTED = "interrupted"
 
 
-# After these a compliance run is made again, as often as the round allows.
+# After these a compliance run is made again, as often as the round allows (INVALID: in results of earlier versions).
 REPEATED = (ServingOutcome.INVALID, ServingOutcome.OFF_PACE)
 
 
@@ -139,7 +139,10 @@ class OutputsCertificate(Document):
 
 
 class Probe(Document):
-    """One short LoadGen test at an expected rate; `valid`: LoadGen says so, or Server's percentile kept its bound."""
+    """One short LoadGen test at an expected rate, or a performance run that was not valid.
+
+    `valid`: LoadGen says so; of a short test of Server, that no more queries were late than a valid run may have.
+    """
 
     scenario: Scenario
     rate: Positive  # queries a second; Offline: samples

@@ -223,11 +223,12 @@ def _same(work: Work) -> None:
     changed = [name for name in SAME if getattr(measured, name) != getattr(work.plan, name)]
     if len(list(work.final.glob("result_*.json"))) != work.plan.runs:
         changed.append("runs")
+    how = [f"with other {', '.join(changed)}"] if changed else []
     if work.plan.idle_s and measured.idle is None:
-        changed.append("idle baseline (none)")
-    if changed:
+        how.append("without an idle baseline")
+    if how:
         raise UsageError(
-            f"{work.final} is there already, measured with other {', '.join(changed)}",
+            f"{work.final} is there already, measured {' and '.join(how)}",
             fix="measure again with --replace (make run REPLACE=1; the old result is kept), or use another --output",
         )
 

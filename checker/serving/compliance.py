@@ -171,7 +171,7 @@ def differing(reference: Sequence[Answer], test: Sequence[Answer], workload: Wor
     unknown = sum(answer.qsl_idx not in known for answer in test)
     if unknown:
         yield Fault("answers are of samples that the accuracy run was not asked", "none", str(unknown))
-    unlike = [a for a in test if a.qsl_idx in known and not _alike(a.data, known[a.qsl_idx], workload)]
+    unlike = [a for a in test if a.qsl_idx in known and not agree(a.data, known[a.qsl_idx], workload)]
     if len(unlike) > workload.answers.differing * len(test):
         first = unlike[0]
         message = (
@@ -180,7 +180,8 @@ def differing(reference: Sequence[Answer], test: Sequence[Answer], workload: Wor
         yield Fault(message, known[first.qsl_idx][:64], first.data[:64])
 
 
-def _alike(one: str, other: str, workload: WorkloadTests) -> bool:
+def agree(one: str, other: str, workload: WorkloadTests) -> bool:
+    """Return whether two logged answers to one sample are the same, within what the round allows."""
     if one == other:
         return True
     try:

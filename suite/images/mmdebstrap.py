@@ -157,10 +157,12 @@ def _whole(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
         except BaseException:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)  # mmdebstrap removes what it began
-                try:
-                    process.communicate(timeout=CLEAN_UP_S)  # until nobody holds its pipes any more
-                except subprocess.TimeoutExpired:
+            try:
+                process.communicate(timeout=CLEAN_UP_S)  # until nobody holds its pipes any more
+            except BaseException:  # it took too long, or another interrupt came
+                with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
+                raise
             raise
     return process.returncode, said
 

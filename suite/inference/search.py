@@ -61,10 +61,12 @@ def leave_out(bench: Bench, scenario: Scenario, why: str) -> None:
 
 
 def offer_less(bench: Bench, scenario: Scenario) -> None:
-    """Lower a rate whose tests could not bear it, by two steps: a small one would leave them near their bound again."""
-    search = bench.work.search()
+    """Go two steps below the performance run's rate, which its tests could not bear: one would leave them near it."""
+    search, first = bench.work.search(), bench.work.record(scenario, "performance")
     assert search is not None
-    rates = {**search.rates, scenario: search.rates[scenario] * SLOWER**2}
+    assert first is not None
+    less = told.server_rate(first.user_conf) * SLOWER**2
+    rates = {**search.rates, scenario: min(search.rates[scenario], less)}
     _keep(bench, search.probes, rates, search.left_out)
 
 

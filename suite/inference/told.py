@@ -43,6 +43,11 @@ def user_conf(scenario: Scenario, its: ScenarioRules, rate: float, tokens: bool)
     return "".join(f"*.{name}.{key} = {value}\n" for key, value in lines.items())
 
 
+def server_rate(conf: str) -> float:
+    """Return the rate that Server's `user_conf` names, queries a second."""
+    return float(conf.partition("*.Server.target_qps = ")[2].partition("\n")[0])
+
+
 def _number(value: float) -> str:
     """Write a number as LoadGen reads one: no exponent."""
     return f"{value:.9f}".rstrip("0").rstrip(".")

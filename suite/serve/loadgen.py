@@ -54,5 +54,5 @@ def run(served: Served, log: Log) -> dict[str, Any]:
 
 
 def logged_answers(path: Path) -> dict[int, bytes]:
-    """Return the answers of LoadGen's accuracy log by sample index."""
-    return {entry["qsl_idx"]: bytes.fromhex(entry["data"]) for entry in json.loads(path.read_bytes())}
+    """Return the answers of LoadGen's accuracy log by sample index: the first one, where MultiStream asked twice."""
+    return {entry["qsl_idx"]: bytes.fromhex(entry["data"]) for entry in reversed(json.loads(path.read_bytes()))}

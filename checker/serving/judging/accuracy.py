@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from checker.findings import Problem
 from checker.judges.registry import judge
 from checker.serving.answers import Answer, by_sample
+from checker.serving.compliance import agree
 from checker.serving.metrics import recomputed
 from checker.serving.submission import LOGGED, ScenarioResult, ServingResult, ServingRun
 from checker.tree import RefusedError
@@ -32,17 +33,32 @@ def answers(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     if rules is None:
         return
     if run.name == "accuracy":
-        asked = [answer.qsl_idx for answer in logged]
-        missing = set(range(rules.samples)).difference(asked)
-        if missing or len(asked) != rules.samples or len(set(asked)) != rules.samples:
-            message = "the accuracy log is not each sample once"
-            found = f"{len(asked):,} answers to {len(set(asked)):,} samples, {len(missing):,} of the set's missing"
-            yield Problem(message, f"{rules.samples:,} answers", found, run.answers_path)
+        yield from _once(result, run, logged, rules.samples)
     wrong = [a for a in logged if not _fits(a, rules.answer_bytes)]
     if wrong:
         wanted = f"{rules.answer_bytes} bytes" if rules.answer_bytes else "whole bytes"
         found = f"{len(wrong[0].data) / 2:g} bytes of sample {wrong[0].qsl_idx}"
         yield Problem(f"{len(wrong)} answers have another size", wanted, found, run.answers_path)
+
+
+def _once(result: ServingResult, run: ServingRun, logged: list[Answer], samples: int) -> Iterator[Problem]:
+    """Yield what is wrong with the samples asked: each once, but for those that fill up MultiStream's last query."""
+    width = run.detail["effective_samples_per_query"] if run.scenario == "MultiStream" else 1
+    fill = -samples % width if isinstance(width, int) and width > 0 else 0
+    asked = {answer.qsl_idx for answer in logged}
+    missing = set(range(samples)).difference(asked)
+    if missing or len(asked) != samples or len(logged) != samples + fill:
+        message = "the accuracy log is not each sample once"
+        found = f"{len(logged):,} answers to {len(asked):,} samples, {len(missing):,} of the set's missing"
+        yield Problem(message, f"{samples + fill:,} answers", found, run.answers_path)
+        return
+    known, workload = by_sample(logged), result.compliance.workloads.get(result.workload)
+    if not fill or workload is None:
+        return
+    for answer in logged:
+        if not agree(known[answer.qsl_idx], answer.data, workload):
+            message = f"the answers to sample {answer.qsl_idx}, which was asked twice, differ"
+            yield Problem(message, known[answer.qsl_idx][:64], answer.data[:64], run.answers_path)
 
 
 def _fits(answer: Answer, size: int | None) -> bool:

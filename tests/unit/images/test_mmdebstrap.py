@@ -20,8 +20,10 @@ mv child began
 wait
 """
 RUN = """
-import sys
+import signal, sys
+from suite.cli import _stop
 from suite.images.mmdebstrap import _whole
+signal.signal(signal.SIGINT, _stop)
 _whole(["sh", "-c", sys.argv[1]], {"PATH": "/usr/bin:/bin"})
 """
 

@@ -16,6 +16,7 @@ from suite.inference import compliance
 from suite.inference.again import taken_back, undone
 from suite.inference.bench import Bench
 from suite.inference.plan import ServingPlan
+from suite.inference.search import offer_less
 from suite.inference.work import ServingWork
 from tests.unit.serving.trees import ROUND, Measured
 
@@ -121,6 +122,15 @@ def at_work(submission: Measured, folder: Path, scenario: Scenario) -> Bench:
     return Bench(place=None, work=work, rules=rules, files=[], arguments=[])  # type: ignore[arg-type]
 
 
+def test_a_run_with_other_seeds_need_not_be_valid_but_long_enough(measured: Make) -> None:
+    submission = measured()
+    log = f"{OURS}/seeds/mlperf_log_detail.txt"
+    submission.say(log, result_validity="INVALID", early_stopping_met=False)
+    assert why(submission, "seeds") == ""
+    submission.say(log, result_min_duration_met=False)
+    assert "result_min_duration_met" in why(submission, "seeds")
+
+
 @pytest.fixture
 def bench(measured: Make, tmp_path: Path) -> tuple[Bench, Path]:
     """A work folder whose TEST04 failed while the machine was disturbed."""
@@ -182,6 +192,17 @@ def test_server_is_offered_less_where_its_tests_could_not_bear_the_rate(measured
         assert after.rates["Server"] == pytest.approx(before.rates["Server"] * (1 if number < 2 else 0.81))
     assert after.rates | {"Server": 0} == before.rates | {"Server": 0}
     assert after.probes == before.probes
+
+
+def test_a_kill_after_the_rate_was_lowered_lowers_it_once(measured: Make, tmp_path: Path) -> None:
+    made = at_work(measured(), tmp_path, "Server")
+    before = made.work.search()
+    for _ in range(2):
+        offer_less(made, "Server")
+    after = made.work.search()
+    assert before
+    assert after
+    assert after.rates["Server"] == pytest.approx(before.rates["Server"] * 0.81)
 
 
 def test_a_kill_while_runs_are_taken_back_leaves_none_that_counts(bench: tuple[Bench, Path]) -> None:
