@@ -71,7 +71,9 @@ def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None
             _keep(bench, scenario, run, finished, attempts, conf, audit, watched.observed())
             return
         tried = rate
-        said = f"LoadGen says {printable(str(result.get('validity')), 40)} at {tried:.4g} a second"
+        unmet = result.get("unmet")
+        why = f": {printable('; '.join(map(str, unmet)), 200)}" if unmet and isinstance(unmet, list) else ""
+        said = f"LoadGen says {printable(str(result.get('validity')), 40)} at {tried:.4g} a second{why}"
         bench.work.note(f"{scenario}-{run}", ServingAttempt(outcome=ServingOutcome.INVALID, explanation=said))
         say(f"  {scenario} {run}: {said}")
         search = next_rate(bench, search, scenario, rate, number, result)

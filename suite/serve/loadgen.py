@@ -13,6 +13,12 @@ from suite.serve import trace
 from suite.serve.drive import Served, configured, details, test
 from suite.serve.guard import Progress, SutError, Watch
 
+UNMET = {
+    "result_perf_constraints_met": "a latency bound was missed",
+    "early_stopping_met": "so few queries, of which so many were late, vouch for no percentile",
+    "result_min_duration_met": "it was too short",
+    "result_min_queries_met": "too few queries were asked",
+}
 SEEDS = ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed")
 
 
@@ -40,7 +46,8 @@ def run(served: Served, log: Log) -> dict[str, Any]:
             raise JobError(
                 f"LoadGen used {name} {found.get(f'effective_{name}')}, the rule set has {asked['seeds'][name]}"
             )
-    result: dict[str, Any] = {"run_s": seconds, "validity": found.get("result_validity")}
+    unmet = [words for key, words in UNMET.items() if found.get(key) is False]
+    result: dict[str, Any] = {"run_s": seconds, "validity": found.get("result_validity"), "unmet": unmet}
     if performance:
         result["loading_s"] = trace.reduce(job.out / "mlperf_log_trace.json", job.out / "latencies.bin")
     else:

@@ -118,6 +118,15 @@ def test_token_models_have_their_first_token_timed(serve):
     assert lengths == {index: 4 if index % 2 else 5 for index in range(64)}
 
 
+def test_multistreams_last_query_is_filled_with_samples_asked_before(serve):
+    code = toy(task="    SAMPLES = 60\n")
+    finished = serve(code, toy_job(code, "MultiStream", loadgen=told(conf("MultiStream"), mode="accuracy")))
+    assert outcome(finished) == ("success", "")
+    answers = whole(finished)
+    assert (set(answers), sum(map(len, answers.values()))) == (set(range(60)), 64)
+    assert finished.result()["metrics"] == {"right": 1.0}
+
+
 def searched(
     serve, code: dict[str, bytes], scenarios: dict[str, ScenarioRules], tokens: bool = False
 ) -> dict[str, Any]:
