@@ -177,7 +177,7 @@ def test_where_its_tries_do_not_help_the_performance_run_is_made_again_once(benc
 def test_server_is_offered_less_where_its_tests_could_not_bear_the_rate(measured: Make, tmp_path: Path) -> None:
     submission = measured()
     name = "{ours}/Server/TEST04/latencies.bin"
-    submission.put_latencies(name, submission.latencies(name), times=0.5)
+    submission.put_latencies(name, submission.latencies(name), times=0.1)
     submission.forge(name)
     made = at_work(submission, tmp_path, "Server")
     before = made.work.search()
