@@ -49,6 +49,7 @@ class Same(Strict):
     index: Annotated[int, Field(ge=0)]  # in the set that LoadGen has loaded
     cached: Annotated[float, Field(gt=1)]  # a sample's first answer takes at most so many times a repeated one's
     percentile: Share  # by this percentile of either
+    slow_start: Annotated[float, Field(ge=1)]  # a run's beginning is so many times slower than its rest, at most
 
 
 class Tokens(Strict):

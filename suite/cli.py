@@ -92,6 +92,8 @@ def _explained(error: Exception) -> tuple[Exit, str, str]:
 
 
 def _stop(number: int, _frame: object) -> None:
+    if number == signal.SIGHUP:  # a terminal that closes sends it twice
+        signal.signal(number, signal.SIG_IGN)
     # Not KeyboardInterrupt, which the command-line library turns into its own message and exit code.
     raise Stopped(f"interrupted ({signal.Signals(number).name})")
 

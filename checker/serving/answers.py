@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterable
+from math import isfinite
 
 import msgspec
 
@@ -59,7 +60,9 @@ def alike(one: bytes, other: bytes, kind: Answers) -> bool:
     if not left or not right:
         return False
     largest = max(map(abs, left))
-    return all(abs(a - b) <= kind.relative * largest for a, b in zip(left, right, strict=True))  # never with NaN
+    return isfinite(largest) and all(
+        abs(a - b) <= kind.relative * largest for a, b in zip(left, right, strict=True)
+    )  # never with NaN
 
 
 def by_sample(answers: Iterable[Answer]) -> dict[int, str]:

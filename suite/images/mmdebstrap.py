@@ -159,10 +159,9 @@ def _whole(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
                 os.killpg(process.pid, signal.SIGTERM)  # mmdebstrap removes what it began
             try:
                 process.communicate(timeout=CLEAN_UP_S)  # until nobody holds its pipes any more
-            except BaseException:  # it took too long, or another interrupt came
+            except BaseException:  # noqa: BLE001 (it took too long, or another interrupt came; the first one counts)
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                raise
             raise
     return process.returncode, said
 

@@ -61,7 +61,10 @@ def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None
     search = bench.work.search()
     assert search is not None
     rate = tried = search.rates[scenario]
+    limit_s, queries = bench.rules.time_limit_s, bench.plan.scenarios[scenario].min_query_count
     for number in range(1, TRIES + 1):
+        if queries / rate > limit_s:
+            break
         conf, audit, seeds = _told(bench, scenario, run, rate)
         job = told.run_job_of(bench.plan, bench.rules, scenario, run, conf, audit, seeds)
         watched = watching(bench.place, bench.plan, bench.power_log)
@@ -79,7 +82,7 @@ def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None
         search = next_rate(bench, search, scenario, rate, number, result)
         rate = search.rates[scenario]
     raise NoValidRateError(
-        f"{title}: LoadGen found no valid run in {TRIES} tries, the last at {tried:.4g} a second",
+        f"{title}: no run was valid of {TRIES} or those that end within {limit_s:g} s; the last: {tried:.4g} a second",
         fix="see that nothing else runs on the machine; then --resume",
     )
 

@@ -15,7 +15,7 @@ from suite.serve.guard import Progress, SutError, Watch
 
 UNMET = {
     "result_perf_constraints_met": "a latency bound was missed",
-    "early_stopping_met": "so few queries, of which so many were late, vouch for no percentile",
+    "early_stopping_met": "too few queries, or too many of them late, for LoadGen to vouch for the percentile",
     "result_min_duration_met": "it was too short",
     "result_min_queries_met": "too few queries were asked",
 }

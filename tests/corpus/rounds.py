@@ -7,7 +7,6 @@ import gzip
 import json
 import subprocess
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ def unpacked(name: str) -> Path:
     """Return the folder of a published round; skip the test where the corpus is not on this machine."""
     if not (CORPUS / f"{name}.tar.xz").is_file():
         pytest.skip(f"{name}: the corpus of published rounds is not beside this checkout")
-    with (Path(tempfile.gettempdir()) / "assay-tests-corpus").open("w") as lock:  # tests run in several processes
+    with (CORPUS / "unpack.py").open() as lock:  # tests run in several processes
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = subprocess.run([sys.executable, CORPUS / "unpack.py", name], capture_output=True, text=True, check=True)
     return Path(done.stdout.strip())

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from checker.findings import Problem
 from checker.judges.registry import judge
 from checker.serving.answers import Answer, by_sample
-from checker.serving.compliance import agree
+from checker.serving.compliance import differing
+from checker.serving.judging.recomputed import wanted
 from checker.serving.metrics import recomputed
 from checker.serving.submission import LOGGED, ScenarioResult, ServingResult, ServingRun
 from checker.tree import RefusedError
+from rules.serving import ServingRules
 
 CUT = 4096  # bytes of the accuracy log's beginning and end that the field keeps
 LARGEST = 10240  # bytes of an accuracy log that it keeps whole
@@ -33,7 +36,7 @@ def answers(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     if rules is None:
         return
     if run.name == "accuracy":
-        yield from _once(result, run, logged, rules.samples)
+        yield from _once(result, run, logged, rules)
     wrong = [a for a in logged if not _fits(a, rules.answer_bytes)]
     if wrong:
         wanted = f"{rules.answer_bytes} bytes" if rules.answer_bytes else "whole bytes"
@@ -41,24 +44,32 @@ def answers(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield Problem(f"{len(wrong)} answers have another size", wanted, found, run.answers_path)
 
 
-def _once(result: ServingResult, run: ServingRun, logged: list[Answer], samples: int) -> Iterator[Problem]:
+def _once(result: ServingResult, run: ServingRun, logged: Sequence[Answer], rules: ServingRules) -> Iterator[Problem]:
     """Yield what is wrong with the samples asked: each once, but for those that fill up MultiStream's last query."""
-    width = run.detail["effective_samples_per_query"] if run.scenario == "MultiStream" else 1
-    fill = -samples % width if isinstance(width, int) and width > 0 else 0
-    asked = {answer.qsl_idx for answer in logged}
-    missing = set(range(samples)).difference(asked)
-    if missing or len(asked) != samples or len(logged) != samples + fill:
+    times, fill = Counter(answer.qsl_idx for answer in logged), _fill(result, run, rules)
+    missing = set(range(rules.samples)).difference(times)
+    total, most = rules.samples + fill, 2 if fill else 1
+    if missing or len(times) != rules.samples or len(logged) != total or max(times.values()) > most:
         message = "the accuracy log is not each sample once"
-        found = f"{len(logged):,} answers to {len(asked):,} samples, {len(missing):,} of the set's missing"
-        yield Problem(message, f"{samples + fill:,} answers", found, run.answers_path)
+        found = f"{len(logged):,} answers to {len(times):,} samples, {len(missing):,} of the set's missing"
+        yield Problem(message, f"{total:,} answers", found, run.answers_path)
         return
-    known, workload = by_sample(logged), result.compliance.workloads.get(result.workload)
-    if not fill or workload is None:
-        return
-    for answer in logged:
-        if not agree(known[answer.qsl_idx], answer.data, workload):
-            message = f"the answers to sample {answer.qsl_idx}, which was asked twice, differ"
-            yield Problem(message, known[answer.qsl_idx][:64], answer.data[:64], run.answers_path)
+    workload = result.compliance.workloads.get(result.workload)
+    if result.division == "closed" and workload is not None:
+        twice = [answer for answer in logged if times[answer.qsl_idx] > 1]
+        for fault in differing(logged, twice, workload):
+            message = f"samples that were asked twice have two answers: {fault.message}"
+            yield Problem(message, fault.expected, fault.found, run.answers_path)
+
+
+def _fill(result: ServingResult, run: ServingRun, rules: ServingRules) -> int:
+    """Return how many samples LoadGen asks twice: it fills up the last query of MultiStream, of each set it loads."""
+    its = wanted(result, run)
+    width = its.samples_per_query if its is not None and run.scenario == "MultiStream" else None
+    if width is None or width < 1:
+        return 0
+    sets, rest = divmod(rules.samples, rules.performance_samples)
+    return sets * (-rules.performance_samples % width) + -rest % width
 
 
 def _fits(answer: Answer, size: int | None) -> bool:

@@ -21,7 +21,7 @@ STATED = re.compile(r"(\d\d\.\d\d) percentile latency \(ns\)\s*: (\d+)")
 
 
 def is_whole(run: ServingRun) -> bool:
-    """Whether a run is one that must be valid by itself: TEST06 and other seeds only have to have been run."""
+    """Whether a run is one that must be valid by itself: TEST06 and other seeds need not."""
     return run.name in ("performance", "TEST01", "TEST04")
 
 

@@ -118,6 +118,15 @@ def test_token_models_have_their_first_token_timed(serve):
     assert lengths == {index: 4 if index % 2 else 5 for index in range(64)}
 
 
+def test_a_run_that_is_not_valid_says_why(serve):
+    code = toy("    def infer(self, batch): time.sleep(0.02); return batch\n")  # the bound is 15 ms
+    result = serve(code, toy_job(code, "Server", loadgen=told(conf("Server", 200.0)))).result()
+    assert result["validity"] == "INVALID"
+    assert "a latency bound was missed" in result["unmet"]
+    fast = serve(toy(), toy_job(toy(), loadgen=told(conf("SingleStream")))).result()
+    assert (fast["validity"], fast["unmet"]) == ("VALID", [])
+
+
 def test_multistreams_last_query_is_filled_with_samples_asked_before(serve):
     code = toy(task="    SAMPLES = 60\n")
     finished = serve(code, toy_job(code, "MultiStream", loadgen=told(conf("MultiStream"), mode="accuracy")))

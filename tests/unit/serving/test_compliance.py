@@ -19,6 +19,7 @@ from checker.serving.compliance import (
     same_answers,
     same_performance,
     seeds_alike,
+    verdict,
 )
 from checker.serving.latencies import Latencies
 from rules.compliance import Answers, WorkloadTests, compliance_rules
@@ -122,6 +123,9 @@ def test_a_label_must_be_the_same_and_an_embedding_nearly() -> None:
     assert list(same_answers(answers(*whole), answers(*whole[:-1], far), RULES, EMBEDDINGS))
     nan = array("f", [float("nan"), 0.5]).tobytes().hex()
     assert list(same_answers(answers(*whole), answers(*whole[:-1], nan), RULES, EMBEDDINGS))
+    infinite = array("f", [float("inf"), 0.5]).tobytes().hex()
+    assert list(same_answers(answers(*whole), answers(*whole[:-1], infinite), RULES, EMBEDDINGS))
+    assert list(same_answers(answers(infinite, *whole), answers(*whole), RULES, EMBEDDINGS))
     assert list(same_answers(answers(*whole), answers(*whole[:-1], "zz"), RULES, EMBEDDINGS))
 
 
@@ -135,6 +139,49 @@ def test_a_cache_is_slow_at_first_and_fast_after() -> None:
     assert list(cached(slow_first, run(1000, [5_000] * 100), RULES))
     honest = run(1000, [500_000] * 1000, samples)
     assert not list(cached(honest, run(1000, [480_000] * 100), RULES))
+
+
+def beginning(times: float, places: int = 100, ns: int = 5_000) -> list[int]:
+    """Latencies of which those of the first places are longer."""
+    return [round(times * ns) if n < places else ns for n in range(1000)]
+
+
+def test_a_slow_beginning_is_no_cache_unless_it_is_too_slow() -> None:
+    samples = [n % 64 for n in range(1000)]
+
+    def faults(first: list[int], again: list[int]) -> int:
+        return len(list(cached(run(1000, first, samples), run(1000, again), RULES)))
+
+    assert faults(beginning(2.5), beginning(2.5)) == 0
+    assert faults(beginning(4.4), beginning(4.4)) == 0
+    assert faults(beginning(10), beginning(10)) == 1  # a cache that is not used at first
+    assert faults(beginning(2.5), beginning(1)) == 1
+    assert faults(beginning(2.5), beginning(2.5)[:80]) == 0
+    assert faults(beginning(2.5), beginning(1)[:2]) == 1
+
+
+def test_every_place_of_multistreams_first_query_is_a_first_answer() -> None:
+    first, again = run(1000, beginning(1), [n % 64 for n in range(1000)]), run(1000, beginning(3, 8), [*range(8)] * 125)
+    assert not list(cached(first, again, RULES))
+    assert list(cached(run(1000, beginning(2, 64), [n % 64 for n in range(1000)]), again, RULES))
+
+
+def test_test04_may_not_be_slower_where_a_cache_could_be_left_unused() -> None:
+    log = {"effective_performance_issue_same": True, "effective_performance_issue_same_index": RULES.TEST04.index}
+
+    def faults(scenario: str, times: float) -> list[str]:
+        reference = run(100_000, [100_000] * 1000, [n % 64 for n in range(1000)])
+        test = run(round(100_000 * times), [round(100_000 * times)] * 1000)
+        reference, test = (
+            replace(one, scenario=scenario, log=one.log | log | {"result_samples_per_second": 1e9 / score})
+            for one, score in ((reference, 100_000), (test, 100_000 * times))
+        )
+        found = verdict("TEST04", RULES, LABELS, reference, test, [], [])
+        return [fault.message for fault in found["performance"]]
+
+    assert faults("SingleStream", 1.05) == []
+    assert "slower than" in " ".join(faults("SingleStream", 1.5))
+    assert faults("Offline", 1.5) == []
 
 
 def test_the_advantage_is_the_largest_gap_between_the_distributions() -> None:

@@ -127,8 +127,10 @@ def test_a_run_with_other_seeds_need_not_be_valid_but_long_enough(measured: Make
     log = f"{OURS}/seeds/mlperf_log_detail.txt"
     submission.say(log, result_validity="INVALID", early_stopping_met=False)
     assert why(submission, "seeds") == ""
-    submission.say(log, result_min_duration_met=False)
-    assert "result_min_duration_met" in why(submission, "seeds")
+    for key in ("result_min_duration_met", "result_min_queries_met"):
+        submission.say(log, **{key: False})
+        assert key in why(submission, "seeds")
+        submission.say(log, **{key: True})
 
 
 @pytest.fixture

@@ -11,46 +11,64 @@ import pytest
 from checker.serving.answers import Answer
 from checker.serving.judging.accuracy import _once
 from rules.compliance import compliance_rules
+from rules.serving import ServingRules, serving_rules
 
-SAMPLES = 20  # in queries of eight: 24
-WORKLOAD = "sentence-embedding"
+RULES = serving_rules("assay-inference/1.0", "sentence-embedding").model_copy(
+    update={"samples": 20, "performance_samples": 20}
+)
+SAMPLES = RULES.samples  # in queries of eight: 24
 
 
 def row(value: float) -> str:
     return array("f", [value, 1.0]).tobytes().hex()
 
 
-def said(scenario: str, samples: list[int], width: Any = 8, **other: str) -> list[str]:
+def said(
+    scenario: str, samples: list[int], rules: ServingRules = RULES, division: str = "closed", **other: str
+) -> list[str]:
     """What is wrong with answers to `samples`, in order; `other`: by place, another answer."""
     logged = [Answer(n, sample, other.get(f"at_{n}", row(sample))) for n, sample in enumerate(samples)]
-    result: Any = SimpleNamespace(compliance=compliance_rules("assay-inference/1.0"), workload=WORKLOAD)
-    run: Any = SimpleNamespace(
-        scenario=scenario, detail={"effective_samples_per_query": width}, answers_path="mlperf_log_accuracy.json"
+    result: Any = SimpleNamespace(
+        compliance=compliance_rules("assay-inference/1.0"), workload=rules.workload, rules=rules, division=division
     )
-    return [problem.message for problem in _once(result, run, logged, SAMPLES)]
+    run: Any = SimpleNamespace(
+        scenario=scenario, detail={"effective_samples_per_query": 8}, answers_path="mlperf_log_accuracy.json"
+    )
+    run.detail |= dict.fromkeys(("effective_min_duration_ms", "effective_min_query_count"))
+    return [problem.message.partition(":")[0] for problem in _once(result, run, logged, rules)]
 
 
 def test_multistreams_last_query_may_be_filled_up() -> None:
     whole = [*range(SAMPLES), 3, 7, 0, 19]
     assert said("MultiStream", whole) == []
     assert said("MultiStream", whole, at_20=row(3.0001)) == []  # within what TEST01 allows
-    assert said("MultiStream", whole, at_21=row(8)) == ["the answers to sample 7, which was asked twice, differ"]
+    differ = ["samples that were asked twice have two answers"]
+    assert said("MultiStream", whole, at_21=row(8)) == differ
+    assert said("MultiStream", whole, at_7=row(8)) == differ
+    assert said("MultiStream", whole, division="open", at_21=row(8)) == []
+
+
+def test_each_set_that_loadgen_loads_is_filled_up() -> None:
+    sets = RULES.model_copy(update={"performance_samples": 13})  # 13 and 7: 16 and 8
+    assert said("MultiStream", [*range(SAMPLES), 3, 7, 0, 19], sets) == []
+    uneven = RULES.model_copy(update={"performance_samples": 9})  # 9, 9 and 2: 16, 16 and 8
+    assert said("MultiStream", [*range(SAMPLES), *range(20)], uneven) == []
+    assert said("MultiStream", [*range(SAMPLES), 3, 7, 0, 19], uneven) != []
 
 
 @pytest.mark.parametrize(
-    ("scenario", "samples", "width"),
+    ("scenario", "samples"),
     [
-        ("SingleStream", [*range(SAMPLES), 3, 7, 0, 19], 8),
-        ("Offline", [*range(SAMPLES), 3], 8),
-        ("MultiStream", [*range(SAMPLES)], 8),
-        ("MultiStream", [*range(SAMPLES), 3, 7, 0], 8),
-        ("MultiStream", [*range(SAMPLES), *range(12)], 8),
-        ("MultiStream", [*range(SAMPLES), 3, 7, 0, 20], 8),
-        ("MultiStream", [*range(1, SAMPLES), 3, 7, 4, 5, 6], 8),
-        ("MultiStream", [*range(SAMPLES), 3, 7, 0, 19], 0),
-        ("MultiStream", [*range(SAMPLES), 3, 7, 0, 19], "8"),
-        ("MultiStream", [], 8),
+        ("SingleStream", [*range(SAMPLES), 3, 7, 0, 19]),
+        ("Offline", [*range(SAMPLES), 3]),
+        ("MultiStream", [*range(SAMPLES)]),
+        ("MultiStream", [*range(SAMPLES), 3, 7, 0]),
+        ("MultiStream", [*range(SAMPLES), *range(12)]),
+        ("MultiStream", [*range(SAMPLES), 3, 7, 0, 20]),
+        ("MultiStream", [*range(1, SAMPLES), 3, 7, 4, 5, 6]),
+        ("MultiStream", [*range(SAMPLES), 3, 3, 3, 3]),
+        ("MultiStream", []),
     ],
 )
-def test_anything_else_is_not_each_sample_once(scenario: str, samples: list[int], width: Any) -> None:
-    assert said(scenario, samples, width) == ["the accuracy log is not each sample once"]
+def test_anything_else_is_not_each_sample_once(scenario: str, samples: list[int]) -> None:
+    assert said(scenario, samples) == ["the accuracy log is not each sample once"]
