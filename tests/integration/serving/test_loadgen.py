@@ -147,7 +147,7 @@ def searched(
         "probe_ms": 500,
         "probes": 10,
         "late": 2,
-        "budget_s": 15.0,
+        "budget_s": 8.0,
         "most_probes": 14,
         "factor": 1.6,
         "close": 1.05,
