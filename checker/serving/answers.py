@@ -59,10 +59,9 @@ def alike(one: bytes, other: bytes, kind: Answers) -> bool:
     left, right = numbers(one, kind), numbers(other, kind)
     if not left or not right:
         return False
-    largest = max(map(abs, left))
-    return isfinite(largest) and all(
-        abs(a - b) <= kind.relative * largest for a, b in zip(left, right, strict=True)
-    )  # never with NaN
+    bound = kind.relative * max(map(abs, left))
+    # Neither NaN nor an infinity is like anything: the bound would be one, or the difference is.
+    return isfinite(bound) and all(abs(a - b) <= bound for a, b in zip(left, right, strict=True))
 
 
 def by_sample(answers: Iterable[Answer]) -> dict[int, str]:

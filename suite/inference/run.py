@@ -82,7 +82,8 @@ def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None
         search = next_rate(bench, search, scenario, rate, number, result)
         rate = search.rates[scenario]
     raise NoValidRateError(
-        f"{title}: no run was valid of {TRIES} or those that end within {limit_s:g} s; the last: {tried:.4g} a second",
+        f"{title}: no run was valid, in {TRIES} tries or as many as end within {limit_s:g} s; "
+        f"the last at {tried:.4g} a second",
         fix="see that nothing else runs on the machine; then --resume",
     )
 

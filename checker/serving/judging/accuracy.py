@@ -39,9 +39,9 @@ def answers(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield from _once(result, run, logged, rules)
     wrong = [a for a in logged if not _fits(a, rules.answer_bytes)]
     if wrong:
-        wanted = f"{rules.answer_bytes} bytes" if rules.answer_bytes else "whole bytes"
+        size = f"{rules.answer_bytes} bytes" if rules.answer_bytes else "whole bytes"
         found = f"{len(wrong[0].data) / 2:g} bytes of sample {wrong[0].qsl_idx}"
-        yield Problem(f"{len(wrong)} answers have another size", wanted, found, run.answers_path)
+        yield Problem(f"{len(wrong)} answers have another size", size, found, run.answers_path)
 
 
 def _once(result: ServingResult, run: ServingRun, logged: Sequence[Answer], rules: ServingRules) -> Iterator[Problem]:
