@@ -23,7 +23,7 @@ DISCARD   ?=
 ASSAY := .venv/bin/assay
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo '  make run takes WORKLOAD=$(WORKLOAD) FRAMEWORK=$(FRAMEWORK)|all TARGET=$(TARGET) DIVISION=$(DIVISION)|open SUBMITTER=$(SUBMITTER)'
 	@echo '  SCENARIO=all|SingleStream|… measures inference (default for a workload that is not trained)'
@@ -51,6 +51,9 @@ test: setup-dev lint ## lint, then every test; starts a Docker engine where it m
 	@.venv/bin/pytest --numprocesses auto --dist loadfile --ignore tests/integration
 	@.venv/bin/pytest tests/integration # one at a time: what runs in containers is measured
 
+test-corpus: setup-dev ## what needs published rounds in ../shared/corpus (CONTRIBUTING.md)
+	@.venv/bin/pytest --numprocesses auto --dist loadfile -m corpus
+
 lint: setup-dev ## style, types, import directions
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
@@ -66,4 +69,4 @@ clean: ## remove .venv and caches; submissions stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-dev run test lint doctor lock clean
+.PHONY: help setup setup-dev run test test-corpus lint doctor lock clean

@@ -1,4 +1,7 @@
-"""Published rounds for tests: unpacked once into the user's cache, with what the official checkers said of them."""
+"""Published rounds for tests: unpacked once into the user's cache, with what the official checkers said of them.
+
+A clone does not hold them: every module that uses them is marked `corpus`, and its tests skip without them.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,8 @@ CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
 
 @cache
 def unpacked(name: str) -> Path:
-    """Return the folder of a published round; skip the test where the corpus is not on this machine."""
-    if not (CORPUS / f"{name}.tar.xz").is_file():
-        pytest.skip(f"{name}: the corpus of published rounds is not beside this checkout")
+    """Return the folder of a published round; skip the test where the corpus is not beside this checkout."""
+    _corpus(f"{name}.tar.xz")
     with (CORPUS / "unpack.py").open() as lock:  # tests run in several processes
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = subprocess.run([sys.executable, CORPUS / "unpack.py", name], capture_output=True, text=True, check=True)
@@ -29,6 +31,13 @@ def unpacked(name: str) -> Path:
 
 @cache
 def verdicts(name: str) -> list[dict[str, Any]]:
-    """Return recorded official verdicts, e.g. of `training_v5.1.rcp`."""
-    with gzip.open(CORPUS / "verdicts" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
+    """Return recorded official verdicts, e.g. of `training_v5.1.rcp`; skip the test where they are not there."""
+    with gzip.open(_corpus(f"verdicts/{name}.jsonl.gz"), "rt", encoding="utf-8") as file:
         return [json.loads(line) for line in file]
+
+
+def _corpus(name: str) -> Path:
+    """Return the path of a file of the corpus; skip the test where it is not there."""
+    if not (CORPUS / name).is_file():
+        pytest.skip("published rounds with their official verdicts are not part of a clone; CONTRIBUTING.md says more")
+    return CORPUS / name

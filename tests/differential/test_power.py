@@ -24,6 +24,8 @@ from rules.ruleset import load
 from tests.corpus.rounds import unpacked
 from tests.differential.power_oracle import checker, phase_answer, session_answers
 
+pytestmark = pytest.mark.corpus
+
 ROUND = "mlperf-inference/5.1"
 BASES = {
     "one channel, warnings": "open/GATEOverflow/results/TRIGKEY_Mini_PC_Ryzen_5_5560-ctuning_cpp_tflite-cpu"

@@ -15,6 +15,8 @@ from checker.inference.review import review
 from tests.differential import inference_passing
 from tests.unit.inference.published import EDGE, LENOVO, ROUND, edit_log, judged, resnet, rules_of, say, take, write
 
+pytestmark = pytest.mark.corpus
+
 RUN = "performance/run_1/mlperf_log_detail.txt"
 OFFLINE = "results/box/resnet/Offline"
 TEST01 = "compliance/box/resnet/Offline/TEST01"

@@ -13,6 +13,8 @@ from rules.cards import Card
 from rules.ruleset import load, rulesets
 from tests.unit.inference.published import ROUND, apply, judged, resnet, rules_of
 
+pytestmark = pytest.mark.corpus
+
 CARDS = [
     card
     for card in load(ROUND).cards.values()

@@ -23,6 +23,8 @@ from checker.waivers import read
 from rules.errors import NothingToCheckError, UsageError
 from tests.unit.inference.published import EDGE, LENOVO, ROUND, judged, resnet, say, take, write
 
+pytestmark = pytest.mark.corpus
+
 RUN = "performance/run_1/mlperf_log_detail.txt"
 MITAC, SYSTEM = "closed/MiTAC", "8xMI325X_2xEPYC_9755"
 
