@@ -132,7 +132,10 @@ class Use:
 
 @dataclass(frozen=True)
 class Score:
-    """A result's score: olympic mean of its runs' times to target, in seconds; None where the rules give it none."""
+    """A result's score: olympic mean of its runs' times to target, in seconds; None where the rules give it none.
+
+    Both verdicts are those of the item at `path`: `with_verdicts` sets them once every item is judged.
+    """
 
     path: str
     submitter: str
@@ -145,7 +148,9 @@ class Score:
     score_s: float | None
     fastest_s: float | None
     slowest_s: float | None
-    verdict: Verdict
+    scaled_by: float | None = None  # to reference convergence, all three times; None where they are as measured
+    verdict: Verdict = "fail"
+    official_verdict: Verdict | None = None  # None where no official checker exists
     official: dict[str, Any] | None = None  # the row of the official result table this stands for, by its column names
     measured: Measured | None = None  # inference
     energy: Energy | None = None  # None: a round that knows no meters
@@ -193,6 +198,16 @@ class Report:
     def of(self, path: str) -> Iterator[Finding]:
         """Yield the findings on `path` or below it."""
         return (f for f in self.findings if f.path == path or f.path.startswith(f"{path}/") or path == ".")
+
+
+def with_verdicts(scores: Iterable[Score], items: Iterable[Item]) -> list[Score]:
+    """Return scores with both verdicts of the results they are of."""
+    judged = {item.path: item for item in items if item.kind == "result"}
+    return [
+        replace(score, verdict=item.verdict, official_verdict=item.official_verdict)
+        for score in scores
+        for item in [judged[score.path]]
+    ]
 
 
 DEFECT = "assay-defect"  # names the finding that Assay itself failed on a part of what was checked

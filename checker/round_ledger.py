@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from typing import Literal
 
-from checker.findings import Finding, Item, ItemKind, Problem, Score, Verdict
+from checker.findings import Finding, Item, ItemKind, Problem, Report, Score, Verdict, with_verdicts
 from checker.ledger import Failures, Raised, Unit
 from checker.training.outcome import Outcome
 from checker.waivers import Waivers
@@ -98,6 +99,29 @@ class RoundLedger:
         theirs: Verdict | None = None if official is None else "pass" if official.answer == "pass" else "fail"
         crash = printable(official.cause) if official is not None and official.answer == "crash" else None
         self.items.append(Item(self.shown(root, path), kind, verdict, theirs, crash))
+
+    def across(self, problems: Iterable[tuple[str, Problem]], but: tuple[ItemKind, ...] = ()) -> None:
+        """Add what spans submitters; an error fails all that its path lies in, but for items of the kinds `but`."""
+        failed: set[str] = set()
+        for rule, problem in problems:
+            finding = self.add(self.base, rule, problem)
+            if finding.fails:
+                failed.update((finding.path, ".", *(str(folder) for folder in PurePosixPath(finding.path).parents)))
+        self.items[:] = [
+            replace(item, verdict="fail") if item.kind not in but and item.path in failed else item
+            for item in self.items
+        ]
+
+    def report(self, path: Path) -> Report:
+        """Return all that was gathered of `path`."""
+        return Report(
+            assay=version("assay"),
+            path=printable(str(path)),
+            ruleset=self.ruleset.name,
+            items=self.items,
+            findings=self.findings,
+            scores=with_verdicts(self.scores, self.items),
+        )
 
 
 def authority(card: Card) -> Literal["assay", "official"]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from importlib.metadata import version
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from checker.findings import Finding, Item, Problem, Report, Verdict
 from checker.inference.cases import ResultCase, Trace
@@ -79,17 +78,10 @@ def review(
     with _seldom_collecting(), _judged(_Bench(listed, options or Options()), scope, jobs) as judged:
         for facts, results in zip(listed, judged, strict=True):
             traces += _submitter(ledger, facts, results, scope, course, above)
-    _across(ledger, traces)
+    ledger.across(round_problems(round_name, traces))
     if (unseen := course.unseen()) is not None:
         ledger.add(scope.base, "official-unseen", unseen)
-    return Report(
-        assay=version("assay"),
-        path=printable(str(path)),
-        ruleset=round_name,
-        items=ledger.items,
-        findings=ledger.findings,
-        scores=ledger.scores,
-    )
+    return ledger.report(path)
 
 
 def unit_of(path: str) -> Unit:
@@ -337,13 +329,3 @@ def _single_file_result(settled: _Settled, result: Result, judged: ResultReview,
     ours: Verdict = "fail" if failed else "pass"
     settled.ledger.items.append(Item(path, "result", ours, "pass" if result.listed else "fail", crash))
     return failed
-
-
-def _across(ledger: RoundLedger, traces: Sequence[Trace]) -> None:
-    """Judge what spans submitters; an error fails the result whose log it names, and its submitter."""
-    failed: set[str] = set()
-    for rule, problem in round_problems(ledger.ruleset.name, traces):
-        finding = ledger.add(ledger.base, rule, problem)
-        if finding.fails:
-            failed.update((".", *(str(folder) for folder in PurePosixPath(finding.path).parents)))
-    ledger.items[:] = [replace(item, verdict="fail") if item.path in failed else item for item in ledger.items]

@@ -23,10 +23,10 @@ POWER_UNITS = {"SingleStream": "millijoules", "MultiStream": "millijoules"}
 
 
 def score(case: ResultCase, review: ResultReview, result: Result, path: str, failed: bool) -> Score:
-    """Return a result for the report's table, with the verdict and the row of the single-file checker."""
+    """Return a result for the report's table, with the row of the single-file checker."""
     base = modular_score(case, review, path, failed)
     official = _row(case, review, result) if result.rows else None
-    return replace(base, verdict="pass" if result.listed else "fail", official=official)
+    return replace(base, official=official)
 
 
 def _row(case: ResultCase, review: ResultReview, result: Result) -> dict[str, Any]:

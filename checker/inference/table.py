@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from checker.findings import Measured, Score, Verdict
+from checker.findings import Measured, Score
 from checker.inference.cases import ResultCase, number
 from checker.inference.loadgen import DetailLog
 from checker.inference.official import ResultReview
@@ -89,7 +89,6 @@ def _output_tokens(log: DetailLog | None) -> dict[str, float]:
 def score(case: ResultCase, review: ResultReview, path: str, failed: bool) -> Score:
     """Return a result for the report's table; `failed` is our verdict's."""
     place, found = case.facts.place, measured(case, review)
-    verdict: Verdict = "pass" if review.valid else "fail"
     return Score(
         path=path,
         submitter=printable(place.submitter, 100),
@@ -102,7 +101,6 @@ def score(case: ResultCase, review: ResultReview, path: str, failed: bool) -> Sc
         score_s=None,
         fastest_s=None,
         slowest_s=None,
-        verdict=verdict,
         official=row(case, review, found) if review.valid else None,
         measured=found,
     )

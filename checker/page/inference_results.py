@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from checker.findings import Measured, Report, Score, Verdict
+from checker.findings import Measured, Report, Score
 from checker.page.layout import ROWS, section, table, verdict_mark
 from checker.page.markup import Child, Markup, tag
 from checker.page.quantity import count, fixed, number
@@ -74,7 +74,6 @@ def _rank(score: Score) -> tuple[float, str]:
 
 def inference_results(report: Report) -> Markup:
     """Return every result: what it measured, both verdicts."""
-    assay = {item.path: item.verdict for item in report.items if item.kind == "result"}
     of = naming(report)
     groups = grouped(report.scores)
     if not groups:
@@ -84,7 +83,7 @@ def inference_results(report: Report) -> Markup:
         shown = group.scores[: max(0, left)]
         left -= len(shown)
         if shown:
-            tables.append(_table(group, shown, assay, of))
+            tables.append(_table(group, shown, of))
     search = tag("input", type="search", id="rows", autocomplete="off", spellcheck="false")
     return section(
         "results",
@@ -109,7 +108,7 @@ def inference_results(report: Report) -> Markup:
     )
 
 
-def _table(group: Group, scores: Sequence[Score], assay: dict[str, Verdict], of: Callable[[str], str]) -> Markup:
+def _table(group: Group, scores: Sequence[Score], of: Callable[[str], str]) -> Markup:
     unit = next((s.measured.unit for s in scores if s.measured is not None), "")
     tokens = any(s.measured is not None and s.measured.first_token_ms for s in scores)
     power = any(s.measured is not None and s.measured.power is not None for s in scores)
@@ -135,8 +134,8 @@ def _table(group: Group, scores: Sequence[Score], assay: dict[str, Verdict], of:
             (
                 of(score.path),
                 system,
+                verdict_mark(score.official_verdict or "fail"),
                 verdict_mark(score.verdict),
-                verdict_mark(assay.get(score.path, score.verdict)),
                 tag("strong", significant(found.metric)),
                 *([significant(found.metric / chips) if chips and found.metric else NONE] if rate else []),
                 *_percentiles(found, tokens, group.scenario),

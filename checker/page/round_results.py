@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from checker.findings import Finding, Item, Report, Score, Verdict
+from checker.findings import Finding, Item, Report, Score
 from checker.page.layout import ROWS, code, section, table, verdict_mark
 from checker.page.markup import Child, Markup, tag
 from checker.page.quantity import count, fixed
@@ -133,10 +133,9 @@ def results_section(report: Report) -> Markup:
         "Runs", "RCP", "Scaled by", "Batch size", "Chips",
     )  # fmt: skip
     of = naming(report)
-    assay = {item.path: item.verdict for item in report.items if item.kind == "result"}
     groups: dict[tuple[str, str], list[Sequence[Child]]] = {}
     for score in sorted(report.scores, key=_rank)[:ROWS]:
-        row = _row(score, assay.get(score.path, score.verdict), of(score.path))
+        row = _row(score, of(score.path))
         groups.setdefault((score.workload, score.division), []).append(row)
     if not groups:
         return section("results", "Results", tag("p", "No result has a score here."))
@@ -159,8 +158,9 @@ def results_section(report: Report) -> Markup:
         tag("div", tables, id="rows-table"),
         tag(
             "p",
-            "Score: the official olympic mean of the complying runs, after scaling to the reference points. Fastest "
-            "and slowest: of the complying runs, unscaled. Spread: their difference over the score. Runs: complying "
+            "Score: the official olympic mean of the complying runs. Fastest and slowest: of the complying runs. "
+            "Scaled by: what all three times are multiplied by, where the runs converged faster than the reference "
+            "points. Spread: fastest to slowest, over the score. Runs: complying "
             "of all. Chips: accelerators, or none. Official: the result's own checks. "
             f"At most {ROWS:,} results are shown.",
             class_="note",
@@ -172,9 +172,8 @@ def _rank(score: Score) -> tuple[str, str, float]:
     return score.workload, score.division, math.inf if score.score_s is None else score.score_s
 
 
-def _row(score: Score, assay: Verdict, organisation: str) -> Sequence[Child]:
+def _row(score: Score, organisation: str) -> Sequence[Child]:
     stated = score.official or {}
-    scaled = stated.get(f"{score.workload}:rcp_scaling_factor")
     ends = (score.fastest_s, score.slowest_s, score.score_s)
     spread = None if None in ends or not score.score_s else (ends[1] - ends[0]) / score.score_s * 100  # type: ignore[operator]
     accelerators = stated.get("accelerators_count")
@@ -183,15 +182,15 @@ def _row(score: Score, assay: Verdict, organisation: str) -> Sequence[Child]:
     return (
         organisation,
         tag("span", score.system, title=str(stated.get("system", ""))),
+        _mark(score.official_verdict or "fail"),
         _mark(score.verdict),
-        _mark(assay),
         tag("strong", _minutes(score.score_s, "no score")),
         _minutes(score.fastest_s),
         _minutes(score.slowest_s),
         fixed(spread, 1, NONE),
         f"{score.converged}/{score.runs}",
         tag("span", convergence, class_="outcome" if convergence in ("Pass", NONE) else "outcome bad"),
-        fixed(scaled, 4, NONE) if scaled not in (None, 1.0) else NONE,
+        f"×{score.scaled_by:.4f}" if score.scaled_by is not None else NONE,
         count(stated.get(f"{score.workload}:GBS"), NONE),
         tag("span", count(accelerators, NONE), title=str(model) if model else None),
     )

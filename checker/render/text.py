@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator
 
-from checker.findings import AboveIdle, Energy, Finding, Report, Score, Verdict, Waived
+from checker.findings import AboveIdle, Energy, Finding, Report, Score, Waived
 
 WIDTH = 80
 PLACES = 4  # shown of one rule in one result, or of a round in one organisation
@@ -28,15 +28,15 @@ def render(report: Report, *, colour: bool = False, for_actions: bool = False) -
         lines += [paint("bold", report.path if heading == "." else heading), ""]
         for same in _by_rule(findings):
             lines += [*_rule(same, heading, paint), ""]
+    official = any(score.official_verdict is not None for score in report.scores)
     timed = [score for score in report.scores if _result(score) is None]
     for position, score in enumerate(timed):
-        lines += _heading() if position == 0 else []
+        lines += _heading(official) if position == 0 else []
         lines += _score(score, paint)
     measured = [score for score in report.scores if _result(score) is not None]
-    assay = {item.path: item.verdict for item in report.items if item.kind == "result"}
     for position, score in enumerate(measured):
-        lines += _measured_heading() if position == 0 else []
-        lines += _measured(score, assay.get(score.path, score.verdict), paint)
+        lines += _measured_heading(official) if position == 0 else []
+        lines += _measured(score, paint)
     lines += [""] if report.scores else []
     lines += _refused(report)
     waived = sum(f.waived is not None for f in report.findings)
@@ -128,17 +128,31 @@ def _wrapped(label: str, text: str) -> list[str]:
     )
 
 
-def _heading() -> list[str]:
-    return [f"{'result':<34}{'runs':>6}{'score':>10}{'fastest':>10}{'slowest':>10}  verdict", "-" * WIDTH]
+def _heading(official: bool) -> list[str]:
+    times = f"{'result':<25}{'runs':>6}{'score':>10}{'fastest':>10}{'slowest':>10}"
+    return [f"{times}  {_verdicts_heading(official)}", "-" * WIDTH]
+
+
+def _verdicts_heading(official: bool) -> str:
+    return "official  assay" if official else "verdict"
+
+
+def _verdicts(score: Score, paint: Paint) -> str:
+    """Return both verdicts, or Assay's alone where no official checker exists."""
+    ours = paint(score.verdict, score.verdict.upper())
+    if score.official_verdict is None:
+        return ours
+    return paint(score.official_verdict, score.official_verdict.upper()) + " " * 6 + ours
 
 
 def _score(score: Score, paint: Paint) -> list[str]:
     """Return a score's row under its name; a dash where the rules give none."""
-    name = f"{score.submitter} {score.system} {score.workload} ({score.division})"
+    scaled = f", scaled ×{score.scaled_by:.4f}" if score.scaled_by is not None else ""
+    name = f"{score.submitter} {score.system} {score.workload} ({score.division}{scaled})"
     runs = f"{score.converged}/{score.runs}"
     times = "".join(f"{duration(t):>10}" for t in (score.score_s, score.fastest_s, score.slowest_s))
-    row = f"{runs:>6}{times}  {paint(score.verdict, score.verdict.upper())}"
-    return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<34}{row}", *_machine(score, paint)]
+    row = f"{runs:>6}{times}  {_verdicts(score, paint)}"
+    return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<25}{row}", *_machine(score, paint)]
 
 
 def _machine(score: Score, paint: Paint) -> list[str]:
@@ -185,22 +199,20 @@ def _result(score: Score) -> tuple[str, str] | None:
     return None
 
 
-def _measured_heading() -> list[str]:
-    return [f"{'result':<28}{'measured':>14} {'unit':<13}{'power':>11}  verdict", "-" * WIDTH]
+def _measured_heading(official: bool) -> list[str]:
+    return [f"{'result':<22}{'measured':>14} {'unit':<13}{'power':>11}  {_verdicts_heading(official)}", "-" * WIDTH]
 
 
-def _measured(score: Score, assay: Verdict, paint: Paint) -> list[str]:
-    """Return an inference result's row under its name; the verdict is the official one, ours beside it if another."""
+def _measured(score: Score, paint: Paint) -> list[str]:
+    """Return an inference result's row under its name."""
     found, power = _result(score) or ("-", ""), ""
     scenario = str((score.official or {}).get("Scenario") or "")
     if score.measured is not None:
         scenario = score.measured.scenario
         power = f"{figure(score.measured.power)} {score.measured.power_unit}" if score.measured.power else ""
     name = " ".join(filter(None, (score.submitter, score.system, score.workload, scenario, f"({score.division})")))
-    said = paint(score.verdict, score.verdict.upper())
-    said += f", assay {paint(assay, assay.upper())}" if assay != score.verdict else ""
-    row = f"{found[0]:>14} {found[1]:<13}{power:>11}  {said}"
-    return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<28}{row}", *_machine(score, paint)]
+    row = f"{found[0]:>14} {found[1]:<13}{power:>11}  {_verdicts(score, paint)}"
+    return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<22}{row}", *_machine(score, paint)]
 
 
 def figure(value: object) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.metadata import version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from checker.findings import Problem, Report, Score, brief, limited
@@ -19,7 +18,6 @@ from checker.tiny.official import ResultReview, SubmitterReview, judge_submitter
 from checker.tiny.submission import Scope, find
 from checker.tiny.table import measured, row
 from checker.waivers import Waivers
-from rules.cards import Severity
 from rules.ruleset import load
 from rules.text import printable
 from rules.tiny import TinyRules, tiny_rules
@@ -42,19 +40,12 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
     for judged in reviews:
         traces += _submitter(ledger, judged, fixed, round_name, scope)
         ledger.fold()
-    _across(ledger, traces)
+    ledger.across(_raised(ledger, "tiny-round", traces), but=("system",))
     for folder in scope.strangers:
         stray = Problem("no division of MLPerf Tiny: nothing in it is judged", ", ".join(fixed.divisions), folder.name)
         ledger.add(folder, "tiny-division", stray)
     ledger.fold()
-    return Report(
-        assay=version("assay"),
-        path=printable(str(path)),
-        ruleset=round_name,
-        items=ledger.items,
-        findings=ledger.findings,
-        scores=ledger.scores,
-    )
+    return ledger.report(path)
 
 
 def unit_of(path: str) -> Unit:
@@ -128,7 +119,6 @@ def _result(
             score_s=None,
             fastest_s=min(runtimes, default=None),
             slowest_s=max(runtimes, default=None),
-            verdict="fail" if result.outcome.answer != "pass" else "pass",
             official=None if official is None else {name: _plain(value) for name, value in official.items()},
             measured=measured(facts),
         )
@@ -141,19 +131,6 @@ def _raised(ledger: RoundLedger, scope: str, *facts: Any) -> Iterator[tuple[str,
     for card in ledger.ruleset.cards.values():
         if card.judge is not None and known[card.judge].scope == scope:
             yield from ((card.id, problem) for problem in limited(known[card.judge].function(*facts), MOST))
-
-
-def _across(ledger: RoundLedger, traces: Sequence[Trace]) -> None:
-    """Judge what spans submitters; an error fails the result whose log it names, and its submitter."""
-    failed: set[str] = set()
-    for rule, problem in _raised(ledger, "tiny-round", traces):
-        finding = ledger.add(ledger.base, rule, problem)
-        if finding.fails and ledger.ruleset.card(rule).severity is Severity.ERROR:
-            failed.update((".", *(str(folder) for folder in PurePosixPath(finding.path).parents)))
-    ledger.items[:] = [
-        replace(item, verdict="fail") if item.kind != "system" and item.path in failed else item
-        for item in ledger.items
-    ]
 
 
 def _plain(value: Any) -> Any:

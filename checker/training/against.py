@@ -19,7 +19,7 @@ from checker.training.official import judge_organisation
 from checker.training.organisation import Folder, Organisation, find_organisation
 from checker.training.scan import scan
 from checker.training.systems import System
-from checker.training.table import Row, minutes_of, rows
+from checker.training.table import LARGEST_FACTOR, NEVER_S, Row, minutes_of, rows
 from checker.tree import Tree
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import load
@@ -172,7 +172,7 @@ def _found(organisation: Organisation, folder: Folder, row: Row | None) -> _Foun
     described = row is not None and not row.crash
     factor = row.columns.get(f"{folder.benchmark}:rcp_scaling_factor", 1.0) if row is not None and described else 1.0
     score = row.minutes.get(folder.path) if row is not None and described else None
-    if not 0 < factor < _LARGEST_FACTOR:  # what a submission's scaling.json says can be anything
+    if not 0 < factor < LARGEST_FACTOR:  # what a submission's scaling.json says can be anything
         factor, score = 1.0, None
     times = [seconds * factor for log in folder.logs if (seconds := _seconds(log)) is not None]
     side = Side(
@@ -180,21 +180,17 @@ def _found(organisation: Organisation, folder: Folder, row: Row | None) -> _Foun
         system=printable(folder.system),
         runs=len(folder.logs),
         times_s=tuple(times),
-        score_s=None if score is None or not 0 <= score * 60 < _NEVER_S else score * 60,
+        score_s=None if score is None or not 0 <= score * 60 < NEVER_S else score * 60,
         scaling=factor,
         converged_at=tuple(float(at) for log in folder.logs if (at := _place(log)) is not None),
     )
     return _Found(side, folder.benchmark, organisation.systems.get(folder.system), _settings(folder.logs))
 
 
-_LARGEST_FACTOR = 1e6
-_NEVER_S = 1e12  # seconds; 30,000 years, beyond any run
-
-
 def _seconds(log: LogFacts) -> float | None:
     """Return the time of a run that complies and reached its target; None for any other."""
     minutes = minutes_of(log)
-    return minutes * 60 if minutes is not None and not log.converged.failed and 0 < minutes * 60 < _NEVER_S else None
+    return minutes * 60 if minutes is not None and not log.converged.failed and 0 < minutes * 60 < NEVER_S else None
 
 
 def _place(log: LogFacts) -> float | None:

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from checker.findings import Problem, Report, Score, brief, limited
@@ -31,7 +30,7 @@ from checker.training.organisation import Organisation, find_organisation
 from checker.training.outcome import Outcome
 from checker.training.repository import judge_repository
 from checker.training.scan import scan
-from checker.training.table import Row, minutes_of, rows
+from checker.training.table import LARGEST_FACTOR, NEVER_S, Row, minutes_of, rows
 from checker.tree import Tree
 from checker.waivers import Waivers
 from rules.cards import Severity
@@ -64,17 +63,10 @@ def review(
             for folder in organisation.folders:
                 folder.logs = [by_path[log] for log in folder.log_paths if log in by_path]
             _organisation(ledger, root, organisation, scope)
-    _across(ledger)
+    ledger.across(_raised(ledger, "training-round", ledger.traces), but=("rcp", "system"))
     if (seen := likeness(path, logs_only)) is not None and (wrong := foreign(seen, round_name)) is not None:
         ledger.add(ledger.base, "round-as-given", wrong)
-    return Report(
-        assay=version("assay"),
-        path=printable(str(path)),
-        ruleset=round_name,
-        items=ledger.items,
-        findings=ledger.findings,
-        scores=ledger.scores,
-    )
+    return ledger.report(path)
 
 
 # Reading, in processes
@@ -273,7 +265,9 @@ def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list
         system = judged.organisation.systems.get(folder.folder.system)
         if row is None or row.crash or system is None or folder.folder.benchmark not in ledger.fixed.benchmarks:
             continue
-        minutes = [time for log in folder.folder.logs if (time := minutes_of(log)) is not None]
+        factor = row.columns.get(f"{folder.folder.benchmark}:rcp_scaling_factor", 1.0)
+        scaled = factor != 1.0 and 0 < factor < LARGEST_FACTOR
+        minutes = [time * factor for log in folder.folder.logs if (time := minutes_of(log)) is not None]
         score = row.minutes.get(folder.folder.path)
         ledger.scores.append(
             Score(
@@ -288,7 +282,7 @@ def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list
                 score_s=_seconds(score),
                 fastest_s=_seconds(min(minutes, default=None)),
                 slowest_s=_seconds(max(minutes, default=None)),
-                verdict="fail" if folder.outcome.answer != "pass" else "pass",
+                scaled_by=factor if scaled else None,
                 official=_official_row(row, folder.folder.benchmark),
             )
         )
@@ -296,7 +290,7 @@ def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list
 
 def _seconds(minutes: float | None) -> float | None:
     """Return a time in seconds; None where it is none, as of a run that stops before it starts."""
-    return minutes * 60 if minutes is not None and 0 <= minutes < math.inf else None
+    return minutes * 60 if minutes is not None and 0 <= minutes * 60 < NEVER_S else None
 
 
 def _official_row(row: Row, benchmark: str) -> dict[str, Any]:
@@ -313,7 +307,7 @@ def _plain(value: Any) -> Any:
     return value if value is None or (isinstance(value, bool | int) and abs(value) < 10**30) else brief(value)
 
 
-# Loose logs, and what spans organisations
+# Loose logs
 
 
 def _loose_logs(ledger: _Ledger, scope: Scope, readers: _Readers) -> None:
@@ -326,16 +320,3 @@ def _loose_logs(ledger: _Ledger, scope: Scope, readers: _Readers) -> None:
                 refused = Problem(f"the log {log.refused}", path=log.path)
                 failed |= ledger.add(scope.base, "official-crash", refused).fails
             ledger.item(scope.base, log.path, "log", failed, log_outcome(log))
-
-
-def _across(ledger: _Ledger) -> None:
-    """Judge what spans organisations; an error fails the log it names, its result and its organisation."""
-    failed: set[str] = set()
-    for rule, problem in _raised(ledger, "training-round", ledger.traces):
-        finding = ledger.add(ledger.base, rule, problem)
-        if finding.fails:
-            failed.update((finding.path, ".", *(str(folder) for folder in PurePosixPath(finding.path).parents)))
-    ledger.items[:] = [
-        replace(item, verdict="fail") if item.kind not in ("rcp", "system") and item.path in failed else item
-        for item in ledger.items
-    ]

@@ -187,6 +187,10 @@ def _convergence(columns: dict[str, Any], benchmark: str, folder: FolderReview, 
         columns[f"{benchmark}:samples_to_converge"] = mean_of(sorted(gathered[2])[1:-1])
 
 
+LARGEST_FACTOR = 1e6  # by which times are scaled; a submission's scaling.json can hold anything
+NEVER_S = 1e12  # seconds; 30,000 years, beyond any run
+
+
 def scaling_of(review: OrganisationReview, folder: FolderReview) -> float:
     """Return the factor in scaling.json after the package checker ran: its own, else the published."""
     decision = folder.decision

@@ -66,6 +66,12 @@ def test_every_result_has_the_official_numbers(recorded: dict[str, dict[str, Any
     assert seen == len(recorded)
 
 
+def test_every_score_has_the_verdicts_of_its_result(report: Report) -> None:
+    judged = {item.path: (item.verdict, item.official_verdict) for item in report.items if item.kind == "result"}
+    assert {score.path: (score.verdict, score.official_verdict) for score in report.scores}.items() <= judged.items()
+    assert report.scores
+
+
 def test_nothing_official_is_found_but_what_is_recorded(report: Report) -> None:
     errors = [f for f in report.findings if f.authority == "official" and f.severity == "error"]
     assert [(f.rule, f.path.rpartition("/accuracy/")[0]) for f in errors] == [

@@ -33,6 +33,12 @@ def test_every_result_has_the_official_verdict_value_and_accuracy(report: Report
     }
 
 
+def test_every_score_has_the_verdicts_of_its_result(report: Report) -> None:
+    judged = {item.path: (item.verdict, item.official_verdict) for item in report.items if item.kind == "result"}
+    assert {score.path: (score.verdict, score.official_verdict) for score in report.scores}.items() <= judged.items()
+    assert report.scores
+
+
 def stated(row: dict[str, Any]) -> tuple[str, str]:
     power = f" with power_metric = {row['Power']:f}" if row["HasPower"] else ""
     return (f"{row['Result']:f}{power}" if power else str(row["Result"])), str(row["Accuracy"])

@@ -82,6 +82,22 @@ def test_every_row_of_the_result_table_is_the_official_one(report: Report) -> No
                 assert mine[column] == value, (row["org"], column)
 
 
+def test_every_score_has_the_verdicts_of_its_result(report: Report) -> None:
+    judged = {item.path: (item.verdict, item.official_verdict) for item in report.items if item.kind == "result"}
+    assert {score.path: (score.verdict, score.official_verdict) for score in report.scores}.items() <= judged.items()
+    assert report.scores
+
+
+def test_every_score_stands_inside_its_own_range(report: Report) -> None:
+    scaled = [score for score in report.scores if score.scaled_by is not None]
+    assert len(scaled) == 82
+    for score in report.scores:
+        assert score.score_s is not None
+        assert score.fastest_s is not None
+        assert score.slowest_s is not None
+        assert score.fastest_s <= score.score_s * (1 + 1e-12) <= score.slowest_s * (1 + 2e-12), score.path
+
+
 def test_errors_beyond_the_official_tool_are_few_and_each_can_be_defended(report: Report) -> None:
     errors = [finding for finding in report.findings if finding.severity == "error"]
     # Dell submitted the retinanet and rgat logs of one system, byte for byte, for another.

@@ -6,12 +6,16 @@ import html
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import checker
 from checker.page.document import page
+from checker.page.review import page as review_page
+from checker.training.review import review
+from tests.differential import passing
 from tests.unit.page.plausible import build_submission
 
 CHROMIUM = shutil.which("chromium")
@@ -68,6 +72,24 @@ def test_no_part_is_wider_than_a_narrow_screen(tmp_path: Path, source: str) -> N
     found = re.search(r"<title>width (\d+)</title>", document)
     assert found is not None
     assert int(found[1]) <= 360
+
+
+def test_no_number_of_a_reviewed_round_runs_into_the_next(tmp_path: Path) -> None:
+    passing.organisation(tmp_path / "round" / "Example", "mlperf-training/5.1")
+    report = review(tmp_path / "round", "mlperf-training/5.1")
+    long = [
+        replace(s, score_s=16145.6, fastest_s=16145.1, slowest_s=160000.7, scaled_by=1.16667) for s in report.scores
+    ]
+    source = review_page(tmp_path / "round", replace(report, scores=long))
+    assert "2,666.678" in source
+    probe = """
+        const cells = [...document.querySelectorAll("#rows-table td")];
+        const wide = cells.filter((cell) => cell.scrollWidth > cell.clientWidth);
+        document.title = `${cells.length} cells, ${wide.length} too narrow`;
+    """
+    allowed = re.sub(r"script-src [^;]+;", "script-src &#x27;unsafe-inline&#x27;;", source)
+    document, _ = browse(tmp_path, allowed.replace("</body>", f"<script>{probe}</script></body>"), "--dump-dom")
+    assert re.search(r"<title>[1-9]\d+ cells, 0 too narrow</title>", document)
 
 
 def test_searching_leaves_only_the_findings_that_hold_every_word(tmp_path: Path, source: str) -> None:

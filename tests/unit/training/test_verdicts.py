@@ -1,0 +1,82 @@
+"""One verdict everywhere: a result's two verdicts and its scaled times are the same in text, JSON and on the page."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from checker.findings import Report
+from checker.page.review import page
+from checker.render import json as as_json
+from checker.render import text
+from checker.training.review import review
+from tests.differential import passing
+
+ROUND = "mlperf-training/5.1"
+COPIED = "Other/results/box/llama2_70b_lora"
+
+
+@pytest.fixture
+def round_(tmp_path: Path) -> Path:
+    """A round in which one organisation's logs are copies of another's: official tools pass it, Assay does not."""
+    root = tmp_path / "round"
+    passing.organisation(root / "Example", ROUND, ("llama2_70b_lora",))
+    passing.organisation(root / "Other", ROUND, ("llama2_70b_lora",), begins_hours=5000)
+    for log in (root / "Example/results/box/llama2_70b_lora").glob("result_*.txt"):
+        shutil.copy(log, root / COPIED)
+    system = root / "Other/systems/box.json"
+    system.write_text(system.read_text().replace('"Example"', '"Other"'))
+    return root
+
+
+def test_both_verdicts_stand_in_the_score_and_are_those_of_its_item(round_: Path) -> None:
+    report = review(round_, ROUND)
+    items = {item.path: (item.verdict, item.official_verdict) for item in report.items if item.kind == "result"}
+    assert items[COPIED] == ("fail", "pass")
+    assert {score.path: (score.verdict, score.official_verdict) for score in report.scores} == items
+
+
+def test_text_json_and_page_say_both(round_: Path) -> None:
+    report = review(round_, ROUND)
+    said = text.render(report)
+    assert re.search(r"official  assay\n-+\n", said)
+    assert re.search(r"Other box llama2_70b_lora \(closed.*\)\n +10/10.* PASS      FAIL\n", said)
+    scores = {score["path"]: score for score in json.loads(as_json.render(report))["scores"]}
+    assert (scores[COPIED]["official_verdict"], scores[COPIED]["verdict"]) == ("pass", "fail")
+    row = next(row for row in page(round_, report).split("<tr")[1:] if "10/10" in row and ">Other<" in row)
+    assert re.findall(r'class="verdict (\w+)"', row) == ["pass", "fail"]
+
+
+def scaled(report: Report) -> float:
+    score = next(score for score in report.scores if score.path == COPIED)
+    assert score.scaled_by is not None
+    assert score.score_s is not None
+    assert score.fastest_s is not None
+    assert score.slowest_s is not None
+    assert score.fastest_s - 1e-9 <= score.score_s <= score.slowest_s + 1e-9
+    assert score.score_s == pytest.approx(score.scaled_by * 604.62, rel=1e-3)  # the mean as measured
+    return score.scaled_by
+
+
+def test_a_scaled_score_is_marked_and_stands_inside_its_own_range(round_: Path) -> None:
+    report = review(round_, ROUND)
+    factor = scaled(report)
+    assert factor > 1
+    assert f"Other box llama2_70b_lora (closed, scaled ×{factor:.4f})" in text.render(report).replace("\n", " ")
+    assert f"×{factor:.4f}" in page(round_, report)
+
+
+@pytest.mark.parametrize("published", ["NaN", "1e999", "-3", "1e300", '"2"', "[]"])
+def test_a_scaling_file_can_hold_anything(round_: Path, published: str) -> None:
+    shutil.rmtree(round_ / "Example")
+    for log in sorted((round_ / COPIED).glob("result_*.txt"))[1:]:
+        log.write_text(log.read_text().replace("global_batch_size", "batch"))  # the convergence test then has no word
+    (round_ / COPIED / "scaling.json").write_text(f'{{"scaling_factor": {published}}}')
+    report = review(round_, ROUND)
+    json.loads(as_json.render(report))
+    assert max(map(len, text.render(report).splitlines())) <= 100
+    assert page(round_, report)
