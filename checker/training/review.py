@@ -36,6 +36,7 @@ from checker.tree import Tree
 from checker.waivers import Waivers
 from rules.cards import Severity
 from rules.ruleset import load
+from rules.systems import node_count
 from rules.text import printable
 from rules.training import PackageRules, package_rules
 
@@ -290,6 +291,7 @@ def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list
                 slowest_s=_seconds(max(minutes, default=None)),
                 verdict="fail" if folder.outcome.answer != "pass" else "pass",
                 official=_official_row(row, folder.folder.benchmark),
+                nodes=node_count(system.document["number_of_nodes"]),
             )
         )
 
