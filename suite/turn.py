@@ -73,7 +73,7 @@ def _held(name: str, doing: str, *, wait: bool) -> Iterator[None]:
 
     try:
         _until(other, wait=wait)
-        _say(handle, json.dumps({"pid": os.getpid(), "since": int(time.time()), "doing": doing[:1000]}))
+        _say(handle, json.dumps({"pid": os.getpid(), "since": int(time.time()), "doing": doing[:300]}))
         try:
             yield
         finally:
@@ -141,6 +141,6 @@ def _said(handle: int) -> str:
     try:
         said = json.loads(os.pread(handle, MOST, 0))
         since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(int(said["since"])))
-        return printable(f"`{said['doing']}` (process {int(said['pid'])}, since {since})", 400)
+        return f"`{printable(str(said['doing']), 200)}` (process {int(said['pid'])}, since {since})"
     except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return "another command, which does not say what it is"
