@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from checker.cost import as_json, as_text, costs
 from checker.findings import Energy, Measured, Score
+from checker.training.review import review
 from rules.prices import Prices
 from rules.systems import node_count
+from tests.differential import passing
 
 TARIFF = {"per_kwh": 0.36, "source": "a tariff", "date": "2026-01-01"}
 
@@ -185,3 +188,37 @@ def test_both_forms_say_prices_sources_and_dates() -> None:
     assert "a tariff, 2026-01-01" in text
     assert "not measured" in text
     assert as_json(found, prices)["costs"] != []
+
+
+def power_of(log: Path, watts: float) -> None:
+    """Put the power of two nodes beside a run's log: the same at every second."""
+    records = [
+        json.loads(line.partition(" ")[2]) for line in log.read_text().splitlines() if line.startswith(":::MLLOG")
+    ]
+    start = next(record["time_ms"] for record in records if record["key"] == "run_start")
+
+    def line(key: str, value: float | None, at_s: float) -> dict[str, Any]:
+        at = start + int(1000 * at_s)
+        return {"namespace": "", "time_ms": at, "event_type": "", "key": key, "value": value, "metadata": {}}
+
+    readings = [line("power_reading", watts, second) for second in range(1, 91)]
+    folder = log.parent / "power" / log.stem
+    folder.mkdir(parents=True)
+    ends = line("power_measurement_start", None, 0), line("power_measurement_stop", None, 90)
+    for node in range(2):
+        (folder / f"node_{node}.txt").write_text(passing.text([ends[0], *readings, ends[1]]))
+    (folder / "sw_0.txt").write_text(passing.text([line("interconnect_power_est", 0, 0)]))
+
+
+def test_a_training_rounds_nodes_and_power_logs_are_in_its_cost(tmp_path: Path) -> None:
+    passing.organisation(tmp_path / "Example", "mlperf-training/5.1")
+    system = tmp_path / "Example/systems/box.json"
+    system.write_text(system.read_text().replace('"number_of_nodes": "1"', '"number_of_nodes": "4"'))
+    for log in (tmp_path / "Example/results/box").glob("*/result_*.txt"):
+        power_of(log, 1800.0)
+    [found] = review(tmp_path / "Example", "mlperf-training/5.1").scores
+    [one] = costs([found], listed(("*", 10.0, False), energy=TARIFF))
+    assert (one.nodes, one.official_energy) == (4, True)
+    assert one.seconds is not None
+    assert one.joules == pytest.approx(2 * 1800 * one.seconds)
+    assert one.cost == pytest.approx(4 * 10 * one.seconds / 3600 + 0.36 * one.joules / 3_600_000)

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from rules.errors import MachineError
 from suite import turn as turns
+from suite.owner import LABEL, OWNER, owner
 from suite.turn import turn
 
 # What `suite.cli` does around a command: signals that stop it, errors as sentences and exit codes.
@@ -164,14 +166,14 @@ def test_a_lock_that_is_no_file_is_refused_in_a_sentence(locks: Path, kind: str)
 class Engine:
     """What is asked of an engine: its own number, and its containers."""
 
-    def __init__(self, number: str) -> None:
-        self.number, self.api = number, self
+    def __init__(self, number: str, *labels: dict[str, str]) -> None:
+        self.number, self.api, self.labels = number, self, labels
 
     def info(self) -> dict[str, str]:
         return {"ID": self.number}
 
-    def containers(self, **_: object) -> list[object]:
-        return []
+    def containers(self, **_: object) -> list[dict[str, object]]:
+        return [{"Id": "0" * 64, "Names": ["/assay-turn-0"], "Labels": labels} for labels in self.labels]
 
 
 def test_machines_are_told_apart_by_their_engines(locks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,3 +193,25 @@ def test_machines_are_told_apart_by_their_engines(locks: Path, monkeypatch: pyte
         monkeypatch.setenv("DOCKER_HOST", "ssh://bench")
         with turn("far", Engine("B"), wait=False):  # type: ignore[arg-type]
             pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "by", "free"),
+    [
+        ("turn", "host pid:[1] 7 1", False),  # a result is measured from another machine, be it between two runs
+        ("run", "host pid:[1] 7 1", False),
+        ("run", "", False),  # of an older Assay
+        ("turn", None, True),  # our own
+        ("job", "host pid:[1] 7 1", True),
+        ("observer", "host pid:[1] 7 1", True),
+    ],
+)
+def test_an_engine_shows_by_its_containers_that_another_machine_measures_on_it(
+    locks: Path, monkeypatch: pytest.MonkeyPatch, kind: str, by: str | None, free: bool
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "ssh://bench")
+    monkeypatch.setattr(turns, "ENDING_S", 0.2)
+    engine = Engine("A", {LABEL: kind, OWNER: owner() if by is None else by})
+    refused = pytest.raises(MachineError, match="assay-turn-0")
+    with nullcontext() if free else refused, turn("assay run", engine, wait=False):  # type: ignore[arg-type]
+        pass
