@@ -19,6 +19,7 @@ UNCONTAINED ?=
 RESUME    ?=
 REPLACE   ?=
 DISCARD   ?=
+WAIT      ?=
 
 ASSAY := .venv/bin/assay
 
@@ -28,6 +29,7 @@ help: ## this list
 	@echo '  make run takes WORKLOAD=$(WORKLOAD) FRAMEWORK=$(FRAMEWORK)|all TARGET=$(TARGET) DIVISION=$(DIVISION)|open SUBMITTER=$(SUBMITTER)'
 	@echo '  SCENARIO=all|SingleStream|… measures inference (default for a workload that is not trained)'
 	@echo '  and RUNS (open), THREADS, MEMORY (MiB), DATA (your copy), SYSTEM (system.yaml), POWER_LOG (what a meter writes), RESUME=1, REPLACE=1, DISCARD=1'
+	@echo '  WAIT=1 waits where another command is measuring on the machine'
 	@echo '  IDLE=SECONDS (training, 20 or more) samples the idle machine first, so that reports show energy above it too'
 	@echo '  UNCONTAINED=PYTHON (training) measures without an engine, in a Python that has the framework: no submission'
 
@@ -44,7 +46,7 @@ run: setup ## build the image, run the benchmark, write and check the submission
 	    $(if $(THREADS),--threads $(THREADS)) $(if $(MEMORY),--memory $(MEMORY)) \
 	    $(if $(DATA),--data $(DATA)) $(if $(SYSTEM),--system-file $(SYSTEM)) $(if $(POWER_LOG),--power-log $(POWER_LOG)) \
 	    $(if $(IDLE),--idle-baseline $(IDLE)) $(if $(UNCONTAINED),--uncontained $(UNCONTAINED)) \
-	    $(if $(RESUME),--resume) $(if $(REPLACE),--replace) $(if $(DISCARD),--discard)
+	    $(if $(RESUME),--resume) $(if $(REPLACE),--replace) $(if $(DISCARD),--discard) $(if $(WAIT),--wait)
 
 test: setup-dev lint ## lint, then every test; starts a Docker engine where it may
 	@suite/engine.sh

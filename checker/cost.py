@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 from checker.findings import Score
-from rules.prices import Prices
+from rules.prices import MachinePrice, Prices
 
 MILLION = 1_000_000
 JOULES_PER_KWH = 3_600_000
+LARGEST = 1e60  # seconds or joules of any result; beyond it no product is a number
 HOUR_S = 3600
+NO_NODES = "how many nodes the system has is not known (a price of the whole system: `per: system`)"
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,10 @@ class Cost:
     framework: str
     division: str
     what: str  # "to target", or per million inferences or tokens
+    nodes: int | None  # of the system
     seconds: float | None  # that it takes
     joules: float | None
+    official_energy: bool  # whether `joules` follow from the official result table, not from meters that Assay read
     cost: float | None
     energy_cost: float | None  # the part of `cost` that is energy; None: not in it
     reason: str = ""
@@ -34,22 +38,44 @@ class Cost:
 
 def costs(scores: Iterable[Score], prices: Prices) -> list[Cost]:
     """Return the cost of every result, with its places; results that failed have none."""
-    found = [_cost(score, prices) for score in scores if score.verdict == "pass"]
+    found = [_cost(score, prices) for score in scores if _counts(score)]
     groups = sorted({_group(one) for one in found})
     return [placed for group in groups for placed in _placed([one for one in found if _group(one) == group])]
 
 
+def _counts(score: Score) -> bool:
+    """Whether a result passed the check, and so has a cost."""
+    return score.verdict == "pass"
+
+
 def _cost(score: Score, prices: Prices) -> Cost:
     what, seconds, joules = _amount(score)
+    official = False
+    if joules is None and (joules := _official_joules(score, seconds)) is not None:
+        official = True
     cost = Cost(
-        score.path, score.system, score.workload, score.framework, score.division, what, seconds, joules, None, None
+        score.path,
+        score.system,
+        score.workload,
+        score.framework,
+        score.division,
+        what,
+        score.nodes,
+        seconds,
+        joules,
+        official,
+        None,
+        None,
     )
     machine = prices.machine(score.system)
     if seconds is None:
         return replace(cost, reason="it has no time")
     if machine is None:
         return replace(cost, reason="the price list has no such system")
-    price = machine.per_hour * seconds / HOUR_S
+    priced = _priced(score, machine)
+    if priced is None:
+        return replace(cost, reason=NO_NODES)
+    price = machine.per_hour * priced * seconds / HOUR_S
     if machine.includes_energy:
         return replace(cost, cost=price)
     if prices.energy is None:
@@ -60,12 +86,40 @@ def _cost(score: Score, prices: Prices) -> Cost:
     return replace(cost, cost=price + energy, energy_cost=energy)
 
 
+def _priced(score: Score, machine: MachinePrice) -> int | None:
+    """Return how many times a result's hour costs the price: once for each node, or once; None where unknown."""
+    return 1 if machine.per == "system" else score.nodes
+
+
+def _official_joules(score: Score, seconds: float | None) -> float | None:
+    """Return the energy of what is paid for by the official table: of Training, or power of Inference, times its time.
+
+    Power of a single stream is energy: millijoules of one query. A result inferred from another has none of its own.
+    """
+    found = score.measured
+    if found is None:
+        joules = (score.official or {}).get(f"{score.workload}:Energy")
+    elif found.power is None or found.inferred:
+        joules = None
+    elif found.power_unit == "W":
+        joules = None if seconds is None else found.power * seconds
+    else:
+        joules = found.power * MILLION / 1000 if (found.power_unit, found.scenario) == ("mJ", "SingleStream") else None
+    return _number(joules)
+
+
+def _number(value: object) -> float | None:
+    """Return a positive number that sums and products may hold; None for anything else."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < LARGEST
+    return float(value) if good and isinstance(value, int | float) else None
+
+
 def _amount(score: Score) -> tuple[str, float | None, float | None]:
     """Return what is paid for, and the seconds and joules it takes."""
     joules = score.energy.joules if score.energy else None
     row = score.official or {}
     if score.measured is None and "Scenario" not in row:
-        return "to target", score.score_s, joules
+        return "to target", _number(score.score_s), joules
     if score.measured is not None:
         scenario, metric, unit = score.measured.scenario, score.measured.metric, score.measured.unit
     else:
@@ -74,13 +128,13 @@ def _amount(score: Score) -> tuple[str, float | None, float | None]:
     what = f"per million {'tokens' if 'token' in unit else 'inferences'}, {scenario}"
     of_one = score.energy is not None and score.energy.per == "inference" and "token" not in unit
     energy = joules * MILLION if joules is not None and of_one else None
-    if not isinstance(metric, int | float) or metric <= 0:
+    if (metric := _number(metric)) is None:
         return what, None, energy
     if unit.endswith("/s"):
-        return what, MILLION / metric, energy
+        return what, _number(MILLION / metric), energy
     # A latency of MultiStream is that of a query of several inferences.
     if unit in ("ms", "latency (ms)") and scenario != "MultiStream":
-        return what, MILLION * metric / 1000, energy
+        return what, _number(MILLION * metric / 1000), energy
     return what, None, energy
 
 
@@ -115,24 +169,29 @@ def as_text(found: list[Cost], prices: Prices) -> str:
             lines += [
                 "",
                 f"{one.workload} ({one.division}), {one.what}",
-                _row("", "time", "energy", "cost", "by time", "by cost"),
+                _row("", "nodes", "time", "energy", "cost", "by time", "by cost"),
             ]
-        energy = "not measured" if one.joules is None else _joules(one.joules)
+        energy = "not measured" if one.joules is None else _joules(one.joules) + " official" * one.official_energy
+        nodes = "-" if one.nodes is None else str(one.nodes)
         time = "-" if one.seconds is None else f"{one.seconds:,.2f} s"
         cost = "-" if one.cost is None else f"{one.cost:,.6f} {prices.currency}"
         places = (str(place) if place else "-" for place in (one.by_time, one.by_cost))
-        lines.append(_row(one.system, time, energy, cost, *places))
+        lines.append(_row(one.system, nodes, time, energy, cost, *places))
         lines += [f"  {one.reason}"] if one.reason else []
-    used = {machine.source: machine for one in found if (machine := prices.machine(one.system))}
-    lines += ["", *(f"prices: {p.per_hour:g} {prices.currency} an hour, {p.source}, {p.date}" for p in used.values())]
+    used = {machine.system: machine for one in found if (machine := prices.machine(one.system))}
+    lines += ["", *(f"prices: {_price(p, prices.currency)}, {p.source}, {p.date}" for p in used.values())]
     if prices.energy:
         price = prices.energy
         lines.append(f"prices: {price.per_kwh:g} {prices.currency} a kWh, {price.source}, {price.date}")
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
-def _row(system: str, time: str, energy: str, cost: str, by_time: str, by_cost: str) -> str:
-    return f"{system:30} {time:>12} {energy:>13} {cost:>16} {by_time:>7} {by_cost:>7}".rstrip()
+def _row(system: str, nodes: str, time: str, energy: str, cost: str, by_time: str, by_cost: str) -> str:
+    return f"{system:30} {nodes:>5} {time:>14} {energy:>19} {cost:>18} {by_time:>7} {by_cost:>7}".rstrip()
+
+
+def _price(machine: MachinePrice, currency: str) -> str:
+    return f"{machine.per_hour:g} {currency} an hour {'and node' if machine.per == 'node' else 'for the whole system'}"
 
 
 def _joules(joules: float) -> str:

@@ -155,6 +155,7 @@ class Score:
     measured: Measured | None = None  # inference
     energy: Energy | None = None  # None: a round that knows no meters
     use: Use | None = None
+    nodes: int | None = None  # of the system, by its description; None where that says no number
 
 
 @dataclass(frozen=True)

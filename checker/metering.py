@@ -20,6 +20,8 @@ LEAST_J = 1e-6  # no meter counts less
 SETTLE_S = 2.0  # an idle machine's meters need so long to say it, and not to have said something else before
 COVERAGE = 0.95  # of the region, below which there is no value
 METERS = ("rapl", "nvml", "ina3221", "amdgpu", "external")  # sources of power or energy
+COUNT = ("energy", "power")  # quantities that tell energy
+NO_METER = "it shows no power or energy"
 Points = list[tuple[float, float]]
 
 
@@ -59,24 +61,26 @@ def _monotonic(observation: Observation, wall_s: float) -> float:
 def energy(observation: Observation, start_s: float, stop_s: float) -> list[Reading | NotMeasured]:
     """Return the energy of the region in joules by each device that has a meter: its counter, or else its power.
 
-    Devices that are parts of another are left out, so that the values may be added. `start_s`, `stop_s`: monotonic.
+    A device that is there without a meter is in it too, as not measured. Devices that are parts of another are left
+    out, so that the values may be added. `start_s`, `stop_s`: monotonic.
     """
     found: list[Reading | NotMeasured] = []
     for channels in _devices(observation):
         readings = [_energy(observation, channel, start_s, stop_s) for channel in channels]
         whole = [reading for reading in readings if isinstance(reading, Reading)]
         found.append(whole[0] if whole else readings[0])
+    found += _silent(observation)
     return found or [NotMeasured("energy", _why(observation))]
 
 
 def total(readings: Sequence[Reading | NotMeasured]) -> Reading | NotMeasured:
     """Return the sum of devices' energies; nothing where one of them is missing. A meter at the wall is the total."""
-    for reading in readings:
+    outside = [reading for reading in readings if _name(reading).startswith("external/")]
+    parts = list[Reading]()
+    for reading in outside or readings:
         if isinstance(reading, NotMeasured):
             return reading
-    measured = [reading for reading in readings if isinstance(reading, Reading)]
-    outside = [reading for reading in measured if reading.channel.name.startswith("external/")]
-    parts = outside or measured
+        parts.append(reading)
     joules = sum(part.value for part in parts)
     channel = Channel(
         name="+".join(part.channel.name for part in parts)[:100].replace("+", "/"),
@@ -93,6 +97,10 @@ def total(readings: Sequence[Reading | NotMeasured]) -> Reading | NotMeasured:
         sum(part.uncertainty * part.value for part in parts) / joules if joules else 1.0,
         all(part.stated for part in parts),
     )
+
+
+def _name(reading: Reading | NotMeasured) -> str:
+    return reading.channel.name if isinstance(reading, Reading) else reading.what
 
 
 def idle(observation: Observation) -> tuple[Reading | NotMeasured, float, float]:
@@ -144,11 +152,21 @@ def _devices(observation: Observation) -> list[list[Channel]]:
     """Return the channels that tell a device's energy, best first, for each device that is no part of another."""
     devices: dict[str, list[Channel]] = {}
     for channel in observation.channels:
-        if channel.whole and channel.quantity in ("energy", "power"):
-            family, _, rest = channel.name.partition("/")
-            number, slash, _ = rest.rpartition("/")
-            devices.setdefault(f"{family}/{number}" if slash else channel.name, []).append(channel)
+        if channel.whole and channel.quantity in COUNT:
+            devices.setdefault(channel.device, []).append(channel)
     return [sorted(channels, key=lambda channel: channel.quantity != "energy") for channels in devices.values()]
+
+
+def _silent(observation: Observation) -> list[NotMeasured]:
+    """Return the devices that are there, by another channel or by what the observer says, and have no meter."""
+    metered = {channel.device for channel in observation.channels if channel.quantity in COUNT}
+    why = {channel.device: NO_METER for channel in observation.channels if channel.name != channel.device}
+    why |= {one.source: one.reason for one in observation.unavailable if "/" in one.source}
+    return [
+        NotMeasured(device, reason)
+        for device, reason in why.items()
+        if device.partition("/")[0] in METERS and device not in metered
+    ]
 
 
 def _energy(observation: Observation, channel: Channel, start_s: float, stop_s: float) -> Reading | NotMeasured:

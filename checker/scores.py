@@ -7,6 +7,7 @@ from checker.findings import Score, Verdict
 from checker.statistics import olympic_mean
 from checker.submission import Result
 from checker.use import use_of
+from rules.systems import node_count
 from rules.text import printable
 
 
@@ -38,6 +39,7 @@ def score(path: str, result: Result, verdict: Verdict) -> Score:
         verdict=verdict,
         energy=energy_of(result),
         use=use_of(result.runs, result.ruleset.steadiness),
+        nodes=node_count(result.system_document.model.number_of_nodes) if result.system_document else None,
     )
 
 

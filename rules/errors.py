@@ -19,7 +19,7 @@ class Exit(enum.IntEnum):
     USAGE = 2  # the arguments, or a file a person wrote, cannot be used
     NOTHING = 3  # nothing to check was found
     DEFECT = 4  # a defect of Assay itself
-    MACHINE = 5  # this machine cannot do it now: no engine, no disk, no network
+    MACHINE = 5  # this machine cannot do it now: no engine, no disk, no network, another command measures on it
     INTERRUPTED = 130  # Ctrl-C, or asked to end
     PIPE = 141  # whoever read our output went away
 

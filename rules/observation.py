@@ -57,6 +57,12 @@ class Channel(Document):
     uncertainty: Annotated[float, Field(gt=0, lt=1)] | None = None  # relative, as its maker states; None: not stated
     whole: bool = True  # False: contained in another channel of this quantity (a core of a package), not to be added
 
+    @property
+    def device(self) -> str:
+        """What has it, e.g. `nvml/0` of `nvml/0/power`; a name of two parts is a device's own."""
+        device, _, _ = self.name.rpartition("/")
+        return device if "/" in device else self.name
+
     @model_validator(mode="after")
     def _is_of_its_kind(self) -> Channel:
         if self.kind != KINDS.get(self.quantity, self.kind):
@@ -65,7 +71,10 @@ class Channel(Document):
 
 
 class Unavailable(Document):
-    """A meter that this machine might have had, and why nothing was read from it."""
+    """A meter that this machine might have had, and why nothing was read from it.
+
+    `source` is the meter (`nvml`), or one device of it (`nvml/1`) that is there: no sum does without that.
+    """
 
     source: Annotated[str, Field(max_length=200)]
     reason: Annotated[str, Field(max_length=400)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field, ValidationError
@@ -17,7 +17,7 @@ from rules.errors import UsageError
 from rules.workload import Strict
 
 MOST = 1 << 20  # bytes of a price list
-Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Price = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 
 class Quoted(Strict):
@@ -28,10 +28,14 @@ class Quoted(Strict):
 
 
 class MachinePrice(Quoted):
-    """What an hour of the systems whose names match `system` costs; `*` and `?` stand for any letters, any one."""
+    """What an hour of the systems whose names match `system` costs; `*` and `?` stand for any letters, any one.
+
+    The price is of one node (`per`), of which a system may have many, or of the whole system.
+    """
 
     system: Annotated[str, Field(min_length=1)]
     per_hour: Price
+    per: Literal["node", "system"] = "node"
     includes_energy: bool = True  # a rented machine's price does; then energy is not paid twice
 
 

@@ -10,6 +10,7 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol, Self
@@ -254,6 +255,9 @@ class Place(Protocol):
 
     def busy(self) -> str | None:
         """Return a sentence naming another measured run that is under way here, None where there is none."""
+
+    def taken(self) -> AbstractContextManager[object]:
+        """Show to whoever else may measure here that a result is being measured, between its runs too."""
 
     def box(self, limits: Limits, module: str, kind: str) -> Box:
         """Return a box for a job of `module`; `kind` says what for, "run" for a measured one.

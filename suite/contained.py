@@ -16,7 +16,7 @@ from suite.engine import connect, sentences
 from suite.ground import Ground
 from suite.images.build import BuiltImage, build, verify
 from suite.images.matrix import Cell
-from suite.owner import busy, labels
+from suite.owner import TURN, busy, labels
 from suite.progress import Phase
 from suite.sandbox import Sandbox
 from suite.targets import fitness
@@ -45,6 +45,11 @@ class Containers:
         """Return which measured run the engine is busy with."""
         return busy(self.client)
 
+    def taken(self) -> Sandbox:
+        """Return a container that does nothing: hosts that share the engine see it, and it ends with this process."""
+        limits = Limits(cpuset="", memory_bytes=MEMORY, pids=32)
+        return Sandbox(self.client, self.image.image_id, limits, {}, command("suite.harness"), TURN)
+
     def box(self, limits: Limits, module: str, kind: str) -> Sandbox:
         """Return a container of the image, which must have the recorded layers."""
         verify(self.client, self.image)
@@ -63,7 +68,7 @@ class Containers:
         return _Beside(client, self.image.image_id, limits, environment, command("suite.observe"), "observer", given)
 
 
-MEMORY = 128 << 20  # bytes, of an observer
+MEMORY = 128 << 20  # bytes, of an observer, or of what shows that a result is being measured
 
 
 class _Beside(Sandbox):

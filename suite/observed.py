@@ -150,7 +150,7 @@ class Observer:
                 said = printable(" ".join(self._words)[-300:]) or "it said nothing"
                 raise MachineError(f"the observer of the machine's meters did not start: {said}")
             for one in self._head.get("unavailable", ()):
-                if one["source"] in self._meters:
+                if one["source"].partition("/")[0] in self._meters:
                     _once(f"  warning: meter {one['source']} is not read: {printable(one['reason'], 200)}; {OUTSIDE}")
         except BaseException:
             self._leave(None)
@@ -226,7 +226,13 @@ def assembled(
     try:
         width = len(head["channels"])
         unavailable = [Unavailable.model_validate(one) for one in head["unavailable"]]
-        channels = [Channel.model_validate(channel) for channel in head["channels"]][:CHANNELS]
+        every_channel = [Channel.model_validate(channel) for channel in head["channels"]]
+        channels = every_channel[:CHANNELS]
+        unavailable += [
+            Unavailable(source=one.device, reason=f"it is beyond the {CHANNELS} channels that a document holds")
+            for one in every_channel[CHANNELS:]
+            if one.quantity in ("energy", "power")
+        ]
         rows = [row for row in rows if len(row) == width + 2]
         rows = [row for position, row in enumerate(rows) if position == 0 or row[0] > rows[position - 1][0]]
         clocks = _clocks(rows)

@@ -15,6 +15,7 @@ from rules.text import printable
 from suite.engine import sentences
 
 LABEL = "org.assay.job"  # its value: what the container does, "run" for a measured run
+TURN = "turn"  # of one that does nothing, and shows as long as it runs that its owner measures on this engine
 OWNER = "org.assay.owner"
 STALE_S = 600  # a container is started within seconds of its creation
 
@@ -45,14 +46,20 @@ def remove_stale(client: docker.DockerClient) -> None:
 
 
 def busy(client: docker.DockerClient) -> str | None:
-    """Return a sentence naming the measured run that `client`'s engine is busy with, None where there is none."""
+    """Return a sentence naming what `client`'s engine is measuring, None where that is nothing.
+
+    A run counts whoever made it; that a result is being measured, with or without a run at this moment, others' alone.
+    """
     with sentences("listing its containers"):
-        running = client.api.containers(filters={"label": f"{LABEL}=run"})
+        running = client.api.containers(filters={"label": LABEL})
     for found in running:
+        kind, by = ((found.get("Labels") or {}).get(name, "") for name in (LABEL, OWNER))
+        if kind != "run" and (kind != TURN or by == owner()):
+            continue
         name = next((name.lstrip("/") for name in found.get("Names") or []), found["Id"][:12])
-        host, _, pid, _ = f"{(found.get('Labels') or {}).get(OWNER, '')}   ".split(" ", 3)
-        by = f", started by process {pid} on {host}" if pid else ""
-        return printable(f"another run is being measured on this engine (container {name}{by})", 300)
+        host, _, pid, _ = f"{by}   ".split(" ", 3)
+        whose = f", started by process {pid} on {host}" if pid else ""
+        return printable(f"another run is being measured on this engine (container {name}{whose})", 300)
     return None
 
 

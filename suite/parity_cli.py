@@ -17,6 +17,9 @@ def parity(
     target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
     data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
     publish: Annotated[bool, typer.Option("--publish", help="make it the round's own certificate")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
+    ] = False,
 ) -> None:
     """Run the first steps in every framework from the same weights and batches, compare, write the certificate.
 
@@ -29,12 +32,14 @@ def parity(
     from suite.engine import connect
     from suite.parity_table import table
     from suite.progress import Phase
+    from suite.turn import turn
 
     rules = workload_rules(RULESET, workload)
     client = connect()
-    with Phase("data") as phase:
-        files = obtain(workload, rules, data, phase.to)
-    found = runs.certify(client, RULESET, rules, files, target)
+    with turn(f"assay parity {workload}", client, wait=wait):
+        with Phase("data") as phase:
+            files = obtain(workload, rules, data, phase.to)
+        found = runs.certify(client, RULESET, rules, files, target)
     typer.echo(table(found, rules.parity))
     if problems := disagreements(found, rules.parity):
         lines = "\n".join(f"  {p.message}: {p.found}, {p.expected}" for p in problems)
@@ -50,6 +55,9 @@ def reference(
     runs: Annotated[int, typer.Option(help="runs of each framework", min=1)] = 8,
     target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
     data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
+    ] = False,
 ) -> None:
     """Make the round's reference runs anew: for the author of a rule set.
 
@@ -63,12 +71,14 @@ def reference(
     from suite.images.matrix import cell
     from suite.progress import Phase
     from suite.settings import settings
+    from suite.turn import turn
 
     rules = workload_rules(RULESET, workload)
     client = connect()
-    with Phase("data") as phase:
-        files = obtain(workload, rules, data, phase.to)
-    names = settings(workload).frameworks
-    images = {name: build(client, cell(name, target), lambda *_: None) for name in names}
-    found = list(references.measure(client, RULESET, rules, images, files, runs))
+    with turn(f"assay reference {workload}", client, wait=wait):
+        with Phase("data") as phase:
+            files = obtain(workload, rules, data, phase.to)
+        names = settings(workload).frameworks
+        images = {name: build(client, cell(name, target), lambda *_: None) for name in names}
+        found = list(references.measure(client, RULESET, rules, images, files, runs))
     typer.echo(f"{len(found)} reference runs: {references.write(RULESET, workload, found, logs)}")

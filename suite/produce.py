@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+import docker
+
 import checker
 from checker.render import text as render_text
 from rules.documents import RunRecord
@@ -30,9 +32,11 @@ from suite.run import execute
 from suite.settings import settings
 from suite.submission import Work, clash, shared_files
 from suite.targets import functional, route
+from suite.turn import turn
 from suite.work import document, prepare
 
 RULESET = "assay/1.0"
+Judge = Callable[[Path, Callable[[str], None]], bool]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # What a finished result and a new plan must share for the result to be the one asked for.
 SAME = ("threads", "hyperparameters", "source_sha256", "data", "image", "interpreter")
@@ -60,6 +64,7 @@ class Request:
     power_log: PowerLog | None = field(default=None, kw_only=True)
     idle_s: float | None = field(default=None, kw_only=True)  # of an idle baseline before the runs
     uncontained: Path | None = field(default=None, kw_only=True)  # an interpreter, instead of an engine's image
+    wait: bool = field(default=False, kw_only=True)  # for another command that is measuring on the machine
 
     def arguments(self, framework: str) -> list[str]:
         """Return the command line that measures this again, one framework at a time."""
@@ -78,6 +83,10 @@ class Request:
         }
         words += [word for flag, value in optional.items() if value is not None for word in (flag, str(value))]
         return words + [word for setting in self.settings for word in ("--set", setting)]
+
+    def words(self) -> str:
+        """Return the command in short, for who waits for its end."""
+        return " ".join(self.arguments(self.framework))
 
     def require_name(self) -> None:
         """Raise UsageError where the submitter cannot be a folder's name."""
@@ -126,7 +135,8 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
     request.require_idle()
     prepare(request.output)
     ground: Callable[[Cell], Ground]
-    judge: Callable[[Path, Callable[[str], None]], bool] | None = None  # of what is no submission
+    judge: Judge | None = None  # of what is no submission
+    client: docker.DockerClient | None = None
     if request.uncontained:
         ground = uncontained.find(request.uncontained, request.target, kind, request.output).ground
         judge = uncontained.judge
@@ -140,8 +150,23 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
                 raise UsageError("--idle-baseline: under emulation nothing is measured", fix="leave it out")
             request, judge = request.functional(), functional.judge
         machine.bear(client, request.threads, request.memory_mib)
-        route.prepare(client, kind, way)
         ground = partial(contained.ground, client, way)
+    with turn(request.words(), client, wait=request.wait):
+        if client is not None:
+            route.prepare(client, kind, way)
+        return _measured(request, rules, ground, person, chosen, judge, show)
+
+
+def _measured(
+    request: Request,
+    rules: WorkloadRules,
+    ground: Callable[[Cell], Ground],
+    person: machine.Personal,
+    chosen: list[str],
+    judge: Judge | None,
+    show: Callable[[str], None],
+) -> bool:
+    """Measure the `chosen` frameworks and judge what came of it; return whether it all passed."""
     with Phase("data") as phase:
         files = data.obtain(request.workload, rules, request.data, phase.to)
     results = {_result(request, rules, ground, person, framework, files) for framework in chosen}
@@ -204,7 +229,8 @@ def _result(
         work.begin(resume=request.resume)
         try:
             arguments, given = request.arguments(framework), job_files(code, files)
-            execute(there.place, work, rules, given, arguments, request.power_log)
+            with there.place.taken():
+                execute(there.place, work, rules, given, arguments, request.power_log)
         except Stopped as stopped:
             raise Stopped(
                 f"{stopped.message}; {len(work.finished())} of {plan.runs} runs are kept in {work.folder}",

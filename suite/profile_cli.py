@@ -17,6 +17,9 @@ def profile(
     framework: Annotated[str, typer.Option(help="pytorch, tensorflow or jax")] = "pytorch",
     target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
     data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
+    ] = False,
 ) -> None:
     """Show where a step's time goes, by the framework's own profiler, in the container that `assay run` uses.
 
@@ -37,6 +40,7 @@ def profile(
     from suite.plan import last_cpus
     from suite.progress import Phase
     from suite.settings import settings
+    from suite.turn import turn
 
     rules = workload_rules(RULESET, workload)
     chosen, tuned = cell(framework, target), settings(workload).frameworks[framework]
@@ -58,7 +62,7 @@ def profile(
         threads=tuned.threads,
     )
     limits = Limits(last_cpus(tuned.threads, int(client.info()["NCPU"])), tuned.memory_mib << 20)
-    with Phase(f"profile {chosen.name}") as phase:
+    with turn(f"assay profile {workload}", client, wait=wait), Phase(f"profile {chosen.name}") as phase:
         finished = run_job(Containers(client, image), given, job_files(code, files), limits, rules.time_limit_s, phase)
     if "profile.json" not in finished.files:
         raise JudgedError(f"the profile came to nothing: {finished.judge(rules)[1]}")

@@ -57,6 +57,9 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="go on with an unfinished result")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="throw an unfinished result away first")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="measure again; the finished result is set aside")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
+    ] = False,
 ) -> None:
     """Build the image, train to the quality target N times or, with --scenario, measure inference; write and check it.
 
@@ -91,6 +94,7 @@ def run(
         "power_log": PowerLog(power_log, power_log_ahead) if power_log else None,
         "uncontained": uncontained,
         "idle_s": idle_baseline,
+        "wait": wait,
     }
     if scenario is None and not of_workload(workload).frameworks:
         scenario = "all"

@@ -6,16 +6,14 @@ for it, the machine. It stands beside the submissions, and the checker refuses i
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import IO
 
 from pydantic import ValidationError
 
@@ -25,7 +23,6 @@ from rules.documents import DISTRIBUTIONS, Interpreter
 from rules.errors import MachineError, UsageError
 from rules.text import printable
 from suite.box import Limits, command
-from suite.cache import folder
 from suite.ground import Ground
 from suite.harness import probe
 from suite.images.matrix import Cell, matrix
@@ -61,12 +58,12 @@ class Python:
         return {**self.held, "PYTHONPATH": str(self.folder / job / "source")}
 
     def busy(self) -> str | None:
-        """Take the machine for this process, until it ends; return a sentence where another one has it."""
-        try:
-            _held()
-        except BlockingIOError:
-            return "another uncontained run is being measured on this machine"
+        """Return None: whoever measures on this machine holds it (`suite.turn`)."""
         return None
+
+    def taken(self) -> AbstractContextManager[object]:
+        """Return nothing to enter: no other host measures here."""
+        return nullcontext()
 
     def box(self, limits: Limits, module: str, kind: str) -> Processes:  # noqa: ARG002 (of an engine's containers)
         """Return processes for a job of `module`."""
@@ -79,13 +76,6 @@ class Python:
     def _processes(self, job: str, limits: Limits, module: str) -> Processes:
         place = self.folder / job
         return Processes(command(module, self.interpreter, place), place, limits, self.environment(job))
-
-
-@cache
-def _held() -> IO[str]:
-    file = (folder("locks") / "uncontained").open("w")
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return file
 
 
 @dataclass(frozen=True)

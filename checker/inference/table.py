@@ -13,6 +13,7 @@ from checker.findings import Measured, Score
 from checker.inference.cases import ResultCase, number
 from checker.inference.loadgen import DetailLog
 from checker.inference.official import ResultReview
+from rules.systems import node_count
 from rules.text import printable
 
 PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")
@@ -103,6 +104,7 @@ def score(case: ResultCase, review: ResultReview, path: str, failed: bool) -> Sc
         slowest_s=None,
         official=row(case, review, found) if review.valid else None,
         measured=found,
+        nodes=node_count(case.system.get("number_of_nodes")),
     )
 
 

@@ -106,7 +106,7 @@ def observation_meters(result: Result | ServingResult, run: Run | ServingRun) ->
     seen, known = run.observation, images(result.ruleset)
     target = known.targets.get(run.record.model.target) if known else None
     families = {channel.name.partition("/")[0] for channel in seen.model.channels}
-    missing = {one.source for one in seen.model.unavailable}
+    missing = {one.source.partition("/")[0] for one in seen.model.unavailable}
     for meter in target.meters if target else ():
         if meter not in families | missing:
             message = f"the target's meter {meter} was neither read nor said to be missing"

@@ -132,14 +132,14 @@ def cost_section(report: Report, prices: Prices) -> Markup:
     """Return what each result costs, by a price list, and its places by time and by cost."""
     found = costs(report.scores, prices)
     heads = (
-        "System", "Workload", "What", "Time, s", "Energy, J", f"Cost, {prices.currency}", "Place by time",
+        "System", "Nodes", "Workload", "What", "Time, s", "Energy, J", f"Cost, {prices.currency}", "Place by time",
         "Place by cost", "Remark",
     )  # fmt: skip
     rows = [_cost(one) for one in found]
     return section(
         "cost",
         "Cost",
-        table("Cost by the price list; results that failed are not ranked", heads, rows, words=(1, 2, 8)),
+        table("Cost by the price list; results that failed are not ranked", heads, rows, words=(2, 3, 9)),
         tag("p", "Prices: ", "; ".join(_quoted(prices)), ".", class_="note"),
     )
 
@@ -149,10 +149,11 @@ def _cost(one: Cost) -> tuple[Child, ...]:
     cost = "" if one.cost is None else f"{one.cost:,.6f}"
     return (
         one.system,
+        "" if one.nodes is None else str(one.nodes),
         f"{one.workload} ({one.division})",
         one.what,
         fixed(one.seconds, 2),
-        fixed(one.joules, 1),
+        f"{fixed(one.joules, 1)}{' (official)' if one.official_energy else ''}",
         cost,
         *places,
         one.reason,
@@ -162,6 +163,7 @@ def _cost(one: Cost) -> tuple[Child, ...]:
 def _quoted(prices: Prices) -> Iterator[str]:
     for machine in prices.machines:
         by = f"{printable(machine.source, 200)}, {machine.date}"
-        yield f"{printable(machine.system, 100)} {machine.per_hour:g} an hour ({by})"
+        of = "and node" if machine.per == "node" else "for the whole system"
+        yield f"{printable(machine.system, 100)} {machine.per_hour:g} an hour {of} ({by})"
     if prices.energy:
         yield f"{prices.energy.per_kwh:g} a kWh ({printable(prices.energy.source, 200)}, {prices.energy.date})"

@@ -21,6 +21,7 @@ from checker.submission import in_scope
 from checker.use import use_of
 from rules.ruleset import RuleSet
 from rules.serving import loadgen_scenario
+from rules.systems import node_count
 from rules.text import printable
 
 FOUND = 5000  # problems of one submitter beyond which no further result is judged
@@ -121,6 +122,7 @@ def _score(path: str, result: ServingResult, scenario: ScenarioResult, verdict: 
         official=row,
         energy=None if run is None else energy_served(run, run.detail.values, len(run.latencies or ()) or None),
         use=_use(result, scenario),
+        nodes=node_count(result.system_document.model.number_of_nodes) if result.system_document else None,
     )
 
 

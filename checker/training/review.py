@@ -35,6 +35,7 @@ from checker.tree import Tree
 from checker.waivers import Waivers
 from rules.cards import Severity
 from rules.ruleset import load
+from rules.systems import node_count
 from rules.text import printable
 from rules.training import PackageRules, package_rules
 
@@ -284,6 +285,7 @@ def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list
                 slowest_s=_seconds(max(minutes, default=None)),
                 scaled_by=factor if scaled else None,
                 official=_official_row(row, folder.folder.benchmark),
+                nodes=node_count(system.document["number_of_nodes"]),
             )
         )
 

@@ -36,6 +36,7 @@ from suite.progress import Phase, say
 from suite.settings import settings
 from suite.targets import fitness, route
 from suite.targets.route import Way
+from suite.turn import turn
 from suite.work import prepare
 
 RULESET = "assay-inference/1.0"
@@ -91,6 +92,20 @@ def produce(request: ServingRequest, show: Callable[[str], None]) -> bool:
         )
     say(way.sentence)
     machine.bear(client, request.threads, request.memory_mib)
+    with turn(request.words(), client, wait=request.wait):
+        return _measured(client, request, rules, way, person, chosen, show)
+
+
+def _measured(
+    client: docker.DockerClient,
+    request: ServingRequest,
+    rules: ServingRules,
+    way: Way,
+    person: machine.Personal,
+    chosen: list[str],
+    show: Callable[[str], None],
+) -> bool:
+    """Measure the `chosen` frameworks and judge what came of it; return whether it all passed."""
     with Phase("data") as phase:
         files = _data(request, rules, phase.to)
     results = {_result(client, request, rules, way, person, framework, files) for framework in chosen}
@@ -148,7 +163,8 @@ def _result(
         work.begin(resume=request.resume)
         try:
             given, arguments = job_files(code, files), request.arguments(framework)
-            execute(Bench(place, work, rules, given, arguments, request.power_log))
+            with place.taken():
+                execute(Bench(place, work, rules, given, arguments, request.power_log))
         except Stopped as stopped:
             raise Stopped(
                 f"{stopped.message}; {work.progress()} are kept in {work.folder}",

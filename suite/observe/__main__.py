@@ -29,13 +29,16 @@ SOURCES: dict[str, Callable[[], Source]] = {
 
 
 def find(names: Sequence[str]) -> tuple[list[Source], list[dict[str, str]]]:
-    """Return the sources this machine has, and why it has not the others."""
-    found, unavailable = [], []
+    """Return the sources this machine has, and why it has not the others; of some, devices that say nothing."""
+    found: list[Source] = []
+    unavailable: list[dict[str, str]] = []
     for name in names:
         try:
             found.append(SOURCES[name]())
+            reasons = found[-1].silent
         except MissingError as error:
-            unavailable.append({"source": name, "reason": str(error)[:400]})
+            reasons = error.silent or {name: str(error)}
+        unavailable += [{"source": source, "reason": reason[:400]} for source, reason in reasons.items()]
     return found, unavailable
 
 

@@ -17,10 +17,10 @@ SLOWED = 0x8 | 0x20 | 0x40 | 0x80  # hardware slowdown, software thermal, hardwa
 
 
 class Gpus:
-    """All GPUs of this machine. One that is lost gives None from then on."""
+    """All GPUs of this machine. One that is lost gives None from then on, one that never answers is in `silent`."""
 
     def __init__(self) -> None:
-        """Start NVML; raise MissingError where there is no library, driver or GPU."""
+        """Start NVML; raise MissingError where there is no library, driver or GPU, or none that answers."""
         try:
             import pynvml
         except ImportError:
@@ -32,17 +32,21 @@ class Gpus:
         except pynvml.NVMLError as error:
             raise MissingError(f"NVML: {error}") from None
         self.channels: list[Channel] = []
+        self.silent: dict[str, str] = {}
         self._reads: list[Callable[[], float]] = []
         for index in range(count):
             try:
                 self._offer(index, pynvml.nvmlDeviceGetHandleByIndex(index))
             except pynvml.NVMLError as error:
-                raise MissingError(f"NVML: GPU {index}: {error}") from None
+                self.silent[f"nvml/{index}"] = f"NVML: GPU {index}: {error}"
         if not self.channels:
-            raise MissingError("NVML: no GPU")
+            raise MissingError("; ".join(self.silent.values()) or "NVML: no GPU", self.silent)
 
     def _offer(self, index: int, gpu: Any) -> None:
-        """Add the channels that this GPU has; one that it has and refuses stays, without a value."""
+        """Add the channels that this GPU has; one that it has and refuses stays, without a value.
+
+        A GPU that has some, and neither power nor energy, is seen by its other channels.
+        """
         nvml = self._nvml
         offered: list[tuple[str, str, str, Callable[[], float]]] = [
             (
@@ -63,6 +67,7 @@ class Gpus:
                 lambda: float(bool(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu) & SLOWED)),
             ),
         ]
+        before = len(self.channels)
         for quantity, kind, call, read in offered:
             try:
                 read()
@@ -72,6 +77,8 @@ class Gpus:
                 pass
             self.channels.append(Channel(f"nvml/{index}/{quantity}", quantity, f"NVML {call}", kind))
             self._reads.append(read)
+        if len(self.channels) == before:
+            self.silent[f"nvml/{index}"] = f"NVML: GPU {index} answers none of the queries"
 
     def read(self) -> list[float | None]:
         """Return every channel's value."""

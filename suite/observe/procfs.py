@@ -6,7 +6,9 @@ Sources: proc(5); `steal` is user_hz time the hypervisor ran something else whil
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from suite.observe.source import Channel, File
 
@@ -22,6 +24,7 @@ class Processors:
         Channel("cpu/steal", "steal", "/proc/stat", "counter"),
         Channel("cpu/queue", "queue", "/proc/stat procs_running", "gauge"),
     )
+    silent: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, proc: Path = PROC) -> None:
         self._file = File(proc / "stat")
@@ -43,6 +46,7 @@ class Swap:
     """Pages moved between memory and swap since the machine started."""
 
     channels = (Channel("memory/swap", "swap", "/proc/vmstat pswpin, pswpout", "counter"),)
+    silent: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, proc: Path = PROC) -> None:
         self._file = File(proc / "vmstat")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +21,12 @@ class Channel:
     uncertainty: float | None = None
     whole: bool = True
 
+    @property
+    def device(self) -> str:
+        """What has it, e.g. `nvml/0` of `nvml/0/power`; a name of two parts is a device's own."""
+        device, _, _ = self.name.rpartition("/")
+        return device if "/" in device else self.name
+
 
 class Source(Protocol):
     """A meter. It is made once, by a function that finds it or says why there is none."""
@@ -29,12 +35,20 @@ class Source(Protocol):
     def channels(self) -> Sequence[Channel]:
         """What it samples, in the order of `read`."""
 
+    @property
+    def silent(self) -> Mapping[str, str]:
+        """Devices that are there and show neither power nor energy, each with the reason."""
+
     def read(self) -> list[float | None]:
         """Return one value per channel, None for one that cannot be read now."""
 
 
 class MissingError(Exception):
-    """A meter this machine does not offer: why, for a person."""
+    """A meter this machine does not offer: why, for a person. `silent`: its devices that are there all the same."""
+
+    def __init__(self, reason: str, silent: Mapping[str, str] | None = None) -> None:
+        super().__init__(reason)
+        self.silent = silent or {}
 
 
 class File:

@@ -6,14 +6,16 @@ cpufreq (kilohertz) and the thermal zones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from suite.observe.source import Channel, File, MissingError
 
 SYS = Path("/sys")
+NOTHING = "it shows no power or energy"
 # Where `suite.observed` puts the folder that newer engines hide, and where the kernel has it.
 POWERCAP = (Path("/meters/powercap"), SYS / "devices/virtual/powercap")
+AMD = "0x1002"  # its number at PCI-SIG
 # Texas Instruments, data sheet of the INA3221 (SBOS576): gain error at most 0.25 %, of shunt and of bus voltage.
 # The board's shunt resistor is not in it.
 INA3221_UNCERTAINTY = 0.005
@@ -43,8 +45,14 @@ def label(words: str) -> str:
 class Files:
     """Channels that are each one file, or the product of two."""
 
-    def __init__(self, channels: list[Channel], files: list[tuple[File, ...]], scales: list[float]) -> None:
-        self.channels = channels
+    def __init__(
+        self,
+        channels: list[Channel],
+        files: list[tuple[File, ...]],
+        scales: list[float],
+        silent: Mapping[str, str],
+    ) -> None:
+        self.channels, self.silent = channels, silent
         self._files, self._scales = files, scales
 
     def read(self) -> list[float | None]:
@@ -64,33 +72,50 @@ def _product(files: tuple[File, ...], scale: float) -> float | None:
     return value
 
 
-def _collect(found: Iterator[tuple[Channel, tuple[Path, ...], float]], nothing: str) -> Files:
+def _collect(
+    found: Iterator[tuple[Channel, tuple[Path, ...], float]], nothing: str, listed: Mapping[str, str] | None = None
+) -> Files:
     """Open every channel's files; raise MissingError where there is none, with the first reason there was.
 
-    A channel whose files are there and refuse stays, without a value: a sum must not do without it in silence.
+    A channel whose files are there and refuse stays, without a value: a sum must not do without it in silence. Nor
+    without a device of which the file of power or energy is not there, or that is only `listed`: it is `silent`.
     """
-    there = [(channel, paths, scale) for channel, paths, scale in found if all(path.exists() for path in paths)]
-    channels = [channel for channel, _, _ in there]
+    channels: list[Channel] = []
     files: list[tuple[File, ...]] = []
-    reasons = []
-    for _, paths, _ in there:
+    scales, reasons, silent = list[float](), dict[Channel, str](), dict(listed or {})
+    for channel, paths, scale in found:
+        if not all(path.exists() for path in paths):
+            if _counts(channel):
+                silent[channel.device] = NOTHING
+            continue
+        channels.append(channel)
+        scales.append(scale)
         try:
             files.append(tuple(File(path) for path in paths))
         except MissingError as error:
             files.append(())
-            reasons.append(str(error))
+            reasons[channel] = str(error)
     if len(reasons) == len(channels):
-        raise MissingError(reasons[0] if reasons else nothing)
-    return Files(channels, files, [scale for _, _, scale in there])
+        refused = {channel.device: reason for channel, reason in reasons.items() if _counts(channel)}
+        raise MissingError(next(iter(reasons.values()), nothing), silent | refused)
+    return Files(channels, files, scales, silent)
 
 
-def rapl(roots: Sequence[Path] = POWERCAP) -> Files:
-    """Return the energy counters of the processor's packages and their parts, in joules."""
+def _counts(channel: Channel) -> bool:
+    """Whether a device's channel is one that a sum needs."""
+    return channel.whole and channel.quantity in ("energy", "power")
+
+
+def rapl(roots: Sequence[Path] = POWERCAP, sys: Path = SYS) -> Files:
+    """Return the energy counters of the processors' packages and their parts, in joules."""
+    root = next((root for root in roots if root.is_dir()), roots[-1])
+    zones = sorted({path.parent for name in ("energy_uj", "name") for path in root.glob(f"*/**/{name}")})
 
     def found() -> Iterator[tuple[Channel, tuple[Path, ...], float]]:
-        root = next((root for root in roots if root.is_dir()), roots[-1])
-        for counter in sorted(root.glob("*/**/energy_uj")):
-            zone = counter.parent
+        for zone in zones:
+            counter = zone / "energy_uj"
+            if not counter.exists() and not zone.name.startswith("intel-rapl:"):
+                continue  # of another kind, such as one that limits power and counts nothing
             limit, parts = text(zone / "max_energy_range_uj"), zone.name.split(":")
             wraps = float(limit) * 1e-6 if limit.isdecimal() and int(limit) else None
             # A package's parts have two numbers, but its memory is not in it; psys counts the whole platform, mmio a
@@ -100,7 +125,16 @@ def rapl(roots: Sequence[Path] = POWERCAP) -> Files:
             name = f"rapl/{label(zone.name.replace(':', '.'))}-{label(kind)}"
             yield Channel(name, "energy", "powercap energy_uj", "counter", wraps, None, whole), (counter,), 1e-6
 
-    return _collect(found(), "no powercap zone: this processor, or its hypervisor, shows none")
+    nothing = "no powercap zone: this processor, or its hypervisor, shows none"
+    return _collect(found(), nothing, _unmetered({text(zone / "name") for zone in zones}, sys))
+
+
+def _unmetered(zones: set[str], sys: Path) -> dict[str, str]:
+    """Return the sockets that have processors and no zone, where others have one; zones: `package-N`, `-die-M`."""
+    metered = {"-".join(name.split("-")[:2]) for name in zones if name.startswith("package-")}
+    ids = {text(path) for path in sys.glob("devices/system/cpu/cpu[0-9]*/topology/physical_package_id")}
+    sockets = {f"package-{number}" for number in ids if number.isdecimal()}
+    return {f"rapl/{socket}": "no powercap zone" for socket in sorted(sockets - metered)} if metered else {}
 
 
 def ina3221(sys: Path = SYS) -> Files:
@@ -132,16 +166,18 @@ def amdgpu(sys: Path = SYS) -> Files:
             if text(monitor / "name") != "amdgpu":
                 continue
             name, device = f"amdgpu/{monitor.name.removeprefix('hwmon')}", monitor / "device"
-            for power in ("power1_average", "power1_input"):
-                if (monitor / power).exists():
-                    yield Channel(f"{name}/power", "power", f"amdgpu {power}", "gauge"), (monitor / power,), 1e-6
-                    break
+            power = "power1_average" if (monitor / "power1_average").exists() else "power1_input"
+            yield Channel(f"{name}/power", "power", f"amdgpu {power}", "gauge"), (monitor / power,), 1e-6
             memory = device / "mem_info_vram_used"
             yield Channel(f"{name}/memory", "memory", "amdgpu mem_info_vram_used", "gauge"), (memory,), 1.0
             busy = device / "gpu_busy_percent"
             yield Channel(f"{name}/utilisation", "utilisation", "amdgpu gpu_busy_percent", "gauge"), (busy,), 0.01
 
-    return _collect(found(), "no amdgpu monitor: no AMD GPU, or its driver is not loaded")
+    # A virtual function, or a GPU without power management, has no monitor at all.
+    cards = [card for card in sorted(sys.glob("class/drm/card*")) if text(card / "device/vendor") == AMD]
+    bare = [card.name for card in cards if not any((card / "device").glob("hwmon/hwmon*"))]
+    listed = {f"amdgpu/{name}": "it has no monitor" for name in bare}
+    return _collect(found(), "no amdgpu monitor: no AMD GPU, or its driver is not loaded", listed)
 
 
 class Processors:
@@ -150,6 +186,7 @@ class Processors:
     def __init__(self, sys: Path = SYS) -> None:
         """Open every CPU's files; raise MissingError where none shows a frequency."""
         cpus = sorted(sys.glob("devices/system/cpu/cpu[0-9]*"))
+        self.silent: dict[str, str] = {}
         self._frequency = [File(path) for cpu in cpus if (path := cpu / "cpufreq/scaling_cur_freq").exists()]
         self._throttled = [
             File(path) for cpu in cpus if (path := cpu / "thermal_throttle/core_throttle_count").exists()

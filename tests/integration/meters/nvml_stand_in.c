@@ -1,4 +1,4 @@
-/* A stand-in for libnvidia-ml.so.1: one GPU whose power follows a curve, at NVML's own interface.
+/* A stand-in for libnvidia-ml.so.1: GPUs whose power follows a curve, at NVML's own interface.
  *
  * NVML_CURVE    "seconds:watts,..." piecewise linear, from NVML_ZERO on; constant before and after
  * NVML_ZERO     CLOCK_MONOTONIC seconds at which the curve begins
@@ -6,6 +6,9 @@
  * NVML_STALL    seconds on the curve from which the energy counter stands still
  * NVML_VANISH   seconds on the curve from which the GPU is lost
  * NVML_NO_ENERGY  set: no energy counter, as before Volta
+ * NVML_COUNT    number of GPUs (1), all on the same curve
+ * NVML_UNMETERED, NVML_SILENT, NVML_GONE  the GPU, from 0, that shows neither energy nor power, that supports no query,
+ *               that is there and cannot be opened
  */
 #include <math.h>
 #include <stdio.h>
@@ -16,7 +19,7 @@
 #define POINTS 64
 enum { OK = 0, NOT_SUPPORTED = 3, GPU_IS_LOST = 15 };
 static double at[POINTS], watts[POINTS], zero, update = 0.1, stall = INFINITY, vanish = INFINITY;
-static int points, has_energy = 1;
+static int points, has_energy = 1, count = 1, unmetered = -1, silent = -1, gone = -1;
 
 static double number(const char *name, double otherwise) {
     const char *text = getenv(name);
@@ -46,7 +49,11 @@ static double energy(double t) { /* from the curve's zero; trapezoids are exact 
     return joules + (power(since) + power(t)) / 2 * (t - since);
 }
 
-static int lost(void) { return now() >= vanish; }
+static int refuses(void *gpu, int meter) { /* what a query of `gpu` answers first of all; `meter`: of energy or power */
+    int index = (int)(size_t)gpu - 1;
+    if (index == silent || (meter && index == unmetered)) return NOT_SUPPORTED;
+    return now() >= vanish ? GPU_IS_LOST : OK;
+}
 
 int nvmlInitWithFlags(unsigned flags) {
     (void)flags;
@@ -61,60 +68,60 @@ int nvmlInitWithFlags(unsigned flags) {
     stall = number("NVML_STALL", INFINITY);
     vanish = number("NVML_VANISH", INFINITY);
     has_energy = !getenv("NVML_NO_ENERGY");
+    count = (int)number("NVML_COUNT", 1);
+    unmetered = (int)number("NVML_UNMETERED", -1);
+    silent = (int)number("NVML_SILENT", -1);
+    gone = (int)number("NVML_GONE", -1);
     return points ? OK : 9; /* driver not loaded */
 }
 int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
 int nvmlShutdown(void) { return OK; }
 const char *nvmlErrorString(int code) { return code == GPU_IS_LOST ? "GPU is lost" : "Driver Not Loaded"; }
-int nvmlDeviceGetCount_v2(unsigned *count) { *count = 1; return OK; }
+int nvmlDeviceGetCount_v2(unsigned *number_of) { *number_of = (unsigned)count; return OK; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **handle) {
+    if ((int)index == gone) return GPU_IS_LOST;
     *handle = (void *)(size_t)(index + 1);
     return OK;
 }
 int nvmlDeviceGetTotalEnergyConsumption(void *gpu, unsigned long long *millijoules) {
-    (void)gpu;
-    if (lost()) return GPU_IS_LOST;
+    if (refuses(gpu, 1)) return refuses(gpu, 1);
     if (!has_energy) return NOT_SUPPORTED;
     double t = fmin(now(), stall);
     *millijoules = 1000000 + (unsigned long long)(energy(update > 0 ? floor(t / update) * update : t) * 1000);
     return OK;
 }
 int nvmlDeviceGetPowerUsage(void *gpu, unsigned *milliwatts) {
-    (void)gpu;
-    if (lost()) return GPU_IS_LOST;
+    if (refuses(gpu, 1)) return refuses(gpu, 1);
     *milliwatts = (unsigned)(power(now()) * 1000);
     return OK;
 }
 int nvmlDeviceGetMemoryInfo(void *gpu, unsigned long long *memory) { /* total, free, used */
-    (void)gpu;
-    if (lost()) return GPU_IS_LOST;
+    if (refuses(gpu, 0)) return refuses(gpu, 0);
     memory[0] = 16ULL << 30;
     memory[2] = 3ULL << 30;
     memory[1] = memory[0] - memory[2];
     return OK;
 }
 int nvmlDeviceGetUtilizationRates(void *gpu, unsigned *rates) {
-    (void)gpu;
-    if (lost()) return GPU_IS_LOST;
+    if (refuses(gpu, 0)) return refuses(gpu, 0);
     rates[0] = 75;
     rates[1] = 10;
     return OK;
 }
 int nvmlDeviceGetClockInfo(void *gpu, int kind, unsigned *megahertz) {
-    (void)gpu, (void)kind;
-    if (lost()) return GPU_IS_LOST;
+    (void)kind;
+    if (refuses(gpu, 0)) return refuses(gpu, 0);
     *megahertz = 1410;
     return OK;
 }
 int nvmlDeviceGetTemperature(void *gpu, int kind, unsigned *degrees) {
-    (void)gpu, (void)kind;
-    if (lost()) return GPU_IS_LOST;
+    (void)kind;
+    if (refuses(gpu, 0)) return refuses(gpu, 0);
     *degrees = 54;
     return OK;
 }
 int nvmlDeviceGetCurrentClocksThrottleReasons(void *gpu, unsigned long long *reasons) {
-    (void)gpu;
-    if (lost()) return GPU_IS_LOST;
+    if (refuses(gpu, 0)) return refuses(gpu, 0);
     *reasons = 0;
     return OK;
 }

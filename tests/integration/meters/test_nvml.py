@@ -145,6 +145,37 @@ def test_memory_and_utilisation_come_with_their_unit(observe: Observe) -> None:
     assert (peak.value, busy.value) == (3 << 30, pytest.approx(0.75))
 
 
+@pytest.mark.parametrize(
+    ("how", "device", "why"),
+    [
+        ({"unmetered": 1}, "nvml/1", "it shows no power or energy"),
+        ({"silent": 1}, "nvml/1", "NVML: GPU 1 answers none of the queries"),
+        ({"gone": 0}, "nvml/0", "NVML: GPU 0: GPU is lost"),
+    ],
+)
+def test_one_gpu_of_two_without_a_meter_leaves_no_sum(
+    observe: Observe, how: dict[str, int], device: str, why: str
+) -> None:
+    observation, zero = observe(seconds=1.5, count=2, **how)
+    readings = energy(observation, zero + 0.2, zero + 1.2)
+    assert sum(isinstance(reading, Reading) for reading in readings) == 1
+    assert total(readings) == NotMeasured(device, why)
+
+
+def test_two_gpus_are_added(observe: Observe) -> None:
+    observation, zero = observe(count=2, update=0.0)
+    assert measured(observation, zero, 0.3, 3.9).value == pytest.approx(2 * joules(0.3, 3.9), rel=0.005)
+
+
+def test_a_gpu_that_answers_nothing_is_there_all_the_same(observe: Observe) -> None:
+    observation, _ = observe(seconds=0.5, silent=0)
+    assert observation.channels == []
+    said = [(one.source, one.reason) for one in observation.unavailable]
+    assert said == [("nvml/0", "NVML: GPU 0 answers none of the queries")]
+    observation, _ = observe(seconds=0.5, count=0)
+    assert [(one.source, one.reason) for one in observation.unavailable] == [("nvml", "NVML: no GPU")]
+
+
 def test_without_a_driver_the_reason_is_given(library: Path, tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text(json.dumps({"period_s": 0.1, "sources": ["nvml"]}))
     environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}

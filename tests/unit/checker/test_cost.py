@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from checker.cost import as_json, as_text, costs
 from checker.findings import Energy, Measured, Score
+from checker.training.review import review
 from rules.prices import Prices
+from rules.systems import node_count
+from tests.differential import passing
 
 TARIFF = {"per_kwh": 0.36, "source": "a tariff", "date": "2026-01-01"}
 
@@ -30,7 +35,7 @@ def score(system: str, seconds: float | None, joules: float | None = None, **mor
     given: dict[str, Any] = {
         "path": system, "submitter": "acme", "system": system, "workload": "w", "division": "open", "framework": "f",
         "runs": 3, "converged": 3, "score_s": seconds, "fastest_s": None, "slowest_s": None, "verdict": "pass",
-        "energy": Energy(joules, reason="" if joules else "no meter"),
+        "energy": Energy(joules, reason="" if joules else "no meter"), "nodes": 1,
     }  # fmt: skip
     return Score(**given | more)
 
@@ -100,6 +105,80 @@ def test_our_own_inference_results_are_priced_too() -> None:
     assert one.cost == pytest.approx(2.0)
 
 
+def test_a_price_is_of_a_node_unless_the_list_says_that_it_is_of_the_system() -> None:
+    prices = listed(("*", 10.0, True))
+    found = costs([score("small", 7200, nodes=64), score("large", 3960, nodes=128)], prices)
+    assert [(one.system, one.nodes, one.cost, one.by_cost) for one in found] == [
+        ("small", 64, pytest.approx(1280), 1),
+        ("large", 128, pytest.approx(1408), 2),
+    ]
+    whole = prices.machines[0].model_copy(update={"per": "system"})
+    found = costs([score("large", 3960, nodes=128)], prices.model_copy(update={"machines": [whole]}))
+    assert found[0].cost == pytest.approx(11)
+    assert "128" in as_text(found, prices)
+
+
+def test_a_system_of_unknown_size_has_no_cost_but_by_a_price_of_the_whole() -> None:
+    prices = listed(("*", 10.0, True))
+    [one] = costs([score("a", 3600, nodes=None)], prices)
+    assert (one.cost, one.by_cost) == (None, None)
+    assert "nodes" in one.reason
+    whole = prices.machines[0].model_copy(update={"per": "system"})
+    [one] = costs([score("a", 3600, nodes=None)], prices.model_copy(update={"machines": [whole]}))
+    assert one.cost == pytest.approx(10)
+
+
+@pytest.mark.parametrize(
+    ("stated", "nodes"),
+    [("128", 128), (128, 128), (" 2 ", 2), (2.0, 2)]
+    + [
+        (bad, None) for bad in ("many", "-1", "", 0, -1, True, 1e400, float("nan"), 1.5, "9" * 5000, None, [1], 10**400)
+    ],
+)
+def test_a_number_of_nodes_is_a_count_however_it_is_written(stated: object, nodes: int | None) -> None:
+    assert node_count(stated) == nodes
+
+
+def test_the_official_tables_energy_is_paid_and_marked_where_no_meter_was_read() -> None:
+    prices = listed(("*", 1.0, False), energy=TARIFF)
+    trained = score("a", 3600, energy=None, official={"w:Energy": 3_600_000.0, "x:Energy": 1.0})
+    [one] = costs([trained], prices)
+    assert (one.joules, one.official_energy, one.energy_cost) == (3_600_000, True, pytest.approx(0.36))
+    assert "official" in as_text([one], prices)
+    [own] = costs([score("a", 3600, 7.2, official={"w:Energy": 3_600_000.0})], prices)
+    assert (own.joules, own.official_energy) == (7.2, False)
+
+
+@pytest.mark.parametrize(
+    ("measured", "joules"),
+    [
+        (Measured("Offline", 500.0, "Samples/s", power=400.0, power_unit="W"), 800_000),
+        (Measured("SingleStream", 2.0, "ms", power=700.0, power_unit="mJ"), 700_000),
+        (Measured("MultiStream", 2.0, "ms", power=700.0, power_unit="mJ"), None),
+        (Measured("Offline", 500.0, "Samples/s", power=400.0, power_unit="W", inferred=True), None),
+        (Measured("Offline", 500.0, "Samples/s", power=float("nan"), power_unit="W"), None),
+    ],
+)
+def test_power_of_inference_times_its_time_is_energy(measured: Measured, joules: float | None) -> None:
+    [one] = costs([score("a", None, energy=None, measured=measured)], listed(("*", 1.0, True)))
+    assert (one.joules, one.official_energy) == (joules, joules is not None)
+
+
+@pytest.mark.parametrize("seconds", [1e308, float("inf")])
+def test_no_number_from_a_submission_overflows_a_cost(seconds: float) -> None:
+    prices = listed(("*", 1e12, True))
+    [one] = costs([score("a", seconds, nodes=10**9)], prices)
+    assert one.cost is None
+    json.dumps(as_json([one], prices), allow_nan=False)
+
+
+def test_two_prices_of_one_source_are_both_shown() -> None:
+    prices = listed(("a", 1.0, True), ("b", 2.0, True))
+    text = as_text(costs([score("a", 10), score("b", 10)], prices), prices)
+    assert "1 EUR an hour and node, a list" in text
+    assert "2 EUR an hour and node, a list" in text
+
+
 def test_both_forms_say_prices_sources_and_dates() -> None:
     prices = listed(("a", 3.6, True), energy=TARIFF)
     found = costs([score("a", 1000)], prices)
@@ -109,3 +188,37 @@ def test_both_forms_say_prices_sources_and_dates() -> None:
     assert "a tariff, 2026-01-01" in text
     assert "not measured" in text
     assert as_json(found, prices)["costs"] != []
+
+
+def power_of(log: Path, watts: float) -> None:
+    """Put the power of two nodes beside a run's log: the same at every second."""
+    records = [
+        json.loads(line.partition(" ")[2]) for line in log.read_text().splitlines() if line.startswith(":::MLLOG")
+    ]
+    start = next(record["time_ms"] for record in records if record["key"] == "run_start")
+
+    def line(key: str, value: float | None, at_s: float) -> dict[str, Any]:
+        at = start + int(1000 * at_s)
+        return {"namespace": "", "time_ms": at, "event_type": "", "key": key, "value": value, "metadata": {}}
+
+    readings = [line("power_reading", watts, second) for second in range(1, 91)]
+    folder = log.parent / "power" / log.stem
+    folder.mkdir(parents=True)
+    ends = line("power_measurement_start", None, 0), line("power_measurement_stop", None, 90)
+    for node in range(2):
+        (folder / f"node_{node}.txt").write_text(passing.text([ends[0], *readings, ends[1]]))
+    (folder / "sw_0.txt").write_text(passing.text([line("interconnect_power_est", 0, 0)]))
+
+
+def test_a_training_rounds_nodes_and_power_logs_are_in_its_cost(tmp_path: Path) -> None:
+    passing.organisation(tmp_path / "Example", "mlperf-training/5.1")
+    system = tmp_path / "Example/systems/box.json"
+    system.write_text(system.read_text().replace('"number_of_nodes": "1"', '"number_of_nodes": "4"'))
+    for log in (tmp_path / "Example/results/box").glob("*/result_*.txt"):
+        power_of(log, 1800.0)
+    [found] = review(tmp_path / "Example", "mlperf-training/5.1").scores
+    [one] = costs([found], listed(("*", 10.0, False), energy=TARIFF))
+    assert (one.nodes, one.official_energy) == (4, True)
+    assert one.seconds is not None
+    assert one.joules == pytest.approx(2 * 1800 * one.seconds)
+    assert one.cost == pytest.approx(4 * 10 * one.seconds / 3600 + 0.36 * one.joules / 3_600_000)

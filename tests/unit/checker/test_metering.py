@@ -83,6 +83,33 @@ def test_one_device_without_a_value_leaves_no_total() -> None:
     assert found.what == "nvml/1/energy"
 
 
+def test_a_device_that_shows_no_power_leaves_no_total_and_is_named() -> None:
+    rising: list[float | None] = [float(10 * second) for second in range(11)]
+    first = ({"name": "nvml/0/energy"}, rising)
+    busy = ({"name": "nvml/1/utilisation", "quantity": "utilisation", "kind": "gauge"}, [0.5] * 11)
+    assert total(energy(seen(first, busy), 1, 9)) == NotMeasured("nvml/1", "it shows no power or energy")
+
+
+def test_a_device_without_any_channel_leaves_no_total_where_the_observer_names_it() -> None:
+    observation = seen(({"name": "rapl/0-package-0"}, [float(10 * second) for second in range(11)]))
+    named = [{"source": "nvml/0", "reason": "NVML: GPU 0 answers none of the queries"}]
+    mixed = Observation.model_validate(observation.model_dump(by_alias=True) | {"unavailable": named})
+    assert isinstance(total(energy(observation, 1, 9)), Reading)  # of a meter that is missing nothing follows
+    assert total(energy(mixed, 1, 9)) == NotMeasured("nvml/0", named[0]["reason"])
+
+
+def test_a_meter_at_the_wall_is_the_total_whatever_a_device_does_not_say() -> None:
+    busy = ({"name": "nvml/1/utilisation", "quantity": "utilisation", "kind": "gauge"}, [0.5] * 11)
+    gone: list[float | None] = [0.0, *[None] * 10]
+    wall: tuple[dict[str, Any], list[float | None]] = (
+        {"name": "external/meter", "quantity": "power", "kind": "gauge"},
+        [200.0] * 11,
+    )
+    found = total(energy(seen(busy, ({"name": "nvml/0/energy"}, gone), wall), 1, 9))
+    assert isinstance(found, Reading)
+    assert found.value == pytest.approx(8 * 200)
+
+
 def test_without_a_meter_the_reasons_are_the_answer() -> None:
     found = total(energy(seen(({"name": "cpu/busy", "quantity": "busy"}, [1.0, 2.0, 3.0])), 0, 2))
     assert isinstance(found, NotMeasured)

@@ -105,6 +105,54 @@ def test_an_amd_gpu_gives_power_memory_and_utilisation(tmp_path: Path) -> None:
     ]
 
 
+def test_an_amd_gpu_that_shows_no_power_or_has_no_monitor_is_named(tmp_path: Path) -> None:
+    for number, files in ((1, {"power1_input": "31000000"}), (2, {})):
+        monitor = tree(tmp_path / f"class/hwmon/hwmon{number}", name="amdgpu", **files)
+        tree(monitor / "device", mem_info_vram_used="4096")
+    tree(tmp_path / "class/drm/card0/device", vendor="0x1002\n")
+    tree(tmp_path / "class/drm/card1/device", vendor="0x10de\n")
+    tree(tmp_path / "class/drm/card2/device/hwmon/hwmon1", name="amdgpu")
+    tree(tmp_path / "class/drm/card2/device", vendor="0x1002\n")
+    meter = sysfs.amdgpu(tmp_path)
+    assert [c.name for c in meter.channels] == ["amdgpu/1/power", "amdgpu/1/memory", "amdgpu/2/memory"]
+    assert meter.silent == {"amdgpu/2": "it shows no power or energy", "amdgpu/card0": "it has no monitor"}
+
+
+def test_amd_gpus_that_are_there_without_a_monitor_are_not_said_to_be_missing(tmp_path: Path) -> None:
+    tree(tmp_path / "class/drm/card0/device", vendor="0x1002\n")
+    with pytest.raises(MissingError) as found:
+        sysfs.amdgpu(tmp_path)
+    assert found.value.silent == {"amdgpu/card0": "it has no monitor"}
+
+
+def test_a_package_without_a_counter_and_a_socket_without_a_zone_are_named(packages: Path) -> None:
+    tree(packages / "intel-rapl/intel-rapl:2", name="package-1", max_energy_range_uj="9\n")
+    for cpu, socket in enumerate("001122"):
+        tree(packages / f"devices/system/cpu/cpu{cpu}/topology", physical_package_id=f"{socket}\n")
+    assert sysfs.rapl([packages], packages).silent == {
+        "rapl/intel-rapl.2-package-1": "it shows no power or energy",
+        "rapl/package-2": "no powercap zone",
+    }
+
+
+def test_packages_that_all_refuse_are_there_all_the_same(tmp_path: Path) -> None:
+    (tree(tmp_path / "intel-rapl/intel-rapl:0", name="package-0") / "energy_uj").mkdir()
+    with pytest.raises(MissingError) as found:
+        sysfs.rapl([tmp_path], tmp_path)
+    [(device, reason)] = found.value.silent.items()
+    assert device == "rapl/intel-rapl.0-package-0"
+    assert "energy_uj" in reason
+
+
+def test_a_rail_of_the_module_that_shows_no_current_is_named(tmp_path: Path) -> None:
+    labels = {1: "VDD_GPU_SOC", 2: "VDD_CPU_CV", 3: "VIN_SYS_5V0"}
+    monitor = tree(tmp_path / "class/hwmon/hwmon1", name="ina3221")
+    for number, label in labels.items():
+        tree(monitor, **{f"in{number}_label": label, f"in{number}_input": "5000"})
+    tree(monitor, curr1_input="1", curr2_input="1")
+    assert sysfs.ina3221(tmp_path).silent == {"ina3221/VIN_SYS_5V0": "it shows no power or energy"}
+
+
 def test_frequencies_are_averaged_and_throttling_added_over_cpus(tmp_path: Path) -> None:
     for cpu, kilohertz in (("cpu0", "3000000"), ("cpu1", "2000000")):
         folder = tmp_path / "devices/system/cpu" / cpu

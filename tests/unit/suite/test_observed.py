@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from checker.metering import METERS
+from checker.metering import METERS, NotMeasured, energy, total
 from rules.errors import MachineError, UsageError
 from rules.observation import Observation
 from suite.images.matrix import matrix
@@ -38,6 +38,12 @@ def test_an_hour_stays_readable_and_keeps_a_sample_a_second(channels: int) -> No
     assert seen.period_s <= 1.0
     assert len(seen.times_s) >= seen.times_s[-1] - seen.times_s[0]
     assert Observation.model_validate_json(encoded(seen)) == seen
+
+
+def test_a_device_beyond_the_channels_that_a_document_holds_leaves_no_sum() -> None:
+    names = [f"nvml/{i}/power" for i in range(513)]
+    seen = assembled(head(*names), rows(1.0, len(names)))
+    assert total(energy(seen, 1000.1, 1000.9)) == NotMeasured("nvml/512", seen.unavailable[0].reason)
 
 
 def test_lines_that_were_cut_short_or_came_twice_are_left_out() -> None:

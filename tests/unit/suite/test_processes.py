@@ -169,18 +169,3 @@ def test_the_observer_samples_beside_it(tmp_path: Path) -> None:
     assert {"busy", "steal", "queue", "swap"} <= {channel.quantity for channel in seen.channels}
     assert seen.times_s[-1] - seen.times_s[0] >= 1
     assert not running(str(tmp_path / "boxes"))
-
-
-def test_two_at_a_time_would_measure_each_other(tmp_path: Path, project: Path) -> None:
-    ask = "from pathlib import Path; from suite.uncontained import Python; print(Python('', Path(), {}).busy())"
-    environment = os.environ | {"ASSAY_CACHE": str(tmp_path)}
-    words = [sys.executable, "-c", f"{ask}; import sys; sys.stdout.flush(); sys.stdin.read()"]
-    with subprocess.Popen(words, cwd=project, env=environment, stdin=-1, stdout=-1, text=True) as first:
-        assert first.stdout is not None
-        assert first.stdin is not None
-        assert first.stdout.readline() == "None\n"
-        second = subprocess.run(
-            [sys.executable, "-c", ask], cwd=project, env=environment, capture_output=True, text=True
-        )
-        first.stdin.close()
-    assert "another uncontained run is being measured" in second.stdout

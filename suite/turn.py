@@ -1,0 +1,146 @@
+"""Whose turn it is to measure: one command at a time on a machine, until all of its results stand.
+
+Two would measure each other. The lock is the kernel's, so it ends with the process that holds it, however that ends,
+and nobody is ever stopped for the sake of another. An engine that is reached from several hosts shows by its containers
+that it is measuring (`suite.owner.busy`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import docker
+
+from rules.errors import MachineError
+from rules.text import printable
+from suite.engine import sentences
+from suite.owner import busy
+from suite.progress import say
+
+FOLDERS = (Path("/run/lock"), Path("/tmp"))  # noqa: S108 (all users of a machine must find the same one)
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+POLL_S = 0.5
+EVERY_S = 60.0  # how often who waits says so
+ENDING_S = 10.0  # a container is given to end whose owner was killed
+MOST = 4096  # bytes read of what a holder says of itself
+
+
+@contextmanager
+def turn(doing: str, client: docker.DockerClient | None, *, wait: bool) -> Iterator[None]:
+    """Hold the machine of `client`'s engine, or without one this machine, for `doing`, the command as it was given.
+
+    Where another command holds it, wait for that or raise MachineError, which names it.
+    """
+    with ExitStack() as held:
+        for name in _names(client):
+            held.enter_context(_held(name, doing, wait=wait))
+        if client is not None:
+            _until(lambda: busy(client), wait=wait, patience_s=ENDING_S)
+        yield
+
+
+def _names(client: docker.DockerClient | None) -> list[str]:
+    """Return the locks of a machine; an engine on this one shares it with what runs here without an engine."""
+    if client is None:
+        return ["machine"]
+    host = os.environ.get("DOCKER_HOST", "")
+    with sentences("describing itself"):
+        engine = str(client.info().get("ID") or host)
+    here = not host or host.startswith("unix://") or urlsplit(host).hostname in LOOPBACK
+    return [*(["machine"] if here else []), f"engine-{hashlib.sha256(engine.encode()).hexdigest()[:16]}"]
+
+
+@contextmanager
+def _held(name: str, doing: str, *, wait: bool) -> Iterator[None]:
+    path = _folder() / f"assay-{name}.lock"
+    handle = _opened(path)
+
+    def other() -> str | None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _said(handle)
+        return None
+
+    try:
+        _until(other, wait=wait)
+        _say(handle, json.dumps({"pid": os.getpid(), "since": int(time.time()), "doing": doing[:300]}))
+        try:
+            yield
+        finally:
+            _say(handle, "")
+    finally:
+        os.close(handle)
+
+
+def _folder() -> Path:
+    return next((folder for folder in FOLDERS if _shared(folder)), FOLDERS[-1])
+
+
+def _shared(folder: Path) -> bool:
+    """Whether every user may put a file there."""
+    with suppress(OSError):
+        return stat.S_IMODE(folder.stat().st_mode) & 0o777 == 0o777
+    return False
+
+
+def _opened(path: Path) -> int:
+    """Open a lock that may be another user's; raise MachineError where it cannot be one."""
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        for how in (os.O_RDWR | os.O_CREAT | os.O_EXCL, os.O_RDWR, os.O_RDONLY):
+            with suppress(FileExistsError, PermissionError):
+                handle = os.open(path, how | flags, 0o666)
+                if how & os.O_CREAT:
+                    os.fchmod(handle, 0o666)  # whatever the umask
+                if stat.S_ISREG(os.fstat(handle).st_mode):
+                    return handle
+                os.close(handle)
+                break
+        why = "it is no file that this user may open"
+    except OSError as error:
+        why = str(error.strerror)
+    raise MachineError(f"{path}, which says whether this machine is measuring: {why}", fix="remove it")
+
+
+def _until(other: Callable[[], str | None], *, wait: bool, patience_s: float = 0) -> None:
+    """Return once nobody is in the way; `other` says who is."""
+    began = time.monotonic()
+    shown, due = "", began
+    while (who := other()) is not None:
+        now = time.monotonic()
+        if not wait and now - began >= patience_s:
+            raise MachineError(
+                f"this machine is measuring already: {who}; two at a time would measure each other",
+                fix="wait for it to end, or let the command do so with --wait (make run WAIT=1)",
+            )
+        if wait and (who != shown or now >= due):
+            say(f"waiting, for {(now - began) / 60:.0f} min so far, until this ends: {who}")
+            shown, due = who, now + EVERY_S
+        time.sleep(POLL_S)
+
+
+def _say(handle: int, words: str) -> None:
+    """Leave word in the lock, where this user may."""
+    with suppress(OSError):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, words.encode(), 0)
+
+
+def _said(handle: int) -> str:
+    """Return what the holder says of itself, whoever wrote it."""
+    try:
+        said = json.loads(os.pread(handle, MOST, 0))
+        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(int(said["since"])))
+        return f"`{printable(str(said['doing']), 200)}` (process {int(said['pid'])}, since {since})"
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return "another command, which does not say what it is"

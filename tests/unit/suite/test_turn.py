@@ -1,0 +1,217 @@
+"""Two commands that would measure on one machine, each a real process: one has it, the other waits or refuses."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from rules.errors import MachineError
+from suite import turn as turns
+from suite.owner import LABEL, OWNER, owner
+from suite.turn import turn
+
+# What `suite.cli` does around a command: signals that stop it, errors as sentences and exit codes.
+PROGRAM = """
+import signal, sys
+from pathlib import Path
+from suite import cli, turn
+turn.FOLDERS = (Path(sys.argv[1]),)
+turn.POLL_S = 0.05
+def command():
+    with turn.turn(sys.argv[2], None, wait="--wait" in sys.argv):
+        print("mine", flush=True)
+        sys.stdin.read()
+cli.app = command
+cli.main()
+"""
+
+
+@pytest.fixture
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    tmp_path.chmod(0o1777)
+    monkeypatch.setattr(turns, "FOLDERS", (tmp_path,))
+    monkeypatch.setattr(turns, "POLL_S", 0.05)
+    return tmp_path
+
+
+@pytest.fixture
+def started(locks: Path, project: Path) -> Iterator[list[subprocess.Popen[str]]]:
+    """Processes to be ended after the test, whatever happens in it."""
+    found: list[subprocess.Popen[str]] = []
+    yield found
+    for process in found:
+        process.kill()
+        process.communicate()
+
+
+def start(started: list[subprocess.Popen[str]], locks: Path, *words: str) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", PROGRAM, str(locks), *words]
+    started.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True))
+    return started[-1]
+
+
+def holder(started: list[subprocess.Popen[str]], locks: Path, *words: str) -> subprocess.Popen[str]:
+    process = start(started, locks, *words)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "mine\n"
+    return process
+
+
+def test_the_second_is_refused_at_once_and_told_who_the_first_is(
+    started: list[subprocess.Popen[str]], locks: Path
+) -> None:
+    first = holder(started, locks, "assay run one")
+    second = start(started, locks, "assay run two")
+    _, said = second.communicate(timeout=30)
+    assert second.returncode == 5
+    assert re.search(rf"`assay run one` \(process {first.pid}, since 20\S+ \S+ UTC\)", said)
+    assert "--wait" in said
+    assert first.poll() is None
+
+
+def test_with_wait_it_goes_on_when_the_first_ends(started: list[subprocess.Popen[str]], locks: Path) -> None:
+    first = holder(started, locks, "assay run one")
+    second = start(started, locks, "assay run two", "--wait")
+    assert second.stderr is not None
+    assert second.stdout is not None
+    said = second.stderr.readline()
+    assert said.startswith("waiting")
+    assert f"process {first.pid}" in said
+    assert first.poll() is None
+    first.communicate("")
+    assert first.returncode == 0
+    assert second.stdout.readline() == "mine\n"
+
+
+def test_a_holder_that_is_killed_leaves_the_machine_free(started: list[subprocess.Popen[str]], locks: Path) -> None:
+    first = holder(started, locks, "assay run one")
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    holder(started, locks, "assay run two")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_that_waits_can_be_interrupted(
+    started: list[subprocess.Popen[str]], locks: Path, number: signal.Signals
+) -> None:
+    first = holder(started, locks, "assay run one")
+    second = start(started, locks, "assay run two", "--wait")
+    assert second.stderr is not None
+    second.stderr.readline()
+    second.send_signal(number)
+    _, said = second.communicate(timeout=30)
+    assert (second.returncode, "interrupted" in said, "Traceback" in said) == (130, True, False)
+    assert first.poll() is None
+
+
+@pytest.mark.parametrize("left", [b"", b"{", b"[]", b'{"pid": 1e400, "since": 0, "doing": ""}', b"[" * 4000, b"\xff"])
+def test_whatever_stands_in_the_lock_the_second_is_refused_in_a_sentence(
+    started: list[subprocess.Popen[str]], locks: Path, left: bytes
+) -> None:
+    holder(started, locks, "assay run one")
+    (locks / "assay-machine.lock").write_bytes(left)
+    with (
+        pytest.raises(MachineError, match="another command, which does not say what it is"),
+        turn("two", None, wait=False),
+    ):
+        pass
+
+
+def test_what_a_holder_says_of_itself_reaches_the_terminal_escaped(
+    started: list[subprocess.Popen[str]], locks: Path
+) -> None:
+    holder(started, locks, "\x1b[2J" * 200)
+    with pytest.raises(MachineError) as refused, turn("two", None, wait=False):
+        pass
+    assert "\x1b" not in refused.value.message
+    assert len(refused.value.message) < 1200
+
+
+def test_another_users_lock_holds_too(started: list[subprocess.Popen[str]], locks: Path) -> None:
+    """Of a kernel that protects others' files in shared folders, or a strict umask, reading is all that is allowed."""
+    if os.geteuid() == 0:
+        pytest.skip("root may write every file; run the tests as another user to try this")
+    holder(started, locks, "assay run one")
+    (locks / "assay-machine.lock").chmod(0o444)
+    with pytest.raises(MachineError, match="measuring already"), turn("two", None, wait=False):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
+def test_a_lock_that_is_no_file_is_refused_in_a_sentence(locks: Path, kind: str) -> None:
+    path = locks / "assay-machine.lock"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to(locks / "elsewhere")
+    else:
+        os.mkfifo(path)
+    began = time.monotonic()
+    with pytest.raises(MachineError, match=r"assay-machine\.lock"), turn("two", None, wait=False):
+        pass
+    assert time.monotonic() - began < 5
+    assert not (locks / "elsewhere").exists()
+
+
+class Engine:
+    """What is asked of an engine: its own number, and its containers."""
+
+    def __init__(self, number: str, *labels: dict[str, str]) -> None:
+        self.number, self.api, self.labels = number, self, labels
+
+    def info(self) -> dict[str, str]:
+        return {"ID": self.number}
+
+    def containers(self, **_: object) -> list[dict[str, object]]:
+        return [{"Id": "0" * 64, "Names": ["/assay-turn-0"], "Labels": labels} for labels in self.labels]
+
+
+def test_machines_are_told_apart_by_their_engines(locks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine elsewhere is another machine; however it is reached it is one; what runs here shares with one here."""
+    monkeypatch.setenv("DOCKER_HOST", "ssh://bench")
+    with turn("far", Engine("A"), wait=False):  # type: ignore[arg-type]
+        with turn("far too", Engine("B"), wait=False):  # type: ignore[arg-type]
+            pass
+        with turn("uncontained", None, wait=False):
+            pass
+        monkeypatch.delenv("DOCKER_HOST")
+        with pytest.raises(MachineError, match="`far`"), turn("here", Engine("A"), wait=False):  # type: ignore[arg-type]
+            pass
+    with turn("here", Engine("A"), wait=False):  # type: ignore[arg-type]
+        with pytest.raises(MachineError, match="`here`"), turn("uncontained", None, wait=False):
+            pass
+        monkeypatch.setenv("DOCKER_HOST", "ssh://bench")
+        with turn("far", Engine("B"), wait=False):  # type: ignore[arg-type]
+            pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "by", "free"),
+    [
+        ("turn", "host pid:[1] 7 1", False),  # a result is measured from another machine, be it between two runs
+        ("run", "host pid:[1] 7 1", False),
+        ("run", "", False),  # of an older Assay
+        ("turn", None, True),  # our own
+        ("job", "host pid:[1] 7 1", True),
+        ("observer", "host pid:[1] 7 1", True),
+    ],
+)
+def test_an_engine_shows_by_its_containers_that_another_machine_measures_on_it(
+    locks: Path, monkeypatch: pytest.MonkeyPatch, kind: str, by: str | None, free: bool
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "ssh://bench")
+    monkeypatch.setattr(turns, "ENDING_S", 0.2)
+    engine = Engine("A", {LABEL: kind, OWNER: owner() if by is None else by})
+    refused = pytest.raises(MachineError, match="assay-turn-0")
+    with nullcontext() if free else refused, turn("assay run", engine, wait=False):  # type: ignore[arg-type]
+        pass
