@@ -1,4 +1,8 @@
-"""Runs compared across a round: one run submitted as several, and runs on one system at the same time."""
+"""Runs compared across a round: one run submitted as several, and runs on one system at the same time.
+
+A machine is often published twice, once with its power measured, from one run or with the accuracy run and the tests of
+the other. Such a pair is said once, with that explanation; no other rule here is asked of it.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,6 @@ from datetime import datetime
 from checker.findings import Problem
 from checker.inference.cases import Trace
 from checker.judges.registry import judge
-
-TARGETS = ("-99.9", "-99")  # one run may stand for both targets of a model
 
 
 def _twins(traces: Sequence[Trace], mark: Callable[[Trace], object]) -> Iterator[tuple[Trace, Trace]]:
@@ -31,12 +33,14 @@ def _run(trace: Trace) -> object:
 
 def _allowed(first: Trace, other: Trace) -> bool:
     """Whether two results of one system may share a run; between which scenarios, the official check says."""
-    same = (first.division, first.submitter, first.system) == (other.division, other.submitter, other.system)
-    return same and _plain(first.model) == _plain(other.model)
+    sides = [(one.division, one.submitter, one.system, one.model) for one in (first, other)]
+    return sides[0] == sides[1]
 
 
-def _plain(model: str) -> str:
-    return next((model.removesuffix(end) for end in TARGETS if model.endswith(end)), model)
+def _with_power(first: Trace, other: Trace) -> bool:
+    """Whether both can be results of one machine that was published twice, once with its power measured."""
+    sides = [(one.division, one.submitter, one.model, one.scenario, one.machine) for one in (first, other)]
+    return sides[0] == sides[1] and first.system != other.system and first.power != other.power
 
 
 @judge("inference-runs-original", "inference-round")
@@ -53,7 +57,7 @@ def run_of_one_system(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no run is a result of two systems, or of two models, of one submitter."""
     shared: dict[tuple[str, ...], list[tuple[Trace, Trace]]] = {}
     for first, other in _twins(traces, _run):
-        if first.submitter == other.submitter and not _allowed(first, other):
+        if first.submitter == other.submitter and not _allowed(first, other) and not _with_power(first, other):
             pair = (first.division, first.submitter, first.system, other.division, other.system)
             # Of one system, what differs is the model, and each such result is a matter of its own.
             own = other.path if first.system == other.system and first.division == other.division else ""
@@ -70,7 +74,7 @@ def run_of_one_system(traces: Sequence[Trace]) -> Iterator[Problem]:
 def accuracy_of_its_own(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that results of different runs do not share an accuracy run."""
     for first, other in _twins(traces, lambda trace: trace.accuracy or None):
-        if _run(first) != _run(other) and other.run:
+        if _run(first) != _run(other) and other.run and not _with_power(first, other):
             what = f"the accuracy log is that of {first.accuracy_path}, whose performance run is another"
             yield Problem(what, "an accuracy run for each performance run", "equal records", other.accuracy_path)
 
@@ -82,9 +86,42 @@ def tests_original(traces: Sequence[Trace]) -> Iterator[Problem]:
     for trace in traces:
         for name, fingerprint, path in trace.tests:
             first, other = seen.setdefault((name, fingerprint), (trace, path))
-            if first is not trace and _run(first) != _run(trace) and trace.run:
+            if first is trace or _run(first) == _run(trace) or _with_power(first, trace):
+                continue
+            if trace.run:
                 what = f"the log of {name} is that of {other}, of another result"
                 yield Problem(what, "a test of this result", "equal records", path)
+
+
+@judge("inference-power-twin", "inference-round")
+def power_twin(traces: Sequence[Trace]) -> Iterator[Problem]:
+    """Judge that a machine published with and without power has a run, an accuracy run and tests of its own in each."""
+    by_case: dict[tuple[object, ...], list[Trace]] = {}
+    for trace in traces:
+        key = (trace.division, trace.submitter, trace.model, trace.scenario, trace.machine)
+        by_case.setdefault(key, []).append(trace)
+    shared: dict[tuple[str, str, str, str], list[tuple[Trace, Trace, str]]] = {}
+    for alike in by_case.values():
+        measured = [trace for trace in alike if trace.power]
+        for plain, power in ((a, b) for b in measured for a in alike if _with_power(a, b)):
+            if (common := _common(plain, power)) is not None:
+                systems = (plain.division, plain.submitter, plain.system, power.system)
+                shared.setdefault(systems, []).append((plain, power, common))
+    for pairs in shared.values():
+        plain, power, common = pairs[0]
+        more = f" (and so for {len(pairs) - 1} more results of the two)" if len(pairs) > 1 else ""
+        what = f"the result has {common} of {plain.path}{more}; one machine may be published twice, "
+        yield Problem(f"{what}once with its power measured", "runs of its own", common, power.path)
+
+
+def _common(plain: Trace, power: Trace) -> str | None:
+    """Return in words what two results share; None where each has its own."""
+    if plain.run and plain.run == power.run:
+        return "the run, with equal times and latencies,"
+    tests = {(name, fingerprint) for name, fingerprint, _ in plain.tests}
+    parts = ["the accuracy run"] if plain.accuracy and plain.accuracy == power.accuracy else []
+    parts += ["compliance tests"] if any((name, mark) in tests for name, mark, _ in power.tests) else []
+    return " and ".join(parts) or None
 
 
 @judge("inference-runs-in-turn", "inference-round")
