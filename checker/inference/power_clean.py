@@ -45,7 +45,8 @@ def power_sampled(case: ResultCase) -> Iterator[Problem]:
     except FAULTS:
         return  # the official checks say that the samples cannot be read
     if gap.line is not None and gap.seconds > most:
-        what = f"power was sampled more rarely than once a second during the load, in {gap.many:,} places"
+        what = "power was sampled more rarely than once a second during the load"
+        what += f" in {gap.many:,} places" if gap.many > 1 else ""
         what += f"; {gap.dropped:,} samples are not above 0 W and do not count" if gap.dropped else ""
         yield Problem(what, f"no gap above {most:g} s", f"{gap.seconds:,.3f} s without a sample", path, gap.line)
 

@@ -1095,6 +1095,13 @@ def _at(scenario: str, act: Act) -> Act:
     return there
 
 
+def _undescribed(s: Spoiled) -> None:
+    """Take out whatever may describe calibration."""
+    shutil.rmtree(s.base / "documentation")
+    for path in s.base.rglob("calibration*"):
+        path.unlink()
+
+
 TTFT, TPOT = "result_first_token_99.00_percentile_latency_ns", "result_time_per_output_token_99.00_percentile_ns"
 SUMMARY = "performance/run_1/mlperf_log_summary.txt"
 
@@ -1140,31 +1147,6 @@ CAUGHT: list[tuple[str, str, Act, str, str, bool]] = [
         )
     ),
     *((f"accuracy-{seed}", "edge", _key(seed, 7, AT_ACC), "accuracy-seeds", AT_ACC, True) for seed in SEEDS),
-    ("user-conf-seed", "edge", _append("user.conf", "*.*.qsl_rng_seed = 5"), "conf-in-rules", "user.conf", True),
-    (
-        "user-conf-short",
-        "edge",
-        _append("user.conf", "*.Offline.min_duration = 1000"),
-        "conf-in-rules",
-        "user.conf",
-        True,
-    ),
-    (
-        "mlperf-conf-seed",
-        "edge",
-        _append("mlperf.conf", "*.*.schedule_rng_seed = 5"),
-        "conf-in-rules",
-        "mlperf.conf",
-        True,
-    ),
-    (
-        "mlperf-conf-short",
-        "edge",
-        _append("mlperf.conf", "*.Offline.min_duration = 60"),
-        "conf-in-rules",
-        "mlperf.conf",
-        True,
-    ),
     ("summary-gone", "edge", _gone(SUMMARY), "summary-agrees", SUMMARY, False),
     (
         "summary-gone-accuracy",
@@ -1200,11 +1182,48 @@ CAUGHT: list[tuple[str, str, Act, str, str, bool]] = [
         "accuracy/x",
         False,
     ),
+    ("calibration", "edge", _undescribed, "calibration-described", "../.", False),
+    (
+        "settings-of-power",
+        "power",
+        lambda s: [p.unlink() for p in s.base.rglob("power_settings*")],
+        "power-documented",
+        "performance/power",
+        False,
+    ),
+]
+
+# What the modular checker accepts and a reviewer is told or asked about, though it fails nothing: as in CAUGHT.
+TOLD: list[tuple[str, str, Act, str, str, bool]] = [
+    ("user-conf-seed", "edge", _append("user.conf", "*.*.qsl_rng_seed = 5"), "conf-in-rules", "user.conf", True),
+    (
+        "user-conf-short",
+        "edge",
+        _append("user.conf", "*.Offline.min_duration = 1000"),
+        "conf-in-rules",
+        "user.conf",
+        True,
+    ),
+    (
+        "mlperf-conf-seed",
+        "edge",
+        _append("mlperf.conf", "*.*.schedule_rng_seed = 5"),
+        "conf-in-rules",
+        "mlperf.conf",
+        True,
+    ),
+    (
+        "mlperf-conf-short",
+        "edge",
+        _append("mlperf.conf", "*.Offline.min_duration = 60"),
+        "conf-in-rules",
+        "mlperf.conf",
+        True,
+    ),
     ("blank", "edge", _put("../code/a b.py", "x"), "names-fit-git", "../code/a b.py", False),
     ("dot", "edge60", _put("../src/.hidden", "x"), "names-fit-git", "../src/.hidden", False),
     ("caches", "edge", _put("../code/__pycache__/x.pyc", "x"), "no-caches", "../code/__pycache__", False),
     ("empty-folder", "edge61", _folder("../src/empty"), "no-empty-folders", "../src/empty", False),
-    ("calibration", "edge", _gone("../documentation"), "calibration-described", "../.", False),
     (
         "idle-system",
         "edge",
@@ -1228,15 +1247,7 @@ CAUGHT: list[tuple[str, str, Act, str, str, bool]] = [
         "edge60",
         _all(_put("../src/other/x", "x"), _gone("../src/resnet50")),
         "code-of-benchmark",
-        "../results",
-        False,
-    ),
-    (
-        "settings-of-power",
-        "power",
-        lambda s: [p.unlink() for p in s.base.rglob("power_settings*")],
-        "power-documented",
-        "performance/power",
+        "../src",
         False,
     ),
 ]
