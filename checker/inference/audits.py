@@ -15,6 +15,7 @@ from checker.inference.facts import TestFacts, Text
 from checker.inference.loadgen import DetailLog
 from checker.inference.measured import PERFORMANCE_MODES
 from checker.judges.registry import judge
+from rules.inference_review import Told
 
 PASS = re.compile(r"\s*TEST PASS\s*")
 SCORE = {  # scenario -> (key of its score, whether more is better)
@@ -81,18 +82,25 @@ def test_as_told(case: ResultCase) -> Iterator[Problem]:
         told = case.reviewed.told.get(test.name)
         if told is None:
             continue
-        what = f"LoadGen ran without the settings of {test.name}"
-        for key, value in told.settings.items():
-            if key in log and (
-                log.values.get(key) != value or isinstance(log.values.get(key), bool) != isinstance(value, bool)
-            ):
-                yield Problem(what, f"{key} {brief(value)}", said(log, key), log.path, log.at(key))
-        for key in told.positive:
-            if key in log and not (number(log, key) or 0) > 0:
-                yield Problem(what, f"{key} above 0", said(log, key), log.path, log.at(key))
-        if log.values.get("effective_test_mode") not in PERFORMANCE_MODES:
-            key = "effective_test_mode"
-            yield Problem(what, PERFORMANCE_MODES[0], said(log, key), log.path, log.at(key))
+        wrong = list(_untold(told, log))
+        if wrong:
+            what = f"LoadGen ran without the settings of {test.name}"
+            expected = ", ".join(f"{key} {wanted}" for key, wanted in wrong)
+            found = ", ".join(said(log, key) for key, _ in wrong)
+            yield Problem(what, expected, found, log.path, log.at(wrong[0][0]))
+
+
+def _untold(told: Told, log: DetailLog) -> Iterator[tuple[str, str]]:
+    """Yield each key of a test's log that says another setting than the test's, with what it must say."""
+    for key, value in told.settings.items():
+        logged = log.values.get(key)
+        if key in log and (logged != value or isinstance(logged, bool) != isinstance(value, bool)):
+            yield key, brief(value)
+    for key in told.positive:
+        if key in log and not (number(log, key) or 0) > 0:
+            yield key, "above 0"
+    if log.values.get("effective_test_mode") not in PERFORMANCE_MODES:
+        yield "effective_test_mode", PERFORMANCE_MODES[0]
 
 
 @judge("inference-test-run-valid", "inference-result")
@@ -113,9 +121,10 @@ def _timed(case: ResultCase, test: TestFacts) -> bool:
 def test_run_errors(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen logged no error in a test's run."""
     for test, log, _ in _runs(case):
-        for error in log.errors:
-            found = f"{error.key}: {brief(error.value)}"
-            yield Problem(f"LoadGen logged an error in {test.name}", "no errors", found, log.path, error.line)
+        if log.errors:
+            first, more = log.errors[0], log.error_count - 1
+            what = f"LoadGen logged an error in {test.name}" + (f", and {more:,} more" if more > 0 else "")
+            yield Problem(what, "no errors", f"{first.key}: {brief(first.value)}", log.path, first.line)
 
 
 @judge("inference-test-performs", "inference-result")

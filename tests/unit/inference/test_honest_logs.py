@@ -127,6 +127,35 @@ def test_a_test_of_answers_may_be_invalid_and_a_test_of_speed_may_not(tmp_path: 
     assert len(found(tmp_path / "edge", "test-run-valid")) == 1
 
 
+def test_a_test_without_its_settings_is_one_finding_with_all_of_them(tmp_path: Path) -> None:
+    tests = resnet(tmp_path) / "compliance/box/resnet/Offline"
+    log = tests / "TEST04" / RUN
+    say(tests / "TEST01" / RUN, power_begin="07-14-2025 00:00:00.000")  # a run of its own
+    say(log, power_begin="07-13-2025 00:00:00.000", result_samples_per_second=1e6)
+    add(log, effective_performance_issue_same=False, effective_performance_issue_same_index=0)
+    told = [finding for finding in found(tmp_path, "test-as-told") if finding.path.endswith(f"Offline/TEST04/{RUN}")]
+    assert [finding.expected for finding in told] == [
+        "effective_performance_issue_same true, effective_performance_issue_same_index 3"
+    ]
+    assert told[0].found == "false, 0"
+    performs = found(tmp_path, "test-performs")
+    assert not [finding for finding in performs if finding.path == told[0].path]  # it follows
+
+
+def test_many_errors_in_a_test_are_one_finding(tmp_path: Path) -> None:
+    log = resnet(tmp_path) / "compliance/box/resnet/Offline/TEST04" / RUN
+    log.write_text(log.read_text().replace('"is_error": false', '"is_error": true'))
+    errors = found(tmp_path, "test-run-errors")
+    assert [finding.severity for finding in errors] == ["warning"]
+    assert ", and " in errors[0].message
+
+
+def test_settings_shorter_than_the_rules_are_said_once(tmp_path: Path) -> None:
+    write(resnet(tmp_path, V6) / OFFLINE / "user.conf", "*.Offline.min_duration = 60000\n")
+    assert len(found(tmp_path, "conf-in-rules", V6)) == 1
+    assert not found(tmp_path, "user-conf-as-run", V6)
+
+
 # What lies beside results
 
 
