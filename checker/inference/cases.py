@@ -84,13 +84,13 @@ class Trace:
     submitter: str
     system: str
     model: str  # without its target of accuracy: one run may stand for all of them
-    scenario: str  # as its folder is named, in small letters
-    power: bool  # whether its power was measured
-    machine: tuple[str, ...]  # what the description says of its hardware
     run: tuple[float | str, ...]  # what no two performance runs have in common; empty where there is none
     accuracy: int
     began: datetime | None
     ended: datetime | None
+    scenario: str = ""  # as its folder is named, in small letters
+    power: bool = False  # whether its power was measured
+    machine: tuple[str, ...] = ()  # what the description says of its hardware
     tests: tuple[tuple[str, int, str], ...] = ()  # of each compliance log: test, fingerprint, path
 
 

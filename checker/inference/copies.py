@@ -13,6 +13,8 @@ from checker.findings import Problem
 from checker.inference.cases import Trace
 from checker.judges.registry import judge
 
+RUN = "the run (equal times and latencies)"
+
 
 def _twins(traces: Sequence[Trace], mark: Callable[[Trace], object]) -> Iterator[tuple[Trace, Trace]]:
     """Yield each trace that bears the mark of an earlier one, after the first that bears it."""
@@ -96,32 +98,36 @@ def tests_original(traces: Sequence[Trace]) -> Iterator[Problem]:
 @judge("inference-power-twin", "inference-round")
 def power_twin(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that a machine published with and without power has a run, an accuracy run and tests of its own in each."""
-    by_case: dict[tuple[object, ...], list[Trace]] = {}
-    for trace in traces:
-        key = (trace.division, trace.submitter, trace.model, trace.scenario, trace.machine)
-        by_case.setdefault(key, []).append(trace)
+    plain: dict[tuple[object, ...], Trace] = {}  # of what a result without power has: the first that has it
+    for trace in (one for one in traces if not one.power):
+        for part in _parts(trace):
+            plain.setdefault(part, trace)
     shared: dict[tuple[str, str, str, str], list[tuple[Trace, Trace, str]]] = {}
-    for alike in by_case.values():
-        measured = [trace for trace in alike if trace.power]
-        for plain, power in ((a, b) for b in measured for a in alike if _with_power(a, b)):
-            if (common := _common(plain, power)) is not None:
-                systems = (plain.division, plain.submitter, plain.system, power.system)
-                shared.setdefault(systems, []).append((plain, power, common))
+    for power in (one for one in traces if one.power):
+        found = {
+            str(part[0]): other for part in _parts(power) if (other := plain.get(part)) and _with_power(other, power)
+        }
+        if found:
+            other, said = next(iter(found.values())), RUN if RUN in found else " and ".join(found)
+            shared.setdefault((power.division, power.submitter, other.system, power.system), []).append(
+                (other, power, said)
+            )
     for pairs in shared.values():
-        plain, power, common = pairs[0]
+        other, power, said = pairs[0]
         more = f" (and so for {len(pairs) - 1} more results of the two)" if len(pairs) > 1 else ""
-        what = f"the result has {common} of {plain.path}{more}; one machine may be published twice, "
-        yield Problem(f"{what}once with its power measured", "runs of its own", common, power.path)
+        what = f"the result has {said} of {other.path}{more}; one machine may be published twice, "
+        yield Problem(f"{what}once with its power measured", "runs of its own", said, power.path)
 
 
-def _common(plain: Trace, power: Trace) -> str | None:
-    """Return in words what two results share; None where each has its own."""
-    if plain.run and plain.run == power.run:
-        return "the run, with equal times and latencies,"
-    tests = {(name, fingerprint) for name, fingerprint, _ in plain.tests}
-    parts = ["the accuracy run"] if plain.accuracy and plain.accuracy == power.accuracy else []
-    parts += ["compliance tests"] if any((name, mark) in tests for name, mark, _ in power.tests) else []
-    return " and ".join(parts) or None
+def _parts(trace: Trace) -> Iterator[tuple[object, ...]]:
+    """Yield what another result of the same case could have of a result: in words, by the case, by its mark."""
+    case = (trace.division, trace.submitter, trace.model, trace.scenario, trace.machine)
+    if trace.run:
+        yield RUN, case, trace.run
+    if trace.accuracy:
+        yield "the accuracy run", case, trace.accuracy
+    for name, fingerprint, _ in trace.tests:
+        yield f"the run of {name}", case, fingerprint
 
 
 @judge("inference-runs-in-turn", "inference-round")

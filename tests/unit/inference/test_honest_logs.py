@@ -276,7 +276,7 @@ def test_a_machine_measured_again_for_power_may_share_the_accuracy_run(tmp_path:
     _with_power(base)
     _own_run(base)
     twins = found(tmp_path, "power-twin")
-    assert [finding.found for finding in twins] == ["the accuracy run and compliance tests"]
+    assert [finding.found for finding in twins] == ["the accuracy run and the run of TEST01 and the run of TEST04"]
     assert not found(tmp_path, "accuracy-of-its-own")
     assert not [one for one in found(tmp_path, "tests-original") if "/power/" in one.path and "/box/" in one.message]
 
