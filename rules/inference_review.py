@@ -39,12 +39,17 @@ class Told(Strict):
 
     settings: dict[str, bool | int]  # key of the log -> value
     positive: list[str] = Field(default_factory=list)  # keys whose value is above zero
+    timed: bool = False  # it compares speeds, so its run must be valid; others ask few samples, in no least time
 
 
 class ReviewRules(Strict):
     """`review.yaml`, resolved."""
 
     loadgen_at_least: str  # version of LoadGen, major.minor
+    unknown: list[str]  # texts by which a tool says that it does not know, in small letters
+    untransformed: list[str]  # what a description says of weights that are the reference's, in small letters
+    unset_seed: int  # of a LoadGen that did not read its settings
+    targets: list[str]  # how names of a model end that has several targets of accuracy
     percentile: dict[Scenario, float]  # of the latency that is measured, at least
     slack: float  # by which share two statements of one log may differ
     tokens_slack: float  # by which share tokens per sample may differ between performance and accuracy run
@@ -54,6 +59,9 @@ class ReviewRules(Strict):
     test_slack_fast: float  # the same, where latencies are so short that the machine's noise counts
     fast_ns: dict[Scenario, int]  # and below which that is
     file_bytes: int
+    top_folders: list[str]  # at the top of a submission, beside code, measurements and compliance tests
+    top_files: list[str]  # how names of files begin there, in small letters
+    run_files: list[str]  # in the folder of a performance or an accuracy run
     units: dict[str, dict[Scenario, str]] = Field(
         default_factory=dict
     )  # model -> scenario -> instead of the usual unit
@@ -62,6 +70,7 @@ class ReviewRules(Strict):
     differences: dict[str, Difference | None] = Field(default_factory=dict)  # null: gone
     backward_ms: float  # by which a log's time may fall from one line to the next
     fabrics: list[str]  # permitted in the network division, in small letters
+    machine_members: list[str]  # of a description, which two of one machine give alike
     power_members: list[str]  # of the description of a system whose power was measured
 
 

@@ -20,6 +20,7 @@ class PowerRules(Strict):
     tolerated_testing: list[str]  # errors accepted while testing
     clock_tolerance_s: float  # between client's and server's time of a phase
     load_margin_s: float  # after the load's begin and before its end, where the official checker takes warnings lightly
+    sample_gap_s: float  # the longest time without a sample during the load
     margin_s: float  # the same, as it is meant
     shorter_at_most: float  # by which share of ranging the testing run may be shorter without a warning
     lower_at_most_percent: float  # by which testing's mean power may lie below ranging's

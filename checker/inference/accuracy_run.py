@@ -62,15 +62,31 @@ def accuracy_mode(case: ResultCase) -> Iterator[Problem]:
 
 @judge("inference-accuracy-seeds", "inference-result")
 def accuracy_seeds(case: ResultCase) -> Iterator[Problem]:
-    """Judge that the accuracy run has the round's seeds."""
+    """Judge that the accuracy run has the round's seeds, where LoadGen was given any."""
     log = case.accuracy_log
-    if log is None:
+    if log is None or _unset(case, log):
         return
     for key, seed in case.fixed.package.seeds.model_dump().items():
         if log.values.get(key) != seed or isinstance(log.values.get(key), bool):
             what = "the accuracy run has another seed than the round's"
             yield Problem(what, f"{key} {seed}", said(log, key), log.path, log.at(key))
             return
+
+
+@judge("inference-accuracy-settings", "inference-result")
+def accuracy_settings(case: ResultCase) -> Iterator[Problem]:
+    """Judge that LoadGen read its own settings for the accuracy run, which would have set the seeds."""
+    log = case.accuracy_log
+    if log is not None and _unset(case, log):
+        key, seed = next(iter(case.fixed.package.seeds.model_dump().items()))
+        what = "LoadGen did not read its own settings for the accuracy run: no seed is set"
+        yield Problem(what, f"{key} {seed}", said(log, key), log.path, log.at(key))
+
+
+def _unset(case: ResultCase, log: DetailLog) -> bool:
+    """Whether a log says of every seed what LoadGen says where it was given none."""
+    seeds = [log.values.get(key) for key in type(case.fixed.package.seeds).model_fields]
+    return all(seed == case.reviewed.unset_seed and not isinstance(seed, bool) for seed in seeds)
 
 
 @judge("inference-data-set-covered", "inference-result")

@@ -42,6 +42,10 @@ class ResultCase:
         """Whether the constraints of the closed and network divisions hold."""
         return self.facts.place.division != "open"
 
+    def unknown(self, said: object) -> bool:
+        """Whether a value is what a tool writes that does not know, or nothing."""
+        return said is None or (isinstance(said, str) and said.strip().lower() in self.reviewed.unknown)
+
     @property
     def asked(self) -> Scenario | None:
         """The scenario that the folder is named after; None where it is none."""
@@ -79,11 +83,14 @@ class Trace:
     division: str
     submitter: str
     system: str
-    model: str
+    model: str  # without its target of accuracy: one run may stand for all of them
     run: tuple[float | str, ...]  # what no two performance runs have in common; empty where there is none
     accuracy: int
     began: datetime | None
     ended: datetime | None
+    scenario: str = ""  # as its folder is named, in small letters
+    power: bool = False  # whether its power was measured
+    machine: tuple[str, ...] = ()  # what the description says of its hardware
     tests: tuple[tuple[str, int, str], ...] = ()  # of each compliance log: test, fingerprint, path
 
 

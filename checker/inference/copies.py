@@ -1,4 +1,8 @@
-"""Runs compared across a round: one run submitted as several, and runs on one system at the same time."""
+"""Runs compared across a round: one run submitted as several, and runs on one system at the same time.
+
+A machine is often published twice, once with its power measured, from one run or with the accuracy run and the tests of
+the other. Such a pair is said once, with that explanation; no other rule here is asked of it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from checker.findings import Problem
 from checker.inference.cases import Trace
 from checker.judges.registry import judge
 
-TARGETS = ("-99.9", "-99")  # one run may stand for both targets of a model
+RUN = "the run (equal times and latencies)"
 
 
 def _twins(traces: Sequence[Trace], mark: Callable[[Trace], object]) -> Iterator[tuple[Trace, Trace]]:
@@ -31,12 +35,14 @@ def _run(trace: Trace) -> object:
 
 def _allowed(first: Trace, other: Trace) -> bool:
     """Whether two results of one system may share a run; between which scenarios, the official check says."""
-    same = (first.division, first.submitter, first.system) == (other.division, other.submitter, other.system)
-    return same and _plain(first.model) == _plain(other.model)
+    sides = [(one.division, one.submitter, one.system, one.model) for one in (first, other)]
+    return sides[0] == sides[1]
 
 
-def _plain(model: str) -> str:
-    return next((model.removesuffix(end) for end in TARGETS if model.endswith(end)), model)
+def _with_power(first: Trace, other: Trace) -> bool:
+    """Whether both can be results of one machine that was published twice, once with its power measured."""
+    sides = [(one.division, one.submitter, one.model, one.scenario, one.machine) for one in (first, other)]
+    return sides[0] == sides[1] and first.system != other.system and first.power != other.power
 
 
 @judge("inference-runs-original", "inference-round")
@@ -53,7 +59,7 @@ def run_of_one_system(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no run is a result of two systems, or of two models, of one submitter."""
     shared: dict[tuple[str, ...], list[tuple[Trace, Trace]]] = {}
     for first, other in _twins(traces, _run):
-        if first.submitter == other.submitter and not _allowed(first, other):
+        if first.submitter == other.submitter and not _allowed(first, other) and not _with_power(first, other):
             pair = (first.division, first.submitter, first.system, other.division, other.system)
             # Of one system, what differs is the model, and each such result is a matter of its own.
             own = other.path if first.system == other.system and first.division == other.division else ""
@@ -70,7 +76,7 @@ def run_of_one_system(traces: Sequence[Trace]) -> Iterator[Problem]:
 def accuracy_of_its_own(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that results of different runs do not share an accuracy run."""
     for first, other in _twins(traces, lambda trace: trace.accuracy or None):
-        if _run(first) != _run(other) and other.run:
+        if _run(first) != _run(other) and other.run and not _with_power(first, other):
             what = f"the accuracy log is that of {first.accuracy_path}, whose performance run is another"
             yield Problem(what, "an accuracy run for each performance run", "equal records", other.accuracy_path)
 
@@ -82,9 +88,46 @@ def tests_original(traces: Sequence[Trace]) -> Iterator[Problem]:
     for trace in traces:
         for name, fingerprint, path in trace.tests:
             first, other = seen.setdefault((name, fingerprint), (trace, path))
-            if first is not trace and _run(first) != _run(trace) and trace.run:
+            if first is trace or _run(first) == _run(trace) or _with_power(first, trace):
+                continue
+            if trace.run:
                 what = f"the log of {name} is that of {other}, of another result"
                 yield Problem(what, "a test of this result", "equal records", path)
+
+
+@judge("inference-power-twin", "inference-round")
+def power_twin(traces: Sequence[Trace]) -> Iterator[Problem]:
+    """Judge that a machine published with and without power has a run, an accuracy run and tests of its own in each."""
+    plain: dict[tuple[object, ...], Trace] = {}  # of what a result without power has: the first that has it
+    for trace in (one for one in traces if not one.power):
+        for part in _parts(trace):
+            plain.setdefault(part, trace)
+    shared: dict[tuple[str, str, str, str], list[tuple[Trace, Trace, str]]] = {}
+    for power in (one for one in traces if one.power):
+        found = {
+            str(part[0]): other for part in _parts(power) if (other := plain.get(part)) and _with_power(other, power)
+        }
+        if found:
+            other, said = next(iter(found.values())), RUN if RUN in found else " and ".join(found)
+            shared.setdefault((power.division, power.submitter, other.system, power.system), []).append(
+                (other, power, said)
+            )
+    for pairs in shared.values():
+        other, power, said = pairs[0]
+        more = f" (and so for {len(pairs) - 1} more results of the two)" if len(pairs) > 1 else ""
+        what = f"the result has {said} of {other.path}{more}; one machine may be published twice, "
+        yield Problem(f"{what}once with its power measured", "runs of its own", said, power.path)
+
+
+def _parts(trace: Trace) -> Iterator[tuple[object, ...]]:
+    """Yield what another result of the same case could have of a result: in words, by the case, by its mark."""
+    case = (trace.division, trace.submitter, trace.model, trace.scenario, trace.machine)
+    if trace.run:
+        yield RUN, case, trace.run
+    if trace.accuracy:
+        yield "the accuracy run", case, trace.accuracy
+    for name, fingerprint, _ in trace.tests:
+        yield f"the run of {name}", case, fingerprint
 
 
 @judge("inference-runs-in-turn", "inference-round")

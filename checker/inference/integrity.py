@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from checker.findings import Problem, limited
+from checker.findings import Problem, brief, limited
 from checker.inference.cases import ResultCase, SubmitterCase, Trace, mark_of, when
 from checker.inference.official import ResultReview, SubmitterFacts
+from checker.inference.power import has_power
 from checker.judges.registry import Scope, judges
 from rules.inference import ModelRules
 from rules.inference_review import review_rules
@@ -89,13 +90,21 @@ def trace(case: ResultCase, shown: Callable[[str], str]) -> Trace:
         division=place.division,
         submitter=place.submitter,
         system=place.system,
-        model=case.model or place.benchmark,
+        model=_target_free(case.model or place.benchmark, case.reviewed.targets),
+        scenario=place.scenario.lower(),
+        power=has_power(case.submitter.tree, place.path),
+        machine=tuple(brief(case.system.get(member)) for member in case.reviewed.machine_members),
         run=mark_of(log) if log is not None else (),
         accuracy=accuracy.fingerprint if accuracy is not None else 0,
         began=when(log, "power_begin") if log is not None else None,
         ended=when(log, "power_end") if log is not None else None,
         tests=tuple(_tests(case, shown)),
     )
+
+
+def _target_free(model: str, ends: list[str]) -> str:
+    """Return a model's name without its target of accuracy: one run may stand for each."""
+    return next((model.removesuffix(end) for end in ends if model.endswith(end)), model)
 
 
 def _tests(case: ResultCase, shown: Callable[[str], str]) -> Iterator[tuple[str, int, str]]:

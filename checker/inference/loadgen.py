@@ -34,6 +34,7 @@ HEAD = 160  # bytes that, with their length, nearly tell lists of samples apart
 LISTS = 8 << 20  # bytes of lists of samples remembered
 REMEMBERED = 16 << 20  # bytes of logs remembered
 DEPTH = 200
+UNSET_MS = 1e12  # a time from before the clock of the test is set is 2^64 ns less a little: 1.8e13 ms
 LONG = 4300  # digits: Python's JSON reads no longer integer
 DIGITS = re.compile(rb"\d{%d}" % LONG)
 
@@ -112,7 +113,7 @@ class DetailLog:
     crash_line: int | None = None
     later_crash: str | None = None  # the same of a parser that does not mind the first line
     refused: str | None = None  # why the file was not read, or not to its end: a link, too large, …
-    fell_ms: float = 0.0  # by how much time runs backwards, at most; the first line may bear any time
+    fell_ms: float = 0.0  # by how much time runs backwards, at most; lines of before the test may bear any time
     fell_line: int | None = None
     fingerprint: int = 0  # CRC-32 of the bytes: equal logs have equal ones
 
@@ -193,7 +194,7 @@ def _read(log: DetailLog, batches: Iterator[tuple[list[bytes], bool]]) -> None:
             if message.time_ms < latest:
                 if latest - message.time_ms > log.fell_ms:
                     log.fell_ms, log.fell_line = latest - message.time_ms, number
-            elif message.time_ms > latest and number > 1:
+            elif latest < message.time_ms < UNSET_MS and number > 1:
                 latest = message.time_ms
             key, flags = message.key, message.metadata
             if flags.is_error or flags.is_warning:

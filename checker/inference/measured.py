@@ -5,11 +5,12 @@ The official checker compares settings and takes the metric; what LoadGen conclu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
 from checker.findings import Problem, brief
-from checker.inference.cases import ResultCase, elapsed_s, number, said
+from checker.inference.cases import ResultCase, SubmitterCase, elapsed_s, number, said
 from checker.inference.loadgen import DetailLog
 from checker.inference.models import EARLY_STOPPING
 from checker.judges.registry import judge
@@ -18,17 +19,26 @@ from checker.serving.early_stopping import met
 PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")
 PERFORMANCE_MODES = ("PerformanceOnly", "SubmissionRun")
 INFERRED = (("SingleStream", "MultiStream"), ("MultiStream", "Offline"), ("SingleStream", "Offline"))  # run -> result
+GIT_STATUS = "loadgen_git_status_message"  # changed files; empty: none; NA: nobody knows
 CLOCK_S = 0.5  # by which LoadGen's own count of time and the clock's may differ
 TIMED = ("SingleStream", "MultiStream", "Server")  # scenarios whose queries LoadGen makes until time is up
 
 
 @judge("inference-result-valid", "inference-result")
 def result_valid(case: ResultCase) -> Iterator[Problem]:
-    """Judge that LoadGen found the run valid."""
+    """Judge that LoadGen found the run valid; in the open division the bounds of latency are the submitter's own."""
     log = case.log
-    if log is not None and log.values.get("result_validity") != "VALID":
+    if log is None or (not case.strict and _invalid_by_latency(log)):
+        return
+    if log.values.get("result_validity") != "VALID":
         what = "LoadGen found the run invalid"
         yield Problem(what, '"VALID"', said(log, "result_validity"), log.path, log.at("result_validity"))
+
+
+def _invalid_by_latency(log: DetailLog) -> bool:
+    """Whether a run that LoadGen found invalid reached all that LoadGen asks of it but a latency."""
+    reached = (log.values.get(key) is True for key in ("result_min_duration_met", "result_min_queries_met"))
+    return log.values.get("result_validity") == "INVALID" and all(reached)
 
 
 @judge("inference-loadgen-errors", "inference-result")
@@ -44,13 +54,34 @@ def loadgen_errors(case: ResultCase) -> Iterator[Problem]:
 
 @judge("inference-loadgen-unaltered", "inference-result")
 def loadgen_unaltered(case: ResultCase) -> Iterator[Problem]:
-    """Judge that LoadGen was built from a revision without local changes."""
+    """Judge that LoadGen was built from a revision without local changes, where its build knew of any."""
     for log in (case.log, case.accuracy_log):
-        changed = log.values.get("loadgen_git_status_message") if log is not None else ""
-        if log is not None and isinstance(changed, str) and changed.strip():
-            line = log.at("loadgen_git_status_message")
+        changed = log.values.get(GIT_STATUS) if log is not None else ""
+        if log is not None and isinstance(changed, str) and not case.unknown(changed):
             what = "LoadGen was built from changed sources"
-            yield Problem(what, "no changes", brief(changed), log.path, line)
+            yield Problem(what, "no changes", brief(changed), log.path, log.at(GIT_STATUS))
+
+
+@judge("inference-loadgen-revision-known", "inference-submitter")
+def loadgen_revision_known(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that LoadGen was built where git could name its revision; one log stands for a submitter's."""
+    logs = [(result, log) for result in case.results for log in (result.log, result.accuracy_log) if log is not None]
+    unnamed = [log for result, log in logs if _unnamed(result, log)]
+    if unnamed:
+        versions = Counter(brief(log.values.get("loadgen_version")) for log in unnamed)
+        found = ", ".join(f"{version} in {count:,}" for version, count in versions.most_common(4))
+        what = f"LoadGen was built outside a git checkout, so its revision is not known, in {len(unnamed):,} of "
+        what += f"{len(logs):,} logs of performance and accuracy runs"
+        yield Problem(
+            what, "a revision, as loadgen_version names it", found, unnamed[0].path, unnamed[0].at(GIT_STATUS)
+        )
+
+
+def _unnamed(result: ResultCase, log: DetailLog) -> bool:
+    """Whether neither the status nor the version of a LoadGen names what it was built from."""
+    status, version = log.values.get(GIT_STATUS), str(log.values.get("loadgen_version"))
+    _, sign, revision = version.partition("@")
+    return bool(status and result.unknown(status)) or bool(sign and result.unknown(revision))
 
 
 @judge("inference-loadgen-version", "inference-result")
@@ -239,6 +270,8 @@ def _estimate(log: DetailLog) -> Iterator[Problem]:
     asked = number(log, "effective_target_latency_percentile")
     if stated is None or low is None or high is None or (asked is not None and asked < 0.9):
         return
+    if stated == 0 and log.values.get("early_stopping_met") is not True:
+        return  # LoadGen made no estimate of so few queries
     if not low <= stated <= high:
         what = f"'{key}' is none of the latencies at or above its percentile"
         yield Problem(what, f"{low:,.0f} to {high:,.0f}", f"{stated:,.0f}", log.path, log.at(key))
@@ -287,8 +320,9 @@ def latency_in_bounds(case: ResultCase) -> Iterator[Problem]:
 def early_stopping_met(case: ResultCase) -> Iterator[Problem]:
     """Judge that by LoadGen's own word a run met early stopping, where its scenario has it."""
     log = case.log
-    if log is None or log.values.get("effective_scenario") not in EARLY_STOPPING:
-        return
+    scenario = log.values.get("effective_scenario") if log is not None else None
+    if log is None or scenario not in EARLY_STOPPING or (scenario == "Server" and not case.strict):
+        return  # in the open division the bound that a Server run must keep is the submitter's own
     if log.values.get("early_stopping_met") is not True:
         key = "early_stopping_met"
         yield Problem("the run did not meet early stopping", "true", said(log, key), log.path, log.at(key))

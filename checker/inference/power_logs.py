@@ -117,6 +117,40 @@ def mean_power(data: bytes, begin: datetime, end: datetime, with_factor: bool) -
 
 
 @dataclass(frozen=True)
+class Gap:
+    """The longest time without a sample that counts during a load, and how many times are longer than a bound."""
+
+    seconds: float
+    line: int | None  # of the sample after it, or the last before the load's end; None where there is no sample
+    many: int
+    dropped: int  # samples during the load that are not above zero
+
+
+def longest_gap(data: bytes, begin: datetime, end: datetime, most_s: float) -> Gap:
+    """Return the longest time between samples above zero, which alone count for the mean, from `begin` to `end`.
+
+    Raises IndexError and ValueError for a sample line that is cut or holds no number.
+    """
+    begin, end = begin.replace(tzinfo=None), end.replace(tzinfo=None)
+    last, last_line, gaps, dropped = begin, None, list[tuple[float, int | None]](), 0
+    for number, line in enumerate(text_of(data), 1):
+        if not line.startswith("Time"):
+            continue
+        fields = line.split(",", 4)
+        at = moment(fields[1])
+        if not begin < at < end:
+            continue
+        if not float(fields[3]) > 0:
+            dropped += 1
+        else:
+            gaps.append(((at - last).total_seconds(), number))
+            last, last_line = at, number
+    gaps.append(((end - last).total_seconds(), last_line))
+    seconds, line_of = max(gaps, key=lambda gap: gap[0])
+    return Gap(seconds, line_of, sum(gap > most_s for gap, _ in gaps), dropped)
+
+
+@dataclass(frozen=True)
 class Event:
     """A warning or error of the daemon that counts."""
 

@@ -5,46 +5,34 @@ The checker of rounds up to v5.1 looked at all of this; the one in force since 2
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
 
 from checker.findings import Problem
 from checker.inference.cases import ResultCase, SubmitterCase
 from checker.inference.power import has_power
 from checker.judges.registry import judge
 
-CALIBRATION = ("calibration",)  # how the document's name begins, at the top or in documentation/
-TOP = {"systems", "results", "documentation", "code"}  # in every round; in v6 the layout document still says code
-MAPPING = "model_mapping.json"
-TOP_FILES = (
-    "readme",
-    "license",
-    "calibration",
-    "notice",
-    MAPPING,
-)  # how names of files at the top begin, in small letters
+CALIBRATION = ("calibration",)  # how the document's name begins: at the top, in documentation/ or beside the result
 POWER_DOCUMENTS = ("analyzer_table", "power_settings")
 CACHE = "__pycache__"
-RUN_FILES = {
-    "mlperf_log_detail.txt",
-    "mlperf_log_summary.txt",
-    "mlperf_log_accuracy.json",
-    "mlperf_log_trace.json",
-    "results.json",
-    "spl.txt",  # of a power meter
-    ".gitkeep",
-    "result_summary.json",  # these two of an endpoint
-    "accuracy_results.json",
-}
+LOG = "mlperf_log_"  # in every name of LoadGen's files
+NAMED = 6  # of many files or folders, in a finding
+SHORTEST = 3  # letters of a folder of code that names more than one benchmark
+
+
+def _all(what: str, expected: str, names: Sequence[str], path: str) -> Iterator[Problem]:
+    """Yield one problem of all that `names` lists; none where it lists nothing."""
+    if names:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        yield Problem(what, expected, ", ".join(names[:NAMED]) + more, path)
 
 
 @judge("inference-names-fit-git", "inference-submitter")
 def names_fit_git(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that no name has a blank or begins with a dot."""
-    for entry in case.submitter.tree.entries.values():
-        name = entry.path.rpartition("/")[2]
-        if name.startswith(".") or " " in name:
-            yield Problem("the name is not fit for the repository", "no blank, no leading dot", name, entry.path)
+    paths = [entry.path for entry in case.submitter.tree.entries.values()]
+    odd = [path for path in paths if (name := path.rpartition("/")[2]).startswith(".") or " " in name]
+    yield from _all("a name holds a blank or begins with a dot", "no blank, no leading dot", odd, odd[0] if odd else "")
 
 
 @judge("inference-files-fit-git", "inference-submitter")
@@ -76,69 +64,85 @@ def no_links(case: SubmitterCase) -> Iterator[Problem]:
 @judge("inference-no-caches", "inference-submitter")
 def no_caches(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that no compiled Python lies in the submission."""
-    for entry in case.submitter.tree.entries.values():
-        if entry.kind == "folder" and entry.path.endswith(CACHE):
-            yield Problem("compiled Python lies in the submission", f"no {CACHE}", "a folder", entry.path)
+    entries = case.submitter.tree.entries.values()
+    caches = [entry.path for entry in entries if entry.kind == "folder" and entry.path.endswith(CACHE)]
+    yield from _all("compiled Python lies in the submission", f"no {CACHE}", caches, caches[0] if caches else "")
 
 
 @judge("inference-no-empty-folders", "inference-submitter")
 def no_empty_folders(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that no folder is empty."""
-    listing = case.submitter.listing
-    for entry in case.submitter.tree.entries.values():
-        if entry.kind == "folder" and not listing.names(entry.path):
-            yield Problem("the folder is empty, so the repository does not hold it", "files", "none", entry.path)
+    listing, entries = case.submitter.listing, case.submitter.tree.entries.values()
+    empty = [entry.path for entry in entries if entry.kind == "folder" and not listing.names(entry.path)]
+    what = "the folder is empty, so the repository will not hold it"
+    yield from _all(what, "files", empty, empty[0] if empty else "")
 
 
 @judge("inference-calibration-described", "inference-submitter")
 def calibration_described(case: SubmitterCase) -> Iterator[Problem]:
-    """Judge that a submitter of the closed or network division describes calibration."""
-    submitter = case.submitter
-    if submitter.division == "open" or not case.results:
+    """Judge that a submitter of the closed or network division who transformed weights describes how."""
+    submitter, listing = case.submitter, case.submitter.listing
+    if submitter.division == "open" or not any(_transformed(result) for result in case.results):
         return
-    places = [*submitter.listing.files(""), *submitter.listing.files("documentation")]
+    beside = {result.facts.paths.measurements_folder for result in case.results}
+    places = [name for folder in ("", "documentation", *beside) for name in listing.files(folder)]
     if not any(name.lower().startswith(CALIBRATION) for name in places):
         what = "no document describes how weights were calibrated or quantised"
         yield Problem(what, "calibration.md, here or in documentation/", "none", ".")
+
+
+def _transformed(result: ResultCase) -> bool:
+    """Whether a result's weights are not the reference's as they are, unless its description says that they are."""
+    document = result.facts.measurements
+    said = document.value.get("weight_transformations") if document and isinstance(document.value, dict) else None
+    return not isinstance(said, str) or said.strip().lower() not in result.reviewed.untransformed
 
 
 @judge("inference-systems-have-results", "inference-submitter")
 def systems_have_results(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that every system described, or with measurements, has results."""
     listing, measured = case.submitter.listing, set(case.submitter.systems)
-    described = {
-        name.removesuffix(".json"): f"systems/{name}" for name in listing.files("systems") if name.endswith(".json")
-    }
-    for system, path in described.items():
-        if system not in measured:
-            yield Problem("the system has no results", f"results/{system}", "none", path)
-    for system in listing.folders("measurements"):
-        if system not in measured:
-            yield Problem("the measurements are of no results", f"results/{system}", "none", f"measurements/{system}")
+    described = [name.removesuffix(".json") for name in listing.files("systems") if name.endswith(".json")]
+    left = [f"systems/{system}.json" for system in described if system not in measured]
+    left += [f"measurements/{system}" for system in listing.folders("measurements") if system not in measured]
+    yield from _all("systems are described and have no results", "results/<system>", left, left[0] if left else "")
 
 
 @judge("inference-no-stray-files", "inference-submitter")
 def no_stray_files(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that at the top of a submission lies what the layout has there."""
-    layout = case.fixed.package.layout
-    known = TOP | {path.partition("/")[0] for path in (layout.code, layout.measurements, *layout.compliance.values())}
-    for name, kind in case.submitter.listing.names("").items():
-        plain = name.lower()
-        if kind == "folder" and name not in known:
-            yield Problem("the layout has no such folder", ", ".join(sorted(known)), name, name)
-        if kind == "file" and not plain.startswith(TOP_FILES):
-            yield Problem("the layout has no such file at the top", "documents and code in their folders", name, name)
+    layout, reviewed = case.fixed.package.layout, case.reviewed
+    placed = (layout.code, layout.measurements, *layout.compliance.values())
+    known = {*reviewed.top_folders, *(path.partition("/")[0] for path in placed)}
+    names = case.submitter.listing.names("").items()
+    stray = [name for name, kind in names if kind == "folder" and name not in known]
+    documents = tuple(reviewed.top_files)
+    stray += [name for name, kind in names if kind == "file" and not name.lower().startswith(documents)]
+    what = "the layout has no place at the top for these"
+    yield from _all(what, f"documents, and {', '.join(sorted(known))}", stray, stray[0] if stray else "")
 
 
 @judge("inference-runs-hold-logs", "inference-submitter")
 def runs_hold_logs(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that the folders of a performance and an accuracy run hold the files of a run."""
+    other = [path for path in _beside_logs(case) if LOG not in path.rpartition("/")[2]]
+    what = f"the folders of runs hold {len(other)} files that are not of a run"
+    yield from _all(what, "the files of LoadGen", other, other[0] if other else "")
+
+
+@judge("inference-one-log-of-a-run", "inference-submitter")
+def one_log_of_a_run(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that no second log lies beside the log of a run."""
+    for path in _beside_logs(case):
+        if LOG in (name := path.rpartition("/")[2]):
+            yield Problem("a second log lies beside the log of the run", "one log of each kind", name, path)
+
+
+def _beside_logs(case: SubmitterCase) -> Iterator[str]:
     for result in case.results:
-        for folder in ("performance/run_1", "accuracy"):
-            for name in case.submitter.listing.files(f"{result.path}/{folder}"):
-                if name not in RUN_FILES and name != f"{folder}.txt":
-                    what = f"it is no file of {'a performance' if folder != 'accuracy' else 'an accuracy'} run"
-                    yield Problem(what, "the files of LoadGen", name, f"{result.path}/{folder}/{name}")
+        for folder in (f"{result.path}/performance/run_1", f"{result.path}/accuracy"):
+            names = case.submitter.listing.files(folder)
+            yield from (f"{folder}/{name}" for name in names if name not in case.reviewed.run_files)
 
 
 @judge("inference-code-of-benchmark", "inference-submitter")
@@ -147,24 +151,30 @@ def code_of_benchmark(case: SubmitterCase) -> Iterator[Problem]:
     folder, listing = case.fixed.package.layout.code, case.submitter.listing
     if not listing.names(folder):
         return  # that no code is there at all is said by another rule
-    written = {name.lower(): name for name in listing.folders(folder)}
-    by_benchmark = sorted(case.results, key=lambda result: result.facts.place.benchmark)
-    for benchmark, results in groupby(by_benchmark, key=lambda result: result.facts.place.benchmark):
-        mine = list(results)
-        if not any(_has_code(result, written) for result in mine):
-            what = f"there is no code of {benchmark}"
-            yield Problem(what, f"{folder}/{benchmark}", ", ".join(sorted(written.values())[:8]), mine[0].path)
+    written = listing.folders(folder)
+    lacking = {result.facts.place.benchmark: result.path for result in case.results if not _has_code(result, written)}
+    there = ", ".join(sorted(written)[:8])
+    what = f"no folder of {folder}/ is named after these benchmarks; it has {there or 'no folder'}"
+    yield from _all(what, f"{folder}/<benchmark>", sorted(lacking), folder)
 
 
-def _has_code(result: ResultCase, written: dict[str, str]) -> bool:
-    """Whether a folder of code is named after the benchmark, its model, or a model's name without its accuracy."""
-    names = {result.facts.place.benchmark, result.model or ""} - {""}
-    return any(_plain(one) == _plain(name) or _plain(name).startswith(_plain(one)) for name in names for one in written)
+def _has_code(result: ResultCase, written: Iterable[str]) -> bool:
+    """Whether a folder of code is named after the benchmark, its model, or the first part of either's name."""
+    ends = result.reviewed.targets
+    names = {_plain(name, ends) for name in (result.facts.place.benchmark, result.model or "") if name}
+    return any(_akin(_plain(one, ends), name) for name in names for one in written)
 
 
-def _plain(name: str) -> str:
-    plain = name.lower().replace("_", "-").replace(".", "-")
-    return plain.removesuffix("-99-9").removesuffix("-99")
+def _akin(one: str, name: str) -> bool:
+    """Whether one name begins with the other, or with all but its plural's last letter."""
+    begins = len(one) >= SHORTEST and name.startswith((one, one.removesuffix("s")))
+    return begins or one.startswith(name)
+
+
+def _plain(name: str, ends: Iterable[str]) -> str:
+    plain = name.lower()
+    plain = next((plain.removesuffix(end) for end in ends if plain.endswith(end)), plain)
+    return plain.replace("_", "-").replace(".", "-")
 
 
 @judge("inference-power-documented", "inference-submitter")

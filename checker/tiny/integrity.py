@@ -45,6 +45,8 @@ class Trace:
 
     path: str
     result: str
+    owner: tuple[str, str, str]  # division, submitter, benchmark
+    energy: bool  # whether the result has an energy test
     digest: str  # of the lines that tell of measurements, with their times
 
 
@@ -457,19 +459,42 @@ def system_unused(case: SubmitterCase) -> Iterator[Problem]:
 @judge("tiny-original", "tiny-round")
 def logs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Object to a log whose measurements, and the times they were made at, are those of another result's."""
+    for first, other in _copies(traces):
+        if not _with_energy(first, other):
+            what = f"the same measurements as in {first.path}"
+            yield Problem(what, "measurements of its own", "a copy", other.path)
+
+
+@judge("tiny-energy-twin", "tiny-round")
+def energy_twin(traces: Sequence[Trace]) -> Iterator[Problem]:
+    """Ask about measurements that a submitter's result with energy shares with one without."""
+    for first, other in _copies(traces):
+        if _with_energy(first, other):
+            what = f"the same measurements, at equal times, as in {first.path}; one board may be published twice, "
+            yield Problem(f"{what}once with its energy measured", "measurements of its own", "a copy", other.path)
+
+
+def _copies(traces: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
+    """Yield each log of another result that has the measurements of an earlier one, after the first that has them."""
     first: dict[str, Trace] = {}
     for trace in traces:
         other = first.setdefault(trace.digest, trace)
         if other.result != trace.result:
-            what = f"the same measurements as in {other.path}"
-            yield Problem(what, "measurements of its own", "a copy", trace.path)
+            yield other, trace
+
+
+def _with_energy(first: Trace, other: Trace) -> bool:
+    """Whether both can be results of one board that was published twice, once with its energy measured."""
+    return first.owner == other.owner and first.energy != other.energy
 
 
 def traces_of(facts: ResultFacts, shown: Callable[[str], str]) -> Iterator[Trace]:
     """Yield what each log of a result leaves for the comparison; logs of few measurements leave nothing."""
+    owner = (facts.submitter.division, facts.submitter.name, facts.result.benchmark)
     for test, log in facts.with_log():
         if log.measured:
-            yield Trace(shown(test.of("log.txt")), shown(facts.result.path), log.measured)
+            result = shown(facts.result.path)
+            yield Trace(shown(test.of("log.txt")), result, owner, "energy" in facts.tests, log.measured)
 
 
 def _timed(case: ResultCase) -> Iterator[tuple[TestFacts, Log]]:

@@ -1095,6 +1095,13 @@ def _at(scenario: str, act: Act) -> Act:
     return there
 
 
+def _undescribed(s: Spoiled) -> None:
+    """Take out whatever may describe calibration."""
+    shutil.rmtree(s.base / "documentation")
+    for path in s.base.rglob("calibration*"):
+        path.unlink()
+
+
 TTFT, TPOT = "result_first_token_99.00_percentile_latency_ns", "result_time_per_output_token_99.00_percentile_ns"
 SUMMARY = "performance/run_1/mlperf_log_summary.txt"
 
@@ -1140,6 +1147,54 @@ CAUGHT: list[tuple[str, str, Act, str, str, bool]] = [
         )
     ),
     *((f"accuracy-{seed}", "edge", _key(seed, 7, AT_ACC), "accuracy-seeds", AT_ACC, True) for seed in SEEDS),
+    ("summary-gone", "edge", _gone(SUMMARY), "summary-agrees", SUMMARY, False),
+    (
+        "summary-gone-accuracy",
+        "edge60",
+        _gone("accuracy/mlperf_log_summary.txt"),
+        "summary-agrees",
+        "accuracy/mlperf_log_summary.txt",
+        False,
+    ),
+    (
+        "summary-differs",
+        "edge",
+        _sub(SUMMARY, r"Samples per second: [\d.]+", "Samples per second: 9"),
+        "summary-agrees",
+        SUMMARY,
+        True,
+    ),
+    # Of the submission, not of one result
+    ("link", "edge", lambda s: (s.base / "code/x").symlink_to("README.md"), "no-links", "../code/x", False),
+    (
+        "link-outside",
+        "edge",
+        lambda s: s.file("accuracy/x").symlink_to("/etc/hostname"),
+        "no-links",
+        "accuracy/x",
+        False,
+    ),
+    ("calibration", "edge", _undescribed, "calibration-described", "../.", False),
+    (
+        "settings-of-power",
+        "power",
+        lambda s: [p.unlink() for p in s.base.rglob("power_settings*")],
+        "power-documented",
+        "performance/power",
+        False,
+    ),
+]
+
+# What the modular checker accepts and a reviewer is told or asked about, though it fails nothing: as in CAUGHT.
+TOLD: list[tuple[str, str, Act, str, str, bool]] = [
+    (
+        "file-of-51-mb",
+        "edge",
+        lambda s: os.truncate(_made(s.base / "code/big.bin"), 51 << 20),
+        "files-fit-git",
+        "../code/big.bin",
+        False,
+    ),
     ("user-conf-seed", "edge", _append("user.conf", "*.*.qsl_rng_seed = 5"), "conf-in-rules", "user.conf", True),
     (
         "user-conf-short",
@@ -1165,46 +1220,10 @@ CAUGHT: list[tuple[str, str, Act, str, str, bool]] = [
         "mlperf.conf",
         True,
     ),
-    ("summary-gone", "edge", _gone(SUMMARY), "summary-agrees", SUMMARY, False),
-    (
-        "summary-gone-accuracy",
-        "edge60",
-        _gone("accuracy/mlperf_log_summary.txt"),
-        "summary-agrees",
-        "accuracy/mlperf_log_summary.txt",
-        False,
-    ),
-    (
-        "summary-differs",
-        "edge",
-        _sub(SUMMARY, r"Samples per second: [\d.]+", "Samples per second: 9"),
-        "summary-agrees",
-        SUMMARY,
-        True,
-    ),
-    # Of the submission, not of one result
-    (
-        "file-of-51-mb",
-        "edge",
-        lambda s: os.truncate(_made(s.base / "code/big.bin"), 51 << 20),
-        "files-fit-git",
-        "../code/big.bin",
-        False,
-    ),
-    ("link", "edge", lambda s: (s.base / "code/x").symlink_to("README.md"), "no-links", "../code/x", False),
-    (
-        "link-outside",
-        "edge",
-        lambda s: s.file("accuracy/x").symlink_to("/etc/hostname"),
-        "no-links",
-        "accuracy/x",
-        False,
-    ),
     ("blank", "edge", _put("../code/a b.py", "x"), "names-fit-git", "../code/a b.py", False),
     ("dot", "edge60", _put("../src/.hidden", "x"), "names-fit-git", "../src/.hidden", False),
     ("caches", "edge", _put("../code/__pycache__/x.pyc", "x"), "no-caches", "../code/__pycache__", False),
     ("empty-folder", "edge61", _folder("../src/empty"), "no-empty-folders", "../src/empty", False),
-    ("calibration", "edge", _gone("../documentation"), "calibration-described", "../.", False),
     (
         "idle-system",
         "edge",
@@ -1228,15 +1247,7 @@ CAUGHT: list[tuple[str, str, Act, str, str, bool]] = [
         "edge60",
         _all(_put("../src/other/x", "x"), _gone("../src/resnet50")),
         "code-of-benchmark",
-        "../results",
-        False,
-    ),
-    (
-        "settings-of-power",
-        "power",
-        lambda s: [p.unlink() for p in s.base.rglob("power_settings*")],
-        "power-documented",
-        "performance/power",
+        "../src",
         False,
     ),
 ]

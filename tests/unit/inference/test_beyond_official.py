@@ -50,7 +50,7 @@ def _copy(source: str, to: str) -> Callable[[Path], None]:
     return edit
 
 
-ACCEPTED: dict[str, tuple[str, Callable[[Path], None]]] = {
+ACCEPTED: dict[str, tuple[str, Callable[[Path], object]]] = {
     "result INVALID": ("result-valid", _edit(OFFLINE, result_validity="INVALID")),
     "an error of LoadGen": ("loadgen-errors", _error(f"{OFFLINE}/{RUN}")),
     "least duration not met": ("minimums-met", _edit(OFFLINE, result_min_duration_met=False)),
@@ -85,10 +85,9 @@ ACCEPTED: dict[str, tuple[str, Callable[[Path], None]]] = {
         lambda base: say(base / OFFLINE / "accuracy" / "mlperf_log_detail.txt", effective_qsl_rng_seed=1),
     ),
     "no summary": ("summary-agrees", _remove(f"{OFFLINE}/performance/run_1/mlperf_log_summary.txt")),
-    "no calibration document": ("calibration-described", _remove("calibration.md")),
-    "no code of the benchmark": (
-        "code-of-benchmark",
-        lambda base: (base / "code/resnet").rename(base / "code/another"),
+    "no calibration document": (
+        "calibration-described",
+        lambda base: [path.unlink() for path in base.rglob("calibration*")],
     ),
 }
 
