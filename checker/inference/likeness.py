@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from checker.findings import Problem
+from checker.inference.endpoints import endpoint_seeds, read_files
 from checker.inference.loadgen import read_detail
 from checker.inference.walk import find
 from checker.tree import Tree
@@ -85,8 +86,13 @@ def _seeds(rounds: tuple[str, ...]) -> dict[tuple[int, ...], str]:
 
 
 def _round_of(scenario: Path) -> str | None:
-    log = read_detail(Tree(scenario, load(known_rounds()[0]).limits), "performance/run_1/mlperf_log_detail.txt")
-    seeds = tuple(log.values.get(key) for key in SEEDS)
+    tree = Tree(scenario.parent, load(known_rounds()[0]).limits)
+    log = read_detail(tree, f"{scenario.name}/performance/run_1/mlperf_log_detail.txt")
+    given = (tuple(log.values.get(key) for key in SEEDS), *endpoint_seeds(read_files(tree, scenario.name)))
+    return next(filter(None, map(_with, given)), None)
+
+
+def _with(seeds: tuple[object, ...]) -> str | None:
     return _seeds(known_rounds()).get(seeds) if all(type(seed) is int for seed in seeds) else None  # type: ignore[arg-type]
 
 
