@@ -16,6 +16,7 @@ from checker.judges.registry import judge
 
 COUNTS = "response_counts"
 LENGTHS = "output_sequence_lengths"
+MARKS = ("total", "min", "max", "avg", "std_dev")  # which no two runs have all in common
 ROUNDED = 1e-6  # share by which a score may differ from what it is computed from
 SUBSETS = 0.01  # by which subset scores, in percent to two decimals, are rounded
 
@@ -205,9 +206,9 @@ def tokens_agree(case: EndpointCase) -> Iterator[Problem]:
 @judge("inference-endpoint-accuracy-run", "inference-endpoint")
 def accuracy_run(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the accuracy results are of a run of their own, not the performance run's."""
-    ran = value_at(case.summary, LENGTHS)
+    ran = [case.number(f"{LENGTHS}.{name}") for name in MARKS]
     for position, entry in case.entries:
-        total = number_at(ran, "total")
-        if total and total == number_at(entry, f"{LENGTHS}.total") and ran == entry.get(LENGTHS):
+        total = ran[0]
+        if total and ran == [number_at(entry, f"{LENGTHS}.{name}") for name in MARKS]:
             what = "the accuracy results are of the performance run"
             yield _problem(case, position, what, "a run of its own", f"equal lengths, {total:,.0f} tokens in all")

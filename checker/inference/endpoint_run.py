@@ -147,7 +147,7 @@ def throughput(case: EndpointCase) -> Iterator[Problem]:
     window, done = case.number(WINDOW), case.number("n_samples_completed")
     time = window if window is not None else case.number("duration_ns")
     slack = case.result.reviewed.slack
-    if not time or time < 0 or done is None:
+    if time is None or time < 1 or done is None:
         return
     for key, count in (("qps", done), ("tps", _tokens(case, done))):
         rate = case.number(key)
@@ -172,14 +172,14 @@ def load_kept(case: EndpointCase) -> Iterator[Problem]:
     mean, slack = case.number("latency.avg"), case.result.reviewed.slack
     for path, place, value in case.load("target_qps"):
         target = finite(value)
-        if target and rate is not None and done and _pattern(case) == "poisson":
+        if target and rate is not None and done is not None and done > 0 and _pattern(case) == "poisson":
             most = target * (1 + slack + DEVIATIONS / sqrt(done))
             if rate > most:
                 what = "more requests were completed per second than were sent"
                 yield Problem(what, f"at most {target:,.6g}, as {place} says", f"qps {rate:,.6g}", path)
     for path, place, value in case.load("target_concurrency"):
         target = finite(value)
-        if target and done and ran and mean is not None and done * mean > target * ran * (1 + slack):
+        if target and done and ran and ran > 0 and mean is not None and done * mean > target * ran * (1 + slack):
             what = "more requests were under way at a time than the load pattern sends"
             found = f"{done * mean / ran:,.4g}, by count, mean latency and duration"
             yield Problem(what, f"at most {target:,.6g}, as {place} says", found, path)
