@@ -178,7 +178,7 @@ def score_agrees(case: EndpointCase) -> Iterator[Problem]:
         known = [value for value in values if value is not None]
         if score is None or len(known) < len(values) or not known:
             continue
-        if not min(known) - SUBSETS <= score <= max(known) + SUBSETS:
+        if not any(min(known) - SUBSETS <= one <= max(known) + SUBSETS for one in (score, score * 100)):
             what = "the score lies outside those of its subsets"
             yield _problem(case, position, what, f"{min(known):g} to {max(known):g}", f"{score:,.10g}")
     average = number_at(case.files.accuracy.value, "average_accuracy")

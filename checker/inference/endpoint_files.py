@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from checker.findings import Problem, brief
+from checker.inference.audits import allowed_share
 from checker.inference.endpoint_case import CONFIGURED, LOAD, EndpointCase
 from checker.inference.endpoints import finite, number_at, value_at
 from checker.inference.facts import Document, read_document, read_text
@@ -165,8 +166,8 @@ def audit_performs(case: EndpointCase) -> Iterator[Problem]:
     document = case.files.audits.get(test)
     if document is None or not isinstance(document.value, dict):
         return
-    slack = case.result.reviewed.test_slack
     before, after = number_at(document.value, reference), number_at(document.value, rate)
+    slack = allowed_share(case.result, test, case.asked or "", before or 0.0)
     if before and after is not None and after >= before * (1 + slack):
         what = "one sample repeated was answered faster than different ones"
         yield _of(document, what, f"less than {slack:.0%} above {before:,.6g}", f"{rate} {after:,.6g}")

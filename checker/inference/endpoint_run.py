@@ -15,7 +15,8 @@ from checker.inference.measured import CLOCK_S
 from checker.judges.registry import judge
 
 WINDOW = "legacy_loadgen_window_duration_ns"  # first request to the completion of the last one issued
-DEVIATIONS = 5  # by which a count of Poisson may be off
+POISSON = "poisson"  # the load pattern of requests at random times
+DEVIATIONS = 5  # standard deviations by which their count in a time may be off
 
 
 @judge("inference-endpoint-readable", "inference-endpoint")
@@ -99,24 +100,31 @@ def duration(case: EndpointCase) -> Iterator[Problem]:
 
 @judge("inference-endpoint-duration-asked", "inference-endpoint")
 def duration_asked(case: EndpointCase) -> Iterator[Problem]:
-    """Judge that the config asks for the rules' duration, and the run kept what it asks for.
+    """Judge that the config asks for the rules' duration, and that the run issued what its config comes to.
 
-    A run ends before its least duration where it has issued the number of samples that the config names.
+    The tool issues the number of samples that the config names; where it names none, a rate times the least duration.
+    So a run at a rate lasts about that long, and one that sends all at once as long as that takes.
     """
-    least = case.result.fixed.package.limits.duration_ms
+    least, path = case.result.fixed.package.limits.duration_ms, case.files.config.path
     asked, total = (number_at(case.config, f"{RUNTIME}.{name}") for name in ("min_duration_ms", "n_samples_to_issue"))
     ran, issued = case.number("duration_ns"), case.number("n_samples_issued")
-    path = case.files.config.path
     if asked is not None and asked < least and not case.result.model_rules.pass_over_data:
         what = "the config asks for a shorter run than the rules do"
         yield Problem(what, f"min_duration_ms of at least {least:,}", f"{asked:,.0f}", path)
-    unfinished = issued is not None and (total is None or issued < total)
-    if asked is not None and ran is not None and unfinished and ran / 1e9 < asked / 1e3 - CLOCK_S:
-        what = "the run ended before the least duration that its config asks for"
-        yield case.problem(what, f"at least {asked / 1e3:,.0f} s", "duration_ns", f"{ran / 1e9:,.1f} s")
-    if total is not None and issued is not None and issued > total:
+    if issued is None or issued <= 0:
+        return
+    if total is not None and issued > total:
         what = "the run issued more samples than its config names"
         yield case.problem(what, f"{total:,.0f}, as n_samples_to_issue says", "n_samples_issued")
+    unfinished = _pattern(case) == POISSON and (total is None or issued < total)
+    if unfinished and asked is not None and ran is not None and ran / 1e6 < asked * (1 - _chance(case, issued)):
+        what = "the run ended before the least duration that its config asks for"
+        yield case.problem(what, f"at least {asked / 1e3:,.0f} s", "duration_ns", f"{ran / 1e9:,.1f} s")
+
+
+def _chance(case: EndpointCase, count: float) -> float:
+    """Return the share by which so many requests, sent at random times, may take longer or shorter than on average."""
+    return case.result.reviewed.slack + DEVIATIONS / sqrt(count)
 
 
 @judge("inference-endpoint-windows", "inference-endpoint")
@@ -172,8 +180,8 @@ def load_kept(case: EndpointCase) -> Iterator[Problem]:
     mean, slack = case.number("latency.avg"), case.result.reviewed.slack
     for path, place, value in case.load("target_qps"):
         target = finite(value)
-        if target and rate is not None and done is not None and done > 0 and _pattern(case) == "poisson":
-            most = target * (1 + slack + DEVIATIONS / sqrt(done))
+        if target and rate is not None and done is not None and done > 0 and _pattern(case) == POISSON:
+            most = target * (1 + _chance(case, done))
             if rate > most:
                 what = "more requests were completed per second than were sent"
                 yield Problem(what, f"at most {target:,.6g}, as {place} says", f"qps {rate:,.6g}", path)

@@ -30,8 +30,7 @@ DESCRIBED = (
 def measured(case: ResultCase, review: ResultReview) -> Measured:
     """Return what a result measured, as far as its logs say."""
     scenario = case.asked or case.facts.place.scenario
-    log, endpoint = case.log, case.endpoint
-    of_queries = _latencies(log, "query_" if scenario_of(log) == "MultiStream" else "")
+    log = case.log
     return Measured(
         scenario=printable(scenario, 40),
         metric=finite(review.metric),
@@ -40,10 +39,24 @@ def measured(case: ResultCase, review: ResultReview) -> Measured:
         power=finite(review.power_metric),
         power_unit=("mJ" if scenario in ("SingleStream", "MultiStream") else "W") if review.has_power else "",
         inferred=review.inferred,
-        latency_ms=of_queries if endpoint is None else _spread(endpoint, "latency"),
-        first_token_ms=_latencies(log, "first_token_") if endpoint is None else _spread(endpoint, "ttft"),
-        output_token_ms=_output_tokens(log) if endpoint is None else _spread(endpoint, "tpot"),
+        **(_logged(log) if case.endpoint is None else _summarised(case.endpoint, case.model_rules.tokens)),
     )
+
+
+def _logged(log: DetailLog | None) -> dict[str, dict[str, float]]:
+    """Return the latencies that LoadGen logged, by member of `Measured`."""
+    return {
+        "latency_ms": _latencies(log, "query_" if scenario_of(log) == "MultiStream" else ""),
+        "first_token_ms": _latencies(log, "first_token_"),
+        "output_token_ms": _output_tokens(log),
+    }
+
+
+def _summarised(files: EndpointFiles, tokens: bool) -> dict[str, dict[str, float]]:
+    """Return the same of an endpoint's summary; it times tokens whatever the model, LoadGen for models of tokens."""
+    names = {"latency_ms": "latency", "first_token_ms": "ttft", "output_token_ms": "tpot"}
+    wanted = names if tokens else {"latency_ms": "latency"}
+    return {member: _spread(files, name) for member, name in wanted.items()}
 
 
 def scenario_of(log: DetailLog | None) -> Any:

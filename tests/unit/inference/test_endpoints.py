@@ -23,6 +23,7 @@ from checker.inference.likeness import likeness
 from checker.inference.official import Options, SubmitterFacts, judge_result
 from checker.inference.walk import read_submitter
 from checker.judges.registry import judges
+from checker.page.inference_results import grouped
 from checker.render.json import render
 from rules.cards import Card
 from rules.inference import inference_rules
@@ -65,6 +66,12 @@ def test_a_run_may_end_at_its_samples_before_its_least_duration(base: Path) -> N
     config = base / RESULT / CONFIG
     runtime = {"min_duration_ms": 5_400_000, "n_samples_to_issue": 900_000}
     change(config, lambda said: said["settings"]["runtime"].update(runtime))
+    assert errors_of(judged(base.parents[1])) == {}
+
+
+def test_an_offline_run_takes_as_long_as_its_samples(base: Path) -> None:
+    config = base / f"results/box/{MODEL}/Offline" / CONFIG
+    change(config, at("settings.runtime.min_duration_ms", 1_200_000))
     assert errors_of(judged(base.parents[1])) == {}
 
 
@@ -320,6 +327,24 @@ def test_the_unit_is_that_of_the_number_and_the_official_row_stays(tokens: Path)
     assert all("Tokens/s" in finding.expected and finding.severity == "note" for finding in notes)
 
 
+def test_results_in_different_units_stand_in_different_tables(tokens: Path) -> None:
+    offline = next(score for score in judged(tokens.parents[1]).scores if score.path.endswith("Offline"))
+    assert offline.measured is not None
+    loadgen = replace(offline, measured=replace(offline.measured, metric=5e6, unit="Tokens/s"))
+    groups = grouped([offline, loadgen])
+    assert [[one.measured and one.measured.unit for one in group.scores] for group in groups] == [
+        ["Samples/s"],
+        ["Tokens/s"],
+    ]
+
+
+def test_a_model_of_no_tokens_shows_the_latency_that_is_bounded(honest: Path) -> None:
+    shown = next(score.measured for score in judged(honest.parents[1]).scores if score.path.endswith("Server"))
+    assert shown is not None
+    assert shown.latency_ms["99"] > 0
+    assert shown.first_token_ms == shown.output_token_ms == {}
+
+
 def test_a_result_between_tables_and_rules_is_noted(tokens: Path, tmp_path: Path) -> None:
     base = trees.copy_of(tokens, tmp_path)
     change(
@@ -350,6 +375,8 @@ def test_latencies_and_accuracy_are_shown(tokens: Path) -> None:
 def test_an_audit_whose_rates_show_a_cache_does_not_pass_by_its_word(tmp_path: Path) -> None:
     base = trees.submission(tmp_path, "wan-2.2-t2v-a14b", "Offline", "SingleStream")
     path = base / "results/box/wan-2.2-t2v-a14b/Offline/audit/audit_output_caching_test.json"
+    single = path.parents[2] / "SingleStream/audit" / path.name
+    change(single, lambda said: said.update(audit_qps=said["ref_qps"] * 1.15, threshold=0.2))  # what the tool allows
     change(path, all_of(at("audit_qps", 9.0), at("threshold", 10.0)))
     report = judged(tmp_path)
     assert errors_of(report) == {"endpoint-audit-performs": 1}
