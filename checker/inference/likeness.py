@@ -1,4 +1,4 @@
-"""Which MLPerf Inference round a path looks like: by the seeds in its logs, which differ from round to round.
+"""Which MLPerf Inference round a path looks like: by the seeds in its logs or an endpoint's files, new in every round.
 
 A published tree is told from one of Assay's own by its layout: one has `assay/` beside `results/`.
 """

@@ -293,6 +293,27 @@ def test_accuracy_below_the_target_is_seen_though_the_official_checker_does_not_
     assert {item.official_verdict for item in report.items} == {"pass"}
 
 
+def test_a_target_is_of_all_data_sets_together(tokens: Path, tmp_path: Path) -> None:
+    base = trees.copy_of(tokens, tmp_path)
+
+    def part(said: Any) -> None:
+        easy, hard = said["accuracy_scores"] * 2
+        halves = [({**easy, "score": 90.0}, 1388), ({**hard, "score": 60.0}, 3000)]
+        said["accuracy_scores"] = []
+        for entry, count in halves:
+            counts = {"issued": count, "scored": count}
+            more = {"total_samples": count, "unit_samples": count, "response_counts": counts, "breakdown": None}
+            said["accuracy_scores"].append(entry | more)
+
+    change(base / "results/box/deepseek-r1/Server" / RESULTS, part)
+    assert errors_of(judged(tmp_path))["endpoint-accuracy"] == 1
+
+
+def test_results_without_a_data_set_of_accuracy_cover_none(base: Path) -> None:
+    change(base / RESULT / RESULTS, at(f"{ONE}.dataset_type", "performance"))
+    assert errors_of(judged(base.parents[1]))["endpoint-data-set"] == 1
+
+
 def test_answers_of_the_accuracy_run_have_the_length_that_the_rules_ask(tokens: Path, tmp_path: Path) -> None:
     base = trees.copy_of(tokens, tmp_path)
     change(base / "results/box/deepseek-r1/Server" / RESULTS, at(f"{LENGTHS}.avg", 3300.0))
