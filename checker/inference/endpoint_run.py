@@ -151,10 +151,10 @@ def windows(case: EndpointCase) -> Iterator[Problem]:
 
 @judge("inference-endpoint-throughput", "inference-endpoint")
 def throughput(case: EndpointCase) -> Iterator[Problem]:
-    """Judge that requests and tokens per second are the counts by the time, the window's where there is one."""
-    window, done = case.number(WINDOW), case.number("n_samples_completed")
+    """Judge that requests and tokens per second are the counts by the time: of requests at a rate, by the window's."""
+    window = case.number(WINDOW) if _pattern(case) == POISSON else None
     time = window if window is not None else case.number("duration_ns")
-    slack = case.result.reviewed.slack
+    done, slack = case.number("n_samples_completed"), case.result.reviewed.slack
     if time is None or time < 1 or done is None:
         return
     for key, count in (("qps", done), ("tps", _tokens(case, done))):

@@ -13,15 +13,16 @@ from checker.inference.endpoints import finite, number_at, value_at
 from checker.inference.facts import Document
 from checker.judges.registry import judge
 
+LENGTHS = "output_sequence_lengths"
 MOST = 1000  # percentiles or buckets of one distribution that are looked at
 TIGHT = 1e-4  # share by which two statements of one number may differ: published means have eight digits or more
 
 
 class Spread:
-    """One distribution: `count` samples are in it where that is known. Numbers that are none are left out."""
+    """One distribution, of `samples`, at least and at most, where that is known. Numbers that are none are left out."""
 
-    def __init__(self, file: Document, place: str, value: Any, count: float | None) -> None:
-        self.path, self.place, self.value, self.count = file.path, place, value, count
+    def __init__(self, file: Document, place: str, value: Any, samples: tuple[float, float] | None) -> None:
+        self.path, self.place, self.value, self.samples = file.path, place, value, samples
         self.percentiles = self._by_share("percentiles")
         self.estimates = self._by_share("early_stopping_percentiles")
         self.least, self.most, self.mean = (self.number(name) for name in ("min", "max", "avg"))
@@ -33,6 +34,11 @@ class Spread:
     def problem(self, what: str, expected: str, found: str) -> Problem:
         """Return a problem of this distribution."""
         return Problem(f"{self.place}: {what}", expected, found, self.path)
+
+    def of_other_samples(self, what: str, count: float) -> Iterator[Problem]:
+        """Yield that so many samples are not those that the run counted."""
+        if self.samples is not None and not self.samples[0] * (1 - TIGHT) <= count <= self.samples[1] * (1 + TIGHT):
+            yield self.problem(f"{what} other samples than were counted", f"{self.samples[1]:,.0f}", f"{count:,.1f}")
 
     def _by_share(self, name: str) -> list[tuple[float, float]]:
         """Return (percent, value), rising by percent."""
@@ -64,15 +70,22 @@ class Spread:
 
 
 def spreads(case: EndpointCase) -> Iterator[Spread]:
-    """Yield the distributions of a result: of the performance run, and of each data set of the accuracy run."""
-    done = case.number("n_samples_completed")
+    """Yield the distributions of a result: of the performance run, and of each data set of the accuracy run.
+
+    An answer of one piece has no time per output token, and an empty one neither a first token nor a length.
+    """
+    done, none = case.number("n_samples_completed"), case.reviewed.empty_answers
+    without = {"latency": 0.0, "tpot": case.reviewed.untimed}
     for name in SERIES:
         if isinstance(value := value_at(case.summary, name), dict):
-            yield Spread(case.files.summary, name, value, done)
+            samples = None if done is None else (done * (1 - without.get(name, none)), done)
+            yield Spread(case.files.summary, name, value, samples)
     for position, entry in case.entries:
-        if isinstance(value := entry.get("output_sequence_lengths"), dict):
-            place = f"accuracy_scores.{position}.output_sequence_lengths"
-            yield Spread(case.files.accuracy, place, value, number_at(entry, "total_samples"))
+        if isinstance(value := entry.get(LENGTHS), dict):
+            total = number_at(entry, "total_samples")
+            lost = sum(number_at(entry, f"response_counts.{name}") or 0.0 for name in ("empty", "missing"))
+            samples = None if total is None else (total - lost, total)
+            yield Spread(case.files.accuracy, f"accuracy_scores.{position}.{LENGTHS}", value, samples)
 
 
 @judge("inference-endpoint-percentiles", "inference-endpoint")
@@ -113,13 +126,8 @@ def means(case: EndpointCase) -> Iterator[Problem]:
             what = "the deviation is larger than these values can have"
             yield one.problem(what, f"at most {widest:,.6g}", f"{deviation:,.6g}")
         total = one.number("total")
-        if total is None or one.count is None or mean <= 0:
-            continue
-        # A request whose answer is one piece has no time per output token, so fewer of them may be in it.
-        few = one.count * (1 - case.reviewed.untimed) if one.place == "tpot" else one.count
-        if not few * (1 - TIGHT) <= total / mean <= one.count * (1 + TIGHT):
-            what = "total and mean are not those of the samples that were counted"
-            yield one.problem(what, f"{one.count:,.0f} samples", f"{total / mean:,.1f}, as total by mean")
+        if total is not None and mean > 0:
+            yield from one.of_other_samples("total and mean are of", total / mean)
 
 
 def _alike(a: float | None, b: float | None) -> bool:
@@ -136,10 +144,7 @@ def histograms(case: EndpointCase) -> Iterator[Problem]:
         if any(count < 0 for count in counts) or any(low > high for low, high in pairwise(edges)):
             yield one.problem("the histogram is none", "rising edges, counts of 0 and more", "others")
             continue
-        total = sum(counts)
-        few = one.count * (1 - case.reviewed.untimed) if one.count is not None and one.place == "tpot" else one.count
-        if one.count is not None and few is not None and not few <= total <= one.count:
-            yield one.problem("the histogram counts other samples than the run", f"{one.count:,.0f}", f"{total:,.0f}")
+        yield from one.of_other_samples("the histogram counts", sum(counts))
         yield from _misplaced(one, edges, counts)
 
 

@@ -262,6 +262,27 @@ def test_a_report_of_another_run_is_found_with_its_line(base: Path) -> None:
     assert [(finding.line, finding.found) for finding in found] == [(4, "12")]
 
 
+def test_a_window_of_its_own_does_not_raise_the_rate_of_offline(base: Path) -> None:
+    def shorter(said: Any) -> None:
+        said["legacy_loadgen_window_duration_ns"] = 610 * 10**9
+        said["qps"], said["tps"] = (said[name] * 800 / 610 for name in ("qps", "tps"))
+
+    shutil.rmtree((base / f"results/box/{MODEL}/Offline" / SNAPSHOT).parent)
+    (base / f"results/box/{MODEL}/Offline" / REPORT).unlink()
+    change(base / f"results/box/{MODEL}/Offline" / SUMMARY, shorter)
+    assert errors_of(judged(base.parents[1]))["endpoint-throughput"] == 2
+
+
+def test_a_few_empty_answers_have_no_length(base: Path) -> None:
+    def fewer(said: Any) -> None:
+        one = said["accuracy_scores"][0]
+        one["response_counts"] |= {"empty": 9, "scored": 48280}
+        one["output_sequence_lengths"]["total"] -= 9 * one["output_sequence_lengths"]["avg"]
+
+    change(base / RESULT / RESULTS, fewer)
+    assert errors_of(judged(base.parents[1]), "error", "warning") == {"endpoint-empty-answers": 1}
+
+
 def test_a_short_offline_run_has_too_few_samples(base: Path) -> None:
     change(base / f"results/box/{MODEL}/Offline" / SUMMARY, at("n_samples_issued", 100))
     assert errors_of(judged(base.parents[1]))["endpoint-enough-samples"] == 1
