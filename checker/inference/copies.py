@@ -77,7 +77,9 @@ def shares_accuracy(traces: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
 def accuracy_of_its_own(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that results of different runs do not share an accuracy run."""
     for first, other in shares_accuracy(traces):
-        if not (first.endpoint and other.endpoint and may_share(first, other)):  # of which a rule of its own says it
+        if not (
+            first.endpoint and other.endpoint and may_share(first, other)
+        ):  # endpoint-accuracy-shared asks about these
             what = f"the accuracy log is that of {first.accuracy_path}, whose performance run is another"
             yield Problem(what, "an accuracy run for each performance run", "equal records", other.accuracy_path)
 

@@ -74,9 +74,10 @@ def of_the_round(case: EndpointCase) -> Iterator[Problem]:
     """Judge that a config which names its model and round names those of the result."""
     version = case.result.fixed.name.rpartition("/")[2]
     model, ruleset = (value_at(case.config, f"submission_ref.{name}") for name in ("model", "ruleset"))
-    if isinstance(model, str) and case.result.model is not None and _word(model) != _word(case.result.model):
+    mine = case.result.model if case.result.strict else None  # an open result may be of another model
+    if isinstance(model, str) and mine is not None and _word(model) != _word(mine):
         what = "the config is of another model"
-        yield Problem(what, case.result.model, f"submission_ref.model {brief(model)}", case.files.config.path)
+        yield Problem(what, mine, f"submission_ref.model {brief(model)}", case.files.config.path)
     named = VERSION.search(ruleset[:100]) if isinstance(ruleset, str) else None
     if named is not None and named[0] != version:
         what = "the config is of another round"
@@ -87,7 +88,7 @@ def of_the_round(case: EndpointCase) -> Iterator[Problem]:
 def model_name(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the model whose name was sent with every request is not another model of the round."""
     said, mine = value_at(case.config, "model_params.name"), case.result.model
-    if not isinstance(said, str) or mine is None:
+    if not isinstance(said, str) or mine is None or not case.result.strict:
         return
     stem, word = case.reviewed.same_weights.get(mine, mine), _word(said[-500:])
     others = {one for one in case.result.fixed.models if _word(one) in word} - {mine, stem}

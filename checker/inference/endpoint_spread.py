@@ -138,11 +138,12 @@ def _alike(a: float | None, b: float | None) -> bool:
 def histograms(case: EndpointCase) -> Iterator[Problem]:
     """Judge that a histogram counts every sample once and has the percentiles in their buckets."""
     for one in spreads(case):
-        if (found := one.buckets()) is None:
+        if (histogram := one.buckets()) is None:
             continue
-        edges, counts = found
+        edges, counts = histogram
         if any(count < 0 for count in counts) or any(low > high for low, high in pairwise(edges)):
-            yield one.problem("the histogram is none", "rising edges, counts of 0 and more", "others")
+            found = "a negative count" if min(counts) < 0 else "an edge below the one before it"
+            yield one.problem("the histogram is impossible", "rising edges, counts of 0 and more", found)
             continue
         yield from one.of_other_samples("the histogram counts", sum(counts))
         yield from _misplaced(one, edges, counts)

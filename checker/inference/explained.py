@@ -59,9 +59,9 @@ def endpoint_unit(case: EndpointCase) -> Iterator[Problem]:
     tokens, requests = case.number("tps"), case.number("qps")
     if official == own or requests is None:
         return
-    what = f"the official table gives this result in {official}, and its number is of {own}"
+    what = f"the official table calls this result {official}, but its number is in {own}"
     stated = f"{tokens:,.6g} {official}" if tokens is not None else official
-    yield case.problem(what, f"{requests:,.6g} {own}, {stated}", "qps", f"{requests:,.6g}, called {official}")
+    yield case.problem(what, f"{requests:,.6g} {own}; {stated}", "qps", f"{requests:,.6g}, called {official}")
 
 
 def explained(case: ResultCase, problems: Iterable[tuple[str, Problem]]) -> Iterator[tuple[str, Problem]]:

@@ -86,10 +86,15 @@ def _seeds(rounds: tuple[str, ...]) -> dict[tuple[int, ...], str]:
 
 
 def _round_of(scenario: Path) -> str | None:
+    return next(filter(None, map(_with, _given(scenario))), None)
+
+
+def _given(scenario: Path) -> Iterator[tuple[object, ...]]:
+    """Yield the seeds that a result's files give: LoadGen's log, then an endpoint's summary and config."""
     tree = Tree(scenario.parent, load(known_rounds()[0]).limits)
     log = read_detail(tree, f"{scenario.name}/performance/run_1/mlperf_log_detail.txt")
-    given = (tuple(log.values.get(key) for key in SEEDS), *endpoint_seeds(read_files(tree, scenario.name)))
-    return next(filter(None, map(_with, given)), None)
+    yield tuple(log.values.get(key) for key in SEEDS)
+    yield from endpoint_seeds(read_files(tree, scenario.name))
 
 
 def _with(seeds: tuple[object, ...]) -> str | None:

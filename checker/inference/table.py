@@ -75,7 +75,7 @@ def unit(case: ResultCase, scenario: str) -> str:
 
 
 def own_unit(case: ResultCase, scenario: str) -> str:
-    """Return the unit of what was measured: of an endpoint the official table calls requests tokens."""
+    """Return the unit of what was measured; the official table calls some rates of requests Tokens/s."""
     official = unit(case, scenario)
     if case.endpoint is not None and official == TOKENS and case.metric_key and "tokens" not in case.metric_key:
         return UNITS.get(scenario, RATE)
