@@ -62,6 +62,54 @@ def test_an_honest_result_passes_both_verdicts_in_every_scenario(model: str, tmp
     assert {item.verdict for item in report.items} == {item.official_verdict for item in report.items} == {"pass"}
 
 
+PUBLISHED = {  # deepseek-r1, Server, of mlcommons/inference_results_v6.1; times in ns
+    "n_samples_issued": 600_000,
+    "n_samples_completed": 600_000,
+    "duration_ns": 2318929756903,
+    "legacy_loadgen_window_duration_ns": 1934954861194,
+    "qps": 310.0842360889801,
+    "tps": 1175890.2208168241,
+}
+SERIES = {
+    "ttft": (127216224663182, 101079232, 3580104964, 212027041.10530335, 205515887.0, 303546985.0, 304652135.0),
+    "tpot": (23215724478106.223, 11184951.376, 51854868.234, 38692874.13017704, 41105023.545, 48215361.4, 48224073.2),
+    "latency": (
+        88152496582129070,
+        2297489847,
+        916647870064,
+        146920827636.88,
+        80039804859.0,
+        784837620760,
+        788341844995,
+    ),
+    "output_sequence_lengths": (2275294499, 118, 20044, 3792.1574983333335, 2114.0, 20000.0, 20000.0),
+}
+
+
+def test_published_figures_with_two_windows_pass(tokens: Path, tmp_path: Path) -> None:
+    result = trees.copy_of(tokens, tmp_path) / "results/box/deepseek-r1/Server"
+
+    def published(said: Any) -> None:
+        said |= PUBLISHED
+        for name, (total, least, most, mean, median, late, estimate) in SERIES.items():
+            said[name] = {"total": total, "min": least, "max": most, "avg": mean, "median": median}
+            said[name]["percentiles"] = {"99.0": late, "50.0": median}
+            said[name]["early_stopping_percentiles"] = {"99.0": estimate}
+        said["run_config"]["load_pattern"]["target_qps"] = 325.0
+
+    change(result / SUMMARY, published)
+    runtime = {"min_duration_ms": 1_800_000, "max_duration_ms": 3_600_000, "n_samples_to_issue": 600_000}
+    change(result / CONFIG, lambda said: said["settings"]["runtime"].update(runtime))
+    change(result / CONFIG, at(f"{TOLD}.target_qps", 325.0))
+    shutil.rmtree((result / SNAPSHOT).parent)
+    (result / REPORT).unlink()
+    report = judged(tmp_path)
+    assert errors_of(report, "error", "warning") == {}
+    shown = next(score.measured for score in report.scores if score.path.endswith("Server"))
+    assert shown is not None
+    assert (shown.metric, shown.unit) == (PUBLISHED["tps"], "Tokens/s")
+
+
 def test_a_run_may_end_at_its_samples_before_its_least_duration(base: Path) -> None:
     config = base / RESULT / CONFIG
     runtime = {"min_duration_ms": 5_400_000, "n_samples_to_issue": 900_000}
