@@ -42,6 +42,20 @@ class Told(Strict):
     timed: bool = False  # it compares speeds, so its run must be valid; others ask few samples, in no least time
 
 
+class EndpointReview(Strict):
+    """What the rules on endpoints go by."""
+
+    stated: list[str]  # places of result_summary.json that hold a number in every run
+    accuracy_stated: list[str]  # members of a data set's accuracy results
+    load: dict[Scenario, str]  # scenario -> type of its load pattern
+    empty_answers: float  # share of an accuracy run's answers that may be empty
+    untimed: float  # share of answers that may have no time per output token, for they are one piece
+    token_slack: float  # by which share lengths by the tokenizer and by the pieces sent may differ
+    lengths: list[str]  # accuracy metrics that are lengths, not scores
+    mean_length: str  # of them, the mean number of tokens
+    same_weights: dict[str, str]  # model -> the model whose weights it has
+
+
 class ReviewRules(Strict):
     """`review.yaml`, resolved."""
 
@@ -71,6 +85,7 @@ class ReviewRules(Strict):
     backward_ms: float  # by which a log's time may fall from one line to the next
     fabrics: list[str]  # permitted in the network division, in small letters
     machine_members: list[str]  # of a description, which two of one machine give alike
+    endpoints: EndpointReview
     power_members: list[str]  # of the description of a system whose power was measured
 
 

@@ -180,13 +180,14 @@ def _pairs(first: list[_Found], second: list[_Found]) -> Iterator[tuple[_Found, 
 
 def _beside(one: _Found, other: _Found) -> Comparison:
     mine, theirs = one.side.measured.metric, other.side.measured.metric
+    units = dict.fromkeys((one.side.measured.unit, other.side.measured.unit))
     return Comparison(
         model=printable(one.model),
         scenario=one.scenario,
-        unit=one.side.measured.unit,
+        unit=", ".join(units),
         a=one.side,
         b=other.side,
-        ratio=theirs / mine if mine and theirs and one.side.measured.unit == other.side.measured.unit else None,
+        ratio=theirs / mine if mine and theirs and len(units) == 1 else None,
         system=_differing(_told(one.case.system), _told(other.case.system)),
         settings=_differing(_settings(one.case), _settings(other.case)),
     )

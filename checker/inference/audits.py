@@ -144,7 +144,7 @@ def test_performs(case: ResultCase) -> Iterator[Problem]:
         score, reference = number(log, key), number(run, key)
         if not score or not reference:
             continue
-        ratio, slack = score / reference, _slack(case, test.name, scenario, reference)
+        ratio, slack = score / reference, allowed_share(case, test.name, scenario, reference)
         if test.name == "TEST04":
             holds = (ratio if rises else 1 / ratio) < 1 + slack  # faster is what a cache would make it
             expected = f"less than {slack:.0%} faster than {reference:,.6g}"
@@ -156,7 +156,7 @@ def test_performs(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, expected, f"{score:,.6g}", log.path, log.at(key))
 
 
-def _slack(case: ResultCase, test: str, scenario: str, reference: float) -> float:
+def allowed_share(case: ResultCase, test: str, scenario: str, reference: float) -> float:
     """Return the share by which scores may differ; TEST04's script takes the larger one whatever the latency."""
     fast = case.reviewed.fast_ns.get(scenario)  # type: ignore[call-overload]
     short = fast is not None and (test == "TEST04" or reference <= fast)

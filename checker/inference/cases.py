@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from checker.findings import brief
+from checker.inference.endpoints import EndpointFiles
 from checker.inference.facts import ResultFacts
 from checker.inference.loadgen import DetailLog
 from checker.inference.models import SCENARIOS
@@ -31,6 +32,8 @@ class ResultCase:
     reviewed: ReviewRules
     system: dict[str, Any]  # its description, empty where it cannot be read
     accuracy: dict[str, float]  # what accuracy.txt says, by metric
+    endpoint: EndpointFiles | None = None  # the files of an endpoint's result
+    metric_key: str = ""  # LoadGen's key that the official metric was read from
 
     @property
     def path(self) -> str:
@@ -91,6 +94,7 @@ class Trace:
     scenario: str = ""  # as its folder is named, in small letters
     power: bool = False  # whether its power was measured
     machine: tuple[str, ...] = ()  # what the description says of its hardware
+    endpoint: bool = False  # of an endpoint's files
     tests: tuple[tuple[str, int, str], ...] = ()  # of each compliance log: test, fingerprint, path
 
 

@@ -33,7 +33,7 @@ def _run(trace: Trace) -> object:
     return trace.run or None
 
 
-def _allowed(first: Trace, other: Trace) -> bool:
+def may_share(first: Trace, other: Trace) -> bool:
     """Whether two results of one system may share a run; between which scenarios, the official check says."""
     sides = [(one.division, one.submitter, one.system, one.model) for one in (first, other)]
     return sides[0] == sides[1]
@@ -59,7 +59,7 @@ def run_of_one_system(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no run is a result of two systems, or of two models, of one submitter."""
     shared: dict[tuple[str, ...], list[tuple[Trace, Trace]]] = {}
     for first, other in _twins(traces, _run):
-        if first.submitter == other.submitter and not _allowed(first, other) and not _with_power(first, other):
+        if first.submitter == other.submitter and not may_share(first, other) and not _with_power(first, other):
             pair = (first.division, first.submitter, first.system, other.division, other.system)
             # Of one system, what differs is the model, and each such result is a matter of its own.
             own = other.path if first.system == other.system and first.division == other.division else ""
@@ -72,11 +72,19 @@ def run_of_one_system(traces: Sequence[Trace]) -> Iterator[Problem]:
         yield Problem(what, "a run of its own", "equal times and latencies", other.path)
 
 
+def shares_accuracy(traces: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
+    """Yield two results of different performance runs that share an accuracy run, as often as there are such."""
+    for first, other in _twins(traces, lambda trace: trace.accuracy or None):
+        if _run(first) != _run(other) and other.run:
+            yield first, other
+
+
 @judge("inference-accuracy-of-its-own", "inference-round")
 def accuracy_of_its_own(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that results of different runs do not share an accuracy run."""
-    for first, other in _twins(traces, lambda trace: trace.accuracy or None):
-        if _run(first) != _run(other) and other.run and not _with_power(first, other):
+    for first, other in shares_accuracy(traces):
+        of_endpoints = first.endpoint and other.endpoint and may_share(first, other)  # endpoint-accuracy-shared asks
+        if not of_endpoints and not _with_power(first, other):
             what = f"the accuracy log is that of {first.accuracy_path}, whose performance run is another"
             yield Problem(what, "an accuracy run for each performance run", "equal records", other.accuracy_path)
 

@@ -7,30 +7,93 @@ accuracy_results.json) goes before config.yaml; a file that cannot be read is as
 from __future__ import annotations
 
 import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from checker.inference.loadgen import DetailLog
+from checker.inference.facts import Document
+from checker.inference.loadgen import DetailLog, refusal
 from checker.tree import RefusedError, Tree
 from rules.inference import Endpoints
 
 MOST = 1 << 20  # bytes of config.yaml, which is read slowly
+LARGEST = 1e300  # beyond which a number measures nothing
+SUMMARY = "performance/result_summary.json"
+RESULTS = "accuracy/accuracy_results.json"
+CONFIG = ("config.yaml", "config.yml")
+SEEDS = {  # of an endpoint's files -> of LoadGen
+    "dataloader_random_seed": "effective_sample_index_rng_seed",
+    "scheduler_random_seed": "effective_schedule_rng_seed",
+}
 
 
-def read_endpoints(tree: Tree, folder: str, fixed: Endpoints, accuracy: bool) -> DetailLog:
-    """Return one of the two logs of the scenario folder `folder`.
+@dataclass(slots=True)
+class EndpointFiles:
+    """The three files of an endpoint's result, relative to the submitter's folder; unread ones hold {} and a cause."""
+
+    summary: Document
+    accuracy: Document
+    config: Document
+    fingerprint: int = 0  # CRC-32 of the summary's bytes
+    audits: dict[str, Document] = field(default_factory=dict)  # test -> audit/audit_*.json
+
+
+def read_files(tree: Tree, folder: str) -> EndpointFiles:
+    """Read the files of the scenario folder `folder`."""
+    summary, fingerprint = _json(tree, f"{folder}/{SUMMARY}")
+    return EndpointFiles(summary, _json(tree, f"{folder}/{RESULTS}")[0], _config(tree, folder), fingerprint)
+
+
+def as_log(files: EndpointFiles, fixed: Endpoints, accuracy: bool) -> DetailLog:
+    """Return one of the two runs as LoadGen's detail log would be.
 
     `crash` is why the official checker stops while it reads them.
     """
-    path = f"{folder}/accuracy/accuracy_results.json" if accuracy else f"{folder}/performance/result_summary.json"
-    log = DetailLog(path, endpoints=True)
-    document, config = _json(tree, path), _config(tree, folder)
+    document = files.accuracy if accuracy else files.summary
+    log = DetailLog(document.path, endpoints=True)
     try:
-        _fill(log, document, config, fixed, accuracy)
+        _fill(log, document.value, files.config.value, fixed, accuracy)
     except (TypeError, AttributeError, ValueError, KeyError, ArithmeticError) as error:
         log.crash = f"{type(error).__name__}: {error}"
     return log
+
+
+def endpoint_seeds(files: EndpointFiles) -> Iterator[tuple[Any, ...]]:
+    """Yield the seeds, as SEEDS has them, that the performance run and then the config give."""
+    for value, folder in ((files.summary.value, "run_config"), (files.config.value, "settings.runtime")):
+        yield tuple(value_at(value, f"{folder}.{name}") for name in SEEDS)
+
+
+def value_at(document: Any, place: str) -> Any:
+    """Return the member at a dotted place; of names that hold dots the longest is taken, and "50.0" is also "50".
+
+    None where there is none, or an empty list or object.
+    """
+    parts = place.split(".")
+    at = 0
+    while at < len(parts):
+        if not isinstance(document, dict):
+            return document if at and parts[at:] == ["0"] and not isinstance(document, list) else None
+        end = next((end for end in range(len(parts), at, -1) if ".".join(parts[at:end]) in document), None)
+        if end is None:
+            return None
+        document, at = document[".".join(parts[at:end])], end
+    return None if isinstance(document, dict | list) and not document else document
+
+
+def number_at(document: Any, place: str) -> float | None:
+    """Return the number at a dotted place; None where there is none, or it is not finite."""
+    return finite(value_at(document, place))
+
+
+def finite(value: Any) -> float | None:
+    """Return a number that a report may hold; None for any other."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
+        return None
+    return float(value)
 
 
 def _fill(log: DetailLog, document: Any, config: Any, fixed: Endpoints, accuracy: bool) -> None:
@@ -73,39 +136,36 @@ def _samples(document: Any) -> int | None:
 
 def _value(document: Any, config: Any, fixed: Endpoints, place: str) -> Any:
     """Return what stands at a place of the document, else of config.yaml; None where nothing does."""
-    value = _at(document, place)
+    value = value_at(document, place)
     if value is None and place in fixed.alternatives:
-        value = _at(document, fixed.alternatives[place])
+        value = value_at(document, fixed.alternatives[place])
     if value is None and place in fixed.config:
-        value = _at(config, fixed.config[place])
-    return _at(config, place) if value is None else value
+        value = value_at(config, fixed.config[place])
+    return value_at(config, place) if value is None else value
 
 
-def _at(value: Any, place: str) -> Any:
-    """Return the member at a dotted place; of names that hold dots the longest is taken, and "50.0" is also "50"."""
-    parts = place.split(".")
-    at = 0
-    while at < len(parts):
-        if not isinstance(value, dict):
-            return value if at and parts[at:] == ["0"] and not isinstance(value, list) else None
-        end = next((end for end in range(len(parts), at, -1) if ".".join(parts[at:end]) in value), None)
-        if end is None:
-            return None
-        value, at = value[".".join(parts[at:end])], end
-    return None if isinstance(value, dict | list) and not value else value
-
-
-def _json(tree: Tree, path: str) -> Any:
+def _json(tree: Tree, path: str) -> tuple[Document, int]:
+    """Return a JSON file and the CRC-32 of its bytes; one that cannot be read is {}, as the official checker has it."""
     try:
-        return json.loads(tree.read(path, tree.limits.document_bytes).decode())
-    except (RefusedError, ValueError, RecursionError):
-        return {}
+        raw = tree.read(path, tree.limits.document_bytes)
+    except RefusedError as error:
+        return Document(path, {}, refusal("the file", error)), 0
+    try:
+        return Document(path, json.loads(raw.decode())), zlib.crc32(raw)
+    except (ValueError, RecursionError) as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else None
+        return Document(path, {}, f"{type(error).__name__}: {str(error)[:100]}", line), 0
 
 
-def _config(tree: Tree, folder: str) -> Any:
-    for name in ("config.yaml", "config.yml"):
+def _config(tree: Tree, folder: str) -> Document:
+    """Return what the first config that can be read says; the cause is the first one's."""
+    causes = []
+    for name in CONFIG:
+        path = f"{folder}/{name}"
         try:
-            return yaml.safe_load(tree.read(f"{folder}/{name}", MOST).decode()) or {}
-        except (RefusedError, yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
-            continue
-    return {}
+            return Document(path, yaml.safe_load(tree.read(path, MOST).decode()) or {})
+        except RefusedError as error:
+            causes.append(refusal("the file", error))
+        except (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+            causes.append(f"{type(error).__name__}: {' '.join(str(error).split())[:100]}")
+    return Document(f"{folder}/{CONFIG[0]}", {}, causes[0])

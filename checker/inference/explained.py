@@ -10,6 +10,8 @@ from dataclasses import replace
 
 from checker.findings import Problem, brief
 from checker.inference.cases import ResultCase, number
+from checker.inference.endpoint_case import EndpointCase
+from checker.inference.table import own_unit, unit
 from checker.judges.registry import judge
 from rules.inference_review import Drift
 
@@ -47,6 +49,19 @@ def _bounds(drift: Drift) -> str:
 
 def _unit(drift: Drift) -> str:
     return f" {drift.unit}" if drift.unit else ""
+
+
+@judge("inference-endpoint-unit", "inference-endpoint")
+def endpoint_unit(case: EndpointCase) -> Iterator[Problem]:
+    """Judge that the official table gives an endpoint's metric in its own unit."""
+    scenario = case.asked or case.result.facts.place.scenario
+    official, own = unit(case.result, scenario), own_unit(case.result, scenario)
+    tokens, requests = case.number("tps"), case.number("qps")
+    if official == own or requests is None:
+        return
+    what = f"the official table calls this result {official}, but its number is in {own}"
+    stated = f"{tokens:,.6g} {official}" if tokens is not None else official
+    yield case.problem(what, f"{requests:,.6g} {own}; {stated}", "qps", f"{requests:,.6g}, called {official}")
 
 
 def explained(case: ResultCase, problems: Iterable[tuple[str, Problem]]) -> Iterator[tuple[str, Problem]]:

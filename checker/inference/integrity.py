@@ -6,11 +6,16 @@ What the judges are given is made here from what was read for the official verdi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from checker.findings import Problem, brief, limited
 from checker.inference.cases import ResultCase, SubmitterCase, Trace, mark_of, when
+from checker.inference.endpoint_accuracy import scores
+from checker.inference.endpoint_case import EndpointCase, endpoint_case
+from checker.inference.endpoint_marks import accuracy_mark, audit_marks, run_mark
+from checker.inference.endpoints import RESULTS, SUMMARY
 from checker.inference.official import ResultReview, SubmitterFacts
 from checker.inference.power import has_power
 from checker.judges.registry import Scope, judges
@@ -25,7 +30,7 @@ NOTHING = ModelRules(listed=False)
 def result_case(facts: SubmitterFacts, review: ResultReview) -> ResultCase:
     """Return what judges of a result are given."""
     model = review.model if isinstance(review.model, str) and review.model in facts.rules.models else None
-    return ResultCase(
+    case = ResultCase(
         facts=review.facts,
         submitter=facts.submitter,
         model=model,
@@ -34,7 +39,11 @@ def result_case(facts: SubmitterFacts, review: ResultReview) -> ResultCase:
         reviewed=review_rules(facts.rules.name),
         system=review.system.description,
         accuracy=_numbers(review.accuracies),
+        endpoint=review.endpoint,
+        metric_key=review.metric_key,
     )
+    endpoint = endpoint_case(case)
+    return case if endpoint is None else replace(case, accuracy=scores(endpoint))
 
 
 def _numbers(stated: Any) -> dict[str, float]:
@@ -52,6 +61,8 @@ def _numbers(stated: Any) -> dict[str, float]:
 def result_problems(case: ResultCase) -> Iterator[tuple[str, Problem]]:
     """Yield what the round's rules object to in a result, beyond what the official checker does."""
     yield from _asked(case.fixed.name, "inference-result", case)
+    if (endpoint := endpoint_case(case)) is not None:
+        yield from _asked(case.fixed.name, "inference-endpoint", endpoint)
 
 
 def submitter_problems(facts: SubmitterFacts, results: list[ResultCase]) -> Iterator[tuple[str, Problem]]:
@@ -84,6 +95,8 @@ def _judges(round_name: str, scope: Scope) -> list[tuple[str, Callable[..., Iter
 def trace(case: ResultCase, shown: Callable[[str], str]) -> Trace:
     """Return what a result leaves for the round; `shown` turns a path below the submitter into one of the round."""
     place, log, accuracy = case.facts.place, case.log, case.accuracy_log
+    if (endpoint := endpoint_case(case)) is not None:
+        return _endpoint_trace(endpoint, shown)
     return Trace(
         path=shown(f"{place.path}/performance/run_1/mlperf_log_detail.txt"),
         accuracy_path=shown(f"{place.path}/accuracy/mlperf_log_detail.txt"),
@@ -105,6 +118,24 @@ def trace(case: ResultCase, shown: Callable[[str], str]) -> Trace:
 def _target_free(model: str, ends: list[str]) -> str:
     """Return a model's name without its target of accuracy: one run may stand for each."""
     return next((model.removesuffix(end) for end in ends if model.endswith(end)), model)
+
+
+def _endpoint_trace(case: EndpointCase, shown: Callable[[str], str]) -> Trace:
+    place = case.result.facts.place
+    return Trace(
+        path=shown(f"{place.path}/{SUMMARY}"),
+        accuracy_path=shown(f"{place.path}/{RESULTS}"),
+        division=place.division,
+        submitter=place.submitter,
+        system=place.system,
+        model=_target_free(case.result.model or place.benchmark, case.result.reviewed.targets),
+        run=run_mark(case),
+        accuracy=accuracy_mark(case),
+        began=None,  # an endpoint's files give no time of day
+        ended=None,
+        endpoint=True,
+        tests=tuple((name, mark, shown(path)) for name, mark, path in audit_marks(case)),
+    )
 
 
 def _tests(case: ResultCase, shown: Callable[[str], str]) -> Iterator[tuple[str, int, str]]:

@@ -1,4 +1,4 @@
-"""Which MLPerf Inference round a path looks like: by the seeds in its logs, which differ from round to round.
+"""Which MLPerf Inference round a path looks like: by the seeds in its logs or an endpoint's files, new in every round.
 
 A published tree is told from one of Assay's own by its layout: one has `assay/` beside `results/`.
 """
@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from checker.findings import Problem
+from checker.inference.endpoints import endpoint_seeds, read_files
 from checker.inference.loadgen import read_detail
 from checker.inference.walk import find
 from checker.tree import Tree
@@ -85,8 +86,18 @@ def _seeds(rounds: tuple[str, ...]) -> dict[tuple[int, ...], str]:
 
 
 def _round_of(scenario: Path) -> str | None:
-    log = read_detail(Tree(scenario, load(known_rounds()[0]).limits), "performance/run_1/mlperf_log_detail.txt")
-    seeds = tuple(log.values.get(key) for key in SEEDS)
+    return next(filter(None, map(_with, _given(scenario))), None)
+
+
+def _given(scenario: Path) -> Iterator[tuple[object, ...]]:
+    """Yield the seeds that a result's files give: LoadGen's log, then an endpoint's summary and config."""
+    tree = Tree(scenario.parent, load(known_rounds()[0]).limits)
+    log = read_detail(tree, f"{scenario.name}/performance/run_1/mlperf_log_detail.txt")
+    yield tuple(log.values.get(key) for key in SEEDS)
+    yield from endpoint_seeds(read_files(tree, scenario.name))
+
+
+def _with(seeds: tuple[object, ...]) -> str | None:
     return _seeds(known_rounds()).get(seeds) if all(type(seed) is int for seed in seeds) else None  # type: ignore[arg-type]
 
 

@@ -17,14 +17,14 @@ from checker.findings import Problem, brief
 from checker.inference.accuracy import AccuracyRun, judge_accuracy
 from checker.inference.compliance import Compliance, audits_folder, judge_compliance
 from checker.inference.describing import Described, judge_measurements, judge_system
-from checker.inference.endpoints import read_endpoints
+from checker.inference.endpoints import EndpointFiles, as_log, read_files
 from checker.inference.facts import Document, Paths, ResultFacts, read_document
 from checker.inference.loadgen import DetailLog
 from checker.inference.models import KINDS, SCENARIOS, Models, models
 from checker.inference.outcome import PHASES, RAISED, Name, Phase, Stop, View
 from checker.inference.performance import Run, judge_performance
 from checker.inference.power import has_power, judge_power
-from checker.inference.walk import Place, Scope, Submitter
+from checker.inference.walk import Listing, Place, Scope, Submitter
 from checker.tree import RefusedError
 from rules.inference import InferenceRules, SystemKind
 from rules.power import power_rules
@@ -63,12 +63,14 @@ class ResultReview:
     system: System
     model: Any
     is_endpoints: bool = False
+    endpoint: EndpointFiles | None = None  # what an endpoint's result is read from, where there is any of it
     performance: DetailLog | None = None  # what the performance phase read, an endpoint's files included
     accuracy: DetailLog | None = None
     phases: dict[Name, Phase] = field(default_factory=dict)  # all six, unless a log they need is missing
     stop: Stop | None = None
     unwritten: bool = False  # it ends where it writes a valid result into its table
     metric: Any = None  # as the official table has it; None where the performance phase came to none
+    metric_key: str = ""  # the key that it was read from
     inferred: bool = False
     accuracies: Any = None  # metric -> value as accuracy.txt says it
     power_metric: float | None = None  # W, or mJ per query
@@ -262,9 +264,10 @@ def _stops(case: SubmitterFacts, review: ResultReview) -> Iterator[Stop]:
     review.performance, review.accuracy = facts.performance, facts.accuracy
     if facts.performance is None and facts.accuracy is None:
         review.is_endpoints = True
-        tree, fixed = case.submitter.tree, case.rules.package.endpoints
-        review.performance = read_endpoints(tree, place.path, fixed, accuracy=False)
-        review.accuracy = read_endpoints(tree, place.path, fixed, accuracy=True)
+        files, fixed = read_files(case.submitter.tree, place.path), case.rules.package.endpoints
+        review.endpoint = files if _is_endpoint(case.submitter.listing, files) else None
+        review.performance = as_log(files, fixed, accuracy=False)
+        review.accuracy = as_log(files, fixed, accuracy=True)
         for read in (review.performance, review.accuracy):
             if read.crash is not None:
                 yield Stop("an endpoint's log cannot be read", read.crash, read.path)
@@ -279,6 +282,11 @@ def _stops(case: SubmitterFacts, review: ResultReview) -> Iterator[Stop]:
         elif name == "performance" and review.is_endpoints and not _endpoints_scenario_told(review):
             what = "there is no performance log, neither LoadGen's nor an endpoint's that says its scenario"
             yield Stop(what, "AttributeError: effective_scenario is no text", path)
+
+
+def _is_endpoint(listing: Listing, files: EndpointFiles) -> bool:
+    """Whether a result without LoadGen's logs is an endpoint's, rather than one whose logs are missing."""
+    return any(listing.exists(file.path) for file in (files.summary, files.accuracy, files.config))
 
 
 def _unreadable(facts: ResultFacts) -> Iterator[Stop]:
@@ -335,8 +343,11 @@ def _judge(case: SubmitterFacts, review: ResultReview, options: Options) -> None
         return
     run = _run(case, review, review.performance, options)
     review.phases["performance"] = judge_performance(run)
-    review.metric, review.inferred = run.metric, isinstance(run.ran, str) and run.inferred
+    review.metric, review.metric_key = run.metric, run.metric_key
+    review.inferred = isinstance(run.ran, str) and run.inferred
     audits = {} if not review.is_endpoints else _audits(case, facts)
+    if review.endpoint is not None:
+        review.endpoint.audits = audits
     of = Compliance(run, listing, facts.paths.tests, facts.tests, audits)
     review.phases["compliance"] = judge_compliance(of)
     review.phases["power"] = _power(case, review, review.performance)

@@ -42,6 +42,7 @@ class Run:
     missing: tuple[str, ...] = ()  # scenarios of the benchmark
     unknown: tuple[str, ...] = ()
     metric: Any = None  # what was measured, once it was told
+    metric_key: str = ""  # the key it was read from
 
     @property
     def models(self) -> Models:
@@ -256,12 +257,15 @@ def _metric(run: Run) -> Iterator[Problem]:
         endpoints = package.endpoints.metric_key
         if endpoints is None:
             raise KeyError(package.tool.version)
-        value = float(view[endpoints[scenario.lower()]])
+        key = endpoints[scenario.lower()]
     else:
-        value = float(view[keys[scenario]])
+        key = keys[scenario]
+    value = float(view[key])
     own: dict[Any, str] = dict(run.model_rules.metric_key.items())
     if scenario in own:
-        value = float(view[own[scenario]])
+        key = own[scenario]
+        value = float(view[key])
+    run.metric_key = key
     if scenario in ("SingleStream", "MultiStream"):
         value /= NS
         if str(run.model).lower() == "wan-2.2-t2v-a14b":

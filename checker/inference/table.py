@@ -11,6 +11,7 @@ from typing import Any
 
 from checker.findings import Measured, Score
 from checker.inference.cases import ResultCase, number
+from checker.inference.endpoints import EndpointFiles, finite, number_at
 from checker.inference.loadgen import DetailLog
 from checker.inference.official import ResultReview
 from rules.systems import node_count
@@ -18,8 +19,8 @@ from rules.text import printable
 
 PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")
 UNITS = {"SingleStream": "Latency (ms)", "MultiStream": "Latency (ms)", "Offline": "Samples/s"}
+TOKENS = "Tokens/s"
 RATE = "Queries/s"  # of Server and Interactive
-LARGEST = 1e300
 POWER_UNITS = {"W": "Watts", "mJ": "millijoules"}
 DESCRIBED = (
     "number_of_nodes", "host_processor_model_name", "host_processors_per_node", "host_processor_core_count",
@@ -34,22 +35,29 @@ def measured(case: ResultCase, review: ResultReview) -> Measured:
     return Measured(
         scenario=printable(scenario, 40),
         metric=finite(review.metric),
-        unit=unit(case, scenario),
+        unit=own_unit(case, scenario),
         accuracy={printable(name, 40): value for name, value in case.accuracy.items() if finite(value) is not None},
         power=finite(review.power_metric),
         power_unit=("mJ" if scenario in ("SingleStream", "MultiStream") else "W") if review.has_power else "",
         inferred=review.inferred,
-        latency_ms=_latencies(log, "query_" if scenario_of(log) == "MultiStream" else ""),
-        first_token_ms=_latencies(log, "first_token_"),
-        output_token_ms=_output_tokens(log),
+        **(_logged(log) if case.endpoint is None else _summarised(case.endpoint, case.model_rules.tokens)),
     )
 
 
-def finite(value: Any) -> float | None:
-    """Return a number that a report may hold; None for any other."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
-        return None
-    return float(value)
+def _logged(log: DetailLog | None) -> dict[str, dict[str, float]]:
+    """Return the latencies that LoadGen logged, by member of `Measured`."""
+    return {
+        "latency_ms": _latencies(log, "query_" if scenario_of(log) == "MultiStream" else ""),
+        "first_token_ms": _latencies(log, "first_token_"),
+        "output_token_ms": _output_tokens(log),
+    }
+
+
+def _summarised(files: EndpointFiles, tokens: bool) -> dict[str, dict[str, float]]:
+    """Return the same of an endpoint's summary; it times tokens whatever the model, LoadGen for models of tokens."""
+    names = {"latency_ms": "latency", "first_token_ms": "ttft", "output_token_ms": "tpot"}
+    wanted = names if tokens else {"latency_ms": "latency"}
+    return {member: _spread(files, name) for member, name in wanted.items()}
 
 
 def scenario_of(log: DetailLog | None) -> Any:
@@ -63,8 +71,27 @@ def unit(case: ResultCase, scenario: str) -> str:
         if named == scenario:
             return own
     if case.model_rules.tokens and scenario in ("Offline", "Server", "Interactive"):
-        return "Tokens/s"
+        return TOKENS
     return UNITS.get(scenario, RATE)
+
+
+def own_unit(case: ResultCase, scenario: str) -> str:
+    """Return the unit of what was measured; the official table calls some rates of requests Tokens/s."""
+    official = unit(case, scenario)
+    if case.endpoint is not None and official == TOKENS and case.metric_key and "tokens" not in case.metric_key:
+        return UNITS.get(scenario, RATE)
+    return official
+
+
+def _spread(files: EndpointFiles, name: str) -> dict[str, float]:
+    """Return a distribution of an endpoint's summary in ms, as `_latencies` does."""
+    places = {"min": "min"} | {_short(p): f"percentiles.{float(p)}" for p in PERCENTILES} | {"max": "max"}
+    stated = {at: number_at(files.summary.value, f"{name}.{place}") for at, place in places.items()}
+    return {at: value / 1e6 for at, value in stated.items() if value is not None}
+
+
+def _short(percentile: str) -> str:
+    return percentile.rstrip("0").rstrip(".")
 
 
 def _latencies(log: DetailLog | None, of: str) -> dict[str, float]:
@@ -73,7 +100,7 @@ def _latencies(log: DetailLog | None, of: str) -> dict[str, float]:
         return {}
     head, middle = ("result_", "per_query_") if of == "query_" else (f"result_{of}", "")
     keys = {"min": f"result_{of}min_latency_ns" if of != "query_" else "result_min_query_latency_ns"}
-    keys |= {p.rstrip("0").rstrip("."): f"{head}{p}_percentile_{middle}latency_ns" for p in PERCENTILES}
+    keys |= {_short(p): f"{head}{p}_percentile_{middle}latency_ns" for p in PERCENTILES}
     keys["max"] = f"result_{of}max_latency_ns" if of != "query_" else "result_max_query_latency_ns"
     return {name: value / 1e6 for name, key in keys.items() if (value := number(log, key)) is not None}
 
@@ -82,7 +109,7 @@ def _output_tokens(log: DetailLog | None) -> dict[str, float]:
     if log is None:
         return {}
     keys = {"min": "result_time_to_output_token_min"}
-    keys |= {p.rstrip("0").rstrip("."): f"result_time_per_output_token_{p}_percentile_ns" for p in PERCENTILES}
+    keys |= {_short(p): f"result_time_per_output_token_{p}_percentile_ns" for p in PERCENTILES}
     keys["max"] = "result_time_to_output_token_max"
     return {name: value / 1e6 for name, key in keys.items() if (value := number(log, key)) is not None}
 
@@ -138,7 +165,7 @@ def row(case: ResultCase, review: ResultReview, found: Measured) -> dict[str, An
         "version": case.fixed.package.tool.version,
         "inferred": int(found.inferred),
         "has_power": review.has_power,
-        "Units": found.unit,
+        "Units": unit(case, found.scenario),
         "weight_data_types": stated.get("weight_data_types"),
         "design_power_watts": review.design_power if review.design_power is not None else "",
     }

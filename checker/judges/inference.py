@@ -6,6 +6,10 @@ import checker.inference.accuracy_run
 import checker.inference.audits
 import checker.inference.copies
 import checker.inference.divisions
+import checker.inference.endpoint_accuracy
+import checker.inference.endpoint_files
+import checker.inference.endpoint_run
+import checker.inference.endpoint_spread
 import checker.inference.explained
 import checker.inference.measured
 import checker.inference.power_clean

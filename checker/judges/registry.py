@@ -31,6 +31,7 @@ Scope = Literal[
     "training-round",
     "inference-official",
     "inference-result",
+    "inference-endpoint",
     "inference-submitter",
     "inference-round",
     "tiny-official",

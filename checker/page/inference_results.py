@@ -19,7 +19,7 @@ SCENARIOS = ("Offline", "Server", "Interactive", "SingleStream", "MultiStream")
 
 @dataclass(frozen=True)
 class Group:
-    """Results that may be compared: a model in one division and scenario; best first."""
+    """Results that may be compared: a model in one division, scenario and unit; best first."""
 
     model: str
     division: str
@@ -33,19 +33,18 @@ class Group:
 
 
 def grouped(scores: Sequence[Score]) -> list[Group]:
-    """Return results in groups: by division, model and scenario."""
-    found: dict[tuple[str, str, str], list[Score]] = {}
+    """Return results in groups: by division, model, scenario and unit."""
+    found: dict[tuple[str, str, str, str], list[Score]] = {}
     for score in scores:
-        if score.measured is not None:
-            found.setdefault((score.division, model_of(score), score.measured.scenario), []).append(score)
+        if (its := score.measured) is not None:
+            found.setdefault((score.division, model_of(score), its.scenario, its.unit), []).append(score)
 
-    def rank(names: tuple[str, str, str]) -> tuple[int, str, int]:
-        division, model, scenario = names
-        return _place(division, DIVISIONS), model, _place(scenario, SCENARIOS)
+    def rank(names: tuple[str, str, str, str]) -> tuple[int, str, int, str]:
+        division, model, scenario, unit = names
+        return _place(division, DIVISIONS), model, _place(scenario, SCENARIOS), unit
 
     return [
-        Group(model, division, scenario, tuple(sorted(found[division, model, scenario], key=_rank)))
-        for division, model, scenario in sorted(found, key=rank)
+        Group(names[1], names[0], names[2], tuple(sorted(found[names], key=_rank))) for names in sorted(found, key=rank)
     ]
 
 
