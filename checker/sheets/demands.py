@@ -132,9 +132,9 @@ def _given(moment: Moment) -> bool:
 
 
 def _not_negative(moment: Moment) -> bool:
-    """What is no number is accepted: `given` and the types of other demands are not asked here."""
+    """Return whether a number is finite and not below zero; of anything else, and of NaN, `given` and types speak."""
     value = _event(moment).value
-    return type(value) not in (int, float) or math.isnan(value) or 0 <= value < math.inf
+    return type(value) not in (int, float) or not (value < 0 or value == math.inf)
 
 
 def _within(limit: TimeLimit) -> Test:
