@@ -56,6 +56,7 @@ class Reviewed(Strict):
     backwards_s: float  # how far a clock may go back and still be skew between ranks
     spread: float  # most a run's throughput may be of the median of its result
     superlinear: float  # most a throughput per accelerator may be of the same submitter's smaller systems
+    twins: list[str]  # members of a description in which a system that is listed again to add power does not differ
     peak_flops: dict[str, float]  # word of an accelerator's model name -> operations a second
     sample_flop: dict[str, float]  # benchmark -> operations that a training sample needs at least
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import checker.training.copies
 import checker.training.integrity  # noqa: F401
 from checker.judges.registry import judge
 

@@ -14,6 +14,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,13 +22,14 @@ from checker.findings import Problem, Report, Score, brief, limited
 from checker.judges.registry import judges
 from checker.ledger import Unit
 from checker.round_ledger import RoundLedger
+from checker.training.copies import Trace
 from checker.training.discovery import Scope, find
 from checker.training.facts import LogFacts
-from checker.training.integrity import FolderCase, OrganisationCase, RunCase, Trace
+from checker.training.integrity import FolderCase, OrganisationCase, RunCase
 from checker.training.likeness import foreign, likeness
 from checker.training.log_verdict import log_judge
 from checker.training.official import FolderReview, OrganisationReview, judge_organisation
-from checker.training.organisation import Organisation, find_organisation
+from checker.training.organisation import Folder, Organisation, find_organisation
 from checker.training.outcome import Outcome
 from checker.training.repository import judge_repository
 from checker.training.scan import scan
@@ -186,6 +188,17 @@ def _raised(ledger: _Ledger, scope: str, *facts: Any) -> Iterator[tuple[str, Pro
             yield from ((card.id, problem) for problem in limited(known[card.judge].function(*facts), MOST))
 
 
+def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Problem]]:
+    """Run the judges of a round; of one rule MOST findings are told of each result, so that none goes free for many."""
+    known = judges("training")
+    for card in ledger.ruleset.cards.values():
+        if card.judge is None or known[card.judge].scope != "training-round":
+            continue
+        found = known[card.judge].function(ledger.traces)
+        for _, problems in groupby(found, key=lambda problem: PurePosixPath(problem.path or ".").parent):
+            yield from ((card.id, problem) for problem in limited(problems, MOST))
+
+
 # One organisation
 
 
@@ -218,6 +231,7 @@ def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fol
     tolerated = len(folder.failing) <= fixed.trimmed(folder.folder.benchmark)
     for log in folder.folder.logs:
         _log(ledger, root, folder, log, tolerated)
+        ledger.traces.append(_trace(ledger, root, judged, folder.folder, log))
     converged = folder.convergence
     ledger.settle(root, [*folder.layout.problems, *folder.compliance.problems])
     if folder.seeds is not None:
@@ -237,7 +251,6 @@ def _log(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts, toler
     failed = ledger.settle(root, problems, at_most)
     failed |= ledger.settle(root, _raised(ledger, "training-run", RunCase(folder, log, ledger.fixed)), at_most)
     ledger.item(root, log.path, "log", failed, log_outcome(log))
-    ledger.traces.append(_trace(ledger, root, folder, log))
 
 
 def _placed(problem: Problem, log: LogFacts) -> Problem:
@@ -251,18 +264,23 @@ def log_outcome(log: LogFacts) -> Outcome | None:
     return None if log.verdict is None else Outcome(log.verdict.answer, cause=log.verdict.cause)
 
 
-def _trace(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts) -> Trace:
+def _trace(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Folder, log: LogFacts) -> Trace:
+    system = judged.organisation.systems.get(folder.system)
+    path = ledger.shown(root, log.path)
     return Trace(
-        path=ledger.shown(root, log.path),
-        organisation=root.name,
-        system=folder.folder.system,
-        benchmark=folder.folder.benchmark,
+        path=path,
+        result=path.rpartition("/")[0],
+        organisation=judged.organisation.name,
+        submitter="" if system is None else system.stated("submitter"),
+        benchmark=folder.benchmark,
+        scaling=folder.scaling,
+        hardware=() if system is None else tuple(map(system.stated, ledger.fixed.reviewed.twins)),
+        powered=folder.power is not None,
         size=log.size,
         checksum=log.checksum,
         curve=log.curve,
+        pace=log.pace,
         seeds=tuple(seed.value for seed in log.seeds[:4]),
-        started=log.started,
-        stopped=log.stopped,
     )
 
 
@@ -331,7 +349,7 @@ def _loose_logs(ledger: _Ledger, scope: Scope, readers: _Readers) -> None:
 def _across(ledger: _Ledger) -> None:
     """Judge what spans organisations; an error fails the log it names, its result and its organisation."""
     failed: set[str] = set()
-    for rule, problem in _raised(ledger, "training-round", ledger.traces):
+    for rule, problem in _raised_across(ledger):
         finding = ledger.add(ledger.base, rule, problem)
         if finding.fails:
             failed.update((finding.path, ".", *(str(folder) for folder in PurePosixPath(finding.path).parents)))
