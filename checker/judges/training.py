@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import checker.training.copies
-import checker.training.integrity  # noqa: F401
+import checker.training.integrity
+import checker.training.measured
+import checker.training.submitter  # noqa: F401
 from checker.judges.registry import judge
 
 

@@ -124,9 +124,8 @@ def runs_repeated(traces: Sequence[Trace]) -> Iterator[Problem]:
 
     for (first, result), (count, seeds) in _pairs(_twins(traces, _course), why).items():
         many = "a run shows" if count == 1 else f"{count} runs show"
-        what = (
-            f"{many} the losses and evaluations of {first} to the last digit, at other times: the same run made again"
-        )
+        whose = "another of this result" if first == result else f"one of {first}"
+        what = f"{many} the losses and evaluations of {whose} to the last digit, at other times: it was made again"
         yield Problem(what, "a seed of its own for each run", seeds, result)
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import re
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from checker.findings import Problem, brief
 from checker.judges.registry import judge
 from checker.training.facts import NOTED, LogFacts, Place
+from checker.training.meters import MeterFile
 from checker.training.official import FolderReview, OrganisationReview
 from checker.training.table import StoppedError, minutes_of, published_scaling
 from rules.training import PackageRules
@@ -37,6 +38,7 @@ class FolderCase:
     folder: FolderReview
     review: OrganisationReview
     fixed: PackageRules
+    meters: Sequence[MeterFile]
 
 
 @dataclass(frozen=True, slots=True)

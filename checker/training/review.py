@@ -28,6 +28,7 @@ from checker.training.facts import LogFacts
 from checker.training.integrity import FolderCase, OrganisationCase, RunCase
 from checker.training.likeness import foreign, likeness
 from checker.training.log_verdict import log_judge
+from checker.training.meters import meter_files
 from checker.training.official import FolderReview, OrganisationReview, judge_organisation
 from checker.training.organisation import Folder, Organisation, find_organisation
 from checker.training.outcome import Outcome
@@ -239,7 +240,8 @@ def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fol
     if converged is not None:
         failed = ledger.settle(root, converged.problems)
         ledger.item(root, folder.folder.path, "rcp", failed, converged)
-    ledger.settle(root, _raised(ledger, "training-folder", FolderCase(folder, judged, fixed)))
+    meters = meter_files(judged.organisation, folder.folder)
+    ledger.settle(root, _raised(ledger, "training-folder", FolderCase(folder, judged, fixed, meters)))
     failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, folder.folder.path, "result", failed, folder.outcome)
 
@@ -266,7 +268,7 @@ def log_outcome(log: LogFacts) -> Outcome | None:
 
 def _trace(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Folder, log: LogFacts) -> Trace:
     system = judged.organisation.systems.get(folder.system)
-    path = ledger.shown(root, log.path)
+    path, run = ledger.shown(root, log.path), log.path.rpartition("/")[2].removesuffix(".txt")
     return Trace(
         path=path,
         result=path.rpartition("/")[0],
@@ -275,7 +277,7 @@ def _trace(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fold
         benchmark=folder.benchmark,
         scaling=folder.scaling,
         hardware=() if system is None else tuple(map(system.stated, ledger.fixed.reviewed.twins)),
-        powered=folder.power is not None,
+        powered=f"{folder.power}/{run}/node_0.txt" in judged.organisation.tree.entries,
         size=log.size,
         checksum=log.checksum,
         curve=log.curve,
