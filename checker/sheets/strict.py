@@ -133,7 +133,8 @@ class _Run:
             reached = False
         if reached and target.reached_at is None:
             target.reached_at = record
-        if self.stop is None:
+        # What another process logs while the clock runs may reach the file only after run_stop.
+        if self.stop is None or record.time_ms < self.stop.time_ms:
             target.last_before_stop = record, reached
             target.reached_before_stop |= reached
 

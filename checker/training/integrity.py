@@ -97,9 +97,11 @@ def time_forward(case: RunCase) -> Iterator[Problem]:
 @judge("stops-at-target", "training-run")
 def stops_at_target(case: RunCase) -> Iterator[Problem]:
     """Judge that no evaluation is logged after run_stop."""
-    if case.log.run_stop is None:
+    stop = case.log.run_stop
+    if stop is None:
         return
-    late = [place for place in case.log.evaluations if place.line > case.log.run_stop.line]
+    # What another process logs while the clock runs may reach the file only after run_stop.
+    late = [place for place in case.log.evaluations if place.line > stop.line and not place.time_ms < stop.time_ms]
     if late:
         what = "an evaluation is logged after run_stop, off the clock"
         yield Problem(what, "none", f"{len(late)} of them", case.log.path, late[0].line)
