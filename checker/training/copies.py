@@ -33,6 +33,7 @@ class Trace:
     seeds: tuple[int, ...]
 
 
+MOST = 64  # results that share a run compared with each further one
 Mark = Callable[[Trace], object]
 Why = Callable[[Trace, Trace], str]
 
@@ -62,7 +63,8 @@ def _twins(traces: Sequence[Trace], mark: Mark) -> Iterator[tuple[Trace, Trace]]
         if before:
             unexplained = (other for other in before.values() if not _explained(other, trace))
             yield next(unexplained, next(iter(before.values()))), trace
-        before[trace.result] = trace
+        if len(before) < MOST:
+            before[trace.result] = trace
 
 
 def _explained(first: Trace, other: Trace) -> str:

@@ -58,10 +58,8 @@ def meter_files(organisation: Organisation, folder: Folder) -> list[MeterFile]:
     """Return what the files of power/ amount to, in the order of their runs; files that cannot be read are left out."""
     runs = {log.path.rpartition("/")[2].removesuffix(".txt"): log for log in folder.logs}
     files: list[MeterFile] = []
-    for path in organisation.tree.entries:
-        if folder.power is None or not path.startswith(f"{folder.power}/"):
-            continue
-        run, _, name = path[len(folder.power) + 1 :].partition("/")
+    for path in folder.power_files:
+        run, name = path.split("/")[-2:]
         if run in runs and name.startswith(("node_", "sw_")) and name.endswith(".txt"):
             try:
                 with organisation.tree.open(path, organisation.tree.limits.log_bytes) as file:
