@@ -56,17 +56,18 @@ class MeterFile:
 
 def meter_files(organisation: Organisation, folder: Folder) -> list[MeterFile]:
     """Return what the files of power/ amount to, in the order of their runs; files that cannot be read are left out."""
-    runs = {log.path.rpartition("/")[2].removesuffix(".txt"): log for log in folder.logs}
     files: list[MeterFile] = []
-    for path in folder.power_files:
-        run, name = path.split("/")[-2:]
-        if run in runs and name.startswith(("node_", "sw_")) and name.endswith(".txt"):
+    for log in folder.logs:
+        for path in folder.power_files.get(log.path.rpartition("/")[2].removesuffix(".txt"), ()):
+            name = path.rpartition("/")[2]
+            if not (name.startswith(("node_", "sw_")) and name.endswith(".txt")):
+                continue
             try:
                 with organisation.tree.open(path, organisation.tree.limits.log_bytes) as file:
                     reading = read(file, KEPT, organisation.tree.limits.log_bytes)
             except (RefusedError, OSError):
                 continue  # said where the tree is listed, and by the official check
-            files.append(_amounts(path, _timed(runs[run]), reading))
+            files.append(_amounts(path, _timed(log), reading))
     return files
 
 

@@ -277,7 +277,7 @@ def _trace(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fold
         benchmark=folder.benchmark,
         scaling=folder.scaling,
         hardware=() if system is None else tuple(map(system.stated, ledger.fixed.reviewed.twins)),
-        powered=f"{folder.power}/{run}/node_0.txt" in judged.organisation.tree.entries,
+        powered=bool(folder.power_files.get(run)),
         size=log.size,
         checksum=log.checksum,
         curve=log.curve,
