@@ -7,7 +7,7 @@ at other times are a run made again, bit for bit, if the seed is the same; with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from checker.findings import Problem
@@ -42,6 +42,10 @@ def _bytes(trace: Trace) -> object:
     return (trace.size, trace.checksum) if trace.size else None
 
 
+def _run(trace: Trace) -> object:
+    return (trace.curve, trace.pace) if trace.curve else None
+
+
 def _course(trace: Trace) -> object:
     return trace.curve or None
 
@@ -70,17 +74,13 @@ def _twins(traces: Sequence[Trace], mark: Mark) -> Iterator[tuple[Trace, Trace]]
 def _explained(first: Trace, other: Trace) -> str:
     """Return what honestly accounts for one run in two results, "" where nothing does."""
     own = first.organisation == other.organisation or (first.submitter != "" and first.submitter == other.submitter)
-    if not own or first.result == other.result or first.benchmark != other.benchmark:
+    if not own or first.result == other.result or first.benchmark != other.benchmark or first.seeds != other.seeds:
         return ""
     if {first.scaling, other.scaling} == {"strong", "weak"}:
         return "a run may be one of those that a throughput measurement makes side by side"
     if (first.powered or other.powered) and first.hardware and first.hardware == other.hardware:
         return "the system may be listed again to add power data"
     return ""
-
-
-def _one_run(first: Trace, other: Trace) -> bool:
-    return _bytes(first) == _bytes(other) or first.pace == other.pace
 
 
 @judge("runs-original", "training-round")
@@ -95,21 +95,24 @@ def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
 @judge("curves-original", "training-round")
 def curves_original(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no two runs show the same course of losses and evaluations, unless it is one seed at other times."""
+    told = {other.path for _, other in _twins(traces, _bytes)}  # a copy, and said to be one
+    edited: dict[str, tuple[Trace, Trace]] = {}
+    for first, other in _twins(traces, _run):
+        if other.path not in told and not _explained(first, other):
+            edited[other.path] = first, other
     for first, other in _twins(traces, _course):
-        if _bytes(first) == _bytes(other):
-            continue  # a copy, and said to be one
-        again = first.seeds == other.seeds and not _one_run(first, other)
-        if again or (_one_run(first, other) and _explained(first, other)):
-            continue
+        if other.path not in told and first.pace != other.pace and first.seeds != other.seeds:
+            edited.setdefault(other.path, (first, other))
+    for first, other in sorted(edited.values(), key=lambda pair: pair[1].path):
         what = f"every loss and evaluation is equal to those of {first.path}, to the last digit"
-        what += ", and so are the times between them" if _one_run(first, other) else ""
+        what += ", and so are the times between them" if first.pace == other.pace else ""
         yield Problem(what, "a course of its own", _seeds(first, other), other.path)
 
 
 @judge("runs-shared", "training-round")
 def runs_shared(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no two results share runs, even where something honest may account for it."""
-    shared = [pair for pair in _twins(traces, _course) if _one_run(*pair)]
+    shared = list(_twins(traces, _run))
     known = {other.path for _, other in shared}
     shared += [pair for pair in _twins(traces, _bytes) if pair[1].path not in known]
     for (first, result), (count, why) in _pairs(shared, _explained).items():
@@ -122,7 +125,7 @@ def runs_repeated(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no run is another one again, with the same seed at another time."""
 
     def why(first: Trace, other: Trace) -> str:
-        return _seeds(first, other) if first.seeds == other.seeds and not _one_run(first, other) else ""
+        return _seeds(first, other) if first.seeds == other.seeds and first.pace != other.pace else ""
 
     for (first, result), (count, seeds) in _pairs(_twins(traces, _course), why).items():
         many = "a run shows" if count == 1 else f"{count} runs show"
@@ -131,9 +134,7 @@ def runs_repeated(traces: Sequence[Trace]) -> Iterator[Problem]:
         yield Problem(what, "a seed of its own for each run", seeds, result)
 
 
-def _pairs(
-    twins: Iterator[tuple[Trace, Trace]] | list[tuple[Trace, Trace]], why: Why
-) -> dict[tuple[str, str], tuple[int, str]]:
+def _pairs(twins: Iterable[tuple[Trace, Trace]], why: Why) -> dict[tuple[str, str], tuple[int, str]]:
     """Count the twins for which `why` has a word, by their two results; keep the word on the first."""
     found: dict[tuple[str, str], tuple[int, str]] = {}
     for first, other in twins:

@@ -123,7 +123,6 @@ def test_a_run_with_another_seed_at_the_same_times_is_an_edited_log(round_: Path
     """As a round has published it: two logs of one result differ in the seed alone."""
     power(round_, TWIN)
     rewrite(round_ / TWIN, lambda run, text: text.replace(f'"value": {1000 + run},', f'"value": {2000 + run},'))
-    shutil.rmtree(round_ / TWIN / "power")
     counts, findings = found(round_)
     assert counts == {("error", "curves-original"): 10}
     assert all("and so are the times" in finding.message for finding in findings)
@@ -147,6 +146,21 @@ def test_another_seed_with_the_same_losses_is_no_run_made_again(round_: Path) ->
     rewrite(round_ / TWIN, lambda run, text: later(text, lambda line: 864_000_000 + (run + 7) * 13 * line))
     rewrite(round_ / TWIN, lambda run, text: text.replace(f'"value": {1000 + run},', f'"value": {2000 + run},'))
     assert found(round_)[0] == {("error", "curves-original"): 10}
+
+
+def test_an_edited_copy_of_another_submitter_hides_behind_no_run_made_again(round_: Path) -> None:
+    """Ten deterministic runs without a seed show one course; one of them has the times of somebody else's."""
+    shutil.rmtree(round_ / "Example" / "results" / "twin")
+    bare = [record for record in passing.records(BENCHMARK, ROUND) if record["key"] != "seed"]
+    for run in range(10):
+        moved = later(passing.text(bare), lambda line, run=run: 3_600_000 * run + 17 * run * line)
+        (round_ / RESULT / f"result_{run}.txt").write_text(moved)
+    passing.organisation(round_ / "Other", ROUND, begins_hours=5000)
+    theirs = later(passing.text(bare), lambda line: 86_400_000 + 999 * line)
+    (round_ / "Other" / "results" / "box" / BENCHMARK / "result_0.txt").write_text(theirs)
+    (round_ / RESULT / "result_5.txt").write_text(theirs.replace('"Example"', '"EXAMPLE"'))
+    errors = [finding for finding in found(round_)[1] if finding.severity == "error"]
+    assert [(finding.rule, finding.path.partition("/")[0]) for finding in errors] == [("curves-original", "Other")]
 
 
 def test_no_result_goes_free_because_many_others_are_copies(round_: Path) -> None:
