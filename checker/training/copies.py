@@ -95,7 +95,7 @@ def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
 @judge("curves-original", "training-round")
 def curves_original(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no two runs show the same course of losses and evaluations, unless it is one seed at other times."""
-    told = {other.path for _, other in _twins(traces, _bytes)}  # a copy, and said to be one
+    told = {other.path for first, other in _twins(traces, _bytes) if not _explained(first, other)}  # said to be copies
     edited: dict[str, tuple[Trace, Trace]] = {}
     for first, other in _twins(traces, _run):
         if other.path not in told and not _explained(first, other):

@@ -119,6 +119,16 @@ def test_a_run_twice_in_one_result_is_no_matter_of_power(round_: Path) -> None:
     }
 
 
+def test_five_runs_listed_as_ten_are_so_in_every_system_that_lists_them(round_: Path) -> None:
+    for run in range(5):
+        text = (round_ / RESULT / f"result_{run}.txt").read_text()
+        (round_ / RESULT / f"result_{run + 5}.txt").write_text("+ srun\n" + text)
+    shutil.rmtree(round_ / TWIN)
+    shutil.copytree(round_ / RESULT, round_ / TWIN)
+    power(round_, TWIN)
+    assert found(round_)[0] == {("error", "curves-original"): 10, ("warning", "runs-shared"): 1}
+
+
 def test_a_run_with_another_seed_at_the_same_times_is_an_edited_log(round_: Path) -> None:
     """As a round has published it: two logs of one result differ in the seed alone."""
     power(round_, TWIN)
