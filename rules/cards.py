@@ -85,14 +85,15 @@ class LogConstraint(Strict):
         return self
 
 
-Part = Literal["lines", "order", "time", "members", "value", "schedule", "target"]
+Part = Literal["lines", "order", "time", "members", "value", "schedule", "target", "given", "sign"]
 
 
 class SheetPart(Strict):
     """Demands of an MLPerf round's sheets (`rules/sheets.py`) that a card answers for; the most particular has one.
 
     A key ending in `*` stands for all that begin so. `lines` is how often a key is logged, `members` what metadata
-    holds, `schedule` what the first line must be.
+    holds, `schedule` what the first line must be. Of hyperparameters that a sheet leaves free, `given` is that there
+    is a value, `sign` that it is a finite number not below zero; a key that no card claims for them may be anything.
     """
 
     keys: list[str]

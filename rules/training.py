@@ -40,7 +40,10 @@ class SystemRules(Strict):
 class Power(Strict):
     """What the rules ask of power measurements."""
 
-    samples_at_least: int
+    samples_at_least: int  # readings of a run
+    every_s: float  # seconds between readings
+    mean_s: float  # on average while the run is timed, for meters that take a little longer
+    stamp_s: float  # how much farther apart two readings may be stamped: clocks that count whole seconds
 
 
 class Repository(Strict):
@@ -56,6 +59,8 @@ class Reviewed(Strict):
     backwards_s: float  # how far a clock may go back and still be skew between ranks
     spread: float  # most a run's throughput may be of the median of its result
     superlinear: float  # most a throughput per accelerator may be of the same submitter's smaller systems
+    twins: list[str]  # members of a description in which a system that is listed again to add power does not differ
+    placeholders: dict[str, list[str]]  # key -> what its value holds in logs of reference code that nobody filled in
     peak_flops: dict[str, float]  # word of an accelerator's model name -> operations a second
     sample_flop: dict[str, float]  # benchmark -> operations that a training sample needs at least
 

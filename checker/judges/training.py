@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import checker.training.integrity  # noqa: F401
+import checker.training.copies
+import checker.training.integrity
+import checker.training.measured
+import checker.training.submitter  # noqa: F401
 from checker.judges.registry import judge
 
 

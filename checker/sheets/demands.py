@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from checker.sheets.loose import DIVISION, SheetError
 from checker.sheets.words import part_of
@@ -16,6 +16,7 @@ from rules.ruleset import RuleSet, load
 from rules.sheets import Demand, TimeLimit
 
 Test = Callable[[Moment], bool]
+Division = Literal["closed", "open"]
 HYPERPARAMETERS = "mlperf-hyperparameters"
 AS_DOCUMENTED = "mlperf-hyperparameters-documented"
 FIRST_OF = "first "  # held beside a sheet's own names, none of which has a blank
@@ -34,7 +35,9 @@ class StrictKey:
     rules: Mapping[Part, str]
 
 
-def compile_key(ruleset: RuleSet, key: str, demand: Demand, held: frozenset[str], lenient: bool) -> StrictKey:
+def compile_key(
+    ruleset: RuleSet, key: str, demand: Demand, held: frozenset[str], lenient: bool, division: Division
+) -> StrictKey:
     """Compile the demand on a key; `lenient` where the official checker takes any value. SheetError for a mistake."""
     rules = {part: rule_for(ruleset, key, part) for part in ("lines", "schedule", "target")}
 
@@ -56,7 +59,7 @@ def compile_key(ruleset: RuleSet, key: str, demand: Demand, held: frozenset[str]
         for member, test in _tests(demand, truth)
     ]
     if not tests and demand.occurs in ("once", "some") and rule_for(ruleset, key, "value") == HYPERPARAMETERS:
-        tests.append(("given", "mlperf-value-given", _given))
+        tests += _of_free_values(ruleset, key, division)
     return StrictKey(
         key,
         demand,
@@ -111,11 +114,27 @@ def _between(least: float, most: float) -> Test:
     return test
 
 
+def _of_free_values(ruleset: RuleSet, key: str, division: Division) -> Iterator[tuple[str, str, Test]]:
+    """Yield what is asked of a hyperparameter that its sheet only wants logged: what some card claims, in its division.
+
+    No card claims anything in the open division, where an optimiser need not have the parameters that must be logged.
+    """
+    parts: tuple[tuple[Part, Test], ...] = (("given", _given), ("sign", _not_negative))
+    for part, test in parts:
+        rule = _answering(ruleset.name, key, part)
+        if rule is not None and ruleset.card(rule).division in (None, division):
+            yield part, rule, test
+
+
 def _given(moment: Moment) -> bool:
     value = _event(moment).value
-    if type(value) in (int, float):
-        return bool(0 <= value < math.inf)
-    return value is not None and value != ""
+    return value is not None and value != "" and not (type(value) is float and math.isnan(value))
+
+
+def _not_negative(moment: Moment) -> bool:
+    """Return whether a number is finite and not below zero; of anything else, and of NaN, `given` and types speak."""
+    value = _event(moment).value
+    return type(value) not in (int, float) or not (value < 0 or value == math.inf)
 
 
 def _within(limit: TimeLimit) -> Test:
@@ -141,18 +160,20 @@ def _claims(ruleset_name: str) -> tuple[tuple[str, tuple[str, ...], frozenset[st
 
 
 @cache
-def _rule_for(ruleset_name: str, key: str, part: Part) -> str:
+def _answering(ruleset_name: str, key: str, part: Part) -> str | None:
+    """Return the card that answers for a part of a key's demand: that of the longest name, so the most particular."""
     fitting = [
         (len(claimed), rule)
         for rule, keys, parts in _claims(ruleset_name)
         for claimed in (keys if part in parts else ())
         if key == claimed or (claimed.endswith("*") and key.startswith(claimed[:-1]))
     ]
-    if not fitting:
-        raise SheetError(f"{ruleset_name}: no card answers for '{part}' of {key}")
-    return max(fitting, key=lambda one: one[0])[1]  # the longest, so the most particular
+    return max(fitting, key=lambda one: one[0])[1] if fitting else None
 
 
 def rule_for(ruleset: RuleSet, key: str, part: Part) -> str:
     """Return the id of the card that answers for a part of a key's demand; SheetError where none does."""
-    return _rule_for(ruleset.name, key, part)
+    rule = _answering(ruleset.name, key, part)
+    if rule is None:
+        raise SheetError(f"{ruleset.name}: no card answers for '{part}' of {key}")
+    return rule

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, cast
 
 from checker.findings import Problem, brief, limited
-from checker.sheets.demands import FIRST_OF, StrictKey, Test, compile_key, tests_value
+from checker.sheets.demands import FIRST_OF, Division, StrictKey, Test, compile_key, tests_value
 from checker.sheets.loose import DIVISION, RAISED
 from checker.sheets.official import FIRST, OfficialRules, gathered, known_records, official_rules
 from checker.sheets.words import listed, problem
@@ -24,6 +24,7 @@ from rules.sheets import Demand, Sheet, sheets
 from rules.training import FAMILIES
 
 BENCHMARK = "submission_benchmark"
+OPEN = "open_common"  # the sheet that only logs of the open division are judged by
 LOADING = (DIVISION, BENCHMARK, "opt_name", "scheduler_type")
 SHOWN = 10  # problems noted per key and member; the rest is counted
 
@@ -51,7 +52,10 @@ class StrictSheets:
         lenient = {key for key in stated if key in demands and not tests_value(demands[key])}
         demands |= stated
         self.clocked = {demand.within.since for demand in demands.values() if demand.within}
-        self.keys = {key: compile_key(ruleset, key, demand, held, key in lenient) for key, demand in demands.items()}
+        division: Division = "open" if any(sheet.name == OPEN for sheet in laid) else "closed"
+        self.keys = {
+            key: compile_key(ruleset, key, demand, held, key in lenient, division) for key, demand in demands.items()
+        }
 
     def judge(self, records: list[Record]) -> Iterator[tuple[str, Problem]]:
         """Yield (rule, problem) of the records of one log."""
@@ -129,7 +133,8 @@ class _Run:
             reached = False
         if reached and target.reached_at is None:
             target.reached_at = record
-        if self.stop is None:
+        # What another process logs while the clock runs may reach the file only after run_stop.
+        if self.stop is None or record.time_ms < self.stop.time_ms:
             target.last_before_stop = record, reached
             target.reached_before_stop |= reached
 

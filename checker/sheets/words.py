@@ -63,7 +63,9 @@ def wanted(demand: Demand, member: str, key: str) -> str:
         assert demand.between is not None
         return f"from {demand.between[0]:g} to {demand.between[1]:g}"
     if name == "given":
-        return "a value, not below 0"
+        return "a value"
+    if name == "sign":
+        return "a finite number, not below 0"
     if name == "first":
         return f"on the first line, {demand.first}"
     if name == "reaches":

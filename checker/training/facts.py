@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -114,6 +115,7 @@ class LogFacts:
     evaluations: list[Place] = field(default_factory=list)
     order: Order = field(default_factory=Order)
     curve: str = ""  # digest of the evaluations and losses, "" where there are too few to tell runs apart
+    pace: str = ""  # digest of the times between those lines, from run_start to run_stop
     checksum: int = 0  # of the file's bytes: equal files have equal ones, and little else has
     verdict: LogVerdict | None = None  # of the judge plugged into the scan
 
@@ -138,8 +140,8 @@ def gather(path: str, reading: Reading, counted_in_samples: frozenset[str]) -> L
 
 
 def _keep(facts: LogFacts, records: Iterable[Record]) -> None:
-    curve = hashlib.blake2b(digest_size=16)
-    distinct = 0
+    curve, pace = hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
+    distinct, latest = 0, math.nan  # time of the line before; none before the first
     kept, order, opened = facts.kept, facts.order, dict[str, Record]()
 
     def place(record: Record) -> Place:
@@ -151,6 +153,8 @@ def _keep(facts: LogFacts, records: Iterable[Record]) -> None:
             continue
         if key in METRICS or key == "train_loss":
             curve.update(repr(record.value).encode())
+            pace.update(b"%r " % (record.time_ms - latest))
+            latest = record.time_ms
             distinct += type(record.value) is float
             if key in METRICS and len(facts.evaluations) < MOST:
                 facts.evaluations.append(place(record))
@@ -167,8 +171,11 @@ def _keep(facts: LogFacts, records: Iterable[Record]) -> None:
                 order.negative.append((record.line, key))
         elif key == "run_start":
             facts.run_start = facts.run_start or place(record)
+            latest = facts.run_start.time_ms
         elif key == "run_stop":
-            facts.run_stop = facts.run_stop or place(record)
+            if facts.run_stop is None:
+                facts.run_stop = place(record)
+                pace.update(b"%r" % (record.time_ms - latest))
         elif key == "init_start":
             facts.init_start = facts.init_start or place(record)
         elif key in KEPT or (key.startswith(PREFIXES) and (key in kept or len(kept) < DISTINCT)):
@@ -177,7 +184,7 @@ def _keep(facts: LogFacts, records: Iterable[Record]) -> None:
     for key, record in opened.items():
         order.unpaired.append((record.line, key))
     if distinct >= 4:
-        facts.curve = curve.hexdigest()
+        facts.curve, facts.pace = curve.hexdigest(), pace.hexdigest()
 
 
 def _official_times(records: Iterable[Record]) -> tuple[float | None, float | None]:

@@ -1,8 +1,7 @@
-"""Integrity checks that the official tools lack: what one run, one result, one organisation or a round must not show.
+"""Integrity checks that the official tools lack: what one run, one result or one organisation must not show.
 
 Each is a judge: a rule card names it and says why, how sure it is, and what passes and fails. A judge of a run gets the
-facts of its log, one of a result its folder, one of an organisation all of its results, one of a round the traces that
-every run left.
+facts of its log, one of a result its folder, one of an organisation all of its results. `copies.py` compares runs.
 """
 
 from __future__ import annotations
@@ -17,25 +16,10 @@ from itertools import pairwise
 from checker.findings import Problem, brief
 from checker.judges.registry import judge
 from checker.training.facts import NOTED, LogFacts, Place
+from checker.training.meters import MeterFile
 from checker.training.official import FolderReview, OrganisationReview
 from checker.training.table import StoppedError, minutes_of, published_scaling
 from rules.training import PackageRules
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """What a run leaves for comparison with every other run of the round; `path` relative to what is checked."""
-
-    path: str
-    organisation: str
-    system: str
-    benchmark: str
-    size: int
-    checksum: int
-    curve: str
-    seeds: tuple[int, ...]
-    started: float | None
-    stopped: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +38,7 @@ class FolderCase:
     folder: FolderReview
     review: OrganisationReview
     fixed: PackageRules
+    meters: Sequence[MeterFile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +97,11 @@ def time_forward(case: RunCase) -> Iterator[Problem]:
 @judge("stops-at-target", "training-run")
 def stops_at_target(case: RunCase) -> Iterator[Problem]:
     """Judge that no evaluation is logged after run_stop."""
-    if case.log.run_stop is None:
+    stop = case.log.run_stop
+    if stop is None:
         return
-    late = [place for place in case.log.evaluations if place.line > case.log.run_stop.line]
+    # What another process logs while the clock runs may reach the file only after run_stop.
+    late = [place for place in case.log.evaluations if place.line > stop.line and not place.time_ms < stop.time_ms]
     if late:
         what = "an evaluation is logged after run_stop, off the clock"
         yield Problem(what, "none", f"{len(late)} of them", case.log.path, late[0].line)
@@ -324,35 +311,3 @@ def _name(path: str) -> str:
 
 def _code(case: OrganisationCase) -> set[str]:
     return {_name(path) for path in case.review.organisation.tree.entries if path.startswith("benchmarks/")}
-
-
-@judge("runs-original", "training-round")
-def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
-    """Judge that no log is a copy of another."""
-    for first, other in _twins(traces, lambda trace: (trace.size, trace.checksum) if trace.size else None):
-        what = f"the log is, byte for byte, {first.path}"
-        yield Problem(what, "a run of its own", f"{other.size:,} equal bytes", other.path)
-
-
-@judge("curves-original", "training-round")
-def curves_original(traces: Sequence[Trace]) -> Iterator[Problem]:
-    """Judge that no two runs show the same course of losses and evaluations."""
-    for first, other in _twins(traces, lambda trace: trace.curve or None):
-        if (first.size, first.checksum) == (other.size, other.checksum):
-            continue  # a copy, and said to be one
-        what = f"every loss and evaluation is equal to those of {first.path}, to the last digit"
-        seeds = "the same seed" if first.seeds == other.seeds else f"seeds {first.seeds} and {other.seeds}"
-        yield Problem(what, "a course of its own", seeds, other.path)
-
-
-def _twins(traces: Iterable[Trace], mark: object) -> Iterator[tuple[Trace, Trace]]:
-    assert callable(mark)
-    seen: dict[object, Trace] = {}
-    for trace in traces:
-        sign = mark(trace)
-        if sign is None:
-            continue
-        if sign in seen:
-            yield seen[sign], trace
-        else:
-            seen[sign] = trace

@@ -15,7 +15,7 @@ from checker.log_rules import Check, Program, compile_rules
 from checker.mllog import Record as LogRecord
 from checker.sheets.loose import Message
 from checker.sheets.official import OfficialRules, Verdict
-from checker.sheets.strict import StrictRules, strict_rules
+from checker.sheets.strict import OPEN, StrictRules, strict_rules
 from checker.sheets.words import listed, wanted
 from checker.training.facts import LogVerdict
 from checker.training.reading import Reading, Record
@@ -65,7 +65,7 @@ def _numbered(record: Record) -> LogRecord:
 
 
 def _division(strict: StrictRules, records: list[Record]) -> str:
-    return "open" if "open_common" in strict.names(records) else "closed"
+    return "open" if OPEN in strict.names(records) else "closed"
 
 
 def official_problems(rules: OfficialRules, verdict: Verdict, reading: Reading) -> Iterator[tuple[str, Problem]]:

@@ -29,6 +29,7 @@ class Folder:
     log_paths: list[str]
     others: list[str]  # what else lies in it
     power: str | None  # path of power/
+    power_files: dict[str, list[str]]  # what lies in the folders there, which are named as runs
     logs: list[LogFacts] = field(default_factory=list)
     rcp_bypass: bool = False
     seed_bypass: bool = False
@@ -94,7 +95,11 @@ def _folder(found: Organisation, path: str, system_path: str, level: str, below:
             others.append(entry.path)
         if name == "power" and entry.path == f"{path}/power":
             power = entry.path
-    folder = Folder(path, parts[1], parts[-1], scaling, sorted(logs), sorted(others), power)
+    measured = {
+        run.path.rpartition("/")[2]: sorted(file.path for file in below.get(run.path, ()))
+        for run in below.get(f"{path}/power", ())
+    }
+    folder = Folder(path, parts[1], parts[-1], scaling, sorted(logs), sorted(others), power, measured)
     for place in (system_path, path):
         _parameters(found.tree, f"{place}/{PARAMETERS}", folder)
     return folder

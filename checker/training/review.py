@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,15 @@ from checker.findings import Problem, Report, Score, brief, limited
 from checker.judges.registry import judges
 from checker.ledger import Unit
 from checker.round_ledger import RoundLedger
+from checker.training.copies import Trace
 from checker.training.discovery import Scope, find
 from checker.training.facts import LogFacts
-from checker.training.integrity import FolderCase, OrganisationCase, RunCase, Trace
+from checker.training.integrity import FolderCase, OrganisationCase, RunCase
 from checker.training.likeness import foreign, likeness
 from checker.training.log_verdict import log_judge
+from checker.training.meters import meter_files
 from checker.training.official import FolderReview, OrganisationReview, judge_organisation
-from checker.training.organisation import Organisation, find_organisation
+from checker.training.organisation import Folder, Organisation, find_organisation
 from checker.training.outcome import Outcome
 from checker.training.repository import judge_repository
 from checker.training.scan import scan
@@ -64,7 +67,7 @@ def review(
             for folder in organisation.folders:
                 folder.logs = [by_path[log] for log in folder.log_paths if log in by_path]
             _organisation(ledger, root, organisation, scope)
-    ledger.across(_raised(ledger, "training-round", ledger.traces), but=("rcp", "system"))
+    ledger.across(_raised_across(ledger), but=("rcp", "system"))
     if (seen := likeness(path, logs_only)) is not None and (wrong := foreign(seen, round_name)) is not None:
         ledger.add(ledger.base, "round-as-given", wrong)
     return ledger.report(path)
@@ -179,6 +182,17 @@ def _raised(ledger: _Ledger, scope: str, *facts: Any) -> Iterator[tuple[str, Pro
             yield from ((card.id, problem) for problem in limited(known[card.judge].function(*facts), MOST))
 
 
+def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Problem]]:
+    """Run the judges of a round; of one rule MOST findings are told of each result, so that none goes free for many."""
+    known = judges("training")
+    for card in ledger.ruleset.cards.values():
+        if card.judge is None or known[card.judge].scope != "training-round":
+            continue
+        found = known[card.judge].function(ledger.traces)
+        for _, problems in groupby(found, key=lambda problem: PurePosixPath(problem.path or ".").parent):
+            yield from ((card.id, problem) for problem in limited(problems, MOST))
+
+
 # One organisation
 
 
@@ -211,6 +225,7 @@ def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fol
     tolerated = len(folder.failing) <= fixed.trimmed(folder.folder.benchmark)
     for log in folder.folder.logs:
         _log(ledger, root, folder, log, tolerated)
+        ledger.traces.append(_trace(ledger, root, judged, folder.folder, log))
     converged = folder.convergence
     ledger.settle(root, [*folder.layout.problems, *folder.compliance.problems])
     if folder.seeds is not None:
@@ -218,7 +233,8 @@ def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fol
     if converged is not None:
         failed = ledger.settle(root, converged.problems)
         ledger.item(root, folder.folder.path, "rcp", failed, converged)
-    ledger.settle(root, _raised(ledger, "training-folder", FolderCase(folder, judged, fixed)))
+    meters = meter_files(judged.organisation, folder.folder)
+    ledger.settle(root, _raised(ledger, "training-folder", FolderCase(folder, judged, fixed, meters)))
     failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, folder.folder.path, "result", failed, folder.outcome)
 
@@ -230,7 +246,6 @@ def _log(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts, toler
     failed = ledger.settle(root, problems, at_most)
     failed |= ledger.settle(root, _raised(ledger, "training-run", RunCase(folder, log, ledger.fixed)), at_most)
     ledger.item(root, log.path, "log", failed, log_outcome(log))
-    ledger.traces.append(_trace(ledger, root, folder, log))
 
 
 def _placed(problem: Problem, log: LogFacts) -> Problem:
@@ -244,18 +259,23 @@ def log_outcome(log: LogFacts) -> Outcome | None:
     return None if log.verdict is None else Outcome(log.verdict.answer, cause=log.verdict.cause)
 
 
-def _trace(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts) -> Trace:
+def _trace(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Folder, log: LogFacts) -> Trace:
+    system = judged.organisation.systems.get(folder.system)
+    path, run = ledger.shown(root, log.path), log.path.rpartition("/")[2].removesuffix(".txt")
     return Trace(
-        path=ledger.shown(root, log.path),
-        organisation=root.name,
-        system=folder.folder.system,
-        benchmark=folder.folder.benchmark,
+        path=path,
+        result=path.rpartition("/")[0],
+        organisation=judged.organisation.name,
+        submitter="" if system is None else system.stated("submitter"),
+        benchmark=folder.benchmark,
+        scaling=folder.scaling,
+        hardware=() if system is None else tuple(map(system.stated, ledger.fixed.reviewed.twins)),
+        powered=bool(folder.power_files.get(run)),
         size=log.size,
         checksum=log.checksum,
         curve=log.curve,
+        pace=log.pace,
         seeds=tuple(seed.value for seed in log.seeds[:4]),
-        started=log.started,
-        stopped=log.stopped,
     )
 
 

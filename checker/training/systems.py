@@ -27,6 +27,11 @@ class System:
         """The division it states; None where it states none."""
         return self.document.get("division") if isinstance(self.document, dict) else None
 
+    def stated(self, member: str) -> str:
+        """Return a member as text, "" where it is not there."""
+        value = self.document.get(member) if isinstance(self.document, dict) else None
+        return value if isinstance(value, str) else "" if value is None else brief(value)
+
     def whole_number(self, member: str) -> int | None:
         """Return a member as the count that it is, often written as text; None where it is none."""
         value = self.document.get(member) if isinstance(self.document, dict) else None
