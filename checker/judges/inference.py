@@ -8,6 +8,7 @@ import checker.inference.copies
 import checker.inference.divisions
 import checker.inference.endpoint_accuracy
 import checker.inference.endpoint_files
+import checker.inference.endpoint_marks
 import checker.inference.endpoint_run
 import checker.inference.endpoint_spread
 import checker.inference.explained
