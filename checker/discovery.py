@@ -10,7 +10,7 @@ from pathlib import Path
 
 from checker.findings import Problem
 from checker.strict_json import JsonError, loads
-from checker.submission import DIVISIONS
+from checker.submission import DIVISIONS, RUN_FILE
 from checker.tree import RefusedError, Tree
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import load, rulesets
@@ -25,6 +25,8 @@ REPORTED = 100  # things passed by
 SUITES, OURS = set(FAMILIES), set(FAMILIES.values())
 BESIDE = (".work", ".replaced", "functional", "uncontained")  # what `assay run` keeps beside submissions
 LOOK = 1 << 16  # bytes of a log that are searched for its round
+HEAD = 4 << 20  # bytes in which its benchmark is; published logs name it within the first million
+OWN = {"manifest.json", "parity.json", "sbom.cdx.json", "observation_idle.json"}  # in a result of Assay's own
 
 
 @dataclass(frozen=True)
@@ -185,12 +187,7 @@ def _own_rounds(suite: str) -> list[str]:
 
 def _stated(tree: Tree, path: str) -> str:
     """Return the value of the first `ruleset` line near the start of a log, empty where there is none."""
-    try:
-        with tree.open(path) as file:
-            head = file.read(LOOK)
-    except (RefusedError, OSError):
-        return ""
-    for line in head.split(b"\n"):
+    for line in _head(tree, path, LOOK).split(b"\n"):
         if b'"ruleset"' in line:
             try:
                 record = loads(line.partition(b":::MLLOG ")[2])
@@ -199,3 +196,76 @@ def _stated(tree: Tree, path: str) -> str:
             if isinstance(record, dict) and record.get("key") == "ruleset" and isinstance(record.get("value"), str):
                 return str(record["value"])
     return ""
+
+
+def _head(tree: Tree, path: str, most: int) -> bytes:
+    try:
+        with tree.open(path) as file:
+            return file.read(most)
+    except (RefusedError, OSError):
+        return b""
+
+
+def owned(found: Found) -> bool:
+    """Whether something here has a mark of Assay's own layout or logs, however spoilt the rest is."""
+    if found.log is not None:
+        return _own_log(found.log)
+    return any(_own(root) for root in found.submitters) or (bool(found.passed) and not found.submitters)
+
+
+def stated_benchmark(log: Path) -> str | None:
+    """Return the benchmark that a log states near its start; None where it states none."""
+    head = _head(Tree(log.parent, load(DEFAULT).limits), log.name, HEAD)
+    at = head.find(b'"submission_benchmark"')
+    if at < 0:
+        return None
+    start, end = head.rfind(b"\n", 0, at) + 1, head.find(b"\n", at)
+    line = head[start : end if end >= 0 else len(head)].rpartition(b":::MLLOG ")[2]
+    try:
+        record = loads(line)
+    except JsonError:
+        return None
+    value = record.get("value") if isinstance(record, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def _own_log(log: Path) -> bool:
+    """Whether a log names one of our rounds or workloads, or is called as ours are and says nothing else."""
+    if any(_stated(Tree(log.parent, load(DEFAULT).limits), log.name) in _own_rounds(suite) for suite in FAMILIES):
+        return True
+    benchmark = stated_benchmark(log)
+    return RUN_FILE.fullmatch(log.name) is not None if benchmark is None else benchmark in _workloads()
+
+
+def _own(root: Path) -> bool:
+    """Whether a submitter's folder is laid out as ours are, or a result in it holds what only ours do."""
+    placed = root.parent.name in DIVISIONS and root.parent.parent.name in SUITES
+    if placed or (root / "assay").is_dir():
+        return True
+    results = [result for system in _folders(root / "results") for result in _folders(system)]
+    if any(result.name in _workloads() for result in results):
+        return True
+    return any(_own_file(Path(item.path)) for result in results for item in _listed(result))
+
+
+def _own_file(path: Path) -> bool:
+    """Whether a file of a result is one of ours: a record, weights, or a log that names one of our rounds."""
+    if RUN_FILE.fullmatch(path.name) is None:
+        return path.name in OWN
+    return path.suffix != ".txt" or _own_log(path)
+
+
+def _workloads() -> set[str]:
+    return {name for own in rulesets() if load(own).family in OURS for name in load(own).workloads()}
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [Path(item.path) for item in _listed(folder) if item.is_dir(follow_symlinks=False)]
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as listing:
+            return list(islice(listing, MOST))
+    except OSError:
+        return []

@@ -6,10 +6,8 @@ A published tree is told from one of Assay's own by its layout: one has `assay/`
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -17,37 +15,20 @@ from pathlib import Path
 from checker.findings import Problem
 from checker.inference.loadgen import read_detail
 from checker.inference.walk import find
+from checker.likeness import Likeness
+from checker.marks import rounds_with_seeds
 from checker.tree import Tree
-from rules.errors import AssayError, UsageError
+from rules.errors import AssayError
 from rules.inference import inference_rules
+from rules.known_rounds import title
 from rules.ruleset import load, rulesets
 
 FAMILY = "mlperf-inference"
 MOST = 5000  # entries of a folder that are looked at
 LOGS = 12  # logs that are asked, each of another submitter or benchmark
 FOLDERS = 2000  # scenario folders that are looked into
+DETAIL = "performance/run_1/mlperf_log_detail.txt"
 SEEDS = ("effective_sample_index_rng_seed", "effective_schedule_rng_seed")
-PUBLISHED = re.compile(r"\binference(?:_results)?_v(\d+\.\d+)\b")
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """What a path looks like: the rounds whose seeds its logs have, the most frequent first."""
-
-    path: Path
-    rounds: tuple[str, ...]
-
-    def only(self) -> str:
-        """Return the one round this can be, or UsageError with the candidates."""
-        if len(self.rounds) == 1:
-            return self.rounds[0]
-        known = known_rounds()
-        for part in reversed(self.path.absolute().parts):
-            if (match := PUBLISHED.search(part)) and (name := f"{FAMILY}/{match[1]}") in known:
-                return name
-        seen = "their logs have the seeds of " + ", ".join(self.rounds) if self.rounds else "no log has a round's seeds"
-        options = [f"add --round {name}" for name in reversed(self.rounds or known)]
-        raise UsageError(f"{self.path} holds results of MLPerf Inference, and {seen}", fix=", or ".join(options))
 
 
 def likeness(path: Path) -> Likeness | None:
@@ -55,19 +36,24 @@ def likeness(path: Path) -> Likeness | None:
     asked, said = 0, Counter[str]()
     for scenario in islice(_scenarios(path), FOLDERS):
         asked += 1
-        if said.total() < LOGS and (name := _round_of(scenario)) is not None:
-            said[name] += 1
+        said.update(_rounds_of(scenario))
         if said.total() >= LOGS:
             break
-    return Likeness(path, tuple(name for name, _ in said.most_common())) if asked else None
+    if not asked:
+        return None
+    rounds = tuple(name for name, _ in said.most_common())
+    several = f"their logs have the seeds of {', '.join(rounds)}" if rounds else "no log has a round's seeds"
+    return Likeness(path, "holds results of MLPerf Inference", rounds or (FAMILY,), several)
 
 
 def foreign(seen: Likeness, round_name: str) -> Problem | None:
     """Return what is wrong with judging this by `round_name`; None where a log has that round's seeds, or none any."""
-    if not seen.rounds or round_name in seen.rounds:
+    if FAMILY in seen.rounds or round_name in seen.rounds:
         return None
-    found = ", ".join(seen.rounds)
-    return Problem(f"the seeds of these logs are those of another round: {found}", round_name, found, ".")
+    others = [name for name in seen.rounds if name not in rulesets()]
+    without = f", and Assay has no rules for {title(others)}" if others else ""
+    what = f"the seeds are those of {', '.join(seen.rounds)}, you asked for {round_name}{without}"
+    return Problem(what, round_name, ", ".join(seen.rounds), ".")
 
 
 def known_rounds() -> tuple[str, ...]:
@@ -84,10 +70,12 @@ def _seeds(rounds: tuple[str, ...]) -> dict[tuple[int, ...], str]:
     return table
 
 
-def _round_of(scenario: Path) -> str | None:
-    log = read_detail(Tree(scenario, load(known_rounds()[0]).limits), "performance/run_1/mlperf_log_detail.txt")
+def _rounds_of(scenario: Path) -> list[str]:
+    """Return the rounds that have the seeds of a scenario's log; of those without rules there may be several."""
+    log = read_detail(Tree(scenario, load(known_rounds()[0]).limits), DETAIL)
     seeds = tuple(log.values.get(key) for key in SEEDS)
-    return _seeds(known_rounds()).get(seeds) if all(type(seed) is int for seed in seeds) else None  # type: ignore[arg-type]
+    name = _seeds(known_rounds()).get(seeds) if all(type(seed) is int for seed in seeds) else None  # type: ignore[arg-type]
+    return rounds_with_seeds(scenario / DETAIL, FAMILY) if name is None else [name]
 
 
 def _scenarios(path: Path) -> Iterator[Path]:

@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from checker.tiny.submission import find
-from rules.errors import AssayError, UsageError
+from checker.findings import Problem
+from checker.likeness import Likeness
+from checker.tiny.submission import Scope, find
+from rules.errors import AssayError
 from rules.ruleset import load, rulesets
 from rules.tiny import tiny_rules
 
 FAMILY = "mlperf-tiny"
 MOST = 500  # results looked at
 TELLING = frozenset({"kws", "vww", "sww"})  # names of benchmarks that no other suite has
-PUBLISHED = re.compile(r"\btiny(?:_results)?_v(\d+\.\d+)\b")
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """What a path looks like: the rounds that have all its benchmarks, older first."""
-
-    path: Path
-    rounds: tuple[str, ...]
-
-    def only(self) -> str:
-        """Return the one round this can be, or UsageError with the candidates."""
-        if len(self.rounds) == 1:
-            return self.rounds[0]
-        for part in reversed(self.path.absolute().parts):
-            if (match := PUBLISHED.search(part)) and (name := f"{FAMILY}/{match[1]}") in known_rounds():
-                return name
-        options = [f"add --round {name}" for name in reversed(self.rounds or known_rounds())]
-        seen = f"{self.path} looks like a submission to MLPerf Tiny, and several rounds have its benchmarks"
-        raise UsageError(seen, fix=", or ".join(options))
 
 
 def likeness(path: Path) -> Likeness | None:
@@ -46,12 +26,35 @@ def likeness(path: Path) -> Likeness | None:
         scope = find(path, tiny_rules(newest), load(newest).limits)
     except (AssayError, OSError):
         return None
-    found = (result for submitter in scope.submitters for result in submitter.results)
-    names = {result.benchmark for result in islice(found, MOST)}
+    names = benchmarks(scope)
     if TELLING.isdisjoint(names):
         return None
-    known = names & tiny_rules(newest).benchmarks.keys()
-    return Likeness(path, tuple(name for name in known_rounds() if known <= tiny_rules(name).benchmarks.keys()))
+    seen = "looks like a submission to MLPerf Tiny"
+    return Likeness(path, seen, rounds_of(names) or (FAMILY,), "several rounds have its benchmarks")
+
+
+def benchmarks(scope: Scope) -> set[str]:
+    """Return the names of the results' folders."""
+    found = (result for submitter in scope.submitters for result in submitter.results)
+    return {result.benchmark for result in islice(found, MOST)}
+
+
+def rounds_of(names: set[str]) -> tuple[str, ...]:
+    """Return the rounds that have all of these benchmarks that any has, older first."""
+    rounds = {name: tiny_rules(name).benchmarks.keys() for name in known_rounds()}
+    known = {name for name in names if any(name in have for have in rounds.values())}
+    return tuple(name for name, have in rounds.items() if known <= have)
+
+
+def foreign(scope: Scope, round_name: str) -> Problem | None:
+    """Return what is wrong with judging this by `round_name`; None where no benchmark is another round's."""
+    strange = sorted(name for name in benchmarks(scope) if round_name not in rounds_of({name}))
+    if not strange:
+        return None
+    are = "is no benchmark" if len(strange) == 1 else "are no benchmarks"
+    others = ", ".join(rounds_of(benchmarks(scope))) or "no single round"
+    what = f"{', '.join(strange)} {are} of {round_name}: what is here looks like {others}"
+    return Problem(what, f"benchmarks of {round_name}", ", ".join(strange), ".")
 
 
 def known_rounds() -> tuple[str, ...]:

@@ -20,11 +20,12 @@ from typing import Any
 from checker.findings import Problem, Report, Score, brief, limited
 from checker.judges.registry import judges
 from checker.ledger import Unit
+from checker.likeness import named_otherwise
 from checker.round_ledger import RoundLedger
 from checker.training.discovery import Scope, find
 from checker.training.facts import LogFacts
 from checker.training.integrity import FolderCase, OrganisationCase, RunCase, Trace
-from checker.training.likeness import foreign, likeness
+from checker.training.likeness import benchmarks, foreign
 from checker.training.log_verdict import log_judge
 from checker.training.official import FolderReview, OrganisationReview, judge_organisation
 from checker.training.organisation import Organisation, find_organisation
@@ -65,8 +66,10 @@ def review(
                 folder.logs = [by_path[log] for log in folder.log_paths if log in by_path]
             _organisation(ledger, root, organisation, scope)
     _across(ledger)
-    if (seen := likeness(path, logs_only)) is not None and (wrong := foreign(seen, round_name)) is not None:
+    if (wrong := foreign(benchmarks(path, logs_only), round_name)) is not None:
         ledger.add(ledger.base, "round-as-given", wrong)
+    elif (otherwise := named_otherwise(path, round_name)) is not None:
+        ledger.add(ledger.base, "round-as-named", otherwise)
     return Report(
         assay=version("assay"),
         path=printable(str(path)),
