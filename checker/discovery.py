@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 
@@ -26,6 +27,9 @@ SUITES, OURS = set(FAMILIES), set(FAMILIES.values())
 BESIDE = (".work", ".replaced", "functional", "uncontained")  # what `assay run` keeps beside submissions
 LOOK = 1 << 16  # bytes of a log that are searched for its round
 HEAD = 4 << 20  # bytes in which its benchmark is; published logs name it within the first million
+ABOVE = 5  # folders from a log up to its submitter's
+ASKED = 10  # logs of a submitter that are asked for their round
+LONGEST, SLIP = 80, 0.8  # of a benchmark's name: characters compared, and how alike a slip is
 OWN = {"manifest.json", "parity.json", "sbom.cdx.json", "observation_idle.json"}  # in a result of Assay's own
 
 
@@ -209,8 +213,18 @@ def _head(tree: Tree, path: str, most: int) -> bytes:
 def owned(found: Found) -> bool:
     """Whether something here has a mark of Assay's own layout or logs, however spoilt the rest is."""
     if found.log is not None:
-        return _own_log(found.log)
+        return _own_log(found.log) or any(_own(root) for root in islice(found.log.parents, ABOVE))
     return any(_own(root) for root in found.submitters) or (bool(found.passed) and not found.submitters)
+
+
+def is_mllog(log: Path) -> bool:
+    """Whether a file holds a line of MLPerf's logging, near its start."""
+    return b":::MLLOG " in _head(Tree(log.parent, load(DEFAULT).limits), log.name, LOOK)
+
+
+def is_loadgens(log: Path) -> bool:
+    """Whether a log is one that LoadGen wrote."""
+    return b'"mlperf::logging"' in _head(Tree(log.parent, load(DEFAULT).limits), log.name, LOOK)
 
 
 def stated_benchmark(log: Path) -> str | None:
@@ -230,11 +244,13 @@ def stated_benchmark(log: Path) -> str | None:
 
 
 def _own_log(log: Path) -> bool:
-    """Whether a log names one of our rounds or workloads, or is called as ours are and says nothing else."""
-    if any(_stated(Tree(log.parent, load(DEFAULT).limits), log.name) in _own_rounds(suite) for suite in FAMILIES):
+    """Whether a log names one of our rounds or workloads, also misspelt, or names none and may be ours."""
+    if _stated(Tree(log.parent, load(DEFAULT).limits), log.name) in _our_rounds():
         return True
     benchmark = stated_benchmark(log)
-    return RUN_FILE.fullmatch(log.name) is not None if benchmark is None else benchmark in _workloads()
+    if benchmark is None:
+        return RUN_FILE.fullmatch(log.name) is not None or (is_mllog(log) and not is_loadgens(log))
+    return bool(get_close_matches(benchmark[:LONGEST], _workloads(), n=1, cutoff=SLIP))
 
 
 def _own(root: Path) -> bool:
@@ -243,20 +259,23 @@ def _own(root: Path) -> bool:
     if placed or (root / "assay").is_dir():
         return True
     results = [result for system in _folders(root / "results") for result in _folders(system)]
-    if any(result.name in _workloads() for result in results):
+    ours, workloads = _our_rounds(), _workloads()
+    if any(result.name in workloads for result in results):
         return True
-    return any(_own_file(Path(item.path)) for result in results for item in _listed(result))
+    files = [Path(item.path) for result in results for item in _listed(result)]
+    runs = [file for file in files if RUN_FILE.fullmatch(file.name)]
+    if any(file.name in OWN for file in files) or any(file.suffix != ".txt" for file in runs):
+        return True
+    asked = runs[:: max(1, len(runs) // ASKED)][:ASKED]
+    return any(_stated(Tree(log.parent, load(DEFAULT).limits), log.name) in ours for log in asked)
 
 
-def _own_file(path: Path) -> bool:
-    """Whether a file of a result is one of ours: a record, weights, or a log that names one of our rounds."""
-    if RUN_FILE.fullmatch(path.name) is None:
-        return path.name in OWN
-    return path.suffix != ".txt" or _own_log(path)
+def _our_rounds() -> set[str]:
+    return {name for name in rulesets() if load(name).family in OURS}
 
 
 def _workloads() -> set[str]:
-    return {name for own in rulesets() if load(own).family in OURS for name in load(own).workloads()}
+    return {name for own in _our_rounds() for name in load(own).workloads()}
 
 
 def _folders(folder: Path) -> list[Path]:

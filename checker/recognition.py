@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from checker.discovery import Found, discover, owned, stated_benchmark
+from checker.discovery import Found, discover, is_loadgens, owned, stated_benchmark
 from checker.inference.likeness import likeness as inference_likeness
 from checker.likeness import Likeness
 from checker.marks import head, marked, sampled
@@ -66,6 +66,9 @@ def _neither(path: Path, found: Found) -> None:
         if benchmark is not None:
             what = f"{path}: a log of {printable(benchmark, 80)!r}, which is a benchmark of no round that Assay knows"
             raise UsageError(what, fix="name its round, if Assay has rules of it: --round ROUND")
+        if is_loadgens(found.log):
+            what = f"{path}: a log of LoadGen, which says little by itself"
+            raise UsageError(what, fix="give the folder of its result, in closed/<submitter>/results")
         raise NothingToCheckError(f"{path}: holds no log of a run", fix="give a submission, a result or a log")
     if found.submitters and not found.passed:
         what = f"{path}: results of no layout that Assay knows, neither its own nor of a round of MLPerf"

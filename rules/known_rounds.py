@@ -1,4 +1,4 @@
-"""Families and rounds of MLPerf, those included that Assay has no rules of: `known_rounds.yaml`, and names for people."""
+"""Families and rounds of MLPerf, also those that Assay has no rules of: `known_rounds.yaml`, and names for people."""
 
 from __future__ import annotations
 
