@@ -21,6 +21,7 @@ OPENED = 12  # files looked into for one mark
 HEAD = 1 << 20  # bytes of a file that are searched
 SEEDS = tuple(re.compile(rb'(?<![a-z0-9]_)%b_rng_seed"?\s*[:,]\s*(?:"value"\s*:\s*)?(\d{1,20})' % key)
               for key in (b"(?:effective_)?sample_index", b"(?:effective_)?schedule"))  # fmt: skip
+Seeds = tuple[int, int]  # sample index, schedule
 
 
 def sampled(folders: Iterable[Path]) -> list[Path]:
@@ -39,14 +40,13 @@ def marked(files: list[Path]) -> tuple[str, ...]:
     return ()
 
 
-def rounds_with_seeds(log: Path, laid_out_as: str) -> list[str]:
-    """Return the rounds without rules, of families laid out as one, that have the seeds of a detail log."""
-    seeds = stated_seeds(head(log))
+def rounds_with_seeds(seeds: Seeds, laid_out_as: str) -> list[str]:
+    """Return the rounds without rules, of families laid out as one, that have these seeds."""
     table = ((name, family) for name, family in families().items() if family.laid_out_as == laid_out_as)
     return [f"{name}/{of}" for name, family in table for of, pair in family.seeds.items() if pair == seeds]
 
 
-def stated_seeds(start: bytes) -> tuple[int, int] | None:
+def stated_seeds(start: bytes) -> Seeds | None:
     """Return the seeds that a detail log of LoadGen states, of whatever version; None where it states none."""
     found = [pattern.findall(start) for pattern in SEEDS]
     return (int(found[0][-1]), int(found[1][-1])) if all(found) else None

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
 
 from checker.findings import Problem
-from checker.inference.loadgen import read_detail
+from checker.inference.loadgen import DetailLog, read_detail
 from checker.inference.walk import find
 from checker.likeness import Likeness
-from checker.marks import rounds_with_seeds
+from checker.marks import Seeds, head, rounds_with_seeds, stated_seeds
 from checker.tree import Tree
 from rules.errors import AssayError
 from rules.inference import inference_rules
-from rules.known_rounds import title
+from rules.known_rounds import ordered
 from rules.ruleset import load, rulesets
 
 FAMILY = "mlperf-inference"
@@ -46,14 +46,16 @@ def likeness(path: Path) -> Likeness | None:
     return Likeness(path, "holds results of MLPerf Inference", rounds or (FAMILY,), several)
 
 
-def foreign(seen: Likeness, round_name: str) -> Problem | None:
-    """Return what is wrong with judging this by `round_name`; None where a log has that round's seeds, or none any."""
-    if FAMILY in seen.rounds or round_name in seen.rounds:
+def foreign(logs: Iterable[DetailLog | None], round_name: str) -> Problem | None:
+    """Return what is wrong with judging these logs by `round_name`; None unless all have seeds of other rounds."""
+    said = [_rounds_with(_logged(log)) for log in logs if log is not None]
+    if not said or not all(said) or any(round_name in rounds for rounds in said):
         return None
-    others = [name for name in seen.rounds if name not in rulesets()]
-    without = f", and Assay has no rules for {title(others)}" if others else ""
-    what = f"the seeds are those of {', '.join(seen.rounds)}, you asked for {round_name}{without}"
-    return Problem(what, round_name, ", ".join(seen.rounds), ".")
+    found = ordered({name for rounds in said for name in rounds})
+    known = rulesets()
+    without = "" if any(name in known for name in found) else ", which Assay has no rules for"
+    what = f"the seeds are those of {' or '.join(found)}{without}; you asked for {round_name}"
+    return Problem(what, round_name, ", ".join(found), ".")
 
 
 def known_rounds() -> tuple[str, ...]:
@@ -62,20 +64,31 @@ def known_rounds() -> tuple[str, ...]:
 
 
 @cache
-def _seeds(rounds: tuple[str, ...]) -> dict[tuple[int, ...], str]:
+def _seeds(rounds: tuple[str, ...]) -> dict[Seeds, str]:
     table = {}
     for name in rounds:
         seeds = inference_rules(name).package.seeds.model_dump()
-        table[tuple(seeds[key] for key in SEEDS)] = name
+        table[seeds[SEEDS[0]], seeds[SEEDS[1]]] = name
     return table
 
 
 def _rounds_of(scenario: Path) -> list[str]:
-    """Return the rounds that have the seeds of a scenario's log; of those without rules there may be several."""
     log = read_detail(Tree(scenario, load(known_rounds()[0]).limits), DETAIL)
-    seeds = tuple(log.values.get(key) for key in SEEDS)
-    name = _seeds(known_rounds()).get(seeds) if all(type(seed) is int for seed in seeds) else None  # type: ignore[arg-type]
-    return rounds_with_seeds(scenario / DETAIL, FAMILY) if name is None else [name]
+    return _rounds_with(_logged(log) or stated_seeds(head(scenario / DETAIL)))
+
+
+def _rounds_with(seeds: Seeds | None) -> list[str]:
+    """Return the rounds that have these seeds: one with rules, or those without, of which there may be several."""
+    if seeds is None:
+        return []
+    name = _seeds(known_rounds()).get(seeds)
+    return rounds_with_seeds(seeds, FAMILY) if name is None else [name]
+
+
+def _logged(log: DetailLog) -> Seeds | None:
+    """Return the seeds that a run had; None where the log does not state them as whole numbers."""
+    sample_index, schedule = (log.values.get(key) for key in SEEDS)
+    return (sample_index, schedule) if type(sample_index) is int and type(schedule) is int else None
 
 
 def _scenarios(path: Path) -> Iterator[Path]:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from checker.findings import Problem
 from checker.likeness import Likeness
+from checker.marks import marked, sampled
 from checker.tiny.submission import Scope, find
 from rules.errors import AssayError
+from rules.known_rounds import title
 from rules.ruleset import load, rulesets
 from rules.tiny import tiny_rules
 
@@ -48,6 +50,10 @@ def rounds_of(names: set[str]) -> tuple[str, ...]:
 
 def foreign(scope: Scope, round_name: str) -> Problem | None:
     """Return what is wrong with judging this by `round_name`; None where no benchmark is another round's."""
+    marks = marked(sampled(submitter.root / "results" for submitter in scope.submitters))
+    if marks and round_name not in marks:
+        what = f"the files are those of {title(marks)}, which Assay has no rules for; you asked for {round_name}"
+        return Problem(what, round_name, ", ".join(marks), ".")
     strange = sorted(name for name in benchmarks(scope) if round_name not in rounds_of({name}))
     if not strange:
         return None
