@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 
 import yaml
@@ -117,6 +118,14 @@ def title(rounds: Iterable[str]) -> str:
 def ordered(rounds: Iterable[str]) -> list[str]:
     """Return names of rounds by family and version, older first."""
     return sorted(rounds, key=lambda name: (name.partition("/")[0], _version(name.partition("/")[2])))
+
+
+def newest_first(rounds: Iterable[str]) -> list[str]:
+    """Return names of rounds, the newest of each family before all older ones, then the next."""
+    by_family: dict[str, list[str]] = {}
+    for name in reversed(ordered(rounds)):
+        by_family.setdefault(name.partition("/")[0], []).append(name)
+    return [name for tier in zip_longest(*by_family.values()) for name in tier if name is not None]
 
 
 def spans(rounds: Iterable[str]) -> str:
