@@ -36,8 +36,9 @@ class Likeness:
             return judged[0]
         older = [name for name in rounds if name not in known and "/" in name]
         if judged:
-            among = f", and so have {_listed(older)}, which Assay has no rules for" if older else ""
-            fix = ", or ".join(f"add --round {name}" for name in reversed(judged))
+            among = f"; so have {_listed(older)}, which Assay has no rules for" if older else ""
+            options = ", or ".join(f"add --round {name}" for name in reversed(judged))
+            fix = f"only if it is of such a round, {options}" if older else options
             raise UsageError(f"{self.path} {self.seen}, and {self.several}{among}", fix=fix)
         families = {name.partition("/")[0] for name in rounds}
         if any(name.partition("/")[0] in families for name in known) and not older:

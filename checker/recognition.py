@@ -64,7 +64,7 @@ def _neither(path: Path, found: Found) -> None:
     if found.log is not None:
         benchmark = stated_benchmark(found.log)
         if benchmark is not None:
-            what = f"{path}: a log of {printable(benchmark, 80)!r}, which is a benchmark of no round that Assay knows"
+            what = f"{path}: a log of '{printable(benchmark, 80)}', which is a benchmark of no round that Assay knows"
             raise UsageError(what, fix="name its round, if Assay has rules of it: --round ROUND")
         if is_loadgens(found.log):
             what = f"{path}: a log of LoadGen, which says little by itself"
