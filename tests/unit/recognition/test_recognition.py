@@ -1,4 +1,4 @@
-"""What a path is: of a round that Assay judges, of one it has no rules of, of Assay's own layout, or nothing of these."""
+"""What a path is: of a round with rules, of one without, of Assay's own layout, or nothing of these."""
 
 from __future__ import annotations
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from rules.known_rounds import families
 
-Builder = Callable[[Path, str], object]
+OLD = {  # of Training, before MLLOG
+    "0.5": ":::MLPv0.5.0 ncf 1541635033.4 (ncf.py:189) run_start\n",
+    "0.6": ":::MLL 1558767599.9 run_start: {}\n",
+}
 
 
 def write(path: Path, text: str = "") -> Path:
@@ -36,11 +38,7 @@ def loadgen(sample_index: int, schedule: int) -> str:
 def training(root: Path, version: str, benchmark: str = "") -> None:
     folder = root / "Acme/results/box" / (benchmark or ("minigo" if version < "3" else "bert"))
     for run in range(2):
-        old = {
-            "0.5": ":::MLPv0.5.0 ncf 1541635033.4 (ncf.py:189) run_start\n",
-            "0.6": ":::MLL 1558767599.9 run_start: {}\n",
-        }
-        write(folder / f"result_{run}.txt", old.get(version) or mllog("submission_benchmark", folder.name))
+        write(folder / f"result_{run}.txt", OLD.get(version) or mllog("submission_benchmark", folder.name))
     write(root / "Acme/systems/box.json", "{}")
 
 

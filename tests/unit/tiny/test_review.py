@@ -141,6 +141,7 @@ def test_benchmarks_and_files_of_another_round_are_said_first(root: Path) -> Non
     said = "ic2 is no benchmark of mlperf-tiny/1.3: what is here looks like mlperf-tiny/1.4"
     assert (first.rule, first.severity, first.message) == ("round-as-given", "error", said)
     assert "round-as-given" not in {finding.rule for finding in review(root, "mlperf-tiny/1.4").findings}
+    (root / "closed/Example/results/box/ic2").rename(root / "closed/Example/results/box/ic")
     for path in [*root.rglob("results.json")]:
         path.rename(path.with_name("script.async"))
     first = review(root, "mlperf-tiny/1.4").findings[0]
