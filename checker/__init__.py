@@ -25,8 +25,10 @@ def check(
     Raises NothingToCheckError where nothing is there to judge, UsageError for an unknown round or a path that is not.
     Whatever a submission holds becomes findings.
     """
+    from checker.discovery import refuse_archive
     from rules.ruleset import load
 
+    refuse_archive(path)
     family = None if ruleset is None else load(ruleset).family
     if family in (None, "assay"):
         from checker.recognition import recognised

@@ -14,6 +14,7 @@ from checker.strict_json import JsonError, loads
 from checker.submission import DIVISIONS, RUN_FILE
 from checker.tree import RefusedError, Tree
 from rules.errors import NothingToCheckError, UsageError
+from rules.known_rounds import archive
 from rules.ruleset import load, rulesets
 from rules.text import printable
 
@@ -214,7 +215,20 @@ def owned(found: Found) -> bool:
     """Whether something here has a mark of Assay's own layout or logs, however spoilt the rest is."""
     if found.log is not None:
         return _own_log(found.log) or any(_own(root) for root in islice(found.log.parents, ABOVE))
-    return any(_own(root) for root in found.submitters) or (bool(found.passed) and not found.submitters)
+    return any(_own(root) for root in found.submitters)
+
+
+def placed(found: Found) -> bool:
+    """Whether a submitter's folder stands where Assay's own do, or only what hides one was found."""
+    places = [(root.parent.parent.name, root.parent.name) for root in found.submitters]
+    in_place = any(suite in SUITES and division in DIVISIONS for suite, division in places)
+    return in_place or (bool(found.passed) and not found.submitters)
+
+
+def refuse_archive(path: Path) -> None:
+    """Raise UsageError where `path` is a packed file."""
+    if path.is_file() and (kind := archive(_head(Tree(path.parent, load(DEFAULT).limits), path.name, LOOK))):
+        raise UsageError(f"{path}: an archive ({kind})", fix="unpack it, and give the folder that was in it")
 
 
 def is_mllog(log: Path) -> bool:
@@ -255,8 +269,7 @@ def _own_log(log: Path) -> bool:
 
 def _own(root: Path) -> bool:
     """Whether a submitter's folder is laid out as ours are, or a result in it holds what only ours do."""
-    placed = root.parent.name in DIVISIONS and root.parent.parent.name in SUITES
-    if placed or (root / "assay").is_dir():
+    if (root / "assay").is_dir():
         return True
     results = [result for system in _folders(root / "results") for result in _folders(system)]
     ours, workloads = _our_rounds(), _workloads()

@@ -8,29 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from checker.discovery import Found, discover, is_loadgens, owned, stated_benchmark
+from checker.discovery import Found, discover, is_loadgens, owned, placed, stated_benchmark
 from checker.inference.likeness import likeness as inference_likeness
 from checker.likeness import Likeness
-from checker.marks import head, marked, sampled
+from checker.marks import marked, sampled
 from checker.tiny.likeness import likeness as tiny_likeness
 from checker.training.likeness import likeness as training_likeness
 from rules.errors import AssayError, NothingToCheckError, UsageError
-from rules.known_rounds import archive, named
+from rules.known_rounds import named
 from rules.text import printable
 
 
 def recognised(path: Path, logs_only: bool = False, judged_as_own: bool = False) -> Likeness | None:
     """Return which rounds of MLPerf `path` may be of; None where it is of Assay's own layout or cannot be read.
 
-    `judged_as_own`: somebody says that it is Assay's own. Raises UsageError for an archive and for a log of no known
-    benchmark, NothingToCheckError for what is neither.
+    `judged_as_own`: somebody says that it is Assay's own. Raises UsageError for a log of no known benchmark,
+    NothingToCheckError for what is neither.
     """
     try:
         found = discover(path)
     except (AssayError, OSError):
         found = None  # whatever is wrong with the path, its judge says it
-    if found is not None and found.log is not None and (packed := archive(head(found.log))):
-        raise UsageError(f"{path}: an archive ({packed})", fix="unpack it, and give the folder that was in it")
     own = found is not None and owned(found)
     seen = None if own and not logs_only else _marked(path, found, logs_only)
     if seen is None and not logs_only:
@@ -38,7 +36,7 @@ def recognised(path: Path, logs_only: bool = False, judged_as_own: bool = False)
     seen = seen or training_likeness(path, logs_only)
     if seen is None and not own and (said := named(path)) is not None:
         seen = Likeness(path, "is named as a round of MLPerf is", (said[0],))
-    if seen is None and not own and found is not None and not judged_as_own:
+    if seen is None and not own and found is not None and not judged_as_own and not placed(found):
         _neither(path, found)
     return seen
 

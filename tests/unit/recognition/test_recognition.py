@@ -168,7 +168,7 @@ def packed(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["acme.tgz", "acme.zip", "acme.tar.xz", "acme.tar.bz2", "acme.tar"])
-@pytest.mark.parametrize("round_", [None, "assay/1.0"])
+@pytest.mark.parametrize("round_", [None, "assay/1.0", "mlperf-training/5.1"])
 def test_an_archive_is_to_be_unpacked(name: str, round_: str | None, tmp_path: Path) -> None:
     told = refused(packed(tmp_path / name), round_)
     assert "an archive" in told.message
