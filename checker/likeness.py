@@ -43,7 +43,7 @@ class Likeness:
         families = {name.partition("/")[0] for name in rounds}
         if any(name.partition("/")[0] in families for name in known) and not older:
             mine = [name for name in ordered(known) if name.partition("/")[0] in families]
-            fix = "only who knows its round can say it: " + ", ".join(f"--round {name}" for name in reversed(mine))
+            fix = "only if it is of such a round, " + ", or ".join(f"add --round {name}" for name in reversed(mine))
             raise UsageError(f"{self.path} {self.seen}, and {self.several}", fix=fix)
         what = f"{self.path}: this is {_listed(rounds)}, which Assay has no rules for"
         raise UsageError(f"{what}; it knows {no_rules(rounds[0], known)}", fix=OWN_TOOLS)

@@ -20,7 +20,7 @@ TELLING = frozenset({"kws", "vww", "sww"})  # names of benchmarks that no other 
 
 
 def likeness(path: Path) -> Likeness | None:
-    """Return what `path` looks like; None where it holds no result of a benchmark that only MLPerf Tiny has."""
+    """Return what `path` looks like; None where no result is of a benchmark, or holds a file, that only Tiny has."""
     newest = next(reversed(known_rounds()), None)
     if newest is None:
         return None
@@ -29,10 +29,25 @@ def likeness(path: Path) -> Likeness | None:
     except (AssayError, OSError):
         return None
     names = benchmarks(scope)
-    if TELLING.isdisjoint(names):
+    if TELLING.isdisjoint(names) and not _holds(scope, "performance/results.txt", "accuracy/results.txt"):
         return None
+    rounds = rounds_of(names)
+    if _holds(scope, tiny_rules(newest).marker):
+        rounds = tuple(name for name in rounds if "eembc" in tiny_rules(name).allowed_runners)
     seen = "looks like a submission to MLPerf Tiny"
-    return Likeness(path, seen, rounds_of(names) or (FAMILY,), "several rounds have its benchmarks")
+    return Likeness(path, seen, rounds or (FAMILY,), "several rounds have its benchmarks")
+
+
+def _holds(scope: Scope, *names: str) -> bool:
+    """Whether a result of a benchmark of Tiny holds a file of such a name."""
+    known = {name for round_ in known_rounds() for name in tiny_rules(round_).benchmarks}
+    return any(
+        submitter.has(f"{result.path}/{name}")
+        for submitter in scope.submitters
+        for result in islice(submitter.results, MOST)
+        if result.benchmark in known
+        for name in names
+    )
 
 
 def benchmarks(scope: Scope) -> set[str]:

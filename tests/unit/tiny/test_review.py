@@ -135,6 +135,15 @@ def test_a_round_is_told_by_its_benchmarks_and_its_folders_name(root: Path, tmp_
     assert alone.rounds == ("mlperf-tiny/1.4",)
 
 
+def test_any_one_result_is_told_for_tiny_and_eembcs_runner_tells_the_round(root: Path) -> None:
+    result = root / "closed/Example/results/box/ic"
+    seen = likeness(result)
+    assert seen is not None
+    assert seen.rounds == ("mlperf-tiny/1.3", "mlperf-tiny/1.4")
+    (result / "EEMBC_RUNNER").touch()
+    assert checker.check(root).ruleset == "mlperf-tiny/1.3"
+
+
 def test_benchmarks_and_files_of_another_round_are_said_first(root: Path) -> None:
     (root / "closed/Example/results/box/ic").rename(root / "closed/Example/results/box/ic2")
     first = review(root, "mlperf-tiny/1.3").findings[0]
