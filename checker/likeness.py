@@ -31,22 +31,17 @@ class Likeness:
     def only(self) -> str:
         """Return the one round with rules that this can be; UsageError with the candidates, or with what it is."""
         rounds, known = self._narrowed(), rulesets()
-        judged = [name for name in rounds if name in known]
-        if len(rounds) == 1 and judged:
-            return judged[0]
-        older = [name for name in rounds if name not in known and "/" in name]
-        if judged:
-            among = f"; so have {_listed(older)}, which Assay has no rules for" if older else ""
-            options = ", or ".join(f"add --round {name}" for name in reversed(judged))
-            fix = f"only if it is of such a round, {options}" if older else options
-            raise UsageError(f"{self.path} {self.seen}, and {self.several}{among}", fix=fix)
-        families = {name.partition("/")[0] for name in rounds}
-        if any(name.partition("/")[0] in families for name in known) and not older:
-            mine = [name for name in ordered(known) if name.partition("/")[0] in families]
-            fix = "only if it is of such a round, " + ", or ".join(f"add --round {name}" for name in reversed(mine))
-            raise UsageError(f"{self.path} {self.seen}, and {self.several}", fix=fix)
-        what = f"{self.path}: this is {_listed(rounds)}, which Assay has no rules for"
-        raise UsageError(f"{what}; it knows {no_rules(rounds[0], known)}", fix=OWN_TOOLS)
+        if len(rounds) == 1 and rounds[0] in known:
+            return rounds[0]
+        judged = [name for name in ordered(known) if name in rounds or name.partition("/")[0] in rounds]
+        if not judged:
+            what = f"{self.path}: this is {_listed(rounds)}, which Assay has no rules for"
+            raise UsageError(f"{what}; it knows {no_rules(rounds[0], known)}", fix=OWN_TOOLS)
+        without = [name for name in rounds if "/" in name and name not in known]
+        among = f"; so have {_listed(without)}, which Assay has no rules for" if without else ""
+        options = ", or ".join(f"add --round {name}" for name in reversed(judged))
+        fix = options if set(judged) == set(rounds) else f"only if it is of such a round, {options}"
+        raise UsageError(f"{self.path} {self.seen}, and {self.several}{among}", fix=fix)
 
     def _narrowed(self) -> tuple[str, ...]:
         """Return the rounds that the folder's name leaves: the one it says, where that may be or is without rules."""
