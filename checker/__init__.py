@@ -25,17 +25,16 @@ def check(
     Raises NothingToCheckError where nothing is there to judge, UsageError for an unknown round or a path that is not.
     Whatever a submission holds becomes findings.
     """
+    from checker.discovery import refuse_archive
     from rules.ruleset import load
 
+    refuse_archive(path)
     family = None if ruleset is None else load(ruleset).family
     if family in (None, "assay"):
-        from checker.inference.likeness import likeness as inference_likeness
-        from checker.tiny.likeness import likeness as tiny_likeness
-        from checker.training.likeness import likeness
+        from checker.recognition import recognised
         from rules.errors import UsageError
 
-        laid_out = None if logs_only else tiny_likeness(path) or inference_likeness(path)
-        seen = laid_out or likeness(path, logs_only)
+        seen = recognised(path, logs_only, judged_as_own=family is not None)
         if seen is not None and family is not None:
             looks = seen.only()
             raise UsageError(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 
 from checker.findings import Problem
 from checker.strict_json import JsonError, loads
-from checker.submission import DIVISIONS
+from checker.submission import DIVISIONS, RUN_FILE
 from checker.tree import RefusedError, Tree
 from rules.errors import NothingToCheckError, UsageError
+from rules.known_rounds import archive
 from rules.ruleset import load, rulesets
 from rules.text import printable
 
@@ -25,6 +27,11 @@ REPORTED = 100  # things passed by
 SUITES, OURS = set(FAMILIES), set(FAMILIES.values())
 BESIDE = (".work", ".replaced", "functional", "uncontained")  # what `assay run` keeps beside submissions
 LOOK = 1 << 16  # bytes of a log that are searched for its round
+HEAD = 4 << 20  # bytes in which its benchmark is; published logs name it within the first million
+ABOVE = 5  # folders from a log up to its submitter's
+ASKED = 10  # logs of a submitter that are asked for their round
+LONGEST, SLIP = 80, 0.8  # of a benchmark's name: characters compared, and how alike a slip is
+OWN = {"manifest.json", "parity.json", "sbom.cdx.json", "observation_idle.json"}  # in a result of Assay's own
 
 
 @dataclass(frozen=True)
@@ -185,12 +192,7 @@ def _own_rounds(suite: str) -> list[str]:
 
 def _stated(tree: Tree, path: str) -> str:
     """Return the value of the first `ruleset` line near the start of a log, empty where there is none."""
-    try:
-        with tree.open(path) as file:
-            head = file.read(LOOK)
-    except (RefusedError, OSError):
-        return ""
-    for line in head.split(b"\n"):
+    for line in _head(tree, path, LOOK).split(b"\n"):
         if b'"ruleset"' in line:
             try:
                 record = loads(line.partition(b":::MLLOG ")[2])
@@ -199,3 +201,103 @@ def _stated(tree: Tree, path: str) -> str:
             if isinstance(record, dict) and record.get("key") == "ruleset" and isinstance(record.get("value"), str):
                 return str(record["value"])
     return ""
+
+
+def _head(tree: Tree, path: str, most: int) -> bytes:
+    try:
+        with tree.open(path) as file:
+            return file.read(most)
+    except (RefusedError, OSError):
+        return b""
+
+
+def owned(found: Found) -> bool:
+    """Whether something here has a mark of Assay's own layout or logs, however spoilt the rest is."""
+    if found.log is not None:
+        return _own_log(found.log) or any(_own(root) for root in islice(found.log.parents, ABOVE))
+    return any(_own(root) for root in found.submitters)
+
+
+def placed(found: Found) -> bool:
+    """Whether a submitter's folder stands where Assay's own do, or only what hides one was found."""
+    places = [(root.parent.parent.name, root.parent.name) for root in found.submitters]
+    in_place = any(suite in SUITES and division in DIVISIONS for suite, division in places)
+    return in_place or (bool(found.passed) and not found.submitters)
+
+
+def refuse_archive(path: Path) -> None:
+    """Raise UsageError where `path` is a packed file."""
+    if path.is_file() and (kind := archive(_head(Tree(path.parent, load(DEFAULT).limits), path.name, LOOK))):
+        raise UsageError(f"{path}: an archive ({kind})", fix="unpack it, and give the folder that was in it")
+
+
+def is_mllog(log: Path) -> bool:
+    """Whether a file holds a line of MLPerf's logging, near its start."""
+    return b":::MLLOG " in _head(Tree(log.parent, load(DEFAULT).limits), log.name, LOOK)
+
+
+def is_loadgens(log: Path) -> bool:
+    """Whether a log is one that LoadGen wrote."""
+    return b'"mlperf::logging"' in _head(Tree(log.parent, load(DEFAULT).limits), log.name, LOOK)
+
+
+def stated_benchmark(log: Path) -> str | None:
+    """Return the benchmark that a log states near its start; None where it states none."""
+    head = _head(Tree(log.parent, load(DEFAULT).limits), log.name, HEAD)
+    at = head.find(b'"submission_benchmark"')
+    if at < 0:
+        return None
+    start, end = head.rfind(b"\n", 0, at) + 1, head.find(b"\n", at)
+    line = head[start : end if end >= 0 else len(head)].rpartition(b":::MLLOG ")[2]
+    try:
+        record = loads(line)
+    except JsonError:
+        return None
+    value = record.get("value") if isinstance(record, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def _own_log(log: Path) -> bool:
+    """Whether a log names one of our rounds or workloads, also misspelt, or names none and may be ours."""
+    if _stated(Tree(log.parent, load(DEFAULT).limits), log.name) in _our_rounds():
+        return True
+    benchmark = stated_benchmark(log)
+    if benchmark is None:
+        return RUN_FILE.fullmatch(log.name) is not None or (is_mllog(log) and not is_loadgens(log))
+    return bool(get_close_matches(benchmark[:LONGEST], _workloads(), n=1, cutoff=SLIP))
+
+
+def _own(root: Path) -> bool:
+    """Whether a submitter's folder is laid out as ours are, or a result in it holds what only ours do."""
+    if (root / "assay").is_dir():
+        return True
+    results = [result for system in _folders(root / "results") for result in _folders(system)]
+    ours, workloads = _our_rounds(), _workloads()
+    if any(result.name in workloads for result in results):
+        return True
+    files = [Path(item.path) for result in results for item in _listed(result)]
+    runs = [file for file in files if RUN_FILE.fullmatch(file.name)]
+    if any(file.name in OWN for file in files) or any(file.suffix != ".txt" for file in runs):
+        return True
+    asked = runs[:: max(1, len(runs) // ASKED)][:ASKED]
+    return any(_stated(Tree(log.parent, load(DEFAULT).limits), log.name) in ours for log in asked)
+
+
+def _our_rounds() -> set[str]:
+    return {name for name in rulesets() if load(name).family in OURS}
+
+
+def _workloads() -> set[str]:
+    return {name for own in _our_rounds() for name in load(own).workloads()}
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [Path(item.path) for item in _listed(folder) if item.is_dir(follow_symlinks=False)]
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as listing:
+            return list(islice(listing, MOST))
+    except OSError:
+        return []

@@ -77,11 +77,9 @@ def _compare(path: Path, against: Path, round_: str | None, format_: str) -> Non
     if format_ not in FORMATS:
         raise unknown("format", format_, FORMATS)
     if round_ is None:
-        from checker.inference.likeness import likeness as inference_likeness
-        from checker.tiny.likeness import likeness as tiny_likeness
-        from checker.training.likeness import likeness
+        from checker.recognition import recognised
 
-        seen = tiny_likeness(path) or inference_likeness(path) or likeness(path)
+        seen = recognised(path)
         if seen is None:
             raise UsageError(f"{path} looks like no MLPerf round", fix="name it: --round mlperf-training/5.1")
         round_ = seen.only()

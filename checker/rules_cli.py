@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rules.errors import Exit, unknown
+from rules.errors import Exit, UsageError, unknown
 
 if TYPE_CHECKING:
-    from rules.cards import Card
+    from rules.ruleset import RuleSet
 
 app = typer.Typer(no_args_is_help=True, help="Show, explain and check the rules of the rounds.")
 
@@ -31,7 +31,9 @@ def list_(
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="A rule's id or a round.")],
-    round_: Annotated[str, typer.Option("--round", metavar="ROUND", help="The round of a rule.")] = "assay/1.0",
+    round_: Annotated[
+        str | None, typer.Option("--round", metavar="ROUND", help="The round of a rule; else the newest that has it.")
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="A round as Markdown: docs/rules.md.")] = False,
 ) -> None:
     """Show what a rule demands, or all rules of a round."""
@@ -41,7 +43,7 @@ def show(
     if name in rulesets() and markdown:
         sys.stdout.write(reference(load(name)))
         return
-    cards = load(name).cards.values() if name in rulesets() else [_card(name, round_)]
+    cards = load(name).cards.values() if name in rulesets() else [_rule(name, round_).card(name)]
     for card in cards:
         sys.stdout.write(f"{card.id}  §{card.clause}  {card.severity}  {card.title}\n")
         sys.stdout.writelines(f"    {line}\n" for line in demands(card))
@@ -50,22 +52,34 @@ def show(
 @app.command()
 def explain(
     rule: Annotated[str, typer.Argument(help="A rule's id, as findings name it.")],
-    round_: Annotated[str, typer.Option("--round", metavar="ROUND", help="The round of the rule.")] = "assay/1.0",
+    round_: Annotated[
+        str | None, typer.Option("--round", metavar="ROUND", help="The round of the rule; else the newest that has it.")
+    ] = None,
 ) -> None:
-    """Explain a rule: clause, fix, an example that passes and one that fails."""
+    """Explain a rule: clause, fix, an example that passes and one that fails; without --round, which rounds have it."""
     from checker.cards import explained
-    from rules.ruleset import load
 
-    sys.stdout.write(explained(load(round_), _card(rule, round_)))
+    chosen = _rule(rule, round_)
+    sys.stdout.write(explained(chosen, chosen.card(rule)))
 
 
-def _card(name: str, round_: str) -> Card:
+def _rule(name: str, round_: str | None) -> RuleSet:
+    """Return the round whose rule `name` is meant: the one given, or the newest that has it, and say which have."""
+    from rules.known_rounds import newest_first, spans
     from rules.ruleset import load, rulesets
 
-    chosen = load(round_)
-    if name not in chosen.cards:
-        raise unknown("rule or round", name, [*chosen.cards, *rulesets()])
-    return chosen.cards[name]
+    having = [of for of in newest_first(rulesets()) if name in load(of).cards]
+    if round_ is not None and (having or round_ not in rulesets()):
+        chosen = load(round_)
+        if name not in chosen.cards:
+            fix = f"add --round {having[0]}, or leave it out"
+            raise UsageError(f"{round_} has no rule {name!r}: {spans(having)} have it", fix=fix)
+        return chosen
+    if not having:
+        raise unknown("rule or round", name, {*rulesets(), *(rule for of in rulesets() for rule in load(of).cards)})
+    if len(having) > 1:
+        sys.stdout.write(f"a rule of {spans(having)}; as {having[0]} has it (--round ROUND: as another has it)\n")
+    return load(having[0])
 
 
 @app.command()

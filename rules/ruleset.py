@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 import rules.workload
 from rules.cards import Card
 from rules.errors import UsageError, unknown
+from rules.known_rounds import unknown_round
 from rules.workload import Strict, WorkloadRules, workload_rules
 
 T = TypeVar("T", bound=Strict)
@@ -141,7 +142,7 @@ def rulesets() -> list[str]:
 def load(name: str) -> RuleSet:
     """Load the round `name`; UsageError for an unknown one or a mistake in its files, with the place."""
     if name not in rulesets():
-        raise unknown("round", name, rulesets())
+        raise unknown_round(name, rulesets())
     folder = rules.workload.ROOT / name
     header = _validated(Header, folder / "ruleset.yaml", _yaml(folder / "ruleset.yaml"))
     before = load(header.extends) if header.extends else None

@@ -6,49 +6,30 @@ A published tree is told from one of Assay's own by its layout: one has `assay/`
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
 
 from checker.findings import Problem
 from checker.inference.endpoints import endpoint_seeds, read_files
-from checker.inference.loadgen import read_detail
+from checker.inference.loadgen import DetailLog, read_detail
 from checker.inference.walk import find
+from checker.likeness import Likeness
+from checker.marks import Seeds, head, rounds_with_seeds, stated_seeds
 from checker.tree import Tree
-from rules.errors import AssayError, UsageError
+from rules.errors import AssayError
 from rules.inference import inference_rules
+from rules.known_rounds import ordered
 from rules.ruleset import load, rulesets
 
 FAMILY = "mlperf-inference"
 MOST = 5000  # entries of a folder that are looked at
 LOGS = 12  # logs that are asked, each of another submitter or benchmark
 FOLDERS = 2000  # scenario folders that are looked into
+DETAIL = "performance/run_1/mlperf_log_detail.txt"
 SEEDS = ("effective_sample_index_rng_seed", "effective_schedule_rng_seed")
-PUBLISHED = re.compile(r"\binference(?:_results)?_v(\d+\.\d+)\b")
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """What a path looks like: the rounds whose seeds its logs have, the most frequent first."""
-
-    path: Path
-    rounds: tuple[str, ...]
-
-    def only(self) -> str:
-        """Return the one round this can be, or UsageError with the candidates."""
-        if len(self.rounds) == 1:
-            return self.rounds[0]
-        known = known_rounds()
-        for part in reversed(self.path.absolute().parts):
-            if (match := PUBLISHED.search(part)) and (name := f"{FAMILY}/{match[1]}") in known:
-                return name
-        seen = "their logs have the seeds of " + ", ".join(self.rounds) if self.rounds else "no log has a round's seeds"
-        options = [f"add --round {name}" for name in reversed(self.rounds or known)]
-        raise UsageError(f"{self.path} holds results of MLPerf Inference, and {seen}", fix=", or ".join(options))
 
 
 def likeness(path: Path) -> Likeness | None:
@@ -56,19 +37,26 @@ def likeness(path: Path) -> Likeness | None:
     asked, said = 0, Counter[str]()
     for scenario in islice(_scenarios(path), FOLDERS):
         asked += 1
-        if said.total() < LOGS and (name := _round_of(scenario)) is not None:
-            said[name] += 1
+        said.update(_rounds_of(scenario))
         if said.total() >= LOGS:
             break
-    return Likeness(path, tuple(name for name, _ in said.most_common())) if asked else None
-
-
-def foreign(seen: Likeness, round_name: str) -> Problem | None:
-    """Return what is wrong with judging this by `round_name`; None where a log has that round's seeds, or none any."""
-    if not seen.rounds or round_name in seen.rounds:
+    if not asked:
         return None
-    found = ", ".join(seen.rounds)
-    return Problem(f"the seeds of these logs are those of another round: {found}", round_name, found, ".")
+    rounds = tuple(name for name, _ in said.most_common())
+    several = f"their logs have the seeds of {', '.join(rounds)}" if rounds else "no log has a round's seeds"
+    return Likeness(path, "holds results of MLPerf Inference", rounds or (FAMILY,), several)
+
+
+def foreign(logs: Iterable[DetailLog | None], round_name: str) -> Problem | None:
+    """Return what is wrong with judging these logs by `round_name`; None unless all have seeds of other rounds."""
+    said = [_rounds_with(_logged(log)) for log in logs if log is not None]
+    if not said or not all(said) or any(round_name in rounds for rounds in said):
+        return None
+    found = ordered({name for rounds in said for name in rounds})
+    known = rulesets()
+    without = "" if any(name in known for name in found) else ", which Assay has no rules for"
+    what = f"the seeds are those of {' or '.join(found)}{without}; you asked for {round_name}"
+    return Problem(what, round_name, ", ".join(found), ".")
 
 
 def known_rounds() -> tuple[str, ...]:
@@ -77,28 +65,40 @@ def known_rounds() -> tuple[str, ...]:
 
 
 @cache
-def _seeds(rounds: tuple[str, ...]) -> dict[tuple[int, ...], str]:
+def _seeds(rounds: tuple[str, ...]) -> dict[Seeds, str]:
     table = {}
     for name in rounds:
         seeds = inference_rules(name).package.seeds.model_dump()
-        table[tuple(seeds[key] for key in SEEDS)] = name
+        table[seeds[SEEDS[0]], seeds[SEEDS[1]]] = name
     return table
 
 
-def _round_of(scenario: Path) -> str | None:
-    return next(filter(None, map(_with, _given(scenario))), None)
+def _rounds_of(scenario: Path) -> list[str]:
+    return next(filter(None, map(_rounds_with, _given(scenario))), [])
 
 
-def _given(scenario: Path) -> Iterator[tuple[object, ...]]:
+def _given(scenario: Path) -> Iterator[Seeds | None]:
     """Yield the seeds that a result's files give: LoadGen's log, then an endpoint's summary and config."""
     tree = Tree(scenario.parent, load(known_rounds()[0]).limits)
-    log = read_detail(tree, f"{scenario.name}/performance/run_1/mlperf_log_detail.txt")
-    yield tuple(log.values.get(key) for key in SEEDS)
-    yield from endpoint_seeds(read_files(tree, scenario.name))
+    yield _logged(read_detail(tree, f"{scenario.name}/{DETAIL}")) or stated_seeds(head(scenario / DETAIL))
+    yield from (_whole(*seeds) for seeds in endpoint_seeds(read_files(tree, scenario.name)))
 
 
-def _with(seeds: tuple[object, ...]) -> str | None:
-    return _seeds(known_rounds()).get(seeds) if all(type(seed) is int for seed in seeds) else None  # type: ignore[arg-type]
+def _rounds_with(seeds: Seeds | None) -> list[str]:
+    """Return the rounds that have these seeds: one with rules, or those without, of which there may be several."""
+    if seeds is None:
+        return []
+    name = _seeds(known_rounds()).get(seeds)
+    return rounds_with_seeds(seeds, FAMILY) if name is None else [name]
+
+
+def _logged(log: DetailLog) -> Seeds | None:
+    """Return the seeds that a run had; None where the log does not state them as whole numbers."""
+    return _whole(*(log.values.get(key) for key in SEEDS))
+
+
+def _whole(sample_index: object, schedule: object) -> Seeds | None:
+    return (sample_index, schedule) if type(sample_index) is int and type(schedule) is int else None
 
 
 def _scenarios(path: Path) -> Iterator[Path]:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from checker.findings import Finding, Item, Problem, Report, Verdict
@@ -20,6 +20,7 @@ from checker.inference.cases import ResultCase, Trace
 from checker.inference.explained import explained
 from checker.inference.facts import read_result, readable
 from checker.inference.integrity import result_case, result_problems, round_problems, submitter_problems, trace
+from checker.inference.likeness import foreign
 from checker.inference.official import (
     Options,
     ResultReview,
@@ -35,6 +36,7 @@ from checker.inference.table import score
 from checker.inference.walk import Place, Scope, find, read_submitter
 from checker.judges.registry import judges
 from checker.ledger import Unit
+from checker.likeness import named_otherwise
 from checker.round_ledger import RoundLedger
 from checker.training.outcome import Outcome
 from checker.waivers import Waivers
@@ -79,6 +81,9 @@ def review(
         for facts, results in zip(listed, judged, strict=True):
             traces += _submitter(ledger, facts, results, scope, course, above)
     ledger.across(round_problems(round_name, traces))
+    said = any(finding.rule == "round-as-given" for finding in ledger.findings)
+    if not said and (otherwise := named_otherwise(path, round_name)) is not None:
+        ledger.add(scope.base, "round-as-named", otherwise)
     if (unseen := course.unseen()) is not None:
         ledger.add(scope.base, "official-unseen", unseen)
     return ledger.report(path)
@@ -249,6 +254,9 @@ def _submitter(
     failed, refused = False, list[str]()
     by_place = {result.review.place: result for result in results}
     cases = {place: result_case(facts, result.review) for place, result in by_place.items()}
+    logs = (result.review.facts.performance for result in by_place.values())
+    if (wrong := foreign(logs, ledger.ruleset.name)) is not None:
+        failed |= settled.settle([("round-as-given", replace(wrong, path=scope.only or "."))])
     if above is not None:
         read = [one.review.facts for one in by_place.values()]
         single = judge(facts.submitter, facts.rules, read, above.get(facts.submitter.division))

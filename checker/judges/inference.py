@@ -22,6 +22,8 @@ from checker.judges.registry import judge
 @judge("official-inference", "inference-official")
 @judge("official-single-file", "inference-official")
 @judge("inference-division", "inference-official")
+@judge("inference-round-as-given", "inference-official")
+@judge("inference-round-as-named", "inference-official")
 def decided_elsewhere(*_facts: object):  # type: ignore[no-untyped-def]
-    """Stand for what `checker/inference/official.py` and `checker/inference/walk.py` decide as a whole."""
+    """Stand for what `official.py`, `walk.py` and `likeness.py` of `checker/inference` decide as a whole."""
     yield from ()

@@ -8,6 +8,8 @@ from checker.judges.registry import judge
 
 @judge("official-tiny", "tiny-official")
 @judge("tiny-division", "tiny-official")
+@judge("tiny-round-as-given", "tiny-official")
+@judge("tiny-round-as-named", "tiny-official")
 def decided_elsewhere(*_facts: object):  # type: ignore[no-untyped-def]
-    """Stand for what `checker/tiny/official.py` and `checker/tiny/submission.py` decide as a whole."""
+    """Stand for what `official.py`, `submission.py` and `likeness.py` of `checker/tiny` decide as a whole."""
     yield from ()

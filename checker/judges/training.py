@@ -14,6 +14,7 @@ from checker.judges.registry import judge
 @judge("official-package", "training-official")
 @judge("official-repository", "training-official")
 @judge("round-as-given", "training-round")
+@judge("round-as-named", "training-round")
 def decided_elsewhere(*_facts: object):  # type: ignore[no-untyped-def]
     """Stand for what is decided as a whole.
 

@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from checker.tiny.submission import find
-from rules.errors import AssayError, UsageError
+from checker.findings import Problem
+from checker.likeness import Likeness
+from checker.marks import marked, sampled
+from checker.tiny.submission import Scope, find
+from rules.errors import AssayError
+from rules.known_rounds import title
 from rules.ruleset import load, rulesets
 from rules.tiny import tiny_rules
 
 FAMILY = "mlperf-tiny"
 MOST = 500  # results looked at
 TELLING = frozenset({"kws", "vww", "sww"})  # names of benchmarks that no other suite has
-PUBLISHED = re.compile(r"\btiny(?:_results)?_v(\d+\.\d+)\b")
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """What a path looks like: the rounds that have all its benchmarks, older first."""
-
-    path: Path
-    rounds: tuple[str, ...]
-
-    def only(self) -> str:
-        """Return the one round this can be, or UsageError with the candidates."""
-        if len(self.rounds) == 1:
-            return self.rounds[0]
-        for part in reversed(self.path.absolute().parts):
-            if (match := PUBLISHED.search(part)) and (name := f"{FAMILY}/{match[1]}") in known_rounds():
-                return name
-        options = [f"add --round {name}" for name in reversed(self.rounds or known_rounds())]
-        seen = f"{self.path} looks like a submission to MLPerf Tiny, and several rounds have its benchmarks"
-        raise UsageError(seen, fix=", or ".join(options))
 
 
 def likeness(path: Path) -> Likeness | None:
-    """Return what `path` looks like; None where it holds no result of a benchmark that only MLPerf Tiny has."""
+    """Return what `path` looks like; None where no result is of a benchmark, or holds a file, that only Tiny has."""
     newest = next(reversed(known_rounds()), None)
     if newest is None:
         return None
@@ -46,12 +28,54 @@ def likeness(path: Path) -> Likeness | None:
         scope = find(path, tiny_rules(newest), load(newest).limits)
     except (AssayError, OSError):
         return None
-    found = (result for submitter in scope.submitters for result in submitter.results)
-    names = {result.benchmark for result in islice(found, MOST)}
-    if TELLING.isdisjoint(names):
+    names = benchmarks(scope)
+    if TELLING.isdisjoint(names) and not _holds(scope, "performance/results.txt", "accuracy/results.txt"):
         return None
-    known = names & tiny_rules(newest).benchmarks.keys()
-    return Likeness(path, tuple(name for name in known_rounds() if known <= tiny_rules(name).benchmarks.keys()))
+    rounds = rounds_of(names)
+    if _holds(scope, tiny_rules(newest).marker):
+        rounds = tuple(name for name in rounds if "eembc" in tiny_rules(name).allowed_runners)
+    seen = "looks like a submission to MLPerf Tiny"
+    return Likeness(path, seen, rounds or (FAMILY,), "several rounds have its benchmarks")
+
+
+def _holds(scope: Scope, *names: str) -> bool:
+    """Whether a result of a benchmark of Tiny holds a file of such a name."""
+    known = {name for round_ in known_rounds() for name in tiny_rules(round_).benchmarks}
+    return any(
+        submitter.has(f"{result.path}/{name}")
+        for submitter in scope.submitters
+        for result in islice(submitter.results, MOST)
+        if result.benchmark in known
+        for name in names
+    )
+
+
+def benchmarks(scope: Scope) -> set[str]:
+    """Return the names of the results' folders."""
+    found = (result for submitter in scope.submitters for result in submitter.results)
+    return {result.benchmark for result in islice(found, MOST)}
+
+
+def rounds_of(names: set[str]) -> tuple[str, ...]:
+    """Return the rounds that have all of these benchmarks that any has, older first."""
+    rounds = {name: tiny_rules(name).benchmarks.keys() for name in known_rounds()}
+    known = {name for name in names if any(name in have for have in rounds.values())}
+    return tuple(name for name, have in rounds.items() if known <= have)
+
+
+def foreign(scope: Scope, round_name: str) -> Problem | None:
+    """Return what is wrong with judging this by `round_name`; None where no benchmark is another round's."""
+    marks = marked(sampled(submitter.root / "results" for submitter in scope.submitters))
+    if marks and round_name not in marks:
+        what = f"the files are those of {title(marks)}, which Assay has no rules for; you asked for {round_name}"
+        return Problem(what, round_name, ", ".join(marks), ".")
+    strange = sorted(name for name in benchmarks(scope) if round_name not in rounds_of({name}))
+    if not strange:
+        return None
+    are = "is no benchmark" if len(strange) == 1 else "are no benchmarks"
+    others = ", ".join(rounds_of(benchmarks(scope))) or "no single round"
+    what = f"{', '.join(strange)} {are} of {round_name}: what is here looks like {others}"
+    return Problem(what, f"benchmarks of {round_name}", ", ".join(strange), ".")
 
 
 def known_rounds() -> tuple[str, ...]:

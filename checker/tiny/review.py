@@ -11,9 +11,11 @@ from typing import Any
 from checker.findings import Problem, Report, Score, brief, limited
 from checker.judges.registry import judges
 from checker.ledger import Unit
+from checker.likeness import named_otherwise
 from checker.round_ledger import RoundLedger
 from checker.tiny.facts import ResultFacts, read_result
 from checker.tiny.integrity import ResultCase, SubmitterCase, Trace, traces_of
+from checker.tiny.likeness import foreign
 from checker.tiny.official import ResultReview, SubmitterReview, judge_submitter
 from checker.tiny.submission import Scope, find
 from checker.tiny.table import measured, row
@@ -33,6 +35,10 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
     fixed, ruleset = tiny_rules(round_name), load(round_name)
     scope = find(path, fixed, ruleset.limits)
     ledger = RoundLedger(scope.base, ruleset, waivers or Waivers(), unit_of)
+    if (wrong := foreign(scope, round_name)) is not None:
+        ledger.add(scope.base, "round-as-given", wrong)
+    elif (otherwise := named_otherwise(path, round_name)) is not None:
+        ledger.add(scope.base, "round-as-named", otherwise)
     reviews = [judge_submitter(submitter, fixed) for submitter in scope.submitters]
     if scope.whole:
         _nothing_measured(ledger, scope, reviews)

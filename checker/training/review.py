@@ -20,12 +20,13 @@ from typing import Any
 from checker.findings import Problem, Report, Score, brief, limited
 from checker.judges.registry import judges
 from checker.ledger import Unit
+from checker.likeness import named_otherwise
 from checker.round_ledger import RoundLedger
 from checker.training.copies import Trace
 from checker.training.discovery import Scope, find
 from checker.training.facts import LogFacts
 from checker.training.integrity import FolderCase, OrganisationCase, RunCase
-from checker.training.likeness import foreign, likeness
+from checker.training.likeness import benchmarks, foreign
 from checker.training.log_verdict import log_judge
 from checker.training.meters import meter_files
 from checker.training.official import FolderReview, OrganisationReview, judge_organisation
@@ -68,8 +69,10 @@ def review(
                 folder.logs = [by_path[log] for log in folder.log_paths if log in by_path]
             _organisation(ledger, root, organisation, scope)
     ledger.across(_raised_across(ledger), but=("rcp", "system"))
-    if (seen := likeness(path, logs_only)) is not None and (wrong := foreign(seen, round_name)) is not None:
+    if (wrong := foreign(benchmarks(path, logs_only), round_name)) is not None:
         ledger.add(ledger.base, "round-as-given", wrong)
+    elif (otherwise := named_otherwise(path, round_name)) is not None:
+        ledger.add(ledger.base, "round-as-named", otherwise)
     return ledger.report(path)
 
 

@@ -254,3 +254,19 @@ def test_rules_are_listed_shown_and_explained() -> None:
     unknown = invoke("rules", "explain", "assay-evaluation-stop")
     assert unknown.exit_code == 2
     assert "did you mean 'assay-evaluation-stops'?" in unknown.exception.fix
+
+
+def test_a_rule_is_explained_by_the_newest_round_that_has_it_wherever_that_is() -> None:
+    told = invoke("rules", "explain", "mlperf-value-given").output
+    assert told.startswith("a rule of MLPerf HPC 1.0 to 3.0, MLPerf Training 3.0 to 6.1; as mlperf-training/6.1 has it")
+    assert "mlperf-training/6.1, §9.1" in told
+    assert (
+        "mlperf-training/5.0, §9.1"
+        in invoke("rules", "explain", "mlperf-value-given", "--round", "mlperf-training/5.0").output
+    )
+    assert invoke("rules", "show", "runs-original").exit_code == 0
+    misspelt = invoke("rules", "explain", "loadgen-unalterd")
+    assert misspelt.exception.fix == "did you mean 'loadgen-unaltered'?"
+    elsewhere = invoke("rules", "explain", "mlperf-value-given", "--round", "mlperf-inference/6.1")
+    assert elsewhere.exit_code == 2
+    assert elsewhere.exception.fix == "add --round mlperf-training/6.1, or leave it out"

@@ -281,7 +281,31 @@ def test_a_part_of_a_benchmark_is_judged_with_its_siblings_in_view(round_: Path)
 
 def test_the_round_is_found_by_the_seeds_and_a_wrong_one_is_judged_all_the_same(round_: Path) -> None:
     assert checker.check(round_).ruleset == ROUND
-    assert official(checker.check(round_, "mlperf-inference/5.0"))["official-seeds"] > 0
+    report = checker.check(round_, "mlperf-inference/5.0")
+    first = report.findings[0]
+    said = f"the seeds are those of {ROUND}; you asked for mlperf-inference/5.0"
+    assert (first.rule, first.path, first.message) == ("round-as-given", "closed/Example", said)
+    assert not {"official-seeds", "accuracy-seeds", "loadgen-version"} & {finding.rule for finding in report.findings}
+    assert {item.verdict for item in report.items} == {item.official_verdict for item in report.items} == {"fail"}
+
+
+def test_seeds_of_no_round_are_said_log_by_log(round_: Path) -> None:
+    for log in round_.rglob("mlperf_log_detail.txt"):
+        log.write_text(log.read_text().replace('rng_seed", "value": 1', 'rng_seed", "value": 2'))
+    found = {finding.rule for finding in checker.check(round_, "mlperf-inference/5.0").findings}
+    assert "official-seeds" in found
+    assert "round-as-given" not in found
+
+
+def test_a_folder_named_for_another_round_is_a_note(round_: Path) -> None:
+    named = round_ / "inference_results_v4.1"
+    named.mkdir()
+    (round_ / "closed").rename(named / "closed")
+    (note,) = [finding for finding in judged(named).findings if finding.rule == "round-as-named"]
+    said = "the folder inference_results_v4.1 is named for MLPerf Inference 4.1, which Assay has no rules for"
+    assert (note.severity, note.message) == ("note", f"{said}; judged by {ROUND}")
+    named = named.rename(round_ / "inference_results_v5.1")
+    assert "round-as-named" not in {finding.rule for finding in judged(named).findings}
 
 
 def test_a_round_that_no_seed_tells_is_asked_for(tmp_path: Path) -> None:

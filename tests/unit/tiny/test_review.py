@@ -152,6 +152,36 @@ def test_a_round_is_told_by_its_benchmarks_and_its_folders_name(root: Path, tmp_
     assert alone.rounds == ("mlperf-tiny/1.4",)
 
 
+def test_any_one_result_is_told_for_tiny_and_eembcs_runner_tells_the_round(root: Path) -> None:
+    result = root / "closed/Example/results/box/ic"
+    seen = likeness(result)
+    assert seen is not None
+    assert seen.rounds == ("mlperf-tiny/1.3", "mlperf-tiny/1.4")
+    (result / "EEMBC_RUNNER").touch()
+    assert checker.check(root).ruleset == "mlperf-tiny/1.3"
+
+
+def test_benchmarks_and_files_of_another_round_are_said_first(root: Path) -> None:
+    (root / "closed/Example/results/box/ic").rename(root / "closed/Example/results/box/ic2")
+    first = review(root, "mlperf-tiny/1.3").findings[0]
+    said = "ic2 is no benchmark of mlperf-tiny/1.3: what is here looks like mlperf-tiny/1.4"
+    assert (first.rule, first.severity, first.message) == ("round-as-given", "error", said)
+    assert "round-as-given" not in {finding.rule for finding in review(root, "mlperf-tiny/1.4").findings}
+    (root / "closed/Example/results/box/ic2").rename(root / "closed/Example/results/box/ic")
+    for path in [*root.rglob("results.json")]:
+        path.rename(path.with_name("script.async"))
+    first = review(root, "mlperf-tiny/1.4").findings[0]
+    assert first.message.startswith("the files are those of MLPerf Tiny 1.0, 1.1 or 1.2, which Assay has no rules for")
+
+
+def test_a_folder_named_for_another_round_is_a_note(root: Path, tmp_path: Path) -> None:
+    named = root.rename(tmp_path / "tiny_results_v1.3")
+    (note,) = [finding for finding in review(named, "mlperf-tiny/1.4").findings if finding.rule == "round-as-named"]
+    said = "the folder tiny_results_v1.3 is named for MLPerf Tiny 1.3; judged by mlperf-tiny/1.4"
+    assert (note.severity, note.message) == ("note", said)
+    assert "round-as-named" not in {finding.rule for finding in review(named, "mlperf-tiny/1.3").findings}
+
+
 def test_links_are_listed_and_never_followed(root: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     tiny_passing.classification(outside / "kws", benchmark="kws")

@@ -87,6 +87,13 @@ def test_the_wrong_round_is_a_finding_that_names_the_right_one(tmp_path: Path) -
     assert "round-as-given" not in {finding.rule for finding in review(tmp_path, ROUND).findings}
 
 
+def test_a_folder_named_for_another_round_is_a_note(tmp_path: Path) -> None:
+    passing.organisation(tmp_path / "training_results_v5.0" / "Example", ROUND)
+    (note,) = review(tmp_path / "training_results_v5.0" / "Example", ROUND).findings
+    said = "the folder training_results_v5.0 is named for MLPerf Training 5.0; judged by mlperf-training/5.1"
+    assert (note.rule, note.severity, note.message) == ("round-as-named", "note", said)
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff" * 1000, b'"submission_benchmark"', b'{"submission_benchmark"' * 9999])
 def test_what_looks_like_nothing_is_judged_as_before(content: bytes, tmp_path: Path) -> None:
     log = tmp_path / "result_0.txt"
