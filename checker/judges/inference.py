@@ -9,6 +9,7 @@ import checker.inference.divisions
 import checker.inference.explained
 import checker.inference.measured
 import checker.inference.power_clean
+import checker.inference.readable
 import checker.inference.repository
 import checker.inference.settings  # noqa: F401
 from checker.judges.registry import judge
