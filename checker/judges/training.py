@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import checker.training.integrity  # noqa: F401
+import checker.training.integrity
+import checker.training.readable  # noqa: F401
 from checker.judges.registry import judge
 
 
@@ -10,6 +11,7 @@ from checker.judges.registry import judge
 @judge("log-sheets", "training-official")
 @judge("official-package", "training-official")
 @judge("official-repository", "training-official")
+@judge("training-byte-order-mark", "training-official")
 @judge("round-as-given", "training-round")
 def decided_elsewhere(*_facts: object):  # type: ignore[no-untyped-def]
     """Stand for what is decided as a whole.

@@ -231,7 +231,8 @@ def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fol
 
 
 def _log(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts, tolerated: bool) -> None:
-    dropped = tolerated and log.path.rpartition("/")[2].rpartition(".")[0] in folder.failing
+    failing = log.path.rpartition("/")[2].rpartition(".")[0] in folder.failing
+    dropped = tolerated and failing and not log.spoiled
     at_most = Severity.WARNING if dropped else None  # olympic scoring leaves the run out: its faults spoil no result
     problems = [] if log.verdict is None else [(rule, _placed(problem, log)) for rule, problem in log.verdict.problems]
     failed = ledger.settle(root, problems, at_most)
@@ -257,7 +258,7 @@ def _trace(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts) -> 
         organisation=root.name,
         system=folder.folder.system,
         benchmark=folder.folder.benchmark,
-        size=log.size,
+        size=0 if log.spoiled else log.size,
         checksum=log.checksum,
         curve=log.curve,
         seeds=tuple(seed.value for seed in log.seeds[:4]),
