@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from checker.files import HEAD, look, state_of
+from checker.findings import Problem
 from checker.strict_json import JsonError, loads
 from checker.tiny.logs import Log, read_log
 from checker.tiny.submission import Result, Submitter
@@ -26,7 +28,7 @@ class TestFacts:
     summary: Log | None = None  # results.txt
     log: Log | None = None
     details: list[dict[str, Any]] | None = None  # results.json
-    unread: list[tuple[str, str]] = field(default_factory=list)  # file, why
+    unread: list[Problem] = field(default_factory=list)
 
     def of(self, name: str) -> str:
         """Return the path of a file of this test."""
@@ -74,7 +76,9 @@ def _test(submitter: Submitter, test: Test, path: str) -> TestFacts:
                 raise JsonError("it is no list of objects")
             facts.details = document
         except (RefusedError, JsonError) as error:
-            facts.unread.append(("results.json", str(error)))
+            path = facts.of("results.json")
+            state = look(submitter.tree, path, "json")
+            facts.unread.append(state.problem(path, "a JSON document") if state is not None else _unread(path, error))
     return facts
 
 
@@ -84,6 +88,14 @@ def _log(submitter: Submitter, facts: TestFacts, name: str) -> Log | None:
     try:
         raw = submitter.tree.read(facts.of(name), submitter.tree.limits.log_bytes)
     except RefusedError as error:
-        facts.unread.append((name, str(error)))
+        facts.unread.append(_unread(facts.of(name), error))
+        return None
+    state = state_of(raw[:HEAD], len(raw))
+    if state is not None and state.name != "byte-order mark":  # which the official program reads over
+        facts.unread.append(state.problem(facts.of(name), "the runner's text"))
         return None
     return read_log(raw)
+
+
+def _unread(path: str, why: Exception) -> Problem:
+    return Problem(f"the file cannot be read: it {why}", path=path)
