@@ -161,12 +161,18 @@ def tail_of(file: BinaryIO, size: int) -> bytes:
     return os.pread(file.fileno(), TAIL, max(0, size - TAIL))
 
 
-def look(tree: Tree, path: str, kind: Literal["json", "text"] = "text") -> FileState | None:
-    """Return what the file at `path` is instead of text, or JSON; None where it may be that, or is not read at all."""
+def look(tree: Tree, path: str, kind: Literal["json", "text", "lines"] = "text") -> FileState | None:
+    """Return what the file at `path` is instead of text, whole lines or JSON; None where it may be that, or is not read.
+
+    Lines are text whose last one ends, as every other.
+    """
     try:
         if kind == "json":
             return state_of_json(tree.read(path, tree.limits.document_bytes))
         with tree.open(path, tree.limits.log_bytes) as file:
-            return state_of(file.read(HEAD), os.fstat(file.fileno()).st_size)
+            size = os.fstat(file.fileno()).st_size
+            state = state_of(file.read(HEAD), size)
+            ended = kind == "text" or tail_of(file, size).endswith((b"\n", b"\r"))
+            return state if state is not None or ended else STATES["cut"]
     except (RefusedError, OSError):
         return None

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from checker.files import look
 from checker.findings import Problem, brief
 from checker.inference.accuracy import AccuracyRun, judge_accuracy
 from checker.inference.compliance import Compliance, audits_folder, judge_compliance
@@ -265,6 +266,7 @@ def _stops(case: SubmitterFacts, review: ResultReview) -> Iterator[Stop]:
         tree, fixed = case.submitter.tree, case.rules.package.endpoints
         review.performance = read_endpoints(tree, place.path, fixed, accuracy=False)
         review.accuracy = read_endpoints(tree, place.path, fixed, accuracy=True)
+        _blame_config(case.submitter, review)
         for read in (review.performance, review.accuracy):
             if read.crash is not None:
                 yield Stop("an endpoint's log cannot be read", read.crash, read.path)
@@ -279,6 +281,18 @@ def _stops(case: SubmitterFacts, review: ResultReview) -> Iterator[Stop]:
         elif name == "performance" and review.is_endpoints and not _endpoints_scenario_told(review):
             what = "there is no performance log, neither LoadGen's nor an endpoint's that says its scenario"
             yield Stop(what, "AttributeError: effective_scenario is no text", path)
+
+
+def _blame_config(submitter: Submitter, review: ResultReview) -> None:
+    """Let what an endpoint's logs lack be a matter of config.yaml where that is no such file: it gives half of them."""
+    for name in ("config.yaml", "config.yml"):
+        path = f"{review.place.path}/{name}"
+        if submitter.listing.size(path) is None:
+            continue
+        if (state := look(submitter.tree, path)) is not None and state.name != "byte-order mark":
+            for log in filter(None, (review.performance, review.accuracy)):
+                log.path = path
+        return
 
 
 def _unreadable(facts: ResultFacts) -> Iterator[Stop]:

@@ -5,29 +5,34 @@ The official checker's answer on such a file is a consequence, and so is whateve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import chain
 
 from checker.files import FileState, look
 from checker.findings import Problem
+from checker.inference.accuracy import HASH, patterns
 from checker.inference.cases import ResultCase
 from checker.inference.compliance import audits_folder
 from checker.inference.facts import Document, Text
-from checker.inference.loadgen import DetailLog
-from checker.inference.power import RUN_FILES, SESSION_FILES, has_power
+from checker.inference.loadgen import DetailLog, read_detail
+from checker.inference.power import SESSION_FILES, has_power
 from checker.inference.power_session import RANGING, TESTING
 from checker.judges.registry import judge
 
 LOG, TEXT, DOCUMENT = "the log that LoadGen wrote", "UTF-8 text", "a JSON document"
-EMPTY = ("client.log", "server.log", "mlperf_log_summary.txt")  # of a power session: nothing is computed from them
+COMPUTED = ("spl.txt", "ptd_logs.txt", "client.json", "server.json")  # of a power session: what cannot be empty
+MARK = "byte-order mark"
+PASSES = re.compile(r"\s*(TEST PASS|[\w ]+ check pass: \w+)\s*$")  # what a test's report says on a line of its own
 Seen = Iterator[tuple[str, FileState, str]]  # path, what is there, what should be
 
 
 @judge("inference-file-readable", "inference-result")
 def file_readable(case: ResultCase) -> Iterator[Problem]:
     """Judge that what decides about a result is what it should be."""
+    harmless = {text.path for text in _marked(case) if not _spoilt(case, text)}
     for path, state, wanted in chain(_read(case), _described(case), _endpoints(case), _power(case)):
-        if state.name != "byte-order mark" or wanted != TEXT:
+        if path not in harmless:
             yield state.problem(path, wanted)
 
 
@@ -37,7 +42,7 @@ def side_file_readable(case: ResultCase) -> Iterator[Problem]:
     facts = case.facts
     logs = [test.unread_log for test in facts.tests.values()]
     for path, state, wanted in _states([*logs, facts.performance_summary, facts.accuracy_summary]):
-        if state.name != "byte-order mark":
+        if state.name != MARK:
             yield state.problem(path, wanted)
     path = f"{case.path}/accuracy/mlperf_log_accuracy.json"
     if case.submitter.listing.size(path) is not None and (state := look(case.submitter.tree, path)) is not None:
@@ -46,10 +51,26 @@ def side_file_readable(case: ResultCase) -> Iterator[Problem]:
 
 @judge("inference-byte-order-mark", "inference-result")
 def byte_order_mark(case: ResultCase) -> Iterator[Problem]:
-    """Note texts that begin with a byte-order mark."""
-    for path, state, wanted in _read(case):
-        if state.name == "byte-order mark" and wanted == TEXT:
-            yield state.problem(path, wanted)
+    """Note texts that begin with a byte-order mark, where it does no harm."""
+    for text in _marked(case):
+        if text.state is not None and not _spoilt(case, text):
+            yield text.state.problem(text.path, TEXT)
+
+
+def _marked(case: ResultCase) -> Iterator[Text]:
+    """Yield the texts that decide about a result and begin with a byte-order mark."""
+    tests = case.facts.tests.values()
+    texts = [case.facts.accuracy_text, *(text for t in tests for text in (t.accuracy, t.performance, t.baseline))]
+    for text in (*texts, *(test.compliance for test in tests)):
+        if text is not None and text.state is not None and text.state.name == MARK:
+            yield text
+
+
+def _spoilt(case: ResultCase, text: Text) -> bool:
+    """Whether the mark hides a first line that the official checker looks for."""
+    first = text.lines[0] if text.lines else ""
+    wanted = [*patterns(case.fixed, case.fixed.package.metrics).values(), HASH, PASSES]  # type: ignore[arg-type]
+    return any(one.match(first[1:]) is not None and one.match(first) is None for one in wanted)
 
 
 def _states(files: list[DetailLog | Text | Document | None]) -> Seen:
@@ -72,7 +93,7 @@ def _looked_at(case: ResultCase, paths: list[str], wanted: str) -> Seen:
     for path in paths:
         if listing.size(path) is None:
             continue
-        state = look(tree, path, "json" if wanted == DOCUMENT else "text")
+        state = look(tree, path, "json" if wanted == DOCUMENT else "lines" if path.endswith("spl.txt") else "text")
         if state is not None:
             yield path, state, wanted
 
@@ -97,9 +118,10 @@ def _power(case: ResultCase) -> Seen:
     if not has_power(case.submitter.tree, case.path):
         return
     folder = f"{case.path}/performance"
-    names = [*(f"power/{name}" for name in SESSION_FILES), *(f"{RANGING}/{name}" for name in RUN_FILES)]
-    names.append(f"{TESTING}/spl.txt")
+    names = [*(f"power/{name}" for name in SESSION_FILES), f"{RANGING}/spl.txt", f"{TESTING}/spl.txt"]
     for name in names:
-        if name.rpartition("/")[2] not in EMPTY:
-            wanted = DOCUMENT if name.endswith(".json") else TEXT
-            yield from _looked_at(case, [f"{folder}/{name}"], wanted)
+        for path, state, wanted in _looked_at(case, [f"{folder}/{name}"], DOCUMENT if name.endswith("json") else TEXT):
+            if state.name not in (MARK, "empty") or name.rpartition("/")[2] in COMPUTED:
+                yield path, state, wanted
+    if case.submitter.listing.size(ranging := f"{folder}/{RANGING}/mlperf_log_detail.txt") is not None:
+        yield from _states([read_detail(case.submitter.tree, ranging)])
