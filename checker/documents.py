@@ -9,7 +9,6 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from checker.files import look
 from checker.findings import Problem, brief
 from checker.strict_json import JsonError, Lines, depth_of, loads
 from checker.tree import RefusedError, Tree
@@ -64,8 +63,6 @@ def read_document(tree: Tree, path: str, kind: str, model: type[M]) -> tuple[Doc
     except RefusedError as error:
         return None, [Problem(f"the file {error}", f"a {kind} document", "", path)]
     except JsonError as error:
-        if (state := look(tree, path, "json")) is not None:
-            return None, [state.problem(path, f"a {kind} document")]
         return None, [Problem(f"the file is not usable JSON: {error}", f"a {kind} document", "", path, error.line)]
     try:
         return Document(path, raw, model.model_validate_json(raw)), []

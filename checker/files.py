@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal
 
+import msgspec
+
 from checker.findings import Problem
 from checker.tree import RefusedError, Tree
 
@@ -132,6 +134,11 @@ def state_of_json(raw: bytes) -> FileState | None:
     """Return what a file is that is no JSON; None where it is JSON, or text that somebody wrote wrong."""
     if (state := state_of(raw[:HEAD], len(raw))) is not None:
         return state
+    try:
+        msgspec.json.decode(raw)
+        return None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # Python's JSON takes NaN, too, and says where it stops
     try:
         text = raw.decode()
         json.loads(text)
