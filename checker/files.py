@@ -19,7 +19,9 @@ from checker.tree import RefusedError, Tree
 
 HEAD = 4096  # bytes that are looked at first
 TAIL = 1 << 16  # bytes in which the last line of a log is looked for
-POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?oid sha256:(\w{8,64})\nsize (\d{1,18})\s")
+POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-\S+ \S+\n)*oid sha256:(\w{8,64})\nsize (\d{1,18})\s"
+)
 ARCHIVES = {
     b"\x1f\x8b": "a gzip archive",
     b"PK\x03\x04": "a zip archive",
@@ -83,9 +85,7 @@ STATES = {
             "download the raw file, not the page that shows it",
         ),
         FileState("binary", "is binary data, not text", _COPY),
-        FileState(
-            "cut", "ends in the middle of a record: the rest was cut off", f"{_COPY}, or run again"
-        ),
+        FileState("cut", "ends in the middle of a record: the rest was cut off", f"{_COPY}, or run again"),
         FileState(
             "unended",
             "ends before LoadGen's last lines: it was cut off, or the run was broken off",
@@ -169,9 +169,9 @@ def tail_of(file: BinaryIO, size: int) -> bytes:
 
 
 def look(tree: Tree, path: str, kind: Literal["json", "text", "lines"] = "text") -> FileState | None:
-    """Return what the file at `path` is instead of text, whole lines or JSON; None where it may be that, or is not read.
+    """Return what the file at `path` is instead of text, lines or JSON; None where it may be that, or is not read.
 
-    Lines are text whose last one ends, as every other.
+    Lines are text whose last line ends, as every other does.
     """
     try:
         if kind == "json":

@@ -87,7 +87,6 @@ class Failures:
             for rule in one.card.requires
         )
 
-
     def _spoiled(self, path: str) -> bool:
         return path in self._files or any(str(folder) in self._files for folder in PurePosixPath(path).parents)
 

@@ -44,9 +44,8 @@ def side_file_readable(case: ResultCase) -> Iterator[Problem]:
     for path, state, wanted in _states([*logs, facts.performance_summary, facts.accuracy_summary]):
         if state.name != MARK:
             yield state.problem(path, wanted)
-    path = f"{case.path}/accuracy/mlperf_log_accuracy.json"
-    if case.submitter.listing.size(path) is not None and (state := look(case.submitter.tree, path)) is not None:
-        yield state.problem(path, DOCUMENT)
+    for path, state, wanted in _looked_at(case, [f"{case.path}/accuracy/mlperf_log_accuracy.json"], TEXT):
+        yield state.problem(path, wanted)
 
 
 @judge("inference-byte-order-mark", "inference-result")

@@ -230,7 +230,8 @@ def _result(submitter: Submitter, review: ResultReview, system: SystemReview, fi
             review.power = _number(_last(submitter, f"{path}/energy/results.txt", pattern))
     except _FailsError as failed:
         what = "the checker finds no measurement, drops the result from its summary and may call all well"
-        outcome.fail("official-dropped", Problem(what, "a measurement", str(failed), read if submitter.has(read) else path))
+        where = read if submitter.has(read) else path
+        outcome.fail("official-dropped", Problem(what, "a measurement", str(failed), where))
         return
     assert measured is not None
     value: float | str = measured
