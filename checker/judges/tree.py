@@ -16,7 +16,10 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,149}")
 TOP = ("systems", "benchmarks", "results")
 RESULT_FILES = ("manifest.json", "parity.json", "sbom.cdx.json")
 OBSERVATION = re.compile(r"observation_(idle|0|[1-9]\d{0,5})\.json")
-WRITTEN = re.compile(r"(?:systems|results|assay)/.*\.(json|txt)", re.DOTALL)  # of a submission, by `assay run`
+WRITTEN = re.compile(  # by `assay run`, of what the layout has a place for
+    r"(?:systems/[^/]+|(?:results|assay)/[^/]+/[^/]+/(?:[^/]+/)*(?:result_\d+|observation(?:_\w+)?|log|record|manifest|parity"
+    r"|sbom\.cdx|outputs|search|measurements|accuracy|verify_\w+|mlperf_log_\w+))\.(json|txt)"
+)
 KINDS = {
     "link": "is a symbolic link; links are not followed",
     "special": "is a pipe, socket or device; it was not opened",
