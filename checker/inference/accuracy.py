@@ -7,7 +7,7 @@ and a hash was seen. In the open division any value will do, but it has to be on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -86,7 +86,7 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
 
 
-def patterns(rules: InferenceRules, metrics: dict[str, float]) -> dict[str, re.Pattern[str]]:
+def patterns(rules: InferenceRules, metrics: Iterable[str]) -> dict[str, re.Pattern[str]]:
     """Return the expressions of metrics' lines."""
     return {name: pattern(rules.name, name, rules.package.metrics[name]) for name in metrics}
 

@@ -327,6 +327,7 @@ def _loose_logs(ledger: _Ledger, scope: Scope, readers: _Readers) -> None:
                 refused = Problem(f"the log {log.refused}", path=log.path)
                 failed |= ledger.add(scope.base, "official-crash", refused).fails
             ledger.item(scope.base, log.path, "log", failed, log_outcome(log))
+            ledger.fold()
 
 
 def _across(ledger: _Ledger) -> None:

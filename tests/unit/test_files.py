@@ -232,6 +232,13 @@ def test_a_log_that_ends_before_loadgens_last_lines_is_said_to(
     assert not others
 
 
+def test_a_loose_log_is_told_like_one_of_a_result(tmp_path: Path) -> None:
+    (tmp_path / "result_0.txt").write_bytes(POINTER)
+    report = review_training(tmp_path / "result_0.txt", TRAINING)
+    told(report.findings, "result_0.txt", "pointer")
+    assert [item.official_verdict for item in report.items] == ["fail"]
+
+
 def test_the_cause_stands_first_at_the_terminal(made: Callable[[str], tuple[Path, Report]], tmp_path: Path) -> None:
     root = tmp_path / "round"
     shutil.copytree(made("training")[0], root)
