@@ -52,7 +52,7 @@ class FileState:
 
     def problem(self, path: str, expected: str = "") -> Problem:
         """Return the finding's problem with the file at `path`."""
-        return Problem(f"{path.rpartition('/')[2]} {self.what}", expected, self.found, path, first=self.fix)
+        return Problem(f"{path.rpartition('/')[2]} {self.what}", expected, self.found, path, first=f"{self.fix}, then")
 
 
 _COPY = "copy the file again from the machine that wrote it, and compare its size there and here"
@@ -64,13 +64,13 @@ STATES = {
         FileState(
             "pointer",
             "is a Git LFS pointer: the file that it stands for was never fetched",
-            "run `git lfs pull` and submit the file itself; a round's repository keeps no LFS objects",
+            "a round's repository keeps no LFS objects; run `git lfs pull`",
         ),
         FileState(
             "utf-16",
             "is UTF-16 or UTF-32 text, which no tool of MLPerf reads",
-            "write it as UTF-8 without a byte-order mark (iconv -f UTF-16 -t UTF-8); redirect output with a shell "
-            "that does not change it",
+            "write it as UTF-8 without a byte-order mark (iconv -f UTF-16 -t UTF-8), or redirect output with "
+            "a shell that does not change it",
         ),
         FileState(
             "byte-order mark",
@@ -78,7 +78,7 @@ STATES = {
             "save it as UTF-8 without the mark: remove its first three bytes",
             "EF BB BF",
         ),
-        FileState("archive", "is an archive", "unpack it and submit what is in it"),
+        FileState("archive", "is an archive", "unpack it"),
         FileState(
             "page",
             "is a web page, saved in place of the file",
