@@ -24,6 +24,8 @@ def explained(round_: RuleSet, card: Card) -> str:
     lines.append(f"  applies   {f'{card.division} division' if card.division else 'both divisions'}")
     if card.requires:
         lines.append(f"  after     {', '.join(card.requires)} (silent where one of them fails)")
+    if card.on_file == "explains":
+        lines.append("  explains  whatever else is found in a file or folder where it fails; that is not said")
     if card.why:
         lines.append(f"  why       {card.why}")
     lines.append(f"  fix       {card.hint}")

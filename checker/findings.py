@@ -53,6 +53,7 @@ class Finding:
     clause: str
     fix: str
     waived: Waived | None = None  # shown, and fails nothing
+    cause: bool = False  # says what a file is: it stands before what else is found
 
     @property
     def fails(self) -> bool:

@@ -1,7 +1,8 @@
 """What one check gathers: problems as rules raise them, folded into findings, and the verdict on each judged thing.
 
 A problem is about a *unit*: the submission, a system, a result or a run. A rule is silent about a unit where a rule it
-requires failed on the same unit, its whole or its part, so that one missing file is not ten findings.
+requires failed on the same unit, its whole or its part, so that one missing file is not ten findings. Where a rule says
+what a file is instead of what it should be, every other one is silent about that file.
 """
 
 from __future__ import annotations
@@ -69,17 +70,25 @@ class Failures:
     def __init__(self, all_raised: Iterable[Raised]) -> None:
         self._on: dict[str, set[Unit]] = {}
         self._within: dict[str, set[Unit]] = {}  # the same units and all that they are part of
+        self._files: set[str] = set()  # about which all is said
         for one in all_raised:
+            if one.card.on_file == "explains":
+                self._files.add(one.where)
             self._on.setdefault(one.card.id, set()).add(one.unit)
             self._within.setdefault(one.card.id, set()).update(_wholes(one.unit))
 
     def explain(self, one: Raised) -> bool:
-        """Whether a failed rule that `one`'s rule requires makes it a mere consequence."""
+        """Whether a failed rule that `one`'s rule requires, or what its file is, makes it a mere consequence."""
+        if self._files and one.card.on_file is None and self._spoiled(one.where):
+            return True
         wholes = {*_wholes(one.unit), *_system(one.unit)}
         return any(
             not wholes.isdisjoint(self._on.get(rule, ())) or one.unit in self._within.get(rule, ())
             for rule in one.card.requires
         )
+
+    def _spoiled(self, path: str) -> bool:
+        return path in self._files or any(str(folder) in self._files for folder in PurePosixPath(path).parents)
 
 
 class Errors:
@@ -115,6 +124,16 @@ def _system(unit: Unit) -> Iterator[Unit]:
         yield ("systems", unit[1].split("/")[1])
 
 
+def fix(card: Card, problem: Problem) -> str:
+    """Return what to do about a problem: what it says itself, then what its rule advises."""
+    return f"{problem.first}: {card.hint}" if problem.first else card.hint
+
+
+def causes_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings with those that say what a file is before all others, else in their order."""
+    return sorted(findings, key=lambda finding: not finding.cause)
+
+
 @dataclass
 class Ledger:
     """Findings, items and scores of one check; `base` is what their paths are relative to."""
@@ -136,7 +155,8 @@ class Ledger:
         """
         counted = [one for one in all_raised if self.accepted(root, one) is None]
         failures = Failures(counted)
-        self.findings += (self._finding(root, ruleset, one) for one in all_raised if not failures.explain(one))
+        told = [self._finding(root, ruleset, one) for one in all_raised if not failures.explain(one)]
+        self.findings += causes_first(told)
         return Errors(counted)
 
     def accepted(self, root: Path, one: Raised) -> Waived | None:
@@ -168,6 +188,7 @@ class Ledger:
             expected=printable(problem.expected),
             found=printable(problem.found),
             clause=ruleset.clause(card) if card.clause else ruleset.name,
-            fix=f"{problem.first}: {card.hint}" if problem.first else card.hint,
+            fix=fix(card, problem),
             waived=self.accepted(root, one),
+            cause=card.on_file == "explains",
         )

@@ -167,10 +167,6 @@ def _lines(
 
 def _serving_log(ruleset: RuleSet, division: str, run: ServingRun, unit: Unit) -> Iterator[Raised]:
     """Judge the log of one container of inference by itself."""
-    absent = run.flaws.get("log-present", [])
-    for card in ruleset.cards.values():
-        if card.judge == "log-present":
-            yield from raised(card, unit, run.log_path, absent)
     if run.log is not None:
         yield from _lines(ruleset, None, division, run.log, unit, run.log_path)
 
@@ -229,7 +225,6 @@ def _result(submission: Submission, folder: str, unit: Unit, results: list[Resul
 
 
 def _run(ruleset: RuleSet, result: Result, run: Run, unit: Unit) -> Iterator[Raised]:
-    absent = run.flaws.get("log-present", [])
-    yield from _log_rules(ruleset, result.rules, result.division, run.log, absent, unit, run.log_path)
+    yield from _log_rules(ruleset, result.rules, result.division, run.log, [], unit, run.log_path)
     for card, function in cards(ruleset, result.division, "run"):
         yield from raised(card, unit, run.log_path, limited(function(result, run)))

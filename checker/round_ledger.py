@@ -11,7 +11,7 @@ from posixpath import normpath
 from typing import Literal
 
 from checker.findings import Finding, Item, ItemKind, Problem, Report, Score, Verdict, with_verdicts
-from checker.ledger import Failures, Raised, Unit
+from checker.ledger import Failures, Raised, Unit, causes_first, fix
 from checker.training.outcome import Outcome
 from checker.waivers import Waivers
 from rules.cards import Card, Severity
@@ -59,8 +59,9 @@ class RoundLedger:
             expected=printable(problem.expected),
             found=printable(problem.found),
             clause=self.ruleset.clause(card),
-            fix=card.hint,
+            fix=fix(card, problem),
             waived=self.waivers.on(card.id, path, message),
+            cause=card.on_file == "explains",
         )
         self.raised.append(Raised(card, self.unit_of(problem.path or "."), problem.path or ".", problem))
         self.findings.append(found)
@@ -90,7 +91,7 @@ class RoundLedger:
             seen.add(finding)
             if not (again or grave.explain(raised) or (not finding.fails and slight.explain(raised))):
                 kept.append(finding)
-        self.findings[start:] = kept
+        self.findings[start:] = causes_first(kept)
         self.raised.clear()
 
     def item(self, root: Path, path: str, kind: ItemKind, failed: bool, official: Outcome | None) -> None:

@@ -5,14 +5,16 @@ What could not be read is kept as a flaw for the judge that reports it, so that 
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from checker.documents import Document, read_document, read_json
+from checker.files import HEAD, state_of, state_of_tail, tail_of
 from checker.findings import Problem
-from checker.mllog import Log, read_log
+from checker.mllog import TOKEN, Log, read_log
 from checker.strict_json import JsonError
 from checker.tree import RefusedError, Tree
 from rules.documents import Manifest, ParityCertificate, RunRecord, SystemDescription
@@ -267,11 +269,16 @@ def open_log(tree: Tree, path: str) -> tuple[Log | None, list[Problem]]:
     """Read a log; None and the reason where the file cannot be read or holds no record line at all."""
     try:
         with tree.open(path, tree.limits.log_bytes) as file:
+            size = os.fstat(file.fileno()).st_size
+            state = state_of(file.read(HEAD), size) or state_of_tail(tail_of(file, size), TOKEN)
+            file.seek(0)
             log = read_log(file, path, tree.limits)
     except RefusedError as error:
         return None, [Problem(f"the log {error}", "a log file", "", path)]
     except OSError as error:
         return None, [Problem(f"the log cannot be read: {error.strerror}", "a log file", "", path)]
+    if state is not None:
+        return None, [state.problem(path, "the records of a run")]
     if not log.tokens:
         first = next(iter(log.flaws.get("log-line", [])), None)
         why, line = (f": {first.message}", first.line) if first else ("", None)

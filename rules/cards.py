@@ -159,6 +159,8 @@ class Card(Strict):
     audience: Audience = Audience.SUBMITTER
     division: Literal["closed", "open"] | None = None  # None: both
     requires: list[str] = Field(default_factory=list)  # rules without which this one says nothing
+    # explains: where it fails on a file or folder, what else is found there only follows; stands: save this.
+    on_file: Literal["explains", "stands"] | None = None
     log: list[LogConstraint] | None = None
     judge: str | None = None
     sheets: list[SheetPart] | None = None

@@ -7,7 +7,7 @@ and a hash was seen. In the open division any value will do, but it has to be on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -86,7 +86,7 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
 
 
-def patterns(rules: InferenceRules, metrics: dict[str, float]) -> dict[str, re.Pattern[str]]:
+def patterns(rules: InferenceRules, metrics: Iterable[str]) -> dict[str, re.Pattern[str]]:
     """Return the expressions of metrics' lines."""
     return {name: pattern(rules.name, name, rules.package.metrics[name]) for name in metrics}
 
@@ -135,7 +135,7 @@ def _read(run: AccuracyRun, text: Text, targets: dict[str, float], limits: dict[
 def _endpoints_result(run: AccuracyRun) -> Iterator[Problem]:
     score = run.view["accuracy_score"]
     if score is None:
-        yield Problem("there is no accuracy score", "accuracy_scores", "none", run.folder)
+        yield Problem("there is no accuracy score", "accuracy_scores", "none", run.view.log.path)
         return
     run.metrics, run.noted = score, True
     if run.is_open or run.model != "qwen3-vl-235b-a22b":
@@ -144,9 +144,9 @@ def _endpoints_result(run: AccuracyRun) -> Iterator[Problem]:
     number = _number(score, list(targets))
     least = next(iter(targets.values()))
     if number is None:
-        yield Problem("the accuracy score is no number", f"at least {least:.9g}", brief(score), run.folder)
+        yield Problem("the accuracy score is no number", f"at least {least:.9g}", brief(score), run.view.log.path)
     elif number < least:
-        yield Problem("the accuracy is too low", f"at least {least:.9g}", repr(number), run.folder)
+        yield Problem("the accuracy is too low", f"at least {least:.9g}", repr(number), run.view.log.path)
 
 
 def _number(score: Any, metrics: list[str]) -> float | None:
@@ -186,7 +186,7 @@ def _errors(run: AccuracyRun) -> Iterator[Problem]:
     if run.is_endpoints:
         count = run.view["num_errors"] or 0
         if count != 0 and not run.strict_errors:
-            yield Problem("requests failed", "none", brief(count), run.folder)
+            yield Problem("requests failed", "none", brief(count), run.view.log.path)
         return
     if log.unflagged is not None:
         raise KeyError(log.unflagged)

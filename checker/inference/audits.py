@@ -52,7 +52,7 @@ def _runs(case: ResultCase) -> Iterator[tuple[TestFacts, DetailLog, DetailLog]]:
     run = case.log
     for test in _tests(case) if run is not None else ():
         log = test.log if test.log is not None else test.unread_log
-        if log is not None and log.refused is None and run is not None:
+        if log is not None and log.refused is None and log.state is None and run is not None:
             yield test, log, run
 
 

@@ -56,15 +56,17 @@ class ResultCase:
 
     @property
     def log(self) -> DetailLog | None:
-        """The performance log, where it is LoadGen's and could be read."""
-        log = self.facts.performance
-        return None if log is None or log.endpoints or log.refused is not None else log
+        """The performance log, where it is LoadGen's, could be read and is whole."""
+        return _whole(self.facts.performance)
 
     @property
     def accuracy_log(self) -> DetailLog | None:
-        """The accuracy log, where it is LoadGen's and could be read."""
-        log = self.facts.accuracy
-        return None if log is None or log.endpoints or log.refused is not None else log
+        """The accuracy log, where it is LoadGen's, could be read and is whole."""
+        return _whole(self.facts.accuracy)
+
+
+def _whole(log: DetailLog | None) -> DetailLog | None:
+    return None if log is None or log.endpoints or log.refused is not None or log.state is not None else log
 
 
 @dataclass(frozen=True, slots=True)

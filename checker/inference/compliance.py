@@ -15,7 +15,7 @@ from checker.findings import Problem, brief
 from checker.inference.accuracy import patterns
 from checker.inference.facts import Document, TestFacts, Text
 from checker.inference.models import models
-from checker.inference.outcome import Check, Phase, View
+from checker.inference.outcome import Check, Phase, View, unanswerable
 from checker.inference.performance import Run, judge_performance
 from checker.inference.walk import Listing
 
@@ -148,7 +148,7 @@ def _test01(of: Compliance, facts: TestFacts) -> Iterator[Problem]:
     folder = f"{facts.path}/accuracy"
     if not of.listing.exists(folder):
         what = "TEST01 did not pass, and has no accuracy of its own to compare"
-        yield Problem(what, f"a line {PASS!r}, or accuracy/", "neither", facts.path)
+        yield Problem(what, f"a line {PASS!r}, or accuracy/", "neither", f"{facts.path}/verify_accuracy.txt")
         return
     if differing := _differing(of.listing, folder, ACCURACY, frozenset()):
         yield differing
@@ -200,8 +200,11 @@ def _passes(of: Compliance) -> Iterator[Problem]:
         if facts.performance is None:
             yield Problem(f"{test} has no outcome", "verify_performance.txt", "no such file", path)
             continue
-        if not _says_pass(facts.performance):
-            yield Problem(f"{test} did not pass", PASS, "none", path)
+        try:
+            if not _says_pass(facts.performance):
+                yield Problem(f"{test} did not pass", PASS, "none", path)
+        except ValueError as error:
+            yield unanswerable(error, path, None)
         folder = f"{of.folders[test]}/performance/run_1"
         if not of.listing.exists(folder):
             yield Problem(f"{test} has no performance run", "performance/run_1", "no such folder", folder)

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from checker.files import HEAD, FileState, state_of, state_of_json
 from checker.inference.loadgen import DetailLog, read_detail, refusal
 from checker.inference.walk import Listing, Place
 from checker.tree import RefusedError, Tree
@@ -29,6 +30,7 @@ class Text:
     lines: list[str] = field(default_factory=list)
     crash: str | None = None
     raw: bytes = b""  # kept where it is no UTF-8: how far it is read then depends on the reader
+    state: FileState | None = None  # what the file is where it is no text
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class Document:
     value: Any = None
     crash: str | None = None
     crash_line: int | None = None
+    state: FileState | None = None  # what the file is where it is no JSON
 
 
 @dataclass(slots=True)
@@ -144,11 +147,12 @@ def read_text(tree: Tree, path: str, most: int = TEXT) -> Text:
         raw = tree.read(path, most)
     except RefusedError as error:
         return Text(path, crash=refusal("the file", error))
+    state = state_of(raw[:HEAD], len(raw))
     try:
-        return Text(path, io.StringIO(raw.decode(), newline=None).readlines())
+        return Text(path, io.StringIO(raw.decode(), newline=None).readlines(), state=state)
     except UnicodeDecodeError as error:
         lines = raw.decode(errors="replace").splitlines(keepends=True)
-        return Text(path, lines, f"UnicodeDecodeError: byte {error.start + 1} is not UTF-8", raw)
+        return Text(path, lines, f"UnicodeDecodeError: byte {error.start + 1} is not UTF-8", raw, state)
 
 
 def read_document(tree: Tree, path: str, most: int | None = None) -> Document:
@@ -160,9 +164,9 @@ def read_document(tree: Tree, path: str, most: int | None = None) -> Document:
     try:
         return Document(path, json.loads(raw.decode()))
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        return Document(path, None, f"UnicodeDecodeError: byte {error.start + 1} is not UTF-8", line)
+        line, state = raw.count(b"\n", 0, error.start) + 1, state_of_json(raw)
+        return Document(path, None, f"UnicodeDecodeError: byte {error.start + 1} is not UTF-8", line, state)
     except json.JSONDecodeError as error:
-        return Document(path, None, f"JSONDecodeError: {error.msg}", error.lineno)
+        return Document(path, None, f"JSONDecodeError: {error.msg}", error.lineno, state_of_json(raw))
     except (ValueError, RecursionError) as error:
         return Document(path, None, f"{type(error).__name__}: {str(error)[:100]}")

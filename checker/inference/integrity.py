@@ -141,5 +141,5 @@ def _endpoint_trace(case: EndpointCase, shown: Callable[[str], str]) -> Trace:
 def _tests(case: ResultCase, shown: Callable[[str], str]) -> Iterator[tuple[str, int, str]]:
     for name, test in case.facts.tests.items():
         log = test.log if test.log is not None else test.unread_log
-        if log is not None and log.refused is None and log.messages:
+        if log is not None and log.refused is None and log.state is None:
             yield name, log.fingerprint, shown(log.path)

@@ -19,6 +19,8 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from checker.files import HEAD as LOOKED_AT
+from checker.files import STATES, FileState, state_of, state_of_tail, tail_of
 from checker.tree import FOLDER, RefusedError, Tree
 
 MARKERS = (b":::MLLOG", b":::ENDPTS")
@@ -35,6 +37,7 @@ LISTS = 8 << 20  # bytes of lists of samples remembered
 REMEMBERED = 16 << 20  # bytes of logs remembered
 DEPTH = 200
 UNSET_MS = 1e12  # a time from before the clock of the test is set is 2^64 ns less a little: 1.8e13 ms
+ENDS = ("power_end", "result_validity", "num_errors")  # of which every log of a run that ended has one
 LONG = 4300  # digits: Python's JSON reads no longer integer
 DIGITS = re.compile(rb"\d{%d}" % LONG)
 
@@ -113,6 +116,7 @@ class DetailLog:
     crash_line: int | None = None
     later_crash: str | None = None  # the same of a parser that does not mind the first line
     refused: str | None = None  # why the file was not read, or not to its end: a link, too large, …
+    state: FileState | None = None  # what the file is where it is no detail log, or a part of one
     fell_ms: float = 0.0  # by how much time runs backwards, at most; lines of before the test may bear any time
     fell_line: int | None = None
     fingerprint: int = 0  # CRC-32 of the bytes: equal logs have equal ones
@@ -151,6 +155,7 @@ def read_detail(tree: Tree, path: str) -> DetailLog:
             if len(start) == size and (known := _recent.get(mark)) is not None and known[0] == start:
                 return replace(known[1], path=path)
             _read(log, _batches(log, start, file))
+            log.state = state_of(start[:LOOKED_AT], size) or _state(log, tail_of(file, size))
             if len(start) == size:
                 while sum(held for held, _ in _recent) + size > REMEMBERED:
                     del _recent[next(iter(_recent))]
@@ -160,6 +165,17 @@ def read_detail(tree: Tree, path: str) -> DetailLog:
     except OSError as error:
         log.refused = f"cannot be read: {error.strerror or error}"
     return log
+
+
+def _state(log: DetailLog, tail: bytes) -> FileState | None:
+    """Return what a log that looks like text is, by what was read of it and by its end; None where it is whole."""
+    if log.refused is not None:
+        return None
+    if not log.messages:
+        return STATES["no log"]
+    if not tail.endswith((b"\n", b"\r")) and (cut := state_of_tail(tail, MARKERS[log.endpoints])) is not None:
+        return cut
+    return None if log.endpoints or any(key in log for key in ENDS) else STATES["unended"]
 
 
 # Logs read last, by size and CRC-32, with their bytes: more than half of a round's logs are copies of others.

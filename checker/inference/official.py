@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from checker.files import look
 from checker.findings import Problem, brief
 from checker.inference.accuracy import AccuracyRun, judge_accuracy
 from checker.inference.compliance import Compliance, audits_folder, judge_compliance
@@ -268,6 +269,7 @@ def _stops(case: SubmitterFacts, review: ResultReview) -> Iterator[Stop]:
         review.endpoint = files if _is_endpoint(case.submitter.listing, files) else None
         review.performance = as_log(files, fixed, accuracy=False)
         review.accuracy = as_log(files, fixed, accuracy=True)
+        _blame_config(case.submitter, review)
         for read in (review.performance, review.accuracy):
             if read.crash is not None:
                 yield Stop("an endpoint's log cannot be read", read.crash, read.path)
@@ -287,6 +289,18 @@ def _stops(case: SubmitterFacts, review: ResultReview) -> Iterator[Stop]:
 def _is_endpoint(listing: Listing, files: EndpointFiles) -> bool:
     """Whether a result without LoadGen's logs is an endpoint's, rather than one whose logs are missing."""
     return any(listing.exists(file.path) for file in (files.summary, files.accuracy, files.config))
+
+
+def _blame_config(submitter: Submitter, review: ResultReview) -> None:
+    """Let what an endpoint's logs lack be a matter of config.yaml where that is no such file: it gives half of them."""
+    for name in ("config.yaml", "config.yml"):
+        path = f"{review.place.path}/{name}"
+        if submitter.listing.size(path) is None:
+            continue
+        if (state := look(submitter.tree, path)) is not None and state.name != "byte-order mark":
+            for log in filter(None, (review.performance, review.accuracy)):
+                log.path = path
+        return
 
 
 def _unreadable(facts: ResultFacts) -> Iterator[Stop]:

@@ -59,14 +59,7 @@ def judge_power(
             result.outcome.warn(rule, problem)
         else:
             result.outcome.fail(rule, problem)
-    scenario = scenario_folder.rpartition("/")[2].lower()
-    try:
-        _measure(result, tree, folder, scenario, value, performance_metric)
-    except FAULTS as error:
-        cause = f"it {error}" if isinstance(error, RefusedError) else f"{type(error).__name__}: {error}"
-        what = "what the result drew cannot be computed"
-        path = f"{folder}/{TESTING}/spl.txt"
-        result.outcome.fail("power-metric", Problem(what, "samples of the meter during the load", cause, path))
+    _measure(result, tree, folder, value, performance_metric)
     return result
 
 
@@ -79,37 +72,43 @@ def _files(tree: Tree, folder: str, wanted: tuple[str, ...], outcome: Outcome) -
     there = {name for name, kind in below.items() if "/" not in name and kind in ("file", "link")}
     free = {*ANYWHERE, *(("mlperf_log_accuracy.json",) if wanted == RUN_FILES else ())}
     for name in sorted(set(wanted) - there - free):
-        outcome.fail("power-files", Problem("a file of the measurement is missing", name, "not there", folder))
+        missing = Problem("a file of the measurement is missing", name, "not there", f"{folder}/{name}")
+        outcome.fail("power-files", missing)
     for name in sorted(there - set(wanted) - free):
         what = "the folder holds a file that is none of the measurement's"
         outcome.fail("power-files", Problem(what, ", ".join(wanted), name, f"{folder}/{name}"))
 
 
 def _measure(
-    result: PowerResult,
-    tree: Tree,
-    folder: str,
-    scenario: str,
-    value: Callable[[str], Any],
-    performance: float | None,
+    result: PowerResult, tree: Tree, folder: str, value: Callable[[str], Any], performance: float | None
 ) -> None:
-    """Set what the result drew; raises any of FAULTS where it cannot be computed."""
-    begin, end = moment(value("power_begin")), moment(value("power_end"))
-    path = f"{folder}/{TESTING}/spl.txt"
-    mean = mean_power(tree.read(path, tree.limits.log_bytes), begin, end, with_factor=False)
-    if mean.watts is None:
-        what = "the meter took no sample while the load lasted"
-        result.outcome.fail("power-metric", Problem(what, f"between {begin} and {end}", "none", path))
-        return
-    result.watts = mean.watts
-    if scenario in ("offline", "server", "interactive"):
-        if performance is None:
-            raise ValueError("the result has no performance metric")
-        result.metric, result.unit = mean.watts, "W"
-        result.efficiency = performance / mean.watts
-        return
+    """Set what the result drew; where it cannot be computed, that is a finding on the file that is to blame."""
+    scenario, at = folder.rpartition("/")[0].rpartition("/")[2].lower(), f"{folder}/{TESTING}/mlperf_log_detail.txt"
+    try:
+        begin, end = moment(value("power_begin")), moment(value("power_end"))
+        at = f"{folder}/{TESTING}/spl.txt"
+        mean = mean_power(tree.read(at, tree.limits.log_bytes), begin, end, with_factor=False)
+        if mean.watts is None:
+            what = "the meter took no sample while the load lasted"
+            result.outcome.fail("power-metric", Problem(what, f"between {begin} and {end}", "none", at))
+            return
+        result.watts, at = mean.watts, f"{folder}/{TESTING}/mlperf_log_detail.txt"
+        if scenario in ("offline", "server", "interactive"):
+            if performance is None:
+                raise ValueError("the result has no performance metric")
+            result.metric, result.unit = mean.watts, "W"
+            result.efficiency = performance / mean.watts
+        else:
+            _per_query(result, mean.watts * (end - begin).total_seconds(), scenario, value)
+    except FAULTS as error:
+        cause = f"it {error}" if isinstance(error, RefusedError) else f"{type(error).__name__}: {error}"
+        what = "what the result drew cannot be computed"
+        result.outcome.fail("power-metric", Problem(what, "samples of the meter during the load", cause, at))
+
+
+def _per_query(result: PowerResult, joules: float, scenario: str, value: Callable[[str], Any]) -> None:
+    """Set the energy of a query; raises any of FAULTS where the log does not say how many there were."""
     samples = SAMPLES[scenario]
-    joules = mean.watts * (end - begin).total_seconds()
     millijoules = joules * 1000 / int(value("result_query_count"))
     if scenario == "multistream" and value("effective_scenario").lower() == "singlestream":
         millijoules *= samples  # inferred: eight single samples make one query

@@ -69,6 +69,7 @@ class Session:
     fixed: PowerRules
     client: dict[str, Any] = field(default_factory=dict)
     server: dict[str, Any] = field(default_factory=dict)
+    reading: str = CLIENT  # the file that was read last
 
     def path(self, name: str) -> str:
         """Return the path in the tree of a file of the session."""
@@ -76,6 +77,7 @@ class Session:
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes; RefusedError where it is not read."""
+        self.reading = name
         return self.tree.read(self.path(name), self.tree.limits.log_bytes)
 
     @cached_property
@@ -256,6 +258,11 @@ def _as_heavy(session: Session, spans: dict[str, tuple[float, float]]) -> None:
     what = "the measured run drew less than the ranging run"
     least = f"at most {session.fixed.lower_at_most_percent:g}% less than {watts[RANGING]:g} W"
     found = f"{watts[TESTING]:g} W, {percent:g}%"
+    blind = next((run for run, mean in watts.items() if mean < 0), None)
+    if blind is not None and percent <= -session.fixed.lower_at_most_percent:
+        missing = f"samples of the {'ranging' if blind == RANGING else 'measured'} run's load"
+        what = "the meter took no sample while the load lasted"
+        raise UnmetError(Problem(what, missing, "none", session.path(f"{blind}/spl.txt")))
     demand(percent > -session.fixed.lower_at_most_percent, what, least, found, session.path(f"{TESTING}/spl.txt"))
 
 
@@ -390,4 +397,6 @@ def judge_session(session: Session) -> Iterator[tuple[str, Problem, bool]]:
         except FAULTS as error:
             what = "the official check stops on what the session holds"
             cause = str(error) if isinstance(error, (RefusedError, StampError)) else f"{type(error).__name__}: {error}"
-            yield rule, Problem(what, "a session as the power workflow writes it", cause, session.path(CLIENT)), False
+            of_file = isinstance(error, (RefusedError, StampError, UnicodeDecodeError))
+            path = session.path(session.reading if of_file else CLIENT)
+            yield rule, Problem(what, "a session as the power workflow writes it", cause, path), False

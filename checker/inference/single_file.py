@@ -636,7 +636,7 @@ def _power(case: _Case, result: Result, facts: ResultFacts, scenario: str) -> fl
     except (StopsError, RefusedError, *RAISED) as error:
         cause = error.cause if isinstance(error, StopsError) else f"{type(error).__name__}: {error}"
         what = "the ranging run's result cannot be told"
-        outcome.fail("single-file-power", Problem(what, "", cause, f"{path}/performance/ranging"))
+        outcome.fail("single-file-power", Problem(what, "", cause, ranging))
         fine = False
     metric = result.metric if isinstance(result.metric, int | float) else None
     value = facts.performance.__getitem__ if facts.performance is not None else (lambda _: None)

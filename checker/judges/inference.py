@@ -14,6 +14,7 @@ import checker.inference.endpoint_spread
 import checker.inference.explained
 import checker.inference.measured
 import checker.inference.power_clean
+import checker.inference.readable
 import checker.inference.repository
 import checker.inference.settings  # noqa: F401
 from checker.judges.registry import judge

@@ -5,6 +5,7 @@ from __future__ import annotations
 import checker.training.copies
 import checker.training.integrity
 import checker.training.measured
+import checker.training.readable
 import checker.training.submitter  # noqa: F401
 from checker.judges.registry import judge
 
@@ -13,6 +14,7 @@ from checker.judges.registry import judge
 @judge("log-sheets", "training-official")
 @judge("official-package", "training-official")
 @judge("official-repository", "training-official")
+@judge("training-byte-order-mark", "training-official")
 @judge("round-as-given", "training-round")
 @judge("round-as-named", "training-round")
 def decided_elsewhere(*_facts: object):  # type: ignore[no-untyped-def]

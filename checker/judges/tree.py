@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from checker.files import look
 from checker.findings import Problem
 from checker.judges.registry import judge
 from checker.serving.submission import ServingSubmission
@@ -15,6 +16,10 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,149}")
 TOP = ("systems", "benchmarks", "results")
 RESULT_FILES = ("manifest.json", "parity.json", "sbom.cdx.json")
 OBSERVATION = re.compile(r"observation_(idle|0|[1-9]\d{0,5})\.json")
+WRITTEN = re.compile(  # by `assay run`, of what the layout has a place for
+    r"(?:systems/[^/]+|(?:results|assay)/[^/]+/[^/]+/(?:[^/]+/)*(?:result_\d+|observation(?:_\w+)?|log|record|manifest|parity"
+    r"|sbom\.cdx|outputs|search|measurements|accuracy|verify_\w+|mlperf_log_\w+))\.(json|txt)"
+)
 KINDS = {
     "link": "is a symbolic link; links are not followed",
     "special": "is a pipe, socket or device; it was not opened",
@@ -33,6 +38,18 @@ def plain_files(submission: Submission) -> Iterator[Problem]:
     for entry in entries(submission):
         if entry.kind in KINDS:
             yield Problem(KINDS[entry.kind], "a plain file", entry.kind, entry.path)
+
+
+@judge("file-readable", "submission")
+def file_readable(submission: Submission) -> Iterator[Problem]:
+    """Judge that logs and documents are what their names say: none empty, a pointer, an archive, or cut off."""
+    for entry in entries(submission):
+        written = WRITTEN.fullmatch(entry.path)
+        if entry.kind != "file" or written is None:
+            continue
+        state = look(submission.tree, entry.path, "json" if written[1] == "json" else "lines")
+        if state is not None:
+            yield state.problem(entry.path, "the file as `assay run` wrote it")
 
 
 @judge("bounds", "submission")

@@ -132,7 +132,7 @@ def _rule(organisation: str, findings: Sequence[Finding], lines: Mapping[Place, 
     return tag(
         "div",
         heading,
-        tag("p", "Fix: ", first.fix, class_="note") if first.fix else None,
+        [tag("p", "Fix: ", fix, class_="note") for fix in dict.fromkeys(one.fix for one in findings) if fix],
         [_finding(organisation, finding, lines) for finding in findings],
         class_="finding-group rule",
     )

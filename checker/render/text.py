@@ -75,9 +75,9 @@ def _ours(result: str) -> str:
 
 
 def _by_rule(findings: list[Finding]) -> list[list[Finding]]:
-    """Bring the findings of one rule together, errors first, waived ones last, in the order of the places they name."""
+    """Bring the findings of one rule together, errors first, of them what a file is; waived ones last."""
     rules: dict[tuple[str, Waived | None], list[Finding]] = {}
-    for finding in sorted(findings, key=lambda f: (f.waived is not None, SEVERITIES.index(f.severity))):
+    for finding in sorted(findings, key=lambda f: (f.waived is not None, SEVERITIES.index(f.severity), not f.cause)):
         rules.setdefault((finding.rule, finding.waived), []).append(finding)
     return list(rules.values())
 

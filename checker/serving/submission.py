@@ -7,7 +7,7 @@ and clocks judge both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -97,8 +97,9 @@ class ServingRun:
 
     @cached_property
     def detail(self) -> DetailLog:
-        """LoadGen's detail log."""
-        return read_detail(self.tree, self.detail_path)
+        """LoadGen's detail log; one that is cut off, or none, is refused like one that cannot be read."""
+        log = read_detail(self.tree, self.detail_path)
+        return log if log.state is None else replace(log, refused=log.state.what)
 
     @cached_property
     def latencies(self) -> Latencies | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from checker.files import HEAD, STATES, look, state_of
+from checker.findings import Problem
 from checker.strict_json import JsonError, loads
 from checker.tiny.logs import Log, read_log
 from checker.tiny.submission import Result, Submitter
@@ -13,6 +16,7 @@ from checker.tree import RefusedError
 from rules.tiny import Benchmark, Runner, Test, TinyRules
 
 TESTS: tuple[Test, ...] = ("accuracy", "performance", "energy")
+SAVED = re.compile(rb"session: Saved this run to session ID \S+$")  # EEMBC's last line, alone without an end
 MODES: dict[Test, str] = {"accuracy": "a", "performance": "p", "energy": "e"}  # as results.json calls them
 
 
@@ -26,7 +30,7 @@ class TestFacts:
     summary: Log | None = None  # results.txt
     log: Log | None = None
     details: list[dict[str, Any]] | None = None  # results.json
-    unread: list[tuple[str, str]] = field(default_factory=list)  # file, why
+    unread: list[Problem] = field(default_factory=list)
 
     def of(self, name: str) -> str:
         """Return the path of a file of this test."""
@@ -74,7 +78,9 @@ def _test(submitter: Submitter, test: Test, path: str) -> TestFacts:
                 raise JsonError("it is no list of objects")
             facts.details = document
         except (RefusedError, JsonError) as error:
-            facts.unread.append(("results.json", str(error)))
+            path = facts.of("results.json")
+            state = look(submitter.tree, path, "json")
+            facts.unread.append(state.problem(path, "a JSON document") if state is not None else _unread(path, error))
     return facts
 
 
@@ -84,6 +90,16 @@ def _log(submitter: Submitter, facts: TestFacts, name: str) -> Log | None:
     try:
         raw = submitter.tree.read(facts.of(name), submitter.tree.limits.log_bytes)
     except RefusedError as error:
-        facts.unread.append((name, str(error)))
+        facts.unread.append(_unread(facts.of(name), error))
+        return None
+    state = state_of(raw[:HEAD], len(raw))
+    if state is None and name == "log.txt" and not raw.endswith((b"\n", b"\r")) and SAVED.search(raw[-200:]) is None:
+        state = STATES["cut"]
+    if state is not None and state.name != "byte-order mark":  # which the official program reads over
+        facts.unread.append(state.problem(facts.of(name), "the runner's text"))
         return None
     return read_log(raw)
+
+
+def _unread(path: str, why: Exception) -> Problem:
+    return Problem(f"the file cannot be read: it {why}", path=path)

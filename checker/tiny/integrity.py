@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from checker.files import look
 from checker.findings import Problem, brief
 from checker.judges.registry import judge
 from checker.tiny.accuracy import area_under_curve, averaged, count_wake_words, top_1
@@ -77,10 +78,19 @@ def energy_details(case: ResultCase) -> Iterator[Problem]:
 
 @judge("tiny-files-readable", "tiny-result")
 def files_readable(case: ResultCase) -> Iterator[Problem]:
-    """Object to a file that is not read."""
+    """Object to a file that cannot be read, or is not what its name says."""
     for facts in case.facts.tests.values():
-        for name, why in facts.unread:
-            yield Problem(f"the file cannot be read: it {why}", "", "", facts.of(name))
+        yield from facts.unread
+
+
+@judge("tiny-system-readable", "tiny-submitter")
+def system_readable(case: SubmitterCase) -> Iterator[Problem]:
+    """Object to a system's description that is no JSON."""
+    for system in case.review.systems.values():
+        path = f"systems/{system.name}.json"
+        state = look(case.review.submitter.tree, path, "json") if not system.document else None
+        if state is not None:
+            yield state.problem(path, "a JSON document")
 
 
 @judge("tiny-unknown-files", "tiny-result")

@@ -216,6 +216,7 @@ def _result(submitter: Submitter, review: ResultReview, system: SystemReview, fi
         accurate = accurate or (not submitter.closed and submitter.has(f"{path}/accuracy/results.txt"))
     has_energy = submitter.has(f"{path}/energy")
     review.measured = known.streaming or submitter.is_folder(f"{path}/performance")
+    read = f"{path}/{'energy' if known.streaming and has_energy else 'performance'}/results.txt"
     try:
         if known.streaming:
             measured, accurate = _streaming(submitter, review, fixed, has_energy)
@@ -224,11 +225,13 @@ def _result(submitter: Submitter, review: ResultReview, system: SystemReview, fi
         else:
             measured = _number(_last(submitter, f"{path}/performance/results.txt", THROUGHPUT))
         if has_energy:
+            read = f"{path}/energy/results.txt"
             pattern = STREAMING_POWER if known.streaming else ENERGY
             review.power = _number(_last(submitter, f"{path}/energy/results.txt", pattern))
     except _FailsError as failed:
         what = "the checker finds no measurement, drops the result from its summary and may call all well"
-        outcome.fail("official-dropped", Problem(what, "a measurement", str(failed), path))
+        where = read if submitter.has(read) else path
+        outcome.fail("official-dropped", Problem(what, "a measurement", str(failed), where))
         return
     assert measured is not None
     value: float | str = measured

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from checker.files import FileState
 from checker.findings import Problem
 from checker.training.reading import Malformed, Reading, Record
 
@@ -101,6 +102,7 @@ class LogFacts:
     records: int = 0
     malformed: int = 0
     refused: str | None = None  # why the file was not read
+    state: FileState | None = None  # what the file is where it is no log, or a part of one
     crash: str | None = None  # why MLCommons' parser stops with a traceback
     parse_error: int | None = None  # the first line that parser refuses
     seeds: list[Seed] = field(default_factory=list)
@@ -118,6 +120,11 @@ class LogFacts:
     pace: str = ""  # digest of the times between those lines, from run_start to run_stop
     checksum: int = 0  # of the file's bytes: equal files have equal ones, and little else has
     verdict: LogVerdict | None = None  # of the judge plugged into the scan
+
+    @property
+    def spoiled(self) -> bool:
+        """Whether the file is no log, or a part of one."""
+        return self.state is not None and self.state.name != "byte-order mark"
 
     def value(self, key: str) -> Any:
         """Return the first value kept of `key`, None where it was not logged."""

@@ -119,7 +119,8 @@ def _compliance(review: FolderReview, fixed: PackageRules, organisation: Organis
 def _convergence(outcome: Outcome, folder: Folder, fixed: PackageRules, round_name: str) -> Decision | None:
     gathered = gather_convergence(folder.logs)
     if isinstance(gathered, str):
-        stopped = any(log.refused or (log.verdict and log.verdict.answer == "crash") for log in folder.logs)
+        crashes = (log.verdict is not None and log.verdict.answer == "crash" for log in folder.logs)
+        stopped = any(crashes) or any(log.refused or log.spoiled for log in folder.logs)
         follows = stopped or not folder.logs
         outcome.crash(gathered, folder.path, rule=FOLLOWS if follows else "official-crash")
         return None

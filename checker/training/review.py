@@ -243,7 +243,8 @@ def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fol
 
 
 def _log(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts, tolerated: bool) -> None:
-    dropped = tolerated and log.path.rpartition("/")[2].rpartition(".")[0] in folder.failing
+    failing = log.path.rpartition("/")[2].rpartition(".")[0] in folder.failing
+    dropped = tolerated and failing and not log.spoiled
     at_most = Severity.WARNING if dropped else None  # olympic scoring leaves the run out: its faults spoil no result
     problems = [] if log.verdict is None else [(rule, _placed(problem, log)) for rule, problem in log.verdict.problems]
     failed = ledger.settle(root, problems, at_most)
@@ -274,7 +275,7 @@ def _trace(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fold
         scaling=folder.scaling,
         hardware=() if system is None else tuple(map(system.stated, ledger.fixed.reviewed.twins)),
         powered=bool(folder.power_files.get(run)),
-        size=log.size,
+        size=0 if log.spoiled else log.size,
         checksum=log.checksum,
         curve=log.curve,
         pace=log.pace,
@@ -345,3 +346,4 @@ def _loose_logs(ledger: _Ledger, scope: Scope, readers: _Readers) -> None:
                 refused = Problem(f"the log {log.refused}", path=log.path)
                 failed |= ledger.add(scope.base, "official-crash", refused).fails
             ledger.item(scope.base, log.path, "log", failed, log_outcome(log))
+            ledger.fold()

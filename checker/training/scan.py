@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from checker.files import BOM, HEAD, STATES, FileState, state_of, state_of_tail, tail_of
+from checker.findings import Problem
 from checker.training.facts import KEYS, PREFIXES, TEXTS, LogFacts, LogVerdict, gather
-from checker.training.reading import Reading, Wanted, read
+from checker.training.reading import TOKEN, Reading, Wanted, read
 from checker.tree import RefusedError, Tree
 
 
@@ -34,10 +37,15 @@ def scan(tree: Tree, path: str, counted_in_samples: frozenset[str], judge: Judge
     gc.disable()
     try:
         with tree.open(path, tree.limits.log_bytes) as file:
+            head, size = file.read(HEAD), os.fstat(file.fileno()).st_size
+            file.seek(0)
             reading = read(file, wanted, tree.limits.log_bytes)
+            state = _state(reading, head, size, tail_of(file, size))
         facts = gather(path, reading, counted_in_samples)
+        facts.state = state
         if judge is not None:
             facts.verdict = judge(reading)
+            facts.verdict.problems[:0] = _told(path, state)
     except RefusedError as error:
         return LogFacts(path, 0, refused=str(error))
     except OSError as error:
@@ -46,3 +54,19 @@ def scan(tree: Tree, path: str, counted_in_samples: frozenset[str], judge: Judge
         if collecting:
             gc.enable()
     return facts
+
+
+def _state(reading: Reading, head: bytes, size: int, tail: bytes) -> FileState | None:
+    """Return what a file is instead of a whole log; a byte-order mark before records is all the same to MLCommons."""
+    if not reading.empty:
+        marked = head.startswith(BOM)
+        return state_of_tail(tail, TOKEN) or (STATES["byte-order mark"] if marked else None)
+    state = state_of(head, size)
+    return STATES["no log"] if state is None or state.name == "byte-order mark" else state
+
+
+def _told(path: str, state: FileState | None) -> list[tuple[str, Problem]]:
+    if state is None:
+        return []
+    rule = "mlperf-byte-order-mark" if state.name == "byte-order mark" else "mlperf-file-readable"
+    return [(rule, state.problem(path, "a run's log, as MLCommons' logger writes it"))]

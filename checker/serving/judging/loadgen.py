@@ -62,7 +62,7 @@ def errors(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
 @judge("serving-valid", "serving-run")
 def valid(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     """Judge that LoadGen calls the run valid."""
-    if is_whole(run):
+    if is_whole(run) and run.detail.refused is None:
         for key, wanted in (
             ("result_validity", "VALID"),
             ("result_min_duration_met", True),
@@ -101,7 +101,7 @@ def mode(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         if run.detail.refused is None and run.detail[key] != value:
             yield run.said(key, f"{key} is not that of a {run.name} run", brief(value), brief(run.detail[key]))
     has_audit = any(AUDIT in said.value for said in run.detail.warnings if isinstance(said.value, str))
-    if has_audit != (run.name in ("TEST01", "TEST04", "TEST06")):
+    if run.detail.refused is None and has_audit != (run.name in ("TEST01", "TEST04", "TEST06")):
         yield Problem(
             f"LoadGen {'found' if has_audit else 'did not find'} an audit.config in a {run.name} run",
             "one in TEST01, TEST04 and TEST06, none elsewhere",
