@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import checker.training.integrity  # noqa: F401
+import checker.training.integrity
+import checker.training.repository  # noqa: F401
 from checker.judges.registry import judge
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.differential import linking
 from tests.differential.single_file_passing import change
 
 Spoil = Callable[[Path], object]
@@ -103,6 +104,21 @@ TREES: dict[str, Spoil] = {
     "no results": lambda base: shutil.rmtree(base / "results"),
     "broken link": lambda base: (base / "code/link").symlink_to("nowhere"),
     "link to a file beside it": lambda base: (base / "code/link").symlink_to("resnet/README.md"),
+    **linking.spoils(
+        *("results", "results/*", "results/*/*", RESULT, f"{RESULT}/performance", f"{RESULT}/performance/run_1"),
+        *(f"{RESULT}/accuracy", f"{RESULT}/accuracy/accuracy.txt", "systems", "systems/*.json", "measurements"),
+        *("measurements/*/*/*", "compliance", TEST01, "code", "code/resnet", "calibration.md"),
+    ),
+    "link to a file by its path from the root": lambda base: (base / "code/link").symlink_to(
+        "closed/Example/calibration.md"
+    ),
+    "link to another submitter": lambda base: (base.parent / "Other").symlink_to("Example"),
+    "link to a division": lambda base: (base.parents[1] / "open").symlink_to("closed"),
+    "link to a file beside the divisions": lambda base: (base.parents[1] / "notes").symlink_to(
+        "closed/Example/calibration.md"
+    ),
+    "link to nowhere beside the divisions": lambda base: (base.parents[1] / "notes").symlink_to("nowhere"),
+    "link to nowhere in the division": lambda base: (base.parent / "notes").symlink_to("nowhere"),
     "link to a folder": lambda base: (base / "code/link").symlink_to("resnet"),
     "51 MiB": lambda base: _sparse(base / "code/big", (50 << 20) + 1),
     "50 MiB": lambda base: _sparse(base / "code/big", 50 << 20),
