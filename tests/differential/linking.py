@@ -57,8 +57,8 @@ def _through(*between: str) -> Way:
 
 
 def _out_and_in(base: Path, path: Path) -> None:
-    to, round_ = moved(base, path), base.parents[1]
-    lead(path, f"{os.path.relpath(round_, path.parent)}/{to.relative_to(round_)}")
+    to = moved(base, path)
+    lead(path, f"{os.path.relpath(base.parent, path.parent)}/{to.relative_to(base.parent)}")
 
 
 def _away(path: Path, to: str) -> None:
@@ -82,7 +82,7 @@ WAYS: dict[str, Way] = {
     "out and in again": _out_and_in,
     "to nowhere": lambda base, path: _away(path, "nowhere"),
     "to itself": lambda base, path: _away(path, path.name),
-    "to its parent": lambda base, path: _away(path, ".."),
+    "to its parent": lambda base, path: _away(path, "." if path.parent == base else ".."),
     "to where it lies": lambda base, path: _away(path, "."),
 }
 

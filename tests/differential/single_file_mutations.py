@@ -139,6 +139,8 @@ TREES: dict[str, Spoil] = {
     "no results of it": lambda base: shutil.rmtree(base / "results/box"),
     "a system's folder empty of benchmarks": lambda base: _write(base / "results/two/readme", "x"),
     "system a folder": lambda base: _folder_instead(base / "systems/box.json"),
+    "a benchmark's folder without scenarios": lambda base: _write(base / "results/box/retinanet/readme", "x"),
+    "another folder without scenarios": lambda base: _write(base / "results/box/notes/readme", "x"),
     "no scenario": lambda base: shutil.rmtree(base / "results/box/resnet/SingleStream"),
     "a scenario more": lambda base: shutil.copytree(base / RESULT, base / "results/box/resnet/Server"),
     "small letters": _renamed("box/resnet/Offline", "box/resnet/offline"),
