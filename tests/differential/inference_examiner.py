@@ -1191,7 +1191,7 @@ CAUGHT: list[tuple[str, str, Act, str, str, bool]] = [
         "../code/big.bin",
         False,
     ),
-    ("link", "edge", lambda s: (s.base / "code/x").symlink_to("README.md"), "no-links", "../code/x", False),
+    ("link", "edge", lambda s: (s.base / "results/x").symlink_to("nowhere"), "no-links", "../results/x", False),
     (
         "link-outside",
         "edge",

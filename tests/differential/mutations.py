@@ -378,7 +378,7 @@ TREES: dict[str, SpoilTree] = {
     "published scaling broken, open": _then(
         _json(_setting("division", "open")), lambda root: (_folder(root) / "scaling.json").write_text("x") and None
     ),
-    **linking.spoils("results", "results/*", "results/*/*", "results/*/*/result_1.txt", "systems", "systems/*.json"),
+    **linking.spoils("results", "results/*/*", "results/*/*/result_1.txt", "systems/*.json"),
     "a link to another system": lambda root: (root / "results/other").symlink_to(_folder(root).parent.name),
     "a link to results among systems": lambda root: (root / "results/other").symlink_to("."),
     "a link to a log more": lambda root: (_folder(root) / "result_x.txt").symlink_to(_logs(root)[0].name),

@@ -104,7 +104,8 @@ def test_a_result_spoiled_in_one_way(base: tuple[str, str, str, str, str, bool],
 def test_a_result_with_a_link_in_its_place(version: str, tmp_path: Path) -> None:
     round_name = f"mlperf-inference/{version}"
     place = Place("closed", "Example", "box", "resnet", "Offline")
-    for name, act in inference_mutations.of_links():
+    ways = list(inference_mutations.of_links())
+    for name, act in ways if ALL else random.Random(version).sample(ways, 80):
         root = spoiled(
             tmp_path,
             round_name,

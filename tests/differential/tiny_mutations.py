@@ -138,8 +138,7 @@ TREES: dict[str, SpoilTree] = {
     **{
         name: lambda root, spoil=spoil: spoil(_submitter(root))  # type: ignore[misc]
         for name, spoil in linking.spoils(
-            *("results", "results/*", "results/*/ic", "results/*/ic/performance", "results/*/ic/accuracy"),
-            *("systems", "systems/*.json", "code", "code/*"),
+            "results", "results/*/ic", "results/*/ic/performance", "systems/*.json"
         ).items()
     },
     "link to another system": lambda root: (_submitter(root) / "results/two").symlink_to("box"),
