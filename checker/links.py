@@ -12,6 +12,7 @@ come back, as `../Example/code` does. Of what lies elsewhere nothing is read: a 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -24,6 +25,7 @@ from rules.ruleset import Limits
 LINKS = 40  # that one path may lead through; Linux's own bound, at which the official checkers see nothing either
 ABOVE = 2  # levels above the folder that a link may pass on its way back: the submitter's and the division's
 LISTED = 10_000  # names in folders that were reached through links: links to parents make as many paths as one likes
+PLAIN = re.compile(r"[^./][^/]*(/[^./][^/]*)*")  # a path that needs no leading: no empty name, no dot before one
 OUTSIDE, ABSOLUTE = "leads out of the submission", "names a place of one machine"
 NOWHERE = "leads nowhere"
 CIRCLE = f"leads in a circle, or through more than {LINKS} links"
@@ -34,6 +36,9 @@ class Lead(NamedTuple):
 
     real: str | None
     why: str = ""
+
+
+ABSENT = Lead(None, NOWHERE)
 
 
 def within(path: Path, round_: Path) -> Path | None:
@@ -59,11 +64,18 @@ class LinkedTree(Tree):
 
     def lead(self, path: str) -> Lead:
         """Return where `path`, relative to the tree, leads."""
+        entry = self.entries.get(path)
+        if entry is not None and entry.kind != "link":
+            return Lead(path)
+        if not self._has_links and PLAIN.fullmatch(path):
+            return ABSENT
         if path not in self._leads:
-            entry = self.entries.get(path)
-            plain = Lead(path) if entry is not None and entry.kind != "link" else None
-            self._leads[path] = plain or (Lead(None, NOWHERE) if path.startswith("/") else self._follow(path))
+            self._leads[path] = Lead(None, NOWHERE) if path.startswith("/") else self._follow(path)
         return self._leads[path]
+
+    @cached_property
+    def _has_links(self) -> bool:
+        return any(entry.kind == "link" for entry in self.entries.values())
 
     def _follow(self, path: str) -> Lead:
         """Lead a path as the kernel does, component by component; `..` is the parent of where one really is."""
@@ -108,6 +120,9 @@ class LinkedTree(Tree):
 
         A folder elsewhere in the round is there, as the official checkers see it, but with nothing in it.
         """
+        entry = self.entries.get(path)
+        if entry is not None and entry.kind != "link":
+            return entry
         lead = self.lead(path)
         if lead.why == OUTSIDE and within(self.root / path, self._round) is not None:
             return Entry(path, "folder", 0)
