@@ -32,6 +32,7 @@ class Entry(NamedTuple):
     path: str
     kind: EntryKind
     size: int
+    target: str = ""  # of a link, as it was written
 
 
 def _parts(path: str) -> list[str]:
@@ -81,7 +82,7 @@ class Tree:
                         self.truncated = f"more than {self.limits.entries} files and folders"
                         return False
                     path = prefix + item.name
-                    found[path] = entry = _entry(path, item)
+                    found[path] = entry = _entry(path, item, descriptor)
                     self._listed_bytes += entry.size
                     if self.limits.total_bytes is not None and self._listed_bytes > self.limits.total_bytes:
                         self.truncated = f"more than {self.limits.total_bytes:,} bytes"
@@ -163,14 +164,15 @@ class Tree:
         return self._digests[path]
 
 
-def _entry(path: str, item: os.DirEntry[str]) -> Entry:
+def _entry(path: str, item: os.DirEntry[str], folder: int) -> Entry:
+    """Return what a name is, in the folder of that descriptor."""
     try:
         status = item.stat(follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            return Entry(path, "link", 0, os.readlink(item.name, dir_fd=folder))
     except OSError:
         return Entry(path, "unreadable", 0)
     mode = status.st_mode
-    if stat.S_ISLNK(mode):
-        return Entry(path, "link", 0)
     if stat.S_ISDIR(mode):
         return Entry(path, "folder", 0)
     return Entry(path, "file" if stat.S_ISREG(mode) else "special", status.st_size)

@@ -74,7 +74,8 @@ class PackageRules(Strict):
     references: list[str]  # those with reference convergence points
     runs: dict[str, int]  # result files a benchmark needs
     tolerated: dict[str, int]  # failing runs allowed and scores trimmed at each end; `default` for the rest
-    counted_in_samples: list[str]  # benchmarks whose convergence is metadata.samples_count; the rest: epoch_num
+    counted_in_samples: list[str]  # benchmarks whose convergence is metadata.samples_count; the rest: epoch_num,
+    # but stable_diffusion step_num
     leniency: dict[str, int]  # taken off the least acceptable mean
     significance: float = Field(gt=0, lt=0.5)
     system: SystemRules

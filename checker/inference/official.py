@@ -25,7 +25,7 @@ from checker.inference.models import KINDS, SCENARIOS, Models, models
 from checker.inference.outcome import PHASES, RAISED, Name, Phase, Stop, View
 from checker.inference.performance import Run, judge_performance
 from checker.inference.power import has_power, judge_power
-from checker.inference.walk import Listing, Place, Scope, Submitter
+from checker.inference.walk import MAPPING, Listing, Place, Scope, Submitter
 from checker.tree import RefusedError
 from rules.inference import InferenceRules, SystemKind
 from rules.power import power_rules
@@ -144,7 +144,7 @@ class SubmitterFacts:
         return tuple(missing), tuple(unknown)
 
     def _read(self) -> None:
-        listing, path = self.submitter.listing, "model_mapping.json"
+        listing, path = self.submitter.listing, MAPPING
         if self.submitter.division == "open" and listing.exists(path):
             document = read_document(self.submitter.tree, path)
             if document.crash is not None:
@@ -253,7 +253,7 @@ def _stops(case: SubmitterFacts, review: ResultReview) -> Iterator[Stop]:
         review.model = known.of(place.benchmark, case.mapping)
     except RAISED as error:
         what = "the submitter's model mapping is no object"
-        yield Stop(what, f"{type(error).__name__}: {error}", "model_mapping.json")
+        yield Stop(what, f"{type(error).__name__}: {error}", MAPPING)
     kind = KINDS.get(str(review.system.description.get("system_type")))
     if place.division != "open" and kind is not None:
         path = f"results/{place.system}/{place.benchmark}"
@@ -455,7 +455,7 @@ def _table_stop(review: ResultReview) -> Stop | None:
     if scenario not in SCENARIOS and scenario not in SCENARIOS.values():
         return Stop(what, f"KeyError: {scenario!r}", review.place.path)
     if not isinstance(review.model, str):
-        return Stop(what, f"TypeError: the model is {brief(review.model)}", "model_mapping.json")
+        return Stop(what, f"TypeError: the model is {brief(review.model)}", MAPPING)
     return None
 
 

@@ -13,8 +13,9 @@ from typing import Any
 from checker.findings import Problem
 from checker.inference.power_logs import mean_power, moment
 from checker.inference.power_session import FAULTS, RANGING, TESTING, Session, judge_session
+from checker.links import LinkedTree
 from checker.training.outcome import Outcome
-from checker.tree import RefusedError, Tree
+from checker.tree import RefusedError
 from rules.power import PowerRules
 
 RUN_FILES = ("mlperf_log_summary.txt", "mlperf_log_detail.txt", "spl.txt")
@@ -34,13 +35,13 @@ class PowerResult:
     watts: float | None = None  # mean while the load lasted
 
 
-def has_power(tree: Tree, scenario_folder: str) -> bool:
+def has_power(tree: LinkedTree, scenario_folder: str) -> bool:
     """Whether a result claims a power measurement."""
-    return f"{scenario_folder}/performance/power" in tree.entries
+    return tree.at(f"{scenario_folder}/performance/power") is not None
 
 
 def judge_power(
-    tree: Tree,
+    tree: LinkedTree,
     scenario_folder: str,
     value: Callable[[str], Any],
     performance_metric: float | None,
@@ -63,13 +64,12 @@ def judge_power(
     return result
 
 
-def _files(tree: Tree, folder: str, wanted: tuple[str, ...], outcome: Outcome) -> None:
-    entry = tree.entries.get(folder)
+def _files(tree: LinkedTree, folder: str, wanted: tuple[str, ...], outcome: Outcome) -> None:
+    entry = tree.at(folder)
     if entry is None or entry.kind != "folder":
         outcome.fail("power-files", Problem("a folder of the measurement is missing", folder, "not there", folder))
         return
-    below = {e.path[len(folder) + 1 :]: e.kind for e in tree.files(folder)}
-    there = {name for name, kind in below.items() if "/" not in name and kind in ("file", "link")}
+    there = {name for name, entry in tree.inside(folder).items() if entry.kind == "file"}
     free = {*ANYWHERE, *(("mlperf_log_accuracy.json",) if wanted == RUN_FILES else ())}
     for name in sorted(set(wanted) - there - free):
         missing = Problem("a file of the measurement is missing", name, "not there", f"{folder}/{name}")
@@ -80,7 +80,7 @@ def _files(tree: Tree, folder: str, wanted: tuple[str, ...], outcome: Outcome) -
 
 
 def _measure(
-    result: PowerResult, tree: Tree, folder: str, value: Callable[[str], Any], performance: float | None
+    result: PowerResult, tree: LinkedTree, folder: str, value: Callable[[str], Any], performance: float | None
 ) -> None:
     """Set what the result drew; where it cannot be computed, that is a finding on the file that is to blame."""
     scenario, at = folder.rpartition("/")[0].rpartition("/")[2].lower(), f"{folder}/{TESTING}/mlperf_log_detail.txt"

@@ -19,7 +19,8 @@ from typing import Any
 from checker.findings import Problem, brief
 from checker.inference.power_logs import StampError, load_times, mean_power
 from checker.inference.power_logs import daemon_log as read_daemon_log
-from checker.tree import RefusedError, Tree
+from checker.links import LinkedTree
+from checker.tree import RefusedError
 from rules.power import PowerRules
 
 RANGING, TESTING = "ranging", "run_1"
@@ -64,7 +65,7 @@ def demand(holds: bool, message: str, expected: str, found: Any, path: str) -> N
 class Session:
     """A power session: `folder` holds power/, ranging/ and run_1/ of one result."""
 
-    tree: Tree
+    tree: LinkedTree
     folder: str
     fixed: PowerRules
     client: dict[str, Any] = field(default_factory=dict)
@@ -289,7 +290,11 @@ def messages(session: Session) -> None:
 
 
 def checksums(session: Session) -> None:
-    """Demand that every required file is what the two sides recorded."""
+    """Demand that every required file is what the two sides recorded; all that lies there is read for it."""
+    tree = session.tree
+    for entry in tree.files(tree.lead(session.folder).real or session.folder):
+        found = entry.kind != "link" or tree.at(entry.path) is not None
+        demand(found, "the official check cannot read what lies here", "a file", "a link to nothing", entry.path)
     mine = {name: value for name, value in session.client["results"].items() if name in RECORDED}
     theirs = {name: value for name, value in session.server["results"].items() if name in RECORDED}
     for name in mine.keys() & theirs.keys():

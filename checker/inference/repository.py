@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from checker.findings import Problem
 from checker.inference.cases import ResultCase, SubmitterCase
 from checker.inference.power import has_power
+from checker.inference.walk import MAPPING
 from checker.judges.registry import judge
+from checker.links import dead, followed
 
 CALIBRATION = ("calibration",)  # how the document's name begins: at the top, in documentation/ or beside the result
 POWER_DOCUMENTS = ("analyzer_table", "power_settings")
@@ -44,18 +46,38 @@ def files_fit_git(case: SubmitterCase) -> Iterator[Problem]:
             yield Problem("the file is too large", f"at most {most:,} bytes", f"{entry.size:,}", entry.path)
 
 
+@judge("inference-links-followed", "inference-submitter")
+def links_followed(case: SubmitterCase) -> Iterator[Problem]:
+    """Note links to what lies in the submission."""
+    for entry, lead in case.submitter.tree.links():
+        if lead.real is not None:
+            yield Problem(followed(lead), "a plain file or folder", "a link", entry.path)
+
+
+@judge("inference-links-dead", "inference-submitter")
+def links_dead(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that no link in code or documents leads out of the submission, or nowhere."""
+    yield from (problem for problem, is_judged in _dead_links(case) if not is_judged)
+
+
+def _dead_links(case: SubmitterCase) -> Iterator[tuple[Problem, bool]]:
+    """Yield each link that leads to nothing of the submission, and whether it lies where official checkers read."""
+    layout = case.fixed.package.layout
+    paths = ("results", "systems", layout.measurements, *layout.compliance.values(), MAPPING)
+    read = {path.partition("/")[0] for path in paths}
+    for entry, lead in case.submitter.tree.links():
+        if lead.real is None:
+            is_read = entry.path.partition("/")[0] in read
+            yield Problem(dead(lead), "a plain file or folder", "a link", entry.path), is_read
+
+
 @judge("inference-no-links", "inference-submitter")
-def no_links(case: SubmitterCase) -> Iterator[Problem]:
-    """Judge that nothing is a link or anything but a plain file or folder."""
+def plain_files(case: SubmitterCase) -> Iterator[Problem]:
+    """Judge that what the official checkers read is plain files and folders, or links to such."""
     for entry in case.submitter.tree.entries.values():
-        if entry.kind in ("link", "special", "unreadable"):
-            linked = entry.kind == "link" and case.submitter.tree.is_file(entry.path)
-            what = (
-                "the file it leads to was read in its place"
-                if linked
-                else "is not followed, and nothing behind it is judged"
-            )
-            yield Problem(what, "a plain file or folder", entry.kind, entry.path)
+        if entry.kind in ("special", "unreadable"):
+            yield Problem("is not read, and nothing in it is judged", "a plain file or folder", entry.kind, entry.path)
+    yield from (problem for problem, is_judged in _dead_links(case) if is_judged)
     if case.submitter.tree.truncated is not None:
         what = "the submission cannot be listed whole; what is beyond was not judged"
         yield Problem(what, "fewer files and folders", case.submitter.tree.truncated, ".")

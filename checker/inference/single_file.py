@@ -32,7 +32,8 @@ from checker.inference.single_file_log import (
     read_accuracy,
 )
 from checker.inference.single_file_tests import judge_tests
-from checker.inference.walk import DIVISIONS, Place, Submitter
+from checker.inference.walk import DIVISIONS, MAPPING, Place, Submitter
+from checker.links import within
 from checker.training.outcome import Outcome
 from checker.tree import RefusedError
 from rules.inference import InferenceRules
@@ -124,6 +125,7 @@ def judge(
     by_benchmark: dict[tuple[str, str], list[ResultFacts]] = {}
     for facts in results:
         by_benchmark.setdefault((facts.place.system, facts.place.benchmark), []).append(facts)
+    by_benchmark.update(((system, name), []) for system, name in _without_scenarios(submitter))
     for (system, name), those in by_benchmark.items():
         benchmark = Benchmark(f"results/{system}/{name}")
         judged.benchmarks.append(benchmark)
@@ -141,6 +143,14 @@ def judge(
             case = _Case(submitter, fixed, documents[system], mapping, extra_files)
             _benchmark(case, benchmark, list(zip(mine, those, strict=True)))
     return judged
+
+
+def _without_scenarios(submitter: Submitter) -> Iterator[tuple[str, str]]:
+    """Yield each system and benchmark whose folder has no scenario in it; the checker judges it all the same."""
+    for system in submitter.systems:
+        for name in submitter.benchmarks(system):
+            if not submitter.scenarios(system, name):
+                yield system, name
 
 
 PASSED_OVER = (
@@ -172,7 +182,7 @@ def look_above(root: Path, rules: InferenceRules) -> dict[str, Outcome]:
     found = {name: Outcome() for name in DIVISIONS}
     stray = [f.name for f in _plain(root) if not f.name.endswith(tuple(fixed.at_root))]
     for name, outcome in found.items():
-        if not (root / name).is_dir() or (root / name).is_symlink():
+        if within(root / name, root) is None:
             continue
         for file in stray[:10]:
             expected = f"nothing but names that end in {' or '.join(fixed.at_root)}"
@@ -185,7 +195,7 @@ def look_above(root: Path, rules: InferenceRules) -> dict[str, Outcome]:
 
 
 def _plain(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file() or path.is_symlink())
+    return sorted(path for path in folder.iterdir() if path.is_file())
 
 
 # A submitter's folder
@@ -201,6 +211,8 @@ def _folder(judged: Judged, fixed: Fixed) -> None:
             outcome.fail("single-file-links", Problem(what, "a plain file", "a link", entry.path))
     if outcome.answer == "pass":
         for entry in entries:
+            if entry.kind == "link" and not (submitter.root / entry.path).exists():
+                raise StopsError(f"FileNotFoundError: {entry.path}", entry.path)
             if entry.size > own.file_bytes:
                 most = f"at most {own.file_bytes:,} bytes"
                 outcome.fail("single-file-size", Problem("the file is too large", most, f"{entry.size:,}", entry.path))
@@ -240,7 +252,7 @@ def _is_broken(submitter: Submitter, path: str) -> bool:
 
 
 def _mapping(submitter: Submitter) -> Any:
-    path = "model_mapping.json"
+    path = MAPPING
     if submitter.division != "open" or not submitter.listing.exists(path):
         return None
     document = read_document(submitter.tree, path)

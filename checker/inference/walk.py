@@ -1,26 +1,25 @@
 """What lies where in an MLPerf Inference round: divisions, submitters, systems, benchmarks and their scenario folders.
 
 One result per folder `{division}/{submitter}/results/{system}/{benchmark}/{scenario}`, in the order in which the
-official checker comes to them: sorted at every level. Links are listed and never followed; but a link to a plain file
-of the same submitter stands for that file, since the official checker reads it so.
+official checker comes to them: sorted at every level, links followed to what lies in the submitter's folder. The folder
+of a submitter or a division may itself be a link, to another of the same round.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from posixpath import dirname, join, normpath
-from typing import BinaryIO
 
 from checker.findings import Problem
-from checker.tree import EntryKind, Tree
+from checker.links import LinkedTree, within
+from checker.tree import EntryKind
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import Limits
 
-LINKS = 8  # that may lead to each other
 DIVISIONS = ("closed", "network", "open")
+MAPPING = "model_mapping.json"  # of a submitter: own names of benchmarks -> official ones
+ELSEWHERE = "a link to what is no folder of this round"
 FIX = "give a round (a folder that holds closed/, network/ or open/), or a submitter's or a result's folder in one"
 
 
@@ -40,56 +39,18 @@ class Place:
         return f"results/{self.system}/{self.benchmark}/{self.scenario}"
 
 
-class SubmitterTree(Tree):
-    """A submitter's folder, in which a link to one of its plain files is read as that file, itself opened as ever."""
-
-    def __init__(self, root: Path, limits: Limits) -> None:
-        super().__init__(root, limits)
-        self._behind: dict[str, str] = {}
-
-    def behind(self, path: str) -> str:
-        """Return the path of the plain file that a link at `path` leads to; `path` where it is no such link."""
-        if path not in self._behind:
-            self._behind[path] = path
-            at, entry = path, self.entries.get(path)
-            for _ in range(LINKS):
-                if entry is None or entry.kind != "link":
-                    break
-                try:
-                    leads = str((self.root / at).readlink())
-                except OSError:
-                    break
-                at = normpath(join(dirname(at), leads))  # never absolute, nor outside: unlisted
-                entry = self.entries.get(at)
-            if entry is not None and entry.kind == "file":
-                self._behind[path] = at
-        return self._behind[path]
-
-    def is_file(self, path: str) -> bool:
-        """Whether `path` is a plain file of the tree, or a link to one."""
-        return super().is_file(self.behind(path))
-
-    @contextmanager
-    def open(self, path: str, most: int | None = None) -> Iterator[BinaryIO]:
-        """Open a plain file, or the one that a link leads to."""
-        with super().open(self.behind(path), most) as file:
-            yield file
-
-
 class Listing:
-    """What lies in each folder of a submitter, listed once; paths are relative to the submitter's folder."""
+    """What lies in each folder of a submitter, links followed; paths are relative to the submitter's folder."""
 
-    def __init__(self, tree: SubmitterTree) -> None:
+    def __init__(self, tree: LinkedTree) -> None:
         self.tree = tree
         self._in: dict[str, dict[str, EntryKind]] = {}
-        for entry in tree.entries.values():
-            folder, _, name = entry.path.rpartition("/")
-            kind = "file" if entry.kind == "link" and tree.is_file(entry.path) else entry.kind
-            self._in.setdefault(folder, {})[name] = kind
 
     def names(self, folder: str) -> dict[str, EntryKind]:
         """Return what lies directly in `folder`, sorted, each with its kind; nothing where there is no such folder."""
-        return self._in.get(folder, {})
+        if folder not in self._in:
+            self._in[folder] = {name: entry.kind for name, entry in self.tree.inside(folder).items()}
+        return self._in[folder]
 
     def folders(self, folder: str) -> list[str]:
         """Return the names of the folders directly in `folder`, sorted."""
@@ -100,18 +61,17 @@ class Listing:
         return sorted(name for name, kind in self.names(folder).items() if kind == "file")
 
     def exists(self, path: str) -> bool:
-        """Whether anything lies at `path` that is no link, or one to a plain file."""
-        entry = self.tree.entries.get(self.tree.behind(path.rstrip("/")))
-        return entry is not None and entry.kind != "link"
+        """Whether `path` leads to anything."""
+        return self.tree.at(path) is not None
 
     def is_folder(self, path: str) -> bool:
-        """Whether `path` is a folder."""
-        entry = self.tree.entries.get(path)
+        """Whether `path` leads to a folder."""
+        entry = self.tree.at(path)
         return entry is not None and entry.kind in ("folder", "unreadable")
 
     def size(self, path: str) -> int | None:
         """Return a plain file's bytes; None where there is no such file."""
-        entry = self.tree.entries.get(self.tree.behind(path))
+        entry = self.tree.at(path)
         return entry.size if entry is not None and entry.kind == "file" else None
 
 
@@ -125,7 +85,7 @@ class Submitter:
     listing: Listing
 
     @property
-    def tree(self) -> Tree:
+    def tree(self) -> LinkedTree:
         """The folder, to read from."""
         return self.listing.tree
 
@@ -191,10 +151,10 @@ def find(path: Path) -> Scope:
         _division(scope, real)
     elif is_folder:
         for child in sorted(real.iterdir()):
-            if child.name in DIVISIONS and child.is_dir() and not child.is_symlink():
+            if child.name in DIVISIONS and within(child, real) is not None:
                 _division(scope, child)
             elif child.name in DIVISIONS:
-                scope.odd.append((child, Problem("is no folder, or a link; links are not followed", "a folder")))
+                scope.odd.append((child, Problem(f"is no folder, or {ELSEWHERE}", "a folder")))
             elif child.name.casefold() in DIVISIONS and child.is_dir():
                 what = "the folder is passed over: divisions are written in small letters"
                 scope.odd.append((child, Problem(what, ", ".join(DIVISIONS), child.name)))
@@ -209,12 +169,12 @@ def _submitters(folder: Path) -> bool:
 
 def _division(scope: Scope, division: Path) -> None:
     for folder in sorted(division.iterdir()):
-        if folder.is_symlink():
-            scope.odd.append((folder, Problem("is a symbolic link; links are not followed", "a folder")))
-        elif folder.is_dir():
+        if within(folder, division.parent) is not None:
             scope.submitters.append((division.name, folder))
+        elif folder.is_symlink():
+            scope.odd.append((folder, Problem(f"is {ELSEWHERE}", "a folder")))
 
 
 def read_submitter(division: str, root: Path, limits: Limits) -> Submitter:
     """List one submitter's folder."""
-    return Submitter(division, root.name, root, Listing(SubmitterTree(root, limits)))
+    return Submitter(division, root.name, root, Listing(LinkedTree(root, limits, levels=2)))

@@ -6,6 +6,7 @@ import checker.training.copies
 import checker.training.integrity
 import checker.training.measured
 import checker.training.readable
+import checker.training.repository
 import checker.training.submitter  # noqa: F401
 from checker.judges.registry import judge
 

@@ -14,10 +14,12 @@ from typing import Any
 from checker.files import look
 from checker.findings import Problem, brief
 from checker.judges.registry import judge
+from checker.links import dead, followed
 from checker.tiny.accuracy import area_under_curve, averaged, count_wake_words, top_1
 from checker.tiny.facts import MODES, ResultFacts, TestFacts
 from checker.tiny.logs import Log, Trial, Window
 from checker.tiny.official import SubmitterReview
+from checker.tiny.submission import Submitter
 from rules.tiny import TinyRules, labels, wake_words
 
 KNOWN = ("log.txt", "results.txt", "results.json", "script.async", "trace1-timestamps.json", "EEMBC_RUNNER")
@@ -400,28 +402,39 @@ def size_limit(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @judge("tiny-links", "tiny-submitter")
-def linked_folders(case: SubmitterCase) -> Iterator[Problem]:
-    """Object to links to folders, which the official checker follows wherever they lead."""
+def links_out(case: SubmitterCase) -> Iterator[Problem]:
+    """Object to links to folders elsewhere, which the official checker follows wherever they lead."""
     submitter = case.review.submitter
-    for entry in submitter.tree.entries.values():
-        if entry.kind == "link" and (submitter.root / entry.path).is_dir():
-            what = "a link to a folder: it is not followed, and nothing behind it is judged"
-            yield Problem(what, "a folder", "a link", entry.path)
+    for entry, lead in submitter.tree.links():
+        if lead.real is None and (submitter.root / entry.path).is_dir():
+            yield Problem(dead(lead), "a folder", "a link", entry.path)
+
+
+@judge("tiny-links-followed", "tiny-submitter")
+def links_followed(case: SubmitterCase) -> Iterator[Problem]:
+    """Note links to folders of the submission."""
+    for entry, lead in case.review.submitter.tree.links():
+        if lead.real is not None and case.review.submitter.is_folder(entry.path):
+            yield Problem(followed(lead), "a folder", "a link", entry.path)
 
 
 @judge("tiny-code", "tiny-submitter")
 def code_present(case: SubmitterCase) -> Iterator[Problem]:
     """Object to results without the code they were made with."""
     submitter = case.review.submitter
-    if submitter.results and not submitter.tree.files("code"):
+    if submitter.results and not _has_code(submitter):
         yield Problem("there is no code", "code/<benchmark>/", "nothing", "code" if submitter.has("code") else ".")
+
+
+def _has_code(submitter: Submitter) -> bool:
+    return any(entry.kind != "folder" for _, entry in submitter.tree.below("code"))
 
 
 @judge("tiny-code-of-benchmarks", "tiny-submitter")
 def code_of_benchmarks(case: SubmitterCase) -> Iterator[Problem]:
     """Note benchmarks that have no folder in code/."""
     submitter = case.review.submitter
-    if not submitter.tree.files("code"):
+    if not _has_code(submitter):
         return
     there = set(submitter.folders("code"))
     lacking = sorted({result.benchmark for result in submitter.results} - there)

@@ -50,6 +50,9 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
     for folder in scope.strangers:
         stray = Problem("no division of MLPerf Tiny: nothing in it is judged", ", ".join(fixed.divisions), folder.name)
         ledger.add(folder, "tiny-division", stray)
+    for link in scope.elsewhere:
+        what = "is a link to what is no folder of this round: nothing behind it is judged"
+        ledger.add(link, "tiny-links", Problem(what, "a folder", "a link"))
     ledger.fold()
     return ledger.report(path)
 

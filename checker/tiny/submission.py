@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from checker.tree import Tree
+from checker.links import LinkedTree, within
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import Limits
 from rules.tiny import TinyRules
@@ -30,7 +30,7 @@ class Submitter:
 
     root: Path
     division: str
-    tree: Tree
+    tree: LinkedTree
     results: list[Result] = field(default_factory=list)
     systems: list[str] = field(default_factory=list)  # folders of results/
 
@@ -46,22 +46,20 @@ class Submitter:
 
     def folders(self, path: str) -> list[str]:
         """Return the names of the folders right in `path`."""
-        depth = path.count("/") + 1
-        inside = (e.path for e in self.tree.entries.values() if e.kind == "folder" and e.path.startswith(f"{path}/"))
-        return [below.rpartition("/")[2] for below in inside if below.count("/") == depth]
+        return [name for name, entry in self.tree.inside(path).items() if entry.kind == "folder"]
 
     def files(self, path: str) -> list[str]:
         """Return the names of the files right in `path`."""
-        depth = path.count("/") + 1
-        return [e.path.rpartition("/")[2] for e in self.tree.files(path) if e.path.count("/") == depth]
+        return [name for name, entry in self.tree.inside(path).items() if entry.kind != "folder"]
 
     def has(self, path: str) -> bool:
-        """Whether anything is at `path`."""
-        return path in self.tree.entries
+        """Whether `path` leads to anything."""
+        return self.tree.at(path) is not None
 
     def is_folder(self, path: str) -> bool:
-        """Whether a folder is at `path`."""
-        return self.has(path) and self.tree.entries[path].kind == "folder"
+        """Whether `path` leads to a folder."""
+        entry = self.tree.at(path)
+        return entry is not None and entry.kind == "folder"
 
 
 @dataclass
@@ -72,6 +70,7 @@ class Scope:
     submitters: list[Submitter]
     only: str = ""  # within the one submitter: a folder below results/
     strangers: list[Path] = field(default_factory=list)  # folders beside the divisions that are none
+    elsewhere: list[Path] = field(default_factory=list)  # links above the submitters to what is no folder of the round
 
     @property
     def whole(self) -> bool:
@@ -89,14 +88,16 @@ def find(path: Path, fixed: TinyRules, limits: Limits) -> Scope:
     )
     if not real.is_dir():
         raise nothing
-    divisions = [name for name in fixed.divisions if _is_folder(real / name)]
+    divisions = [name for name in fixed.divisions if within(real / name, real) is not None]
     if divisions:
-        roots = [child for name in sorted(divisions) for child in _inside(real / name)]
+        roots = [child for name in sorted(divisions) for child in _inside(real / name, real)]
         known = {*fixed.divisions, *fixed.passed_over}
-        strangers = [child for child in _inside(real) if child.name not in known]
-        scope = Scope(path, [_submitter(root, limits) for root in roots if _submits(root)], strangers=strangers)
+        scope = Scope(path, [_submitter(root, limits) for root in roots if _submits(root)])
+        scope.strangers = [child for child in _inside(real, real) if child.name not in known]
+        scope.elsewhere = [one for at in (real, *(real / name for name in divisions)) for one in _elsewhere(at, real)]
     elif real.name in fixed.divisions:
-        scope = Scope(path, [_submitter(root, limits) for root in _inside(real) if _submits(root)])
+        scope = Scope(path, [_submitter(root, limits) for root in _inside(real, real.parent) if _submits(root)])
+        scope.elsewhere = _elsewhere(real, real.parent)
     elif _submits(real):
         scope = Scope(path, [_submitter(real, limits)])
     else:
@@ -123,16 +124,17 @@ def _list(submitter: Submitter, only: str) -> None:
 
 
 def _submitter(root: Path, limits: Limits) -> Submitter:
-    return Submitter(root, root.parent.name if root.parent.name == "open" else "closed", Tree(root, limits))
+    division = "open" if root.parent.name == "open" else "closed"
+    return Submitter(root, division, LinkedTree(root, limits, levels=2))
 
 
 def _submits(root: Path) -> bool:
-    return _is_folder(root / "results") or _is_folder(root / "systems")
+    return (root / "results").is_dir() or (root / "systems").is_dir()
 
 
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
+def _inside(folder: Path, round_: Path) -> list[Path]:
+    return sorted(child for child in folder.iterdir() if within(child, round_) is not None)
 
 
-def _inside(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if _is_folder(child))
+def _elsewhere(folder: Path, round_: Path) -> list[Path]:
+    return sorted(child for child in folder.iterdir() if child.is_symlink() and within(child, round_) is None)

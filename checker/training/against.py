@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 
 from checker.findings import brief
+from checker.links import LinkedTree
 from checker.page.comparison import Difference, Spread, differences, spread
 from checker.training.discovery import find
 from checker.training.facts import LogFacts
@@ -20,7 +21,6 @@ from checker.training.organisation import Folder, Organisation, find_organisatio
 from checker.training.scan import scan
 from checker.training.systems import System
 from checker.training.table import LARGEST_FACTOR, NEVER_S, Row, minutes_of, rows
-from checker.tree import Tree
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import load
 from rules.text import printable
@@ -149,7 +149,7 @@ def _submission(path: Path, fixed: PackageRules, round_name: str) -> Organisatio
     if len(scope.organisations) != 1:
         fix = "give one organisation's folder, or a folder below its results/"
         raise UsageError(f"{path}: holds {len(scope.organisations) or 'no'} submissions", fix=fix)
-    found = find_organisation(".", Tree(scope.organisations[0], load(round_name).limits), fixed)
+    found = find_organisation(".", LinkedTree(scope.organisations[0], load(round_name).limits), fixed)
     if scope.only:
         below = f"{scope.only}/"
         found.folders = [folder for folder in found.folders if f"{folder.path}/".startswith(below)]

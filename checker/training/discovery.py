@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from checker.links import within
 from rules.errors import NothingToCheckError, UsageError
 
 
@@ -16,6 +17,7 @@ class Scope:
     organisations: list[Path] = field(default_factory=list)
     only: str = ""  # within the one organisation: a folder below results/, or one file of systems/
     logs: list[Path] = field(default_factory=list)  # loose ones
+    elsewhere: list[Path] = field(default_factory=list)  # links beside organisations to what is no folder of the round
 
     @property
     def whole(self) -> bool:
@@ -39,11 +41,13 @@ def find(path: Path, logs_only: bool) -> Scope:
     inside = _inside(path)
     if inside is not None:
         return inside
-    organisations = [child for child in sorted(path.iterdir()) if child.is_dir() and is_organisation(child)]
+    children = sorted(path.iterdir())
+    organisations = [child for child in children if is_organisation(child) and within(child, path) is not None]
     if not organisations:
         fix = "give a folder of organisations (each with systems/ and results/), or --logs-only for loose logs"
         raise NothingToCheckError(f"{path}: no organisation and no result here", fix=fix)
-    return Scope(path, organisations)
+    elsewhere = [child for child in children if child.is_symlink() and within(child, path) is None]
+    return Scope(path, organisations, elsewhere=elsewhere)
 
 
 def is_organisation(path: Path) -> bool:

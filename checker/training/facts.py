@@ -270,7 +270,8 @@ class _ConvergenceScan:
     def _evaluation(self, line: Any) -> None:
         if self.found.benchmark == "stable_diffusion":
             metadata = line["metadata"]
-            self.by_step.setdefault(metadata["samples_count"], {})[metadata["metric"]] = line["value"]
+            step = metadata["samples_count" if "stable_diffusion" in self.counted_in_samples else "step_num"]
+            self.by_step.setdefault(step, {})[metadata["metric"]] = line["value"]
         elif self.found.benchmark in self.counted_in_samples:
             self.position = line["metadata"]["samples_count"]
             line["value"]

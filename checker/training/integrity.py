@@ -310,4 +310,4 @@ def _name(path: str) -> str:
 
 
 def _code(case: OrganisationCase) -> set[str]:
-    return {_name(path) for path in case.review.organisation.tree.entries if path.startswith("benchmarks/")}
+    return {name for name, _ in case.review.organisation.tree.below("benchmarks")}

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from checker.links import LinkedTree
 from checker.training.facts import LogFacts
 from checker.training.systems import System, read_system
-from checker.tree import Entry, RefusedError, Tree
+from checker.tree import RefusedError
 from rules.training import PackageRules
 
 PARAMETERS = "package_checker_params"
@@ -41,63 +42,53 @@ class Organisation:
     """One submitter's folder."""
 
     name: str  # as shown: relative to what is checked
-    tree: Tree
+    tree: LinkedTree
     systems: dict[str, System] = field(default_factory=dict)
     folders: list[Folder] = field(default_factory=list)
     misplaced: list[str] = field(default_factory=list)  # HPC: folders that are neither strong nor weak
     has_results: bool = True
 
-    def children(self, folder: str) -> list[Entry]:
-        """Return what lies directly in a folder, by name."""
-        prefix = f"{folder}/" if folder else ""
-        return [e for e in self.tree.entries.values() if e.path.startswith(prefix) and "/" not in e.path[len(prefix) :]]
 
-
-def find_organisation(name: str, tree: Tree, fixed: PackageRules) -> Organisation:
+def find_organisation(name: str, tree: LinkedTree, fixed: PackageRules) -> Organisation:
     """List an organisation's folder and read its system descriptions; logs are read later, all together."""
     found = Organisation(name, tree)
-    below: dict[str, list[Entry]] = {}
-    for entry in tree.entries.values():
-        below.setdefault(entry.path.rpartition("/")[0], []).append(entry)
-    for entry in below.get("systems", ()):
-        file = entry.path.removeprefix("systems/")
+    for file in tree.inside("systems"):
         if file.endswith(".json") and not file.startswith("."):
-            system = read_system(tree, entry.path, fixed)
+            system = read_system(tree, f"systems/{file}", fixed)
             found.systems[system.name] = system
-    results = tree.entries.get("results")
+    results = tree.at("results")
     found.has_results = results is not None and results.kind == "folder"
 
     def folders(path: str) -> list[str]:
-        return [entry.path for entry in below.get(path, ()) if entry.kind == "folder"]
+        return [f"{path}/{below}" for below, entry in tree.inside(path).items() if entry.kind == "folder"]
 
     for system_path in folders("results"):
         levels = folders(system_path) if fixed.scaling else [system_path]
         found.misplaced += [path for path in levels if fixed.scaling and path.rpartition("/")[2] not in fixed.scaling]
         for level in levels:
             for path in folders(level):
-                found.folders.append(_folder(found, path, system_path, level, below))
+                found.folders.append(_folder(found, path, system_path, level))
     return found
 
 
-def _folder(found: Organisation, path: str, system_path: str, level: str, below: dict[str, list[Entry]]) -> Folder:
+def _folder(found: Organisation, path: str, system_path: str, level: str) -> Folder:
     parts = path.split("/")
     scaling = level.rpartition("/")[2] if level != system_path else ""
     matched = [path]
     if MAGIC & set(path):
         # The official tool hands the path to glob: brackets in a name match other folders, not this one.
-        matched = [other for other in below if _globbed(other, path)]
-    logs, others, power = [], [], None
-    for entry in (entry for other in matched for entry in below.get(other, ())):
-        name = entry.path.rpartition("/")[2]
-        if fnmatchcase(name, "result_*.txt"):
-            logs.append(entry.path)
-        elif not name.startswith("."):
-            others.append(entry.path)
-        if name == "power" and entry.path == f"{path}/power":
-            power = entry.path
+        matched = _globbed(found.tree, path)
+    logs, others = [], []
+    for other in matched:
+        for name in found.tree.inside(other):
+            if fnmatchcase(name, "result_*.txt"):
+                logs.append(f"{other}/{name}")
+            elif not name.startswith("."):
+                others.append(f"{other}/{name}")
+    power = f"{path}/power" if found.tree.at(f"{path}/power") is not None else None
     measured = {
-        run.path.rpartition("/")[2]: sorted(file.path for file in below.get(run.path, ()))
-        for run in below.get(f"{path}/power", ())
+        run: [f"{path}/power/{run}/{file}" for file in found.tree.inside(f"{path}/power/{run}")]
+        for run in found.tree.inside(f"{path}/power")
     }
     folder = Folder(path, parts[1], parts[-1], scaling, sorted(logs), sorted(others), power, measured)
     for place in (system_path, path):
@@ -105,14 +96,17 @@ def _folder(found: Organisation, path: str, system_path: str, level: str, below:
     return folder
 
 
-def _globbed(path: str, pattern: str) -> bool:
-    parts, patterns = path.split("/"), pattern.split("/")
-    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
+def _globbed(tree: LinkedTree, pattern: str) -> list[str]:
+    """Return the folders whose paths match a pattern, level by level."""
+    found = [""]
+    for part in pattern.split("/"):
+        found = [f"{at}/{name}".lstrip("/") for at in found for name in tree.inside(at) if fnmatchcase(name, part)]
+    return found
 
 
-def _parameters(tree: Tree, path: str, folder: Folder) -> None:
+def _parameters(tree: LinkedTree, path: str, folder: Folder) -> None:
     """Read bypasses as the official tool does: a line counts only where no newline follows it."""
-    if path not in tree.entries:
+    if tree.at(path) is None:
         return
     try:
         text = tree.read(path, tree.limits.document_bytes).decode("utf-8")

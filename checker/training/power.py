@@ -21,7 +21,7 @@ def judge_power(organisation: Organisation, folder: Folder, outcome: Outcome) ->
     names = [PurePosixPath(path).stem for path in folder.log_paths]
     for name in names:
         path = f"{folder.path}/power/{name}"
-        entry = tree.entries.get(path)
+        entry = tree.at(path)
         if entry is None:
             failing.add(name)
             outcome.warn("power-complete", Problem("the run has no power data", path, "no such folder", folder.path))
@@ -29,7 +29,7 @@ def judge_power(organisation: Organisation, folder: Folder, outcome: Outcome) ->
         if entry.kind != "folder":
             outcome.crash(f"NotADirectoryError: {path}", path)
             continue
-        files = [child.path.rpartition("/")[2] for child in organisation.children(path)]
+        files = list(tree.inside(path))
         for kind, counts in (("node", nodes), ("sw", switches)):
             mine = [file for file in files if file.startswith(kind)]
             try:
@@ -64,12 +64,12 @@ class PowerError(Exception):
 
 def energy_of(organisation: Organisation, folder: Folder, name: str, run_ms: float) -> float:
     """Return the energy of run `name` in joules (of watts and ms), scaled to its time; PowerError where it has none."""
-    prefix = f"{folder.path}/power/{name}/"
-    paths = [path for path in organisation.tree.entries if path.startswith(prefix) and path.endswith(".txt")]
-    nodes = [path for path in paths if path[len(prefix) :].startswith("node_")]
-    switches = [path for path in paths if path[len(prefix) :].startswith("sw_")]
+    data = f"{folder.path}/power/{name}"
+    files = [file for file in organisation.tree.inside(data) if file.endswith(".txt")]
+    nodes = [f"{data}/{file}" for file in files if file.startswith("node_")]
+    switches = [f"{data}/{file}" for file in files if file.startswith("sw_")]
     if not nodes:
-        raise PowerError(f"no node's data in {prefix}")
+        raise PowerError(f"no node's data in {data}")
     readings = [(_read(organisation, path), path) for path in (*nodes, *switches)]
     parts = [_node(reading.records, path, run_ms) for reading, path in readings[: len(nodes)]]
     parts += [_switch(reading.records, run_ms) for reading, _ in readings[len(nodes) :]]

@@ -21,6 +21,7 @@ from checker.findings import Problem, Report, Score, brief, limited
 from checker.judges.registry import judges
 from checker.ledger import Unit
 from checker.likeness import named_otherwise
+from checker.links import LinkedTree
 from checker.round_ledger import RoundLedger
 from checker.training.copies import Trace
 from checker.training.discovery import Scope, find
@@ -35,7 +36,6 @@ from checker.training.outcome import Outcome
 from checker.training.repository import judge_repository
 from checker.training.scan import scan
 from checker.training.table import LARGEST_FACTOR, NEVER_S, Row, minutes_of, rows
-from checker.tree import Tree
 from checker.waivers import Waivers
 from rules.cards import Severity
 from rules.ruleset import load
@@ -69,6 +69,9 @@ def review(
                 folder.logs = [by_path[log] for log in folder.log_paths if log in by_path]
             _organisation(ledger, root, organisation, scope)
     ledger.across(_raised_across(ledger), but=("rcp", "system"))
+    for link in scope.elsewhere:
+        what = "is a link to what is no folder of this round: nothing behind it is judged"
+        ledger.add(link, "repository-links", Problem(what, "a folder", "a link"))
     if (wrong := foreign(benchmarks(path, logs_only), round_name)) is not None:
         ledger.add(ledger.base, "round-as-given", wrong)
     elif (otherwise := named_otherwise(path, round_name)) is not None:
@@ -111,7 +114,7 @@ def _chunks(paths: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
 
 
 def _read(round_name: str, root: Path, paths: list[str]) -> list[LogFacts]:
-    tree = Tree(root, load(round_name).limits)
+    tree = LinkedTree(root, load(round_name).limits)
     in_samples = frozenset(package_rules(round_name).counted_in_samples)
     judge = log_judge(round_name)
     return [scan(tree, path, in_samples, judge) for path in paths]
@@ -131,11 +134,12 @@ def _readers(round_name: str, scope: Scope, jobs: int | None) -> Iterator[_Reade
 
 def _listed(root: Path, scope: Scope, ledger: _Ledger, readers: _Readers) -> tuple[Organisation, Any]:
     """List one organisation and start reading its logs."""
-    tree = Tree(root, ledger.ruleset.limits)
+    tree = LinkedTree(root, ledger.ruleset.limits)
     organisation = find_organisation(ledger.shown(root, "."), tree, ledger.fixed)
     if scope.only:
         _narrow(organisation, scope.only)
-    sized = [(log, tree.entries[log].size) for folder in organisation.folders for log in folder.log_paths]
+    logs = (log for folder in organisation.folders for log in folder.log_paths)
+    sized = [(log, 0 if (entry := tree.at(log)) is None else entry.size) for log in logs]
     started = readers.read(root, sized)
     return organisation, lambda: [facts for chunk in started for facts in chunk]
 

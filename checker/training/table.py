@@ -57,10 +57,9 @@ def rows(review: OrganisationReview, fixed: PackageRules) -> list[Row]:
     if not review.organisation.has_results:
         return [Row("", crash="FileNotFoundError: results")]
     by_system: dict[str, list[FolderReview]] = {}
-    entries = review.organisation.tree.entries
-    for path, entry in entries.items():
-        if entry.kind == "folder" and path.startswith("results/") and path.count("/") == 1:
-            by_system[path.removeprefix("results/")] = []
+    for name, entry in review.organisation.tree.inside("results").items():
+        if entry.kind == "folder":
+            by_system[name] = []
     for folder in review.folders:
         by_system[folder.folder.system].append(folder)
     return [_row(review, name, folders, fixed) for name, folders in sorted(by_system.items())]
@@ -136,7 +135,7 @@ def _strong(row: Row, review: OrganisationReview, folder: FolderReview, system: 
     if benchmark not in fixed.benchmarks:
         raise StoppedError(f"AssertionError: {folder.folder.path}: no column for this benchmark")
     minutes, energies, dropped = [], [], 0
-    power = review.organisation.tree.entries.get(f"{folder.folder.path}/power")
+    power = review.organisation.tree.at(f"{folder.folder.path}/power")
     has_power = power is not None and power.kind == "folder"
     for log in folder.folder.logs:
         if log.refused is not None or (log.verdict is not None and log.verdict.answer == "crash"):

@@ -1165,7 +1165,7 @@ CAUGHT: list[tuple[str, str, Act, str, str, bool]] = [
         True,
     ),
     # Of the submission, not of one result
-    ("link", "edge", lambda s: (s.base / "code/x").symlink_to("README.md"), "no-links", "../code/x", False),
+    ("link", "edge", lambda s: (s.base / "results/x").symlink_to("nowhere"), "no-links", "../results/x", False),
     (
         "link-outside",
         "edge",

@@ -6,6 +6,7 @@ A mutation is told the submitter's folder and the paths of the result's files in
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from typing import Any
 from checker.inference.facts import Paths
 from checker.inference.walk import Place
 from rules.inference import InferenceRules
+from tests.differential import linking
 
 ABSENT = object()
 VALUES: tuple[Any, ...] = (
@@ -823,6 +825,39 @@ def of_supplies(rules: InferenceRules) -> Iterator[Mutation]:
     )
 
 
+def of_links() -> Iterator[Mutation]:
+    """Links in the place of what the official checker looks for, and beside it."""
+    finds: dict[str, Callable[[Target], Path]] = {
+        "results": lambda t: t.base / "results",
+        "system": lambda t: t.base / "results" / t.place.system,
+        "benchmark": lambda t: t.result.parent,
+        "result": lambda t: t.result,
+        "performance": lambda t: t.result / "performance",
+        "run": lambda t: t.log.parent,
+        "log": lambda t: t.log,
+        "accuracy": lambda t: t.accuracy,
+        "accuracy text": lambda t: t.accuracy / "accuracy.txt",
+        "systems": lambda t: t.base / "systems",
+        "description": lambda t: t.system,
+        "source": lambda t: t.base / "src" if (t.base / "src").exists() else t.base / "code",
+        "test": lambda t: t.base / min(t.paths.tests.values()),
+        "measurements": lambda t: t.base / t.paths.measurements_folder,
+    }
+
+    def act(find: Callable[[Target], Path], way: Callable[[Path, Path], object]) -> Act:
+        return lambda t: way(t.base, find(t)) if os.path.lexists(find(t)) else None
+
+    for what, find in finds.items():
+        for name, way in linking.WAYS.items():
+            yield f"link for {what} {name}", act(find, way)
+    yield "link to a benchmark", lambda t: (t.result.parents[1] / "retinanet").symlink_to(t.place.benchmark)
+    yield "link to a scenario", lambda t: (t.result.parent / "Other").symlink_to(t.place.scenario)
+    yield "link to results among systems", lambda t: (t.base / "results/again").symlink_to(".")
+    yield "link to another submitter", lambda t: (t.base.parent / "Other").symlink_to(t.base.name)
+    yield "power that leads nowhere", lambda t: (t.result / "performance/power").symlink_to("nowhere")
+    yield "power that is a run", lambda t: (t.result / "performance/power").symlink_to("run_1")
+
+
 def mutations(rules: InferenceRules, everything: bool = False) -> list[Mutation]:
     """Return every way to spoil a result with LoadGen's logs; `everything`: each key with each value."""
     return [
@@ -836,9 +871,11 @@ def mutations(rules: InferenceRules, everything: bool = False) -> list[Mutation]
         *of_tests(rules, everything),
         *of_layout(rules),
         *of_supplies(rules),
+        *of_links(),
     ]
 
 
 def endpoints_mutations(rules: InferenceRules) -> list[Mutation]:
     """Return every way to spoil an endpoint's result."""
-    return [*of_endpoints(rules), *of_system(rules), *of_measurements(rules), *of_layout(rules), *of_supplies(rules)]
+    shared = (*of_system(rules), *of_measurements(rules), *of_layout(rules), *of_supplies(rules), *of_links())
+    return [*of_endpoints(rules), *shared]

@@ -114,11 +114,18 @@ def _take_out(end: Ours) -> None:
     root, stop = end.submitter.submitter.root, end.stop
     assert stop is not None
     if isinstance(end.what, ResultReview):
-        shutil.rmtree(root / end.what.place.path)
+        _remove(root / end.what.place.path)
     elif stop.path.startswith("systems/"):
         name = stop.path.removeprefix("systems/").removesuffix(".json").removesuffix("_power.yaml")
-        shutil.rmtree(root / "results" / name)
+        _remove(root / "results" / name)
     elif stop.path.startswith("results/"):
-        shutil.rmtree(root / stop.path)
+        _remove(root / stop.path)
     else:
-        shutil.rmtree(root)
+        _remove(root)
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)  # a folder that is found again behind a link in it

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.differential import linking
+
 TOKEN = b":::MLLOG "
 Spoil = Callable[[bytes], bytes | None]
 SpoilTree = Callable[[Path], object]
@@ -376,7 +378,28 @@ TREES: dict[str, SpoilTree] = {
     "published scaling broken, open": _then(
         _json(_setting("division", "open")), lambda root: (_folder(root) / "scaling.json").write_text("x") and None
     ),
+    **linking.spoils("results", "results/*/*", "results/*/*/result_1.txt", "systems/*.json"),
+    "a link to another system": lambda root: (root / "results/other").symlink_to(_folder(root).parent.name),
+    "a link to results among systems": lambda root: (root / "results/other").symlink_to("."),
+    "a link to a log more": lambda root: (_folder(root) / "result_x.txt").symlink_to(_logs(root)[0].name),
+    "a link to nowhere beside logs": lambda root: (_folder(root) / "notes").symlink_to("nowhere"),
+    "a description that is a link": lambda root: (root / "systems/other.json").symlink_to(_system(root).name),
+    "parameters that are a link": lambda root: (
+        _some_logs(LOGS["evaluated much too early"], 99)(root),
+        (root / "bypass").write_text("rcp-bypass"),
+        (_folder(root) / "package_checker_params").symlink_to("../../../bypass"),
+    ),
     "power": _power,
+    "power that is a link": _then(_power, linking.spoils("results/*/*/power")["link for results/*/*/power moved"]),
+    "power of a run that is a link": _then(
+        _power, linking.spoils("results/*/*/power/result_1")["link for results/*/*/power/result_1 by 9 links"]
+    ),
+    "power of a run that leads nowhere": _then(
+        _power, linking.spoils("results/*/*/power/result_1")["link for results/*/*/power/result_1 to nowhere"]
+    ),
+    "power of a node that is a link": _then(
+        _power, linking.spoils("results/*/*/power/*/node_0.txt")["link for results/*/*/power/*/node_0.txt moved"]
+    ),
     "power of one run missing": _then(_power, _at("results/*/*/power/result_1", shutil.rmtree)),
     "power of two runs missing": _then(
         _then(_power, _at("results/*/*/power/result_1", shutil.rmtree)),

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.differential import linking
 from tests.differential.single_file_passing import change
 
 Spoil = Callable[[Path], object]
@@ -103,6 +104,20 @@ TREES: dict[str, Spoil] = {
     "no results": lambda base: shutil.rmtree(base / "results"),
     "broken link": lambda base: (base / "code/link").symlink_to("nowhere"),
     "link to a file beside it": lambda base: (base / "code/link").symlink_to("resnet/README.md"),
+    **linking.spoils(
+        *("results/*", RESULT, f"{RESULT}/performance/run_1", f"{RESULT}/accuracy/accuracy.txt", "systems/*.json"),
+        *("measurements/*/*/*", TEST01, "code/resnet"),
+    ),
+    "link to a file by its path from the root": lambda base: (base / "code/link").symlink_to(
+        "closed/Example/calibration.md"
+    ),
+    "link to another submitter": lambda base: (base.parent / "Other").symlink_to("Example"),
+    "link to a division": lambda base: (base.parents[1] / "open").symlink_to("closed"),
+    "link to a file beside the divisions": lambda base: (base.parents[1] / "notes").symlink_to(
+        "closed/Example/calibration.md"
+    ),
+    "link to nowhere beside the divisions": lambda base: (base.parents[1] / "notes").symlink_to("nowhere"),
+    "link to nowhere in the division": lambda base: (base.parent / "notes").symlink_to("nowhere"),
     "link to a folder": lambda base: (base / "code/link").symlink_to("resnet"),
     "51 MiB": lambda base: _sparse(base / "code/big", (50 << 20) + 1),
     "50 MiB": lambda base: _sparse(base / "code/big", 50 << 20),
@@ -123,6 +138,8 @@ TREES: dict[str, Spoil] = {
     "no results of it": lambda base: shutil.rmtree(base / "results/box"),
     "a system's folder empty of benchmarks": lambda base: _write(base / "results/two/readme", "x"),
     "system a folder": lambda base: _folder_instead(base / "systems/box.json"),
+    "a benchmark's folder without scenarios": lambda base: _write(base / "results/box/retinanet/readme", "x"),
+    "another folder without scenarios": lambda base: _write(base / "results/box/notes/readme", "x"),
     "no scenario": lambda base: shutil.rmtree(base / "results/box/resnet/SingleStream"),
     "a scenario more": lambda base: shutil.copytree(base / RESULT, base / "results/box/resnet/Server"),
     "small letters": _renamed("box/resnet/Offline", "box/resnet/offline"),

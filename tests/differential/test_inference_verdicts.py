@@ -100,6 +100,22 @@ def test_a_result_spoiled_in_one_way(base: tuple[str, str, str, str, str, bool],
         assert differences(root, round_name) == [], way[0]
 
 
+@pytest.mark.parametrize("version", ["5.1", "6.0"])
+def test_a_result_with_a_link_in_its_place(version: str, tmp_path: Path) -> None:
+    round_name = f"mlperf-inference/{version}"
+    place = Place("closed", "Example", "box", "resnet", "Offline")
+    ways = list(inference_mutations.of_links())
+    for name, act in ways if ALL else random.Random(version).sample(ways, 80):
+        root = spoiled(
+            tmp_path,
+            round_name,
+            lambda root: inference_passing.submission(root, round_name, place.benchmark, "edge"),
+            place,
+            [(name, act)],
+        )
+        assert differences(root, round_name) == [], name
+
+
 @pytest.mark.parametrize("seed", range(400 if ALL else 12))
 def test_a_result_spoiled_in_several_ways_at_once(seed: int, tmp_path: Path) -> None:
     luck = random.Random(seed)

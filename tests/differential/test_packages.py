@@ -14,13 +14,13 @@ pytest.importorskip("mlperf_logging", reason="the official checker is a developm
 pytest.importorskip("pandas", reason="the official summariser needs pandas")
 pytest.importorskip("scipy", reason="the official convergence test needs scipy")
 
+from checker.links import LinkedTree
 from checker.training.log_verdict import log_judge
 from checker.training.official import OrganisationReview, judge_organisation
 from checker.training.organisation import find_organisation
 from checker.training.review import review
 from checker.training.scan import scan
 from checker.training.table import Row, rows
-from checker.tree import Tree
 from rules.ruleset import load
 from rules.training import package_rules, references
 from tests.differential import oracle, passing, sheet_logs
@@ -43,7 +43,7 @@ AFTER_A_CRASH = ("rcp_scaling_factor", "time_to_train", "Energy")
 def judged(root: Path, round_name: str) -> tuple[OrganisationReview, list[Row]]:
     """Judge an organisation as the review does, in this process."""
     fixed = package_rules(round_name)
-    organisation = find_organisation(".", Tree(root, load(round_name).limits), fixed)
+    organisation = find_organisation(".", LinkedTree(root, load(round_name).limits), fixed)
     for folder in organisation.folders:
         for path in folder.log_paths:
             facts = scan(organisation.tree, path, frozenset(fixed.counted_in_samples), log_judge(round_name))

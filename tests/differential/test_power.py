@@ -18,7 +18,7 @@ from checker.inference.loadgen import read_detail
 from checker.inference.power import judge_power
 from checker.inference.power_logs import moment
 from checker.inference.power_session import RECORDED, Session, judge_session
-from checker.tree import Tree
+from checker.links import LinkedTree
 from rules.power import power_rules
 from rules.ruleset import load
 from tests.corpus.rounds import unpacked
@@ -77,7 +77,7 @@ def record_anew(folder: Path) -> None:
 def compare(folder: Path) -> list[str]:
     """Return where ours and the official answer differ."""
     theirs = session_answers(folder / "performance")
-    tree = Tree(folder.parent, load(ROUND).limits)
+    tree = LinkedTree(folder.parent, load(ROUND).limits)
     ours = dict.fromkeys(theirs, "pass")
     found = list(judge_session(Session(tree, f"{folder.name}/performance", power_rules(ROUND))))
     for rule, problem, tolerated in found:

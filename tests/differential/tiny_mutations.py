@@ -9,6 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.differential import linking
+
 SpoilTree = Callable[[Path], object]
 NUMBERS = [
     "",
@@ -133,6 +135,17 @@ TREES: dict[str, SpoilTree] = {
     "as it is": lambda root: None,
     "link to a file": lambda root: (_submitter(root) / "code/link").symlink_to("main.c"),
     "link to nowhere in results": lambda root: (_submitter(root) / "results/link").symlink_to("nowhere"),
+    **{
+        name: lambda root, spoil=spoil: spoil(_submitter(root))  # type: ignore[misc]
+        for name, spoil in linking.spoils(
+            "results", "results/*/ic", "results/*/ic/performance", "systems/*.json"
+        ).items()
+    },
+    "link to another system": lambda root: (_submitter(root) / "results/two").symlink_to("box"),
+    "link to a benchmark": lambda root: (_submitter(root) / "results/box/vww").symlink_to("ic"),
+    "link to a parent in code": lambda root: (_submitter(root) / "code/up").symlink_to("../.."),
+    "link to another submitter": lambda root: (root / "closed/Other").symlink_to("Example"),
+    "link to a division": lambda root: (root / "open").symlink_to("closed"),
     "large file": lambda root: _sparse(_submitter(root) / "code/big", 524288001),
     "file at the limit": lambda root: _sparse(_submitter(root) / "code/big", 524288000),
     "51 MiB file": lambda root: _sparse(_submitter(root) / "code/big", 51 << 20),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from checker.training.facts import TEXTS, gather
 from checker.training.reading import BLOCK, HUGE, Record, Wanted, read
+from rules.training import package_rules
 
 TOKEN = b":::MLLOG "
 
@@ -105,8 +106,24 @@ def test_any_bytes_are_read_as_the_official_parser_reads_them(parts: list[tuple[
             )
 
 
+@pytest.mark.parametrize(("round_name", "step"), [("3.1", "step_num"), ("4.0", "samples_count")])
+def test_stable_diffusion_was_counted_in_steps_once(round_name: str, step: str) -> None:
+    found = {"FID": 80.0, "CLIP": 0.16}
+    data = b"".join(
+        (
+            record(key="submission_benchmark", value="stable_diffusion"),
+            *(record(key="eval_accuracy", value=v, metadata={step: 5000, "metric": m}) for m, v in found.items()),
+            record(key="run_stop", metadata={"status": "success"}),
+        )
+    )
+    in_samples = frozenset(package_rules(f"mlperf-training/{round_name}").counted_in_samples)
+    converged = gather("x", read(data, Wanted(TEXTS)), in_samples).converged
+    assert (converged.crash, converged.at) == (None, 5000)
+
+
 @settings(max_examples=150, deadline=None)
 @given(
+    st.sampled_from(["3.1.0", "5.1.0"]),
     st.lists(
         st.one_of(
             st.builds(
@@ -114,7 +131,7 @@ def test_any_bytes_are_read_as_the_official_parser_reads_them(parts: list[tuple[
                 key=st.sampled_from(["global_batch_size", "submission_benchmark", "eval_accuracy", "run_stop", "note"]),
                 value=st.sampled_from([8, 8.0, "8", None, "llama2_70b_lora", "rgat", "stable_diffusion", [1], 0.9]),
                 metadata=st.dictionaries(
-                    st.sampled_from(["samples_count", "epoch_num", "status", "file", "metric"]),
+                    st.sampled_from(["samples_count", "epoch_num", "step_num", "status", "file", "metric"]),
                     st.sampled_from([1, 0.5, None, "success", "aborted", "eval_accuracy.py", "FID", "CLIP", [1]]),
                 ),
             ),
@@ -122,17 +139,18 @@ def test_any_bytes_are_read_as_the_official_parser_reads_them(parts: list[tuple[
             st.just(TOKEN + b'{"key": "eval_accuracy", "value": 1}\n'),
         ),
         max_size=8,
-    )
+    ),
 )
-def test_convergence_is_extracted_from_any_log_as_the_official_tool_does(lines: list[bytes]) -> None:
+def test_convergence_is_extracted_from_any_log_as_the_official_tool_does(ruleset: str, lines: list[bytes]) -> None:
     rcp = pytest.importorskip("mlperf_logging.rcp_checker.rcp_checker", reason="needs scipy")
     data = b"".join(lines)
-    found = gather("x", read(data, Wanted(TEXTS)), frozenset({"llama2_70b_lora"})).converged
+    in_samples = frozenset({"llama2_70b_lora"} | ({"stable_diffusion"} if ruleset == "5.1.0" else set()))
+    found = gather("x", read(data, Wanted(TEXTS)), in_samples).converged
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "result_0.txt"
         path.write_bytes(data)
         try:
-            theirs = rcp.read_submission_file(str(path), "5.1.0", False)
+            theirs = rcp.read_submission_file(str(path), ruleset, False)
         except Exception:  # noqa: BLE001 - whatever stops it
             assert found.crash is not None
             return

@@ -72,18 +72,22 @@ def test_a_log_of_anything_fails_alone(round_: Path, content: bytes) -> None:
     rendered(report)
 
 
-def test_links_pipes_and_cycles_are_named_and_never_followed(round_: Path, tmp_path: Path) -> None:
+def test_links_out_pipes_and_cycles_are_named_and_nothing_outside_is_read(round_: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("SECRET")
     folder = round_ / "Example" / RESULT
     (folder / "result_0.txt").unlink()
     (folder / "result_0.txt").symlink_to(secret)
-    (folder / "loop").symlink_to(folder)
+    (folder / "loop").symlink_to(".")
     (round_ / "Example" / "results" / "cycle").symlink_to(round_ / "Example" / "results")
+    (round_ / "Third").symlink_to(tmp_path)
     (folder / "result_1.txt").unlink()
     os.mkfifo(folder / "result_1.txt")
     report = review(round_, ROUND)
-    assert "repository-links" in rules(report, f"Example/{RESULT}/result_0.txt")
+    assert "repository-links-judged" in rules(report, f"Example/{RESULT}/result_0.txt")
+    assert "repository-links-followed" in rules(report, f"Example/{RESULT}/loop")
+    assert "repository-links-judged" in rules(report, "Example/results/cycle")  # by a path from the machine's root
+    assert "repository-links" in rules(report, "Third")
     assert official(report, f"Example/{RESULT}/result_1.txt") == "fail"
     assert official(report, "Example") == "fail"
     assert official(report, "Other") == "pass"
