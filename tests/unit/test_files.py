@@ -21,6 +21,7 @@ from checker.training.review import review as review_training
 from rules.cards import Severity
 from tests.differential import inference_passing, passing, tiny_passing
 from tests.unit.spoiled import POINTER, SPOILED, beyond, spoil, told
+from tests.unit.training import powering
 
 TRAINING, INFERENCE, ENDPOINTS, TINY = (
     "mlperf-training/5.1",
@@ -67,8 +68,9 @@ def inference(root: Path) -> None:
 def training(root: Path) -> None:
     base = passing.organisation(root / "Example", TRAINING)
     for run in range(10):
-        reading = passing.text(passing.records("llama2_70b_lora", TRAINING, run)[:2])
-        inference_passing.write(base / f"results/box/llama2_70b_lora/power/result_{run}/node_0.txt", reading)
+        start, stop = powering.timed(TRAINING, run)
+        readings = powering.text(powering.every_second(start, stop), (start - 2000, stop + 3000))
+        inference_passing.write(base / f"results/box/llama2_70b_lora/power/result_{run}/node_0.txt", readings)
 
 
 MAKERS: dict[str, tuple[Callable[[Path], object], Callable[[Path], Report]]] = {

@@ -35,6 +35,8 @@ def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("rounds") / "rules"
     for family in ("assay", "assay-inference"):
         shutil.copytree(rules.workload.ROOT / family, root / family)
+    for family in ("mlperf-inference", "mlperf-training", "mlperf-hpc", "mlperf-tiny"):
+        (root / family).symlink_to(rules.workload.ROOT / family)
     references = root / "assay/1.0/references" / f"{WORKLOAD}.json"
     references.parent.mkdir(exist_ok=True)
     samples = [at(1), at(2), at(3), at(4)] * 6

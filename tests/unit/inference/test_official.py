@@ -21,8 +21,6 @@ from rules.ruleset import load
 from tests.differential.inference_passing import not_deterministic, submission
 from tests.unit.inference.published import apply
 
-pytestmark = pytest.mark.corpus
-
 ROUND = "mlperf-inference/5.1"
 CARDS = [card for card in load(ROUND).cards.values() if card.judge == "official-inference"]
 LOG = "performance/run_1/mlperf_log_detail.txt"

@@ -134,6 +134,7 @@ def test_each_round_of_inference_with_rules_is_told_by_its_seeds(round_: str, tm
     assert seen.only() == round_
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize(
     ("corpus", "round_"),
     [

@@ -12,6 +12,7 @@ import pytest
 from checker.findings import Finding
 from checker.training.review import review
 from tests.differential import passing
+from tests.unit.training import powering
 
 ROUND = "mlperf-training/5.1"
 RESULT = "results/box/llama2_70b_lora"
@@ -30,32 +31,18 @@ def root(made: Path, tmp_path: Path) -> Path:
     return shutil.copytree(made, tmp_path / "Example")
 
 
-def timed(run: int = 0) -> tuple[int, int]:
-    """When the clock starts and stops, in ms."""
-    lines = passing.records("llama2_70b_lora", ROUND, run)
-    start, stop = (next(line["time_ms"] for line in lines if line["key"] == key) for key in ("run_start", "run_stop"))
-    return start, stop
-
-
-START, STOP = timed()
-EVERY_SECOND = [(at, 900.0) for at in range(START - 1500, STOP + 2000, 1000)]
-
-
-def line(key: str, time_ms: Any, value: Any = None) -> dict[str, Any]:
-    return {"key": key, "value": value, "time_ms": time_ms, "metadata": {}}
+START, STOP = powering.timed(ROUND)
+EVERY_SECOND = powering.every_second(START, STOP)
+line = powering.line
 
 
 def write(
     root: Path, readings: Iterable[tuple[Any, Any]], name: str = "node_0", ends: tuple[Any, Any] | None = None
 ) -> None:
     """Write one file of readings (ms, watts) for run 0, between a start and a stop of the measurement."""
-    readings = list(readings)
-    begin, end = ends or (START - 2000, STOP + 3000)
-    lines = [line("power_measurement_start", begin)]
-    lines += [line("power_reading", at, watts) for at, watts in readings]
     path = root / RESULT / "power" / "result_0" / f"{name}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(passing.text([*lines, line("power_measurement_stop", end)]))
+    path.write_text(powering.text(readings, ends or (START - 2000, STOP + 3000)))
 
 
 def said(root: Path) -> dict[str, Finding]:
