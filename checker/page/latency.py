@@ -84,9 +84,9 @@ def latency_section(round_name: str, scores: Sequence[Score]) -> Markup | None:
         "Latency",
         tag(
             "p",
-            "Percentiles as LoadGen logged them, or an endpoint reported: of a query, or for token models of the first token and of each "
-            f"later one. Of each benchmark and scenario the {SHOWN} best that were measured, not inferred, are drawn. "
-            "Dotted: the bound of the 99th percentile. Times are on a logarithmic axis.",
+            "Percentiles as LoadGen logged them, or an endpoint reported: of a query, or for token models of the first "
+            f"token and of each later one. Of each benchmark and scenario the {SHOWN} best that were measured, not "
+            "inferred, are drawn. Dotted: the bound of the 99th percentile. Times are on a logarithmic axis.",
             class_="note",
         ),
         tag("div", parts, class_="groups"),
