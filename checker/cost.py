@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 from checker.findings import Score
-from rules.prices import MachinePrice, Prices
+from rules.prices import MachinePrice, Prices, Quoted
 from rules.text import printable
 
 MILLION = 1_000_000
@@ -182,11 +182,11 @@ def as_text(found: list[Cost], prices: Prices) -> str:
     used = {machine.system: machine for one in found if (machine := prices.machine(one.system))}
     lines += [
         "",
-        *(f"prices: {_price(p, prices.currency)}, {printable(p.source, 200)}, {p.date}" for p in used.values()),
+        *(f"prices: {_price(p, prices.currency)}, {_source(p)}" for p in used.values()),
     ]
     if prices.energy:
         price = prices.energy
-        lines.append(f"prices: {price.per_kwh:g} {prices.currency} a kWh, {printable(price.source, 200)}, {price.date}")
+        lines.append(f"prices: {price.per_kwh:g} {prices.currency} a kWh, {_source(price)}")
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
@@ -196,6 +196,10 @@ def _row(system: str, nodes: str, time: str, energy: str, cost: str, by_time: st
 
 def _price(machine: MachinePrice, currency: str) -> str:
     return f"{machine.per_hour:g} {currency} an hour {'and node' if machine.per == 'node' else 'for the whole system'}"
+
+
+def _source(price: Quoted) -> str:
+    return f"{printable(price.source, 200)}, {price.date}"
 
 
 def _joules(joules: float) -> str:
