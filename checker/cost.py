@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 from checker.findings import Score
-from rules.prices import MachinePrice, Prices
+from rules.prices import MachinePrice, Prices, Quoted
+from rules.text import printable
 
 MILLION = 1_000_000
 JOULES_PER_KWH = 3_600_000
@@ -37,14 +38,14 @@ class Cost:
 
 
 def costs(scores: Iterable[Score], prices: Prices) -> list[Cost]:
-    """Return the cost of every result, with its places; results that failed have none."""
+    """Return the cost of every result, with its places; results that failed by Assay's verdict have none."""
     found = [_cost(score, prices) for score in scores if _counts(score)]
     groups = sorted({_group(one) for one in found})
     return [placed for group in groups for placed in _placed([one for one in found if _group(one) == group])]
 
 
 def _counts(score: Score) -> bool:
-    """Whether a result passed the check, and so has a cost."""
+    """Whether a result passed the check, by Assay's verdict, and so has a cost."""
     return score.verdict == "pass"
 
 
@@ -179,10 +180,13 @@ def as_text(found: list[Cost], prices: Prices) -> str:
         lines.append(_row(one.system, nodes, time, energy, cost, *places))
         lines += [f"  {one.reason}"] if one.reason else []
     used = {machine.system: machine for one in found if (machine := prices.machine(one.system))}
-    lines += ["", *(f"prices: {_price(p, prices.currency)}, {p.source}, {p.date}" for p in used.values())]
+    lines += [
+        "",
+        *(f"prices: {_price(p, prices.currency)}, {_source(p)}" for p in used.values()),
+    ]
     if prices.energy:
         price = prices.energy
-        lines.append(f"prices: {price.per_kwh:g} {prices.currency} a kWh, {price.source}, {price.date}")
+        lines.append(f"prices: {price.per_kwh:g} {prices.currency} a kWh, {_source(price)}")
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
@@ -192,6 +196,10 @@ def _row(system: str, nodes: str, time: str, energy: str, cost: str, by_time: st
 
 def _price(machine: MachinePrice, currency: str) -> str:
     return f"{machine.per_hour:g} {currency} an hour {'and node' if machine.per == 'node' else 'for the whole system'}"
+
+
+def _source(price: Quoted) -> str:
+    return f"{printable(price.source, 200)}, {price.date}"
 
 
 def _joules(joules: float) -> str:

@@ -20,7 +20,7 @@ def cost(
 ) -> None:
     """Rank the results at PATH by time and by cost: cost to target, or per million inferences.
 
-    Results that fail the check have no place. Exit code 0, or 3 where there is nothing to rank.
+    Results that fail the check, by Assay's verdict, have no place. Exit code 0, or 3 where there is nothing to rank.
 
     Example: assay cost submissions --prices prices.yaml
     """

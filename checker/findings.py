@@ -82,7 +82,7 @@ class Measured:
     unit: str
     accuracy: dict[str, float] = field(default_factory=dict)  # by metric
     power: float | None = None
-    power_unit: str = ""  # W, or mJ per query
+    power_unit: str = ""  # W, or mJ per query; of Tiny mW, or uJ/inf.
     inferred: bool = False  # from a run of another scenario
     latency_ms: dict[str, float] = field(default_factory=dict)  # of a query
     first_token_ms: dict[str, float] = field(default_factory=dict)

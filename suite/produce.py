@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import docker
@@ -88,6 +89,12 @@ class Request:
         """Return the command in short, for who waits for its end."""
         return " ".join(self.arguments(self.framework))
 
+    def there(self, suite: str, frameworks: Iterable[str]) -> bool:
+        """Whether each framework seems to have its result already, so that nothing but judging is left to do."""
+        results = self.output / suite / self.division / self.submitter / "results"
+        named = (f"*_{self.target}_{framework}/{self.workload}" for framework in frameworks)
+        return not self.replace and all(any(results.glob(name)) for name in named)
+
     def require_name(self) -> None:
         """Raise UsageError where the submitter cannot be a folder's name."""
         if not NAME.fullmatch(self.submitter):
@@ -151,25 +158,32 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
             request, judge = request.functional(), functional.judge
         machine.bear(client, request.threads, request.memory_mib)
         ground = partial(contained.ground, client, way)
-    with turn(request.words(), client, wait=request.wait):
+    with ExitStack() as held:
+        take = cache(lambda: held.enter_context(turn(request.words(), client, wait=request.wait)))
+        if not request.there("training", chosen):
+            take()
         if client is not None:
             route.prepare(client, kind, way)
-        return _measured(request, rules, ground, person, chosen, judge, show)
+        return _measured(request, rules, take, ground, person, chosen, judge, show)
 
 
 def _measured(
     request: Request,
     rules: WorkloadRules,
+    take: Callable[[], None],
     ground: Callable[[Cell], Ground],
     person: machine.Personal,
     chosen: list[str],
     judge: Judge | None,
     show: Callable[[str], None],
 ) -> bool:
-    """Measure the `chosen` frameworks and judge what came of it; return whether it all passed."""
+    """Measure the `chosen` frameworks and judge what came of it; return whether it all passed.
+
+    `take` takes the machine's turn; once is enough.
+    """
     with Phase("data") as phase:
         files = data.obtain(request.workload, rules, request.data, phase.to)
-    results = {_result(request, rules, ground, person, framework, files) for framework in chosen}
+    results = {_result(request, rules, take, ground, person, framework, files) for framework in chosen}
     if judge:
         return False not in [judge(path, show) for path in sorted(results)]
     top = request.output / "training" / request.division / request.submitter
@@ -187,6 +201,7 @@ def _measured(
 def _result(
     request: Request,
     rules: WorkloadRules,
+    take: Callable[[], None],
     ground: Callable[[Cell], Ground],
     person: machine.Personal,
     framework: str,
@@ -204,6 +219,7 @@ def _result(
             _same(work)
             say(f"{work.final} is there already and only judged again (to measure again: --replace, REPLACE=1)")
             return work.final
+        take()
         described = machine.describe(
             there.machine,
             there.host,

@@ -102,7 +102,8 @@ def _opened(path: Path) -> int:
                 handle = os.open(path, how | flags, 0o666)
                 if how & os.O_CREAT:
                     os.fchmod(handle, 0o666)  # whatever the umask
-                if stat.S_ISREG(os.fstat(handle).st_mode):
+                found = os.fstat(handle)
+                if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:  # with a second name it is somebody's file
                     return handle
                 os.close(handle)
                 break

@@ -75,10 +75,10 @@ def _ours(result: str) -> str:
 
 
 def _by_rule(findings: list[Finding]) -> list[list[Finding]]:
-    """Bring the findings of one rule together, errors first, of them what a file is; waived ones last."""
-    rules: dict[tuple[str, Waived | None], list[Finding]] = {}
+    """Bring the findings of one rule and severity together, errors first, of them what a file is; waived ones last."""
+    rules: dict[tuple[str, str, Waived | None], list[Finding]] = {}
     for finding in sorted(findings, key=lambda f: (f.waived is not None, SEVERITIES.index(f.severity), not f.cause)):
-        rules.setdefault((finding.rule, finding.waived), []).append(finding)
+        rules.setdefault((finding.rule, finding.severity, finding.waived), []).append(finding)
     return list(rules.values())
 
 
@@ -150,7 +150,7 @@ def _score(score: Score, paint: Paint) -> list[str]:
     scaled = f", scaled ×{score.scaled_by:.4f}" if score.scaled_by is not None else ""
     name = f"{score.submitter} {score.system} {score.workload} ({score.division}{scaled})"
     runs = f"{score.converged}/{score.runs}"
-    times = "".join(f"{duration(t):>10}" for t in (score.score_s, score.fastest_s, score.slowest_s))
+    times = "".join(f" {duration(t):>9}" for t in (score.score_s, score.fastest_s, score.slowest_s))
     row = f"{runs:>6}{times}  {_verdicts(score, paint)}"
     return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<25}{row}", *_machine(score, paint)]
 

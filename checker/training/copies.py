@@ -2,7 +2,8 @@
 
 Equal bytes, or equal losses at equal times, are one run. Where something honest accounts for it, a reviewer is asked: a
 system listed again with power data, runs that are part of a throughput measurement of the same submitter. Equal losses
-at other times are a run made again, bit for bit, if the seed is the same; with another seed they are an edited log.
+at other times are a run made again, bit for bit, if the seed is the same; with another seed they are an edited log, and
+so are two runs of one result that log one seed: each was to have its own.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Trace:
     curve: str
     pace: str  # digest of the times between losses and evaluations
     seeds: tuple[int, ...]
+    closed: bool  # division: each run of a result is to have a seed of its own
 
 
 MOST = 64  # results that share a run compared with each further one
@@ -94,14 +96,14 @@ def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
 
 @judge("curves-original", "training-round")
 def curves_original(traces: Sequence[Trace]) -> Iterator[Problem]:
-    """Judge that no two runs show the same course of losses and evaluations, unless it is one seed at other times."""
+    """Judge that no two runs show the same course of losses and evaluations, unless one may be the other made again."""
     told = {other.path for first, other in _twins(traces, _bytes) if not _explained(first, other)}  # said to be copies
     edited: dict[str, tuple[Trace, Trace]] = {}
     for first, other in _twins(traces, _run):
         if other.path not in told and not _explained(first, other):
             edited[other.path] = first, other
     for first, other in _twins(traces, _course):
-        if other.path not in told and first.pace != other.pace and first.seeds != other.seeds:
+        if other.path not in told and first.pace != other.pace and not _again(first, other):
             edited.setdefault(other.path, (first, other))
     for first, other in sorted(edited.values(), key=lambda pair: pair[1].path):
         what = f"every loss and evaluation is equal to those of {first.path}, to the last digit"
@@ -125,13 +127,19 @@ def runs_repeated(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no run is another one again, with the same seed at another time."""
 
     def why(first: Trace, other: Trace) -> str:
-        return _seeds(first, other) if first.seeds == other.seeds and first.pace != other.pace else ""
+        return _seeds(first, other) if first.pace != other.pace and _again(first, other) else ""
 
     for (first, result), (count, seeds) in _pairs(_twins(traces, _course), why).items():
         many = "a run shows" if count == 1 else f"{count} runs show"
         whose = "another of this result" if first == result else f"one of {first}"
         what = f"{many} the losses and evaluations of {whose} to the last digit, at other times: it was made again"
         yield Problem(what, "a seed of its own for each run", seeds, result)
+
+
+def _again(first: Trace, other: Trace) -> bool:
+    """Whether a run may honestly be another one made again: the seed is the same, and neither was to have another."""
+    own = first.closed and first.seeds != () and first.result == other.result
+    return first.seeds == other.seeds and not own
 
 
 def _pairs(twins: Iterable[tuple[Trace, Trace]], why: Why) -> dict[tuple[str, str], tuple[int, str]]:

@@ -284,6 +284,7 @@ def _trace(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fold
         curve=log.curve,
         pace=log.pace,
         seeds=tuple(seed.value for seed in log.seeds[:4]),
+        closed=system is not None and system.division == "closed",
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -92,23 +93,30 @@ def produce(request: ServingRequest, show: Callable[[str], None]) -> bool:
         )
     say(way.sentence)
     machine.bear(client, request.threads, request.memory_mib)
-    with turn(request.words(), client, wait=request.wait):
-        return _measured(client, request, rules, way, person, chosen, show)
+    with ExitStack() as held:
+        take = cache(lambda: held.enter_context(turn(request.words(), client, wait=request.wait)))
+        if not request.there("inference", chosen):
+            take()
+        return _measured(client, request, rules, take, way, person, chosen, show)
 
 
 def _measured(
     client: docker.DockerClient,
     request: ServingRequest,
     rules: ServingRules,
+    take: Callable[[], None],
     way: Way,
     person: machine.Personal,
     chosen: list[str],
     show: Callable[[str], None],
 ) -> bool:
-    """Measure the `chosen` frameworks and judge what came of it; return whether it all passed."""
+    """Measure the `chosen` frameworks and judge what came of it; return whether it all passed.
+
+    `take` takes the machine's turn; once is enough.
+    """
     with Phase("data") as phase:
         files = _data(request, rules, phase.to)
-    results = {_result(client, request, rules, way, person, framework, files) for framework in chosen}
+    results = {_result(client, request, rules, take, way, person, framework, files) for framework in chosen}
     top = request.output / "inference" / request.division / request.submitter
     # All a submitter has is judged as one submission; else each result by itself.
     whole = results == set(top.glob("results/*/*"))
@@ -132,6 +140,7 @@ def _result(
     client: docker.DockerClient,
     request: ServingRequest,
     rules: ServingRules,
+    take: Callable[[], None],
     way: Way,
     person: machine.Personal,
     framework: str,
@@ -154,6 +163,7 @@ def _result(
             _same(work)
             say(f"{work.final} is there already and only judged again (to measure again: --replace, REPLACE=1)")
             return work.final
+        take()
         shared = shared_files(plan, _described(client, request, facts, person, plan, chosen, found), code)
         if other := clash(request.output, plan, shared):
             raise UsageError(

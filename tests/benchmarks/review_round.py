@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import time
@@ -25,13 +26,18 @@ def megabytes(root: Path) -> float:
     return sum(path.stat().st_size for path in root.rglob("result_*.txt")) / 1e6
 
 
-def timed(what: str, root: Path, act: object) -> float:
+def timed(what: str, root: Path, act: object) -> tuple[float, float]:
+    """Return the seconds that pass, and those of processors, of other processes too once they have ended."""
     assert callable(act)
-    start = time.perf_counter()
+    start, before = time.perf_counter(), processors()
     act()
-    took = time.perf_counter() - start
-    print(f"{what:58} {took:8.2f} s {megabytes(root) / took:9.1f} MB/s")
-    return took
+    took, spent = time.perf_counter() - start, processors() - before
+    print(f"{what:58} {took:8.2f} s {megabytes(root) / took:9.1f} MB/s {spent:8.2f} s of processors")
+    return took, spent
+
+
+def processors() -> float:
+    return sum(os.times()[:4])
 
 
 def official(root: Path) -> None:
@@ -51,14 +57,14 @@ def decoded(root: Path) -> None:
 def main() -> None:
     root = unpacked("training_v5.1")
     review(root / PART[0], ROUND)  # imports, rules, file cache
-    whole = timed("whole round, everything, 2 processes", root, lambda: review(root, ROUND))
+    _, whole = timed("whole round, everything, 2 processes", root, lambda: review(root, ROUND))
     timed("whole round, everything, 1 process", root, lambda: review(root, ROUND, jobs=1))
-    floor = timed("whole round, only decoding its records, 1 process", root, lambda: decoded(root))
-    print(f"{'whole review / mere decoding':58} {whole / floor:8.2f}")
+    _, floor = timed("whole round, only decoding its records, 1 process", root, lambda: decoded(root))
+    print(f"{'whole review / mere decoding, of processors':58} {whole / floor:8.2f}")
     for name in sys.argv[1:] or PART:
         part = root / name
-        theirs = timed(f"{name}: official package checker and summariser", part, lambda part=part: official(part))
-        ours = timed(f"{name}: ours", part, lambda part=part: review(part, ROUND))
+        theirs, _ = timed(f"{name}: official package checker and summariser", part, lambda part=part: official(part))
+        ours, _ = timed(f"{name}: ours", part, lambda part=part: review(part, ROUND))
         print(f"{'official / ours':58} {theirs / ours:8.1f}")
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss

@@ -179,6 +179,18 @@ def test_two_prices_of_one_source_are_both_shown() -> None:
     assert "2 EUR an hour and node, a list" in text
 
 
+def test_no_word_of_a_price_list_reaches_the_terminal_unescaped() -> None:
+    hostile = {"source": "\x1b[2J", "date": "2026-01-01"}
+    machines = [{"system": "a", "per_hour": 1.0, **hostile}]
+    prices = Prices.model_validate({"currency": "EUR", "machines": machines, "energy": {"per_kwh": 1.0, **hostile}})
+    assert "\x1b" not in as_text(costs([score("a", 3600)], prices), prices)
+
+
+def test_a_result_that_only_the_official_checker_accepts_is_not_ranked() -> None:
+    prices = listed(("*", 2.0, True))
+    assert costs([score("a", 10, verdict="fail", official_verdict="pass")], prices) == []
+
+
 def test_both_forms_say_prices_sources_and_dates() -> None:
     prices = listed(("a", 3.6, True), energy=TARIFF)
     found = costs([score("a", 1000)], prices)

@@ -70,6 +70,12 @@ def test_a_learning_rate_that_no_run_can_have_is_named(value: Any) -> None:
     assert said(lines) == {"mlperf-value-possible": [number(lines, "opt_base_learning_rate")]}
 
 
+def test_a_factor_by_which_the_rate_decays_is_not_below_zero() -> None:
+    lines = made("unet3d", "mlperf-training/4.0", opt_learning_rate_decay_factor=-0.5)
+    rule = "mlperf-value-possible"
+    assert said(lines, "mlperf-training/4.0")[rule] == [number(lines, "opt_learning_rate_decay_factor")]
+
+
 @pytest.mark.parametrize(
     "round_name", ["mlperf-training/3.0", "mlperf-training/3.1", "mlperf-training/4.1", "mlperf-training/5.0"]
 )

@@ -10,11 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from rules.errors import MachineError
+from suite import produce, uncontained
 from suite import turn as turns
 from suite.owner import LABEL, OWNER, owner
 from suite.turn import turn
@@ -147,20 +150,24 @@ def test_another_users_lock_holds_too(started: list[subprocess.Popen[str]], lock
         pass
 
 
-@pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
+@pytest.mark.parametrize("kind", ["folder", "link", "hard link", "pipe"])
 def test_a_lock_that_is_no_file_is_refused_in_a_sentence(locks: Path, kind: str) -> None:
-    path = locks / "assay-machine.lock"
+    path, other = locks / "assay-machine.lock", locks / "elsewhere"
+    other.write_text("somebody's file")
     if kind == "folder":
         path.mkdir()
     elif kind == "link":
-        path.symlink_to(locks / "elsewhere")
+        path.symlink_to(locks / "nowhere")
+    elif kind == "hard link":
+        path.hardlink_to(other)
     else:
         os.mkfifo(path)
     began = time.monotonic()
     with pytest.raises(MachineError, match=r"assay-machine\.lock"), turn("two", None, wait=False):
         pass
     assert time.monotonic() - began < 5
-    assert not (locks / "elsewhere").exists()
+    assert not (locks / "nowhere").exists()
+    assert other.read_text() == "somebody's file"
 
 
 class Engine:
@@ -215,3 +222,42 @@ def test_an_engine_shows_by_its_containers_that_another_machine_measures_on_it(
     refused = pytest.raises(MachineError, match="assay-turn-0")
     with nullcontext() if free else refused, turn("assay run", engine, wait=False):  # type: ignore[arg-type]
         pass
+
+
+@pytest.fixture
+def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> produce.Request:
+    """An uncontained run; no interpreter is looked for."""
+    monkeypatch.setattr(uncontained, "find", lambda *_: SimpleNamespace(ground=None))
+    asked = ("image-classification", "pytorch", "cpu", "open", "Example", None, [], None, None, None, None)
+    output = tmp_path / "submissions"
+    return produce.Request(*asked, output, False, False, False, uncontained=Path(sys.executable))  # type: ignore[arg-type]
+
+
+def finished(request: produce.Request) -> None:
+    name = f"some-cpu-2c_{request.target}_{request.framework}"
+    results = request.output / uncontained.FOLDER / "training/open/Example/results"
+    (results / name / request.workload).mkdir(parents=True)
+
+
+def test_a_result_that_is_there_is_judged_again_while_another_command_measures(
+    started: list[subprocess.Popen[str]], locks: Path, request_: produce.Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder(started, locks, "assay run one")
+    monkeypatch.setattr(produce, "_measured", lambda *_: True)
+    with pytest.raises(MachineError, match="`assay run one`"):
+        produce.produce(request_, print)
+    finished(request_)
+    assert produce.produce(request_, print)
+    with pytest.raises(MachineError, match="`assay run one`"):
+        produce.produce(replace(request_, replace=True), print)
+
+
+def test_what_turns_out_to_be_another_result_takes_its_turn_before_it_is_measured(
+    started: list[subprocess.Popen[str]], locks: Path, request_: produce.Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(request_)
+    monkeypatch.setattr(produce, "_measured", lambda _request, _rules, take, *_: take())
+    assert produce.produce(request_, print) is None
+    holder(started, locks, "assay run one")  # and nothing is held when the command has ended
+    with pytest.raises(MachineError, match="`assay run one`"):
+        produce.produce(request_, print)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from datetime import date, timedelta
+from json import loads
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 import checker
@@ -122,6 +124,13 @@ def test_every_form_of_the_report_tells_of_the_result(short: Path) -> None:
     content = page(short, report)
     assert "tiny-window-duration" in content
     assert "100.00" in content
+
+
+def test_the_report_with_energy_is_what_its_schema_says(root: Path) -> None:
+    schema = loads((Path(__file__).parents[3] / "rules/schemas/report.json").read_text())
+    report = loads(json.render(review(root, ROUND)))
+    jsonschema.validate(report, schema)
+    assert {score["measured"]["power_unit"] for score in report["scores"]} == {"uJ/inf.", "mW"}
 
 
 def test_two_systems_are_compared_with_how_far_their_windows_scatter(root: Path) -> None:

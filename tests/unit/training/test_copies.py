@@ -152,6 +152,20 @@ def test_the_same_seed_with_the_same_losses_at_other_times_is_a_run_made_again(r
     assert f"10 runs show the losses and evaluations of one of {RESULT}" in finding.message
 
 
+@pytest.mark.parametrize(
+    ("division", "rule"), [("closed", ("error", "curves-original")), ("open", ("warning", "runs-repeated"))]
+)
+def test_one_run_listed_as_two_of_a_result_with_its_times_moved_is_an_edited_log(
+    tmp_path: Path, division: str, rule: tuple[str, str]
+) -> None:
+    """The seed logged from another line of source passes the official check; each run was to have its own."""
+    passing.organisation(tmp_path / "Example", ROUND, division=division)
+    folder = tmp_path / RESULT
+    moved = later((folder / "result_0.txt").read_text(), lambda line: 7_200_000 + 13 * line)
+    (folder / "result_1.txt").write_text(moved.replace('"lineno": ', '"lineno": 1'))
+    assert found(tmp_path)[0] == {rule: 1}
+
+
 def test_another_seed_with_the_same_losses_is_no_run_made_again(round_: Path) -> None:
     rewrite(round_ / TWIN, lambda run, text: later(text, lambda line: 864_000_000 + (run + 7) * 13 * line))
     rewrite(round_ / TWIN, lambda run, text: text.replace(f'"value": {1000 + run},', f'"value": {2000 + run},'))
@@ -187,7 +201,7 @@ def test_runs_of_a_throughput_measurement_may_be_those_of_the_time_to_solution()
 
     from checker.training.copies import Trace, runs_original, runs_shared
 
-    strong = Trace("a/strong/r1", "a/strong", "Lab", "Lab", "cosmoflow", "strong", (), False, 9, 1, "c", "p", ())
+    strong = Trace("a/strong/r1", "a/strong", "Lab", "Lab", "cosmoflow", "strong", (), False, 9, 1, "c", "p", (), True)
     weak = replace(strong, path="b/weak/r1", result="b/weak", scaling="weak")
     assert list(runs_original([strong, weak])) == []
     (problem,) = runs_shared([strong, weak])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,20 @@ def test_a_scaling_file_can_hold_anything(round_: Path, published: str) -> None:
     json.loads(as_json.render(report))
     assert max(map(len, text.render(report).splitlines())) <= 100
     assert page(round_, report)
+
+
+def test_a_fault_of_a_run_that_counts_not_stands_under_a_warning_of_its_own(round_: Path) -> None:
+    """Text brings a rule's findings together; those of a run that olympic scoring drops are no errors."""
+    report = review(round_, ROUND)
+    found = report.findings[0]
+    both = [replace(found, severity=word, path=f"Other/{word}.txt") for word in ("error", "warning")]
+    said = text.render(replace(report, findings=both))
+    assert re.search(
+        rf"  error {found.rule}  .*\n    error\.txt:(.*\n)+  warning {found.rule}  .*\n    warning\.txt:", said
+    )
+
+
+def test_the_longest_times_stand_apart(round_: Path) -> None:
+    report = review(round_, ROUND)
+    long = [replace(score, fastest_s=1e6, slowest_s=2e6) for score in report.scores]
+    assert " 16666:40.00 33333:20.00" in text.render(replace(report, scores=long))
