@@ -65,17 +65,23 @@ class LinkedTree(Tree):
     def lead(self, path: str) -> Lead:
         """Return where `path`, relative to the tree, leads."""
         entry = self.entries.get(path)
-        if entry is not None and entry.kind != "link":
-            return Lead(path)
-        if not self._has_links and PLAIN.fullmatch(path):
+        return Lead(path) if entry is not None and entry.kind != "link" else self._lead_on(path, entry)
+
+    def _lead_on(self, path: str, entry: Entry | None) -> Lead:
+        """Return where a path leads that is none of what was listed, or a link."""
+        if entry is None and PLAIN.fullmatch(path) and not self._below_link(path):
             return ABSENT
         if path not in self._leads:
-            self._leads[path] = Lead(None, NOWHERE) if path.startswith("/") else self._follow(path)
+            self._leads[path] = ABSENT if path.startswith("/") else self._follow(path)
         return self._leads[path]
 
-    @cached_property
-    def _has_links(self) -> bool:
-        return any(entry.kind == "link" for entry in self.entries.values())
+    def _below_link(self, path: str) -> bool:
+        """Whether the nearest listed name above `path` is a link: every name above one that is none is a folder."""
+        while path:
+            path = path.rpartition("/")[0]
+            if (above := self.entries.get(path)) is not None:
+                return above.kind == "link"
+        return False
 
     def _follow(self, path: str) -> Lead:
         """Lead a path as the kernel does, component by component; `..` is the parent of where one really is."""
@@ -123,7 +129,7 @@ class LinkedTree(Tree):
         entry = self.entries.get(path)
         if entry is not None and entry.kind != "link":
             return entry
-        lead = self.lead(path)
+        lead = self._lead_on(path, entry)
         if lead.why == OUTSIDE and within(self.root / path, self._round) is not None:
             return Entry(path, "folder", 0)
         return Entry("", "folder", 0) if lead.real == "" else None if lead.real is None else self.entries.get(lead.real)

@@ -24,12 +24,12 @@ SEEDS = tuple(re.compile(rb'(?<![a-z0-9]_)%b_rng_seed"?\s*[:,]\s*(?:"value"\s*:\
 Seeds = tuple[int, int]  # sample index, schedule
 
 
-def sampled(folders: Iterable[Path]) -> list[Path]:
-    """Return some of the plain files below each folder."""
+def sampled(folders: Iterable[Path]) -> list[str]:
+    """Return the paths of some of the plain files below each folder."""
     return [file for folder in islice(folders, SUBMITTERS) for file in islice(_below(folder), LISTED)]
 
 
-def marked(files: list[Path]) -> tuple[str, ...]:
+def marked(files: list[str]) -> tuple[str, ...]:
     """Return the rounds whose marks are in these files, or their family alone; nothing where none is."""
     seen = _Seen(files)
     for name, family in families().items():
@@ -64,8 +64,8 @@ def head(file: Path) -> bytes:
 class _Seen:
     """Files of a tree, their starts read once."""
 
-    def __init__(self, files: list[Path]) -> None:
-        self._paths = {file.as_posix(): file for file in files}
+    def __init__(self, files: list[str]) -> None:
+        self._paths = files
         self._heads: dict[str, bytes] = {}
 
     def has(self, mark: Mark) -> bool:
@@ -85,7 +85,7 @@ class _Seen:
 
     def _head(self, path: str) -> bytes:
         if path not in self._heads:
-            self._heads[path] = head(self._paths[path])
+            self._heads[path] = head(Path(path))
         return self._heads[path]
 
 
@@ -94,8 +94,8 @@ def _spread(paths: list[str]) -> list[str]:
     return paths[:: max(1, len(paths) // OPENED)][:OPENED]
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    waiting, looked = [folder], 0
+def _below(folder: Path) -> Iterator[str]:
+    waiting, looked = [folder.as_posix()], 0
     while waiting and looked < LISTED:
         looked += 1
         try:
@@ -103,5 +103,5 @@ def _below(folder: Path) -> Iterator[Path]:
                 items = sorted(islice(listing, LISTED), key=lambda item: item.name, reverse=True)
         except OSError:
             continue
-        yield from (Path(item.path) for item in items if item.is_file(follow_symlinks=False))
-        waiting += [Path(item.path) for item in items if item.is_dir(follow_symlinks=False)]
+        yield from (item.path for item in items if item.is_file(follow_symlinks=False))
+        waiting += [item.path for item in items if item.is_dir(follow_symlinks=False)]

@@ -32,7 +32,7 @@ def recognised(path: Path, logs_only: bool = False, judged_as_own: bool = False)
     own = found is not None and owned(found)
     seen = None if own and not logs_only else _marked(path, found, logs_only)
     if seen is None and not logs_only:
-        seen = tiny_likeness(path) or inference_likeness(path)
+        seen = inference_likeness(path) or tiny_likeness(path)  # the first lists far less of a tree
     seen = seen or training_likeness(path, logs_only)
     if seen is None and not own and (said := named(path)) is not None:
         seen = Likeness(path, "is named as a round of MLPerf is", (said[0],))
@@ -47,7 +47,7 @@ def _marked(path: Path, found: Found | None, logs_only: bool) -> Likeness | None
     elif found is None:
         return None
     else:
-        files = [found.log] if found.log is not None else sampled(_asked(found))
+        files = [found.log.as_posix()] if found.log is not None else sampled(_asked(found))
     rounds = marked(files)
     return Likeness(path, "has marks of it", rounds, "several rounds have them") if rounds else None
 

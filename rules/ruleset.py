@@ -134,8 +134,12 @@ class RuleSet:
 
 def rulesets() -> list[str]:
     """Names of all rounds Assay knows, e.g. `assay/1.0`."""
-    root = rules.workload.ROOT
-    return sorted(path.parent.relative_to(root).as_posix() for path in root.glob("*/*/ruleset.yaml"))
+    return list(_rulesets_in(rules.workload.ROOT))
+
+
+@cache
+def _rulesets_in(root: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.parent.relative_to(root).as_posix() for path in root.glob("*/*/ruleset.yaml")))
 
 
 @cache

@@ -94,8 +94,9 @@ def no_caches(case: SubmitterCase) -> Iterator[Problem]:
 @judge("inference-no-empty-folders", "inference-submitter")
 def no_empty_folders(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that no folder is empty."""
-    listing, entries = case.submitter.listing, case.submitter.tree.entries.values()
-    empty = [entry.path for entry in entries if entry.kind == "folder" and not listing.names(entry.path)]
+    entries = case.submitter.tree.entries.values()
+    filled = {entry.path.rpartition("/")[0] for entry in entries}
+    empty = [entry.path for entry in entries if entry.kind == "folder" and entry.path not in filled]
     what = "the folder is empty, so the repository will not hold it"
     yield from _all(what, "files", empty, empty[0] if empty else "")
 
@@ -173,18 +174,19 @@ def code_of_benchmark(case: SubmitterCase) -> Iterator[Problem]:
     folder, listing = case.fixed.package.layout.code, case.submitter.listing
     if not listing.names(folder):
         return  # that no code is there at all is said by another rule
-    written = listing.folders(folder)
-    lacking = {result.facts.place.benchmark: result.path for result in case.results if not _has_code(result, written)}
+    written, names = listing.folders(folder), dict[str, set[str]]()
+    for result in case.results:
+        names.setdefault(result.facts.place.benchmark, {result.facts.place.benchmark}).add(result.model or "")
+    lacking = [benchmark for benchmark, known in names.items() if not _has_code(known, written, case.reviewed.targets)]
     there = ", ".join(sorted(written)[:8])
     what = f"no folder of {folder}/ is named after these benchmarks; it has {there or 'no folder'}"
     yield from _all(what, f"{folder}/<benchmark>", sorted(lacking), folder)
 
 
-def _has_code(result: ResultCase, written: Iterable[str]) -> bool:
-    """Whether a folder of code is named after the benchmark, its model, or the first part of either's name."""
-    ends = result.reviewed.targets
-    names = {_plain(name, ends) for name in (result.facts.place.benchmark, result.model or "") if name}
-    return any(_akin(_plain(one, ends), name) for name in names for one in written)
+def _has_code(names: Iterable[str], written: Iterable[str], ends: list[str]) -> bool:
+    """Whether a folder of code is named after a benchmark, one of its models, or the first part of either's name."""
+    plain = {_plain(name, ends) for name in names if name}
+    return any(_akin(_plain(one, ends), name) for name in plain for one in written)
 
 
 def _akin(one: str, name: str) -> bool:
