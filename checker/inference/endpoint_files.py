@@ -42,6 +42,7 @@ LINES = 200
 SHARE = 10  # characters of a percentile's name
 SNAPSHOT, REPORT = "metrics/final_snapshot.json", "report.txt"
 CACHING = ("TEST04", "ref_qps", "audit_qps")
+WRITTEN = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)  # a number
 VERSION = re.compile(r"\d+\.\d+", re.ASCII)
 WORDS = re.compile(r"[^a-z0-9]+")
 
@@ -63,10 +64,17 @@ def config_as_run(case: EndpointCase) -> Iterator[Problem]:
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, dict | list) or isinstance(b, dict | list):
         return True  # settings are plain values; these may hold themselves
-    first, second = finite(a), finite(b)
+    first, second = _plain_number(a), _plain_number(b)
     if first is None or second is None:
         return type(a) is type(b) and a == b
     return abs(first - second) <= EXACT * max(abs(first), abs(second))
+
+
+def _plain_number(value: Any) -> float | None:
+    """Return a setting that is a number; YAML 1.1 reads 1e3 as a text, which the tool takes for the number."""
+    if isinstance(value, str) and WRITTEN.fullmatch(value):
+        value = float(value)
+    return finite(value)
 
 
 @judge("inference-endpoint-round", "inference-endpoint")

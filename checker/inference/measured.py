@@ -36,9 +36,10 @@ def result_valid(case: ResultCase) -> Iterator[Problem]:
 
 
 def _invalid_by_latency(log: DetailLog) -> bool:
-    """Whether a run that LoadGen found invalid reached all that LoadGen asks of it but a latency."""
+    """Whether a run that LoadGen found invalid reached all that LoadGen asks but a latency, which Server alone has."""
     reached = (log.values.get(key) is True for key in ("result_min_duration_met", "result_min_queries_met"))
-    return log.values.get("result_validity") == "INVALID" and all(reached)
+    invalid = log.values.get("result_validity") == "INVALID"
+    return invalid and log.values.get("effective_scenario") == "Server" and all(reached)
 
 
 @judge("inference-loadgen-errors", "inference-result")

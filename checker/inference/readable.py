@@ -38,10 +38,9 @@ def file_readable(case: ResultCase) -> Iterator[Problem]:
 
 @judge("inference-side-file-readable", "inference-result")
 def side_file_readable(case: ResultCase) -> Iterator[Problem]:
-    """Judge that a result's other files, which no official program reads, are what they should be."""
+    """Judge that a result's other files, by which nobody decides, are what they should be."""
     facts = case.facts
-    logs = [test.unread_log for test in facts.tests.values()]
-    for path, state, wanted in _states([*logs, facts.performance_summary, facts.accuracy_summary]):
+    for path, state, wanted in _states([facts.performance_summary, facts.accuracy_summary]):
         if state.name != MARK:
             yield state.problem(path, wanted)
     for path, state, wanted in _looked_at(case, [f"{case.path}/accuracy/mlperf_log_accuracy.json"], TEXT):
@@ -83,7 +82,7 @@ def _read(case: ResultCase) -> Seen:
     facts = case.facts
     files: list[DetailLog | Text | Document | None] = [facts.performance, facts.accuracy, facts.accuracy_text]
     for test in facts.tests.values():
-        files += (test.log, test.accuracy, test.performance, test.baseline, test.compliance)
+        files += (test.log, test.unread_log, test.accuracy, test.performance, test.baseline, test.compliance)
     yield from _states([*files, facts.measurements])
 
 

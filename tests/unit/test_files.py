@@ -23,9 +23,10 @@ from tests.differential import inference_passing, passing, tiny_passing
 from tests.unit.spoiled import POINTER, SPOILED, beyond, spoil, told
 from tests.unit.training import powering
 
-TRAINING, INFERENCE, ENDPOINTS, TINY = (
+TRAINING, INFERENCE, ANSWERS, ENDPOINTS, TINY = (
     "mlperf-training/5.1",
     "mlperf-inference/5.1",
+    "mlperf-inference/6.0",
     "mlperf-inference/6.1",
     "mlperf-tiny/1.3",
 )
@@ -65,6 +66,12 @@ def inference(root: Path) -> None:
     power(root)
 
 
+def answers(root: Path) -> None:
+    result = inference_passing.submission(root, ANSWERS, "gpt-oss-120b", "datacenter", scenarios=["Offline"])
+    result /= "results/box/gpt-oss-120b/Offline"
+    shutil.copytree(result / "performance", result / "TEST07/performance")
+
+
 def training(root: Path) -> None:
     base = passing.organisation(root / "Example", TRAINING)
     for run in range(10):
@@ -77,6 +84,7 @@ MAKERS: dict[str, tuple[Callable[[Path], object], Callable[[Path], Report]]] = {
     "training": (training, lambda root: review_training(root, TRAINING, jobs=1)),
     "inference": (inference, lambda root: review_inference(root, INFERENCE, jobs=1)),
     "single-file": (inference, lambda root: review_inference(root, INFERENCE, jobs=1, official="single-file")),
+    "answers": (answers, lambda root: review_inference(root, ANSWERS, jobs=1)),
     "endpoints": (
         lambda root: inference_passing.submission(
             root, ENDPOINTS, "qwen3-vl-235b-a22b", "datacenter", scenarios=["Offline"], endpoints=True
@@ -106,6 +114,7 @@ FILES: dict[tuple[str, str], set[str]] = {
     ("inference", f"{RESNET}/performance/power/client.json"): ALL,
     ("single-file", f"{RESNET}/{DETAIL}"): ALL,
     ("single-file", "closed/Example/systems/box.json"): ALL,
+    ("answers", f"closed/Example/results/box/gpt-oss-120b/Offline/TEST07/{DETAIL}"): ALL,
     ("endpoints", f"{QWEN}/performance/result_summary.json"): ALL,
     ("endpoints", f"{QWEN}/accuracy/accuracy_results.json"): ALL,
     ("endpoints", f"{QWEN}/config.yaml"): TEXT,

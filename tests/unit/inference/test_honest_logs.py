@@ -95,14 +95,17 @@ def test_loadgen_makes_no_estimate_of_too_few_queries(tmp_path: Path) -> None:
     assert [one for one in found(tmp_path, "percentiles-rise") if "MultiStream" in one.path]
 
 
-@pytest.mark.parametrize(("division", "errors"), [("open", 0), ("closed", 1)])
+@pytest.mark.parametrize(
+    ("division", "scenario", "errors"), [("open", "Server", 0), ("closed", "Server", 1), ("open", "Offline", 1)]
+)
 def test_bounds_of_latency_are_the_submitters_own_in_the_open_division(
-    division: str, errors: int, tmp_path: Path
+    division: str, scenario: str, errors: int, tmp_path: Path
 ) -> None:
-    log = resnet(tmp_path, division=division) / OFFLINE / RUN
+    base = inference_passing.submission(tmp_path, V6, "gpt-oss-120b", "datacenter", division=division)
+    log = base / "results/box/gpt-oss-120b" / scenario / RUN
     say(log, result_validity="INVALID")
     add(log, result_min_duration_met=True, result_min_queries_met=True)
-    assert len(found(tmp_path, "result-valid")) == errors
+    assert len(found(tmp_path, "result-valid", V6)) == errors
 
 
 def test_an_open_run_that_was_too_short_is_invalid_too(tmp_path: Path) -> None:
