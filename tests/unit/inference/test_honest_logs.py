@@ -145,6 +145,16 @@ def test_a_test_without_its_settings_is_one_finding_with_all_of_them(tmp_path: P
     assert not [finding for finding in performs if finding.path == told[0].path]  # it follows
 
 
+def test_a_test_without_its_settings_hides_no_fault_of_another_test(tmp_path: Path) -> None:
+    tests = resnet(tmp_path) / "compliance/box/resnet/Offline"
+    say(tests / "TEST01" / RUN, power_begin="07-14-2025 00:00:00.000")  # runs of their own
+    say(tests / "TEST04" / RUN, power_begin="07-13-2025 00:00:00.000", result_samples_per_second=1e9)
+    add(tests / "TEST01" / RUN, effective_performance_issue_same=True)
+    add(tests / "TEST04" / RUN, effective_performance_issue_same=True, effective_performance_issue_same_index=3)
+    assert f"Offline/TEST01/{RUN}" in "".join(finding.path for finding in found(tmp_path, "test-as-told"))
+    assert f"Offline/TEST04/{RUN}" in "".join(finding.path for finding in found(tmp_path, "test-performs"))
+
+
 def test_many_errors_in_a_test_are_one_finding(tmp_path: Path) -> None:
     log = resnet(tmp_path) / "compliance/box/resnet/Offline/TEST04" / RUN
     log.write_text(log.read_text().replace('"is_error": false', '"is_error": true'))
