@@ -83,6 +83,7 @@ class TinyRules(Strict):
     allowed_runners: list[Runner]
     file_bytes: int
     system_members: list[str]
+    board_members: list[str]  # of a description, which two of one board give alike
 
 
 @cache

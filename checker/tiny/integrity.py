@@ -49,6 +49,7 @@ class Trace:
     path: str
     result: str
     owner: tuple[str, str, str]  # division, submitter, benchmark
+    board: tuple[str, ...]  # what the description says of its hardware
     energy: bool  # whether the result has an energy test
     digest: str  # of the lines that tell of measurements, with their times
 
@@ -508,16 +509,16 @@ def _copies(traces: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
 
 def _with_energy(first: Trace, other: Trace) -> bool:
     """Whether both can be results of one board that was published twice, once with its energy measured."""
-    return first.owner == other.owner and first.energy != other.energy
+    return (first.owner, first.board) == (other.owner, other.board) and first.energy != other.energy
 
 
-def traces_of(facts: ResultFacts, shown: Callable[[str], str]) -> Iterator[Trace]:
+def traces_of(facts: ResultFacts, board: tuple[str, ...], shown: Callable[[str], str]) -> Iterator[Trace]:
     """Yield what each log of a result leaves for the comparison; logs of few measurements leave nothing."""
     owner = (facts.submitter.division, facts.submitter.name, facts.result.benchmark)
     for test, log in facts.with_log():
         if log.measured:
             result = shown(facts.result.path)
-            yield Trace(shown(test.of("log.txt")), result, owner, "energy" in facts.tests, log.measured)
+            yield Trace(shown(test.of("log.txt")), result, owner, board, "energy" in facts.tests, log.measured)
 
 
 def _timed(case: ResultCase) -> Iterator[tuple[TestFacts, Log]]:

@@ -94,7 +94,9 @@ def _submitter(
     for result in judged.results:
         facts = read_result(judged.submitter, result.result, fixed)
         _result(ledger, judged, result, facts, ResultCase(facts, fixed, round_name))
-        traces += traces_of(facts, lambda path: ledger.shown(root, path))
+        document = judged.systems[result.result.system].document
+        board = tuple(brief(document.get(member)) for member in fixed.board_members)
+        traces += traces_of(facts, board, lambda path: ledger.shown(root, path))
     if scope.whole:
         ledger.settle(root, _raised(ledger, "tiny-submitter", SubmitterCase(judged, fixed)))
         failed = any(finding.fails for finding in ledger.findings[start:])

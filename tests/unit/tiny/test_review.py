@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from datetime import date, timedelta
-from json import loads
+from json import dumps, loads
 from pathlib import Path
 
 import jsonschema
@@ -21,6 +21,7 @@ from checker.tiny.likeness import likeness
 from checker.tiny.review import review
 from checker.waivers import read
 from rules.errors import NothingToCheckError, UsageError
+from rules.tiny import tiny_rules
 from tests.differential import tiny_passing
 from tests.differential.tiny_passing import ROUND
 
@@ -56,6 +57,16 @@ def test_a_board_published_again_without_energy_is_no_copy(root: Path, energy: b
     report = review(root, ROUND)
     assert {f.rule for f in report.findings} == {rule}
     assert report.passed is not energy
+
+
+@pytest.mark.parametrize("member", tiny_rules(ROUND).board_members)
+def test_measurements_shared_with_another_board_are_a_copy_with_or_without_energy(root: Path, member: str) -> None:
+    base = root / "closed/Example"
+    shutil.copytree(base / "results/box/ic", base / "results/twin/ic")
+    shutil.rmtree(base / "results/twin/ic/energy")
+    described = loads((base / "systems/box.json").read_text())
+    (base / "systems/twin.json").write_text(dumps(described | {member: "another"}))
+    assert {f.rule for f in review(root, ROUND).findings if f.severity == "error"} == {"tiny-original"}
 
 
 def test_a_board_of_another_submitter_is_a_copy_with_or_without_energy(root: Path) -> None:
