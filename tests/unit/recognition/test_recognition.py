@@ -134,6 +134,14 @@ def test_each_round_of_inference_with_rules_is_told_by_its_seeds(round_: str, tm
     assert seen.only() == round_
 
 
+def test_logs_of_inference_count_for_more_than_a_benchmarks_name_that_tiny_has(tmp_path: Path) -> None:
+    results = inference_passing.submission(tmp_path, "mlperf-inference/5.1", division="open") / "results/box"
+    (results / "resnet").rename(results / "kws")
+    seen = recognised(tmp_path)
+    assert seen is not None
+    assert seen.only() == "mlperf-inference/5.1"
+
+
 @pytest.mark.corpus
 @pytest.mark.parametrize(
     ("corpus", "round_"),
