@@ -16,19 +16,13 @@ import msgspec
 
 from checker.findings import Problem
 from checker.tree import RefusedError, Tree
+from rules.known_rounds import archive
 
 HEAD = 4096  # bytes that are looked at first
 TAIL = 1 << 16  # bytes in which the last line of a log is looked for
 POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-\S+ \S+\n)*oid sha256:(\w{8,64})\nsize (\d{1,18})\s"
 )
-ARCHIVES = {
-    b"\x1f\x8b": "a gzip archive",
-    b"PK\x03\x04": "a zip archive",
-    b"\xfd7zXZ\x00": "an xz archive",
-    b"BZh": "a bzip2 archive",
-    b"\x28\xb5\x2f\xfd": "a zstd archive",
-}
 MARKS = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\xff\xfe", b"\xfe\xff")  # of UTF-32 and UTF-16
 BOM = b"\xef\xbb\xbf"
 PAGES = (b"<!doctype html", b"<html", b"404: not found")
@@ -113,9 +107,8 @@ def state_of(head: bytes, size: int) -> FileState | None:
         return STATES["utf-16"]
     if head.startswith(BOM):
         return STATES["byte-order mark" if size > len(BOM) else "blank"]
-    for magic, name in ARCHIVES.items():
-        if head.startswith(magic):
-            return replace(STATES["archive"], found=name)
+    if (kind := archive(head)) is not None:
+        return replace(STATES["archive"], found=kind)
     if head.lstrip()[:20].lower().startswith(PAGES):
         return STATES["page"]
     if len(head) - len(head.translate(None, CONTROL)) > BINARY * len(head):

@@ -80,10 +80,12 @@ def without_rules(benchmark: str) -> list[str]:
 
 def archive(start: bytes) -> str | None:
     """Return which kind of archive a file is that begins so; None where it is none."""
-    for kind in known_rounds().archives:
-        if start[kind.at :].startswith(bytes.fromhex(kind.starts)):
-            return kind.name
-    return None
+    return next((name for name, magic, at in _archives() if start.startswith(magic, at)), None)
+
+
+@cache
+def _archives() -> list[tuple[str, bytes, int]]:
+    return [(kind.name, bytes.fromhex(kind.starts), kind.at) for kind in known_rounds().archives]
 
 
 @cache

@@ -19,6 +19,7 @@ from checker.render import text
 from checker.tiny.review import review as review_tiny
 from checker.training.review import review as review_training
 from rules.cards import Severity
+from rules.known_rounds import Archive, archive, known_rounds
 from tests.differential import inference_passing, passing, tiny_passing
 from tests.unit.spoiled import POINTER, SPOILED, beyond, spoil, told
 from tests.unit.training import powering
@@ -271,3 +272,11 @@ def test_what_somebody_wrote_wrong_is_no_state_of_a_file() -> None:
     assert state_of_json(b"not JSON") is None
     assert state_of_tail(b':::MLLOG {"a": 1}', b":::MLLOG ") is None
     assert state_of_tail(b'rank 0: :::MLLOG {"a": 1}\nbye', b":::MLLOG ") is None
+
+
+@pytest.mark.parametrize("kind", known_rounds().archives, ids=lambda kind: kind.name)
+def test_a_file_is_an_archive_where_a_path_to_check_would_be(kind: Archive) -> None:
+    held = b"\1" * kind.at + bytes.fromhex(kind.starts) + b"\1" * 300
+    state = state_of(held, len(held))
+    assert state is not None
+    assert (state.name, state.found) == ("archive", archive(held)) == ("archive", kind.name)
