@@ -103,7 +103,7 @@ def state_of(head: bytes, size: int) -> FileState | None:
         return replace(STATES["pointer"], found=missing)
     if not head.strip(b" \t\r\n\0") and (size == len(head) or not head.strip(b"\0")):
         return replace(STATES["blank"], found=f"{size:,} bytes")
-    if head.startswith(MARKS) or _wide(head):
+    if head.startswith(MARKS) or (b"\0" in head and _wide(head)):
         return STATES["utf-16"]
     if head.startswith(BOM):
         return STATES["byte-order mark" if size > len(BOM) else "blank"]
@@ -119,7 +119,7 @@ def state_of(head: bytes, size: int) -> FileState | None:
 def _wide(head: bytes) -> bool:
     """Whether text is of two bytes a character without a mark: zeros in every other place, and only there."""
     even, odd = head[::2], head[1::2]
-    zeros = sorted((even.count(0) / len(even), odd.count(0) / len(odd))) if len(head) > 1 else [0, 0]
+    zeros = sorted((even.count(0) / len(even), odd.count(0) / len(odd))) if odd else [0, 0]
     return zeros[0] == 0 and zeros[1] > WIDE
 
 
