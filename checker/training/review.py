@@ -44,7 +44,6 @@ from rules.text import printable
 from rules.training import PackageRules, package_rules
 
 CHUNK = 4 << 20  # bytes of logs given to a process at a time
-SMALL = 8 << 20  # below it starting a second process costs more than it saves
 MOST = 20  # findings of one rule on one thing
 
 
