@@ -17,9 +17,10 @@ import yaml
 from checker.inference.facts import Document
 from checker.inference.loadgen import DetailLog, refusal
 from checker.tree import RefusedError, Tree
+from rules import hostile_yaml
 from rules.inference import Endpoints
 
-MOST = 1 << 20  # bytes of config.yaml, which is read slowly
+MOST = 1 << 17  # bytes of config.yaml, which is read slowly; published ones have a few thousand
 LARGEST = 1e300  # beyond which a number measures nothing
 SUMMARY = "performance/result_summary.json"
 RESULTS = "accuracy/accuracy_results.json"
@@ -163,9 +164,9 @@ def _config(tree: Tree, folder: str) -> Document:
     for name in CONFIG:
         path = f"{folder}/{name}"
         try:
-            return Document(path, yaml.safe_load(tree.read(path, MOST).decode()) or {})
+            return Document(path, hostile_yaml.loads(tree.read(path, MOST).decode()) or {})
         except RefusedError as error:
             causes.append(refusal("the file", error))
-        except (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             causes.append(f"{type(error).__name__}: {' '.join(str(error).split())[:100]}")
     return Document(f"{folder}/{CONFIG[0]}", {}, causes[0])

@@ -300,7 +300,7 @@ def test_a_violation_is_found_by_its_rule(name: str, base: Path) -> None:
 def test_a_summary_cut_off_is_said_to_be_unreadable(base: Path) -> None:
     path = base / RESULT / SUMMARY
     path.write_text(path.read_text()[:-5])
-    assert "endpoint-readable" in errors_of(judged(base.parents[1]))
+    assert "mlperf-file-readable" in errors_of(judged(base.parents[1]))
 
 
 def test_a_report_of_another_run_is_found_with_its_line(base: Path) -> None:
@@ -625,6 +625,12 @@ HOSTILE = {
     "dots": json.dumps({"latency": {"percentiles": {"." * 200: 1, "50.0.0.0": [1]}}}),
     "escapes": json.dumps({"state": "\x1b]0;owned\x07", "run_config": {"load_pattern": {"type": "\x1b[2J"}}}),
     "no UTF-8": "\udcff",
+    "mappings that merge each other": "a0: &a0 {x: 1, y: 2}\n"
+    + "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 12)),
+    "a tag on nothing": 'a: !!int ""',
+    "sums that have no text": json.dumps(
+        {"accuracy_scores": [{"total_samples": 0}, {"total_samples": 0}], "x": "samples"}
+    ).replace('"total_samples": 0', f'"total_samples": {"9" * 4300}'),
     "nothing": "",
 }
 
