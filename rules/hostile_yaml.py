@@ -33,7 +33,7 @@ class _Loader(yaml.SafeLoader):
                     what = f"more than {MERGED:,} members come by merging"
                     raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
         self._merging.discard(id(node))
-        super().flatten_mapping(node)  # type: ignore[no-untyped-call]
+        super().flatten_mapping(node)
 
     def construct_number(self, node: yaml.ScalarNode) -> int | float:
         if len(node.value) > LONGEST:
