@@ -25,6 +25,8 @@ from rules.ruleset import Limits
 LINKS = 40  # that one path may lead through; Linux's own bound, at which the official checkers see nothing either
 ABOVE = 2  # levels above the folder that a link may pass on its way back: the submitter's and the division's
 LISTED = 10_000  # names in folders that were reached through links: links to parents make as many paths as one likes
+FEW, TIMES = 1000, 2  # and as many in any tree, and times the tree's own names: what a few links name is judged in full
+STEPS = 5_000_000  # names of paths and of links' targets that are followed in all; a target may have two thousand
 PLAIN = re.compile(r"[^./][^/]*(/[^./][^/]*)*")  # a path that needs no leading: no empty name, no dot before one
 OUTSIDE, ABSOLUTE = "leads out of the submission", "names a place of one machine"
 NOWHERE = "leads nowhere"
@@ -60,7 +62,7 @@ class LinkedTree(Tree):
         self._children: dict[str, list[str]] | None = None
         self._inside: dict[str, dict[str, Entry]] = {}
         self._reached: set[str] = set()  # folders listed through links, by the paths that were asked for
-        self._reached_names = self._reached_bytes = 0
+        self._reached_names = self._reached_bytes = self._steps = 0
 
     def lead(self, path: str) -> Lead:
         """Return where `path`, relative to the tree, leads."""
@@ -89,6 +91,10 @@ class LinkedTree(Tree):
         waiting = path.split("/")[::-1]
         while waiting:
             part = waiting.pop()
+            self._steps += 1
+            if self._steps > STEPS:
+                self.truncated = f"links that lead through more than {STEPS:,} names"
+                return Lead(None, CIRCLE)
             if real and self.entries["/".join(real)].kind not in ("folder", "unreadable"):
                 return Lead(None, NOWHERE)
             if part in ("", "."):
@@ -169,8 +175,9 @@ class LinkedTree(Tree):
         """Whether a folder may be listed that was reached through a link: within a bound on all of them."""
         if folder not in self._reached:
             names = self._reached_names + 1 + len(self._names_in(real))
-            if names > LISTED:
-                self.truncated = f"more than {LISTED:,} files and folders behind links"
+            most = min(LISTED, max(FEW, TIMES * len(self.entries)))
+            if names > most:
+                self.truncated = f"more than {most:,} files and folders behind links"
                 return False
             self._reached.add(folder)
             self._reached_names = names

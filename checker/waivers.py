@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from checker.findings import DEFECT, Finding, Waived
+from rules import hostile_yaml
 from rules.errors import UsageError
 from rules.ruleset import load
 from rules.text import printable
@@ -130,7 +131,7 @@ def read(file: Path, today: date | None = None) -> Waivers:
             raw = opened.read(LARGEST + 1)
         if len(raw) > LARGEST:
             raise UsageError(f"{file}: larger than {LARGEST:,} bytes", fix=fix)
-        given = WaiverFile.model_validate(yaml.load(raw, yaml.CSafeLoader))
+        given = WaiverFile.model_validate(hostile_yaml.loads(raw))
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}", fix=fix) from None
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, ValidationError
 
+from rules import hostile_yaml
 from rules.errors import UsageError
 from rules.workload import Strict
 
@@ -64,8 +65,7 @@ def read_prices(path: Path) -> Prices:
             content = file.read(MOST + 1)
         if len(content) > MOST:
             raise UsageError(f"{path}: larger than {MOST} bytes", fix="a price list has a line per machine")
-        # The pure reader: the compiled one overflows its stack on deep nesting.
-        return Prices.model_validate(yaml.load(content, yaml.SafeLoader))
+        return Prices.model_validate(hostile_yaml.loads(content))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", fix="give --prices a readable YAML file") from None
     except (yaml.YAMLError, RecursionError, UnicodeDecodeError, ValueError) as error:

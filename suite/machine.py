@@ -12,6 +12,7 @@ import docker
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from rules import hostile_yaml
 from rules.documents import SystemCapture, SystemDescription
 from rules.errors import MachineError, UsageError
 from rules.text import printable
@@ -50,8 +51,7 @@ def personal(path: Path | None) -> Personal:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_PERSONAL)
-        # The pure reader: the compiled one overflows its stack on deep nesting.
-        return Personal.model_validate(yaml.load(content, yaml.SafeLoader) or {})
+        return Personal.model_validate(hostile_yaml.loads(content) or {})
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", fix="give --system-file a readable YAML file") from None
     except (yaml.YAMLError, ValidationError, RecursionError, UnicodeDecodeError) as error:

@@ -65,10 +65,18 @@ def _held(name: str, doing: str, *, wait: bool) -> Iterator[None]:
     handle = _opened(path)
 
     def other() -> str | None:
+        nonlocal handle
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return _said(handle)
+        while not _names_it(path, handle):  # removed while its holder was waited for: a later one locked another file
+            os.close(handle)
+            handle = _opened(path)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _said(handle)
         return None
 
     try:
@@ -80,6 +88,13 @@ def _held(name: str, doing: str, *, wait: bool) -> Iterator[None]:
             _say(handle, "")
     finally:
         os.close(handle)
+
+
+def _names_it(path: Path, handle: int) -> bool:
+    """Whether `path` still names the file that was opened."""
+    with suppress(OSError):
+        return os.path.samestat(path.lstat(), os.fstat(handle))
+    return False
 
 
 def _folder() -> Path:

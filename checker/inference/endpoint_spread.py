@@ -125,9 +125,37 @@ def means(case: EndpointCase) -> Iterator[Problem]:
         if deviation is not None and not 0 <= deviation <= widest * (1 + case.result.reviewed.slack) + TIGHT * mean:
             what = "the deviation is larger than these values can have"
             yield one.problem(what, f"at most {widest:,.6g}", f"{deviation:,.6g}")
+        yield from _flat(one, least, most, mean, deviation)
+        yield from _elsewhere(one, least, most, mean, case.result.reviewed.slack)
         total = one.number("total")
         if total is not None and mean > 0:
             yield from one.of_other_samples("total and mean are of", total / mean)
+
+
+def _flat(one: Spread, least: float, most: float, mean: float, deviation: float | None) -> Iterator[Problem]:
+    """Yield a deviation that is smaller than even the least and the greatest value alone give it."""
+    if deviation is None or one.samples is None or one.samples[1] < 1:
+        return
+    narrowest = (most - least) / (2 * one.samples[1]) ** 0.5
+    if deviation < narrowest * (1 - TIGHT) - TIGHT * mean:
+        yield one.problem(
+            "the deviation is smaller than these values have", f"at least {narrowest:,.6g}", f"{deviation:,.6g}"
+        )
+
+
+def _elsewhere(one: Spread, least: float, most: float, mean: float, slack: float) -> Iterator[Problem]:
+    """Yield a mean that no values with these percentiles have: between two percentiles lie as many as their shares."""
+    if not one.percentiles or one.samples is None or one.samples[1] < 1:
+        return
+    steps = [(0.0, least), *one.percentiles, (100.0, most)]
+    shares = [(high - low) / 100 for (low, _), (high, _) in pairwise(steps)]
+    values = [value for _, value in steps]
+    ranks = (most - least) * len(steps) / one.samples[1]  # a percentile is the value of a rank or of the one beside it
+    low = sum(share * value for share, value in zip(shares, values[:-1], strict=True)) * (1 - slack) - ranks
+    high = sum(share * value for share, value in zip(shares, values[1:], strict=True)) * (1 + slack) + ranks
+    if not low <= mean <= high:
+        what = "the mean is none that values with these percentiles have"
+        yield one.problem(what, f"{low:,.6g} to {high:,.6g}", f"{mean:,.6g}")
 
 
 def _alike(a: float | None, b: float | None) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,9 +18,10 @@ import yaml
 from checker.inference.facts import Document
 from checker.inference.loadgen import DetailLog, refusal
 from checker.tree import RefusedError, Tree
+from rules import hostile_yaml
 from rules.inference import Endpoints
 
-MOST = 1 << 20  # bytes of config.yaml, which is read slowly
+MOST = 1 << 17  # bytes of config.yaml, which is read slowly; published ones have a few thousand
 LARGEST = 1e300  # beyond which a number measures nothing
 SUMMARY = "performance/result_summary.json"
 RESULTS = "accuracy/accuracy_results.json"
@@ -151,10 +153,21 @@ def _json(tree: Tree, path: str) -> tuple[Document, int]:
     except RefusedError as error:
         return Document(path, {}, refusal("the file", error)), 0
     try:
-        return Document(path, json.loads(raw.decode())), zlib.crc32(raw)
+        twice: list[str] = []
+        value = json.loads(raw.decode(), object_pairs_hook=lambda pairs: _once(pairs, twice))
+        return Document(path, value, twice=twice[0] if twice else None), zlib.crc32(raw)
     except (ValueError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else None
         return Document(path, {}, f"{type(error).__name__}: {str(error)[:100]}", line), 0
+
+
+def _once(pairs: list[tuple[str, Any]], twice: list[str]) -> dict[str, Any]:
+    """Return an object as Python's JSON does, the last of equal members; note one that is given twice."""
+    members = dict(pairs)
+    if len(members) < len(pairs) and not twice:
+        counted = Counter(name for name, _ in pairs)
+        twice.append(counted.most_common(1)[0][0])
+    return members
 
 
 def _config(tree: Tree, folder: str) -> Document:
@@ -163,9 +176,9 @@ def _config(tree: Tree, folder: str) -> Document:
     for name in CONFIG:
         path = f"{folder}/{name}"
         try:
-            return Document(path, yaml.safe_load(tree.read(path, MOST).decode()) or {})
+            return Document(path, hostile_yaml.loads(tree.read(path, MOST).decode()) or {})
         except RefusedError as error:
             causes.append(refusal("the file", error))
-        except (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             causes.append(f"{type(error).__name__}: {' '.join(str(error).split())[:100]}")
     return Document(f"{folder}/{CONFIG[0]}", {}, causes[0])

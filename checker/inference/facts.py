@@ -42,6 +42,7 @@ class Document:
     crash: str | None = None
     crash_line: int | None = None
     state: FileState | None = None  # what the file is where it is no JSON
+    twice: str | None = None  # a member that it gives twice, where that was looked for
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ from checker.inference.performance import Run, judge_performance
 from checker.inference.power import has_power, judge_power
 from checker.inference.walk import MAPPING, Listing, Place, Scope, Submitter
 from checker.tree import RefusedError
+from rules import hostile_yaml
 from rules.inference import InferenceRules, SystemKind
 from rules.power import power_rules
 
@@ -185,10 +186,10 @@ class SubmitterFacts:
 
     def _supplies(self, path: str) -> Any:
         try:
-            return yaml.safe_load(self.submitter.tree.read(path, YAML).decode())
+            return hostile_yaml.loads(self.submitter.tree.read(path, YAML).decode())
         except RefusedError as error:
             cause = f"the file {error}"
-        except (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             cause = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise Stop("the list of power supplies cannot be read", cause, path)
 

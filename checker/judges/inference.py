@@ -9,6 +9,7 @@ import checker.inference.divisions
 import checker.inference.endpoint_accuracy
 import checker.inference.endpoint_files
 import checker.inference.endpoint_marks
+import checker.inference.endpoint_numbers
 import checker.inference.endpoint_run
 import checker.inference.endpoint_spread
 import checker.inference.explained

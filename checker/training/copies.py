@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from checker.findings import Problem
 from checker.judges.registry import judge
+from checker.training.submitter import alike, begins_alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Trace:
     benchmark: str
     scaling: str  # strong, weak, or "" where the suite has no such level
     hardware: tuple[str, ...]  # members of the system description that twins have in common, () where there is none
-    powered: bool  # the result has power data
+    powered: bool  # power was read while it was timed
     size: int
     checksum: int
     curve: str
@@ -75,14 +77,31 @@ def _twins(traces: Sequence[Trace], mark: Mark) -> Iterator[tuple[Trace, Trace]]
 
 def _explained(first: Trace, other: Trace) -> str:
     """Return what honestly accounts for one run in two results, "" where nothing does."""
-    own = first.organisation == other.organisation or (first.submitter != "" and first.submitter == other.submitter)
-    if not own or first.result == other.result or first.benchmark != other.benchmark or first.seeds != other.seeds:
+    if (
+        not _of_one(first, other)
+        or first.result == other.result
+        or first.benchmark != other.benchmark
+        or first.seeds != other.seeds
+    ):
         return ""
     if {first.scaling, other.scaling} == {"strong", "weak"}:
         return "a run may be one of those that a throughput measurement makes side by side"
     if (first.powered or other.powered) and first.hardware and first.hardware == other.hardware:
         return "the system may be listed again to add power data"
     return ""
+
+
+def _of_one(first: Trace, other: Trace) -> bool:
+    """Whether two results are of one submitter: of one folder, or of two described as one's and called alike.
+
+    A description alone proves nothing: who copies another's logs copies that, too.
+    """
+    if first.organisation == other.organisation:
+        return True
+    same = first.submitter != "" and first.submitter == other.submitter
+    mine, theirs = (PurePosixPath(one.organisation).name for one in (first, other))
+    beside = begins_alike(mine, theirs)  # as `smc` and `smc-ac-power`
+    return same and (beside or all(alike(name, first.submitter) for name in (mine, theirs)))
 
 
 @judge("runs-original", "training-round")

@@ -29,7 +29,7 @@ from checker.training.facts import LogFacts
 from checker.training.integrity import FolderCase, OrganisationCase, RunCase
 from checker.training.likeness import benchmarks, foreign
 from checker.training.log_verdict import log_judge
-from checker.training.meters import meter_files
+from checker.training.meters import MeterFile, meter_files
 from checker.training.official import FolderReview, OrganisationReview, judge_organisation
 from checker.training.organisation import Folder, Organisation, find_organisation
 from checker.training.outcome import Outcome
@@ -229,9 +229,10 @@ def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope
 def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: FolderReview) -> None:
     fixed, start = ledger.fixed, len(ledger.findings)
     tolerated = len(folder.failing) <= fixed.trimmed(folder.folder.benchmark)
+    meters = meter_files(judged.organisation, folder.folder)
     for log in folder.folder.logs:
         _log(ledger, root, folder, log, tolerated)
-        ledger.traces.append(_trace(ledger, root, judged, folder.folder, log))
+        ledger.traces.append(_trace(ledger, root, judged, folder.folder, log, meters))
     converged = folder.convergence
     ledger.settle(root, [*folder.layout.problems, *folder.compliance.problems])
     if folder.seeds is not None:
@@ -239,7 +240,6 @@ def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fol
     if converged is not None:
         failed = ledger.settle(root, converged.problems)
         ledger.item(root, folder.folder.path, "rcp", failed, converged)
-    meters = meter_files(judged.organisation, folder.folder)
     ledger.settle(root, _raised(ledger, "training-folder", FolderCase(folder, judged, fixed, meters)))
     failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, folder.folder.path, "result", failed, folder.outcome)
@@ -266,7 +266,9 @@ def log_outcome(log: LogFacts) -> Outcome | None:
     return None if log.verdict is None else Outcome(log.verdict.answer, cause=log.verdict.cause)
 
 
-def _trace(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Folder, log: LogFacts) -> Trace:
+def _trace(
+    ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Folder, log: LogFacts, meters: list[MeterFile]
+) -> Trace:
     system = judged.organisation.systems.get(folder.system)
     path, run = ledger.shown(root, log.path), log.path.rpartition("/")[2].removesuffix(".txt")
     return Trace(
@@ -277,7 +279,7 @@ def _trace(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fold
         benchmark=folder.benchmark,
         scaling=folder.scaling,
         hardware=() if system is None else tuple(map(system.stated, ledger.fixed.reviewed.twins)),
-        powered=bool(folder.power_files.get(run)),
+        powered=any(file.inside and file.path.split("/")[-2] == run for file in meters),
         size=0 if log.spoiled else log.size,
         checksum=log.checksum,
         curve=log.curve,

@@ -28,7 +28,7 @@ def log_of_submitter(case: FolderCase) -> Iterator[Problem]:
     others = [
         (path, place)
         for path, place in _said(case, "submission_org")
-        if not _placeholder(case, "submission_org", place) and not any(_alike(str(place.value), name) for name in names)
+        if not _placeholder(case, "submission_org", place) and not any(alike(str(place.value), name) for name in names)
     ]
     if others:
         owner = f"the folder of {brief(folder)}" + (f", its description of {brief(described)}" if described else "")
@@ -67,7 +67,7 @@ def _placeholder(case: FolderCase, key: str, place: Place) -> bool:
     return not said.strip() or any(word.casefold() in said for word in case.fixed.reviewed.placeholders[key])
 
 
-def _alike(one: str, other: str) -> bool:
+def alike(one: str, other: str) -> bool:
     """Whether two names may be of one organisation, or the one has a part in the other."""
     mine, theirs = WORDS.findall(one.casefold()), WORDS.findall(other.casefold())
     if not mine or not theirs:
@@ -76,6 +76,12 @@ def _alike(one: str, other: str) -> bool:
         return True
     a, b = "".join(mine), "".join(theirs)
     return a in b or b in a or a == _initials(theirs) or b == _initials(mine)
+
+
+def begins_alike(one: str, other: str) -> bool:
+    """Whether two names have their first word in common."""
+    mine, theirs = WORDS.findall(one.casefold()), WORDS.findall(other.casefold())
+    return bool(mine and theirs) and mine[0] == theirs[0]
 
 
 def _initials(words: list[str]) -> str:

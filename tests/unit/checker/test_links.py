@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 
@@ -145,3 +146,29 @@ def test_a_submitter_may_be_a_link_within_its_round_only(base: Path, tmp_path: P
     (base.parent / "Out").symlink_to(tmp_path)
     assert tree(base.parent / "Linked").read("code/resnet/main.py", 100) == b"content"
     assert tree(base.parent / "Out").entries == {}
+
+
+def test_a_few_links_do_not_make_thousands_of_results(base: Path) -> None:
+    for at in range(20):
+        folder = base / f"results/system{at}"
+        folder.mkdir(parents=True)
+        for beside in range(20):
+            (folder / f"part{beside}").symlink_to(f"../system{(at + 1) % 20}")
+    found = tree(base)
+    names = [f"results/{a}/{b}" for a in found.inside("results") for b in found.inside(f"results/{a}")]
+    scenarios = [name for place in names for name in found.inside(place)]
+    assert len(scenarios) <= 1000
+    assert "behind links" in (found.truncated or "")
+
+
+def test_links_with_long_targets_are_followed_in_bounded_time(base: Path) -> None:
+    long = "code/../" * 450
+    for at in range(40):
+        (base / f"chain{at}").symlink_to(f"{long}chain{at + 1}")
+    for at in range(500):
+        (base / f"link{at}").symlink_to(f"{long}chain2")
+    began = perf_counter()
+    found = tree(base)
+    assert len(list(found.links())) == 540
+    assert perf_counter() - began < 20
+    assert "lead through more than" in (found.truncated or "")

@@ -203,6 +203,16 @@ def gone(place: str) -> Act:
 LOAD, TOLD = "run_config.load_pattern", "settings.load_pattern"
 ONE, LENGTHS = "accuracy_scores.0", "accuracy_scores.0.output_sequence_lengths"
 SEED = "dataloader_random_seed"
+
+
+def _faster(said: Any) -> None:
+    """Make all but the slowest hundredth of answers as fast as the fastest, as far as percentiles say."""
+    whole = said["latency"]
+    del whole["histogram"]
+    whole["percentiles"] = dict.fromkeys(whole["percentiles"], whole["min"])
+    whole["early_stopping_percentiles"], whole["median"] = {}, whole["min"]
+
+
 VIOLATIONS: dict[str, tuple[str, str, Act]] = {
     "aborted": (SUMMARY, "endpoint-complete", at("state", "aborted")),
     "interrupted, tasks pending": (SUMMARY, "endpoint-complete", at("complete", False)),
@@ -214,6 +224,15 @@ VIOLATIONS: dict[str, tuple[str, str, Act]] = {
     "no request answered": (SUMMARY, "endpoint-counted", at("n_samples_completed", 0)),
     "counts left out": (SUMMARY, "endpoint-stated", gone("n_samples_failed")),
     "a duration that is no number": (SUMMARY, "endpoint-stated", at("duration_ns", float("nan"))),
+    "a rate beyond any": (SUMMARY, "endpoint-numbers", at("tps", 1e308)),
+    "a rate in words": (SUMMARY, "endpoint-numbers", at("tps", "12")),
+    "a window in words": (SUMMARY, "endpoint-numbers", at("legacy_loadgen_window_duration_ns", "600 s")),
+    "a part of a request failed": (SUMMARY, "endpoint-numbers", at("n_samples_failed", 0.4)),
+    "a percentile in words": (SUMMARY, "endpoint-numbers", at("latency/percentiles/99.0", "fast")),
+    "a time of accuracy below 0": (RESULTS, "endpoint-numbers", at("accuracy_scores.0.duration_s", -5)),
+    "a score beyond all": (RESULTS, "endpoint-numbers", at("accuracy_scores.0.score", 250.0)),
+    "no deviation between different values": (SUMMARY, "endpoint-means", at("latency.std_dev", 0.0)),
+    "percentiles that the mean contradicts": (SUMMARY, "endpoint-means", _faster),
     "half the duration": (SUMMARY, "endpoint-duration", at("duration_ns", 300 * 10**9)),
     "a short window": (SUMMARY, "endpoint-duration", at("legacy_loadgen_window_duration_ns", 200 * 10**9)),
     "broken off by its config": (CONFIG, "endpoint-duration-asked", at("settings.runtime.min_duration_ms", 900_000)),
@@ -295,6 +314,19 @@ def test_a_violation_is_found_by_its_rule(name: str, base: Path) -> None:
     assert rule in {finding.rule for finding in report.findings}, report.findings
     server = next(item for item in report.items if item.path.endswith(RESULT))
     assert server.verdict == "fail" or load(ROUND).cards[rule].severity != "error"
+
+
+def test_failures_hidden_behind_a_member_given_twice_are_found(base: Path) -> None:
+    path = base / RESULT / SUMMARY
+    path.write_text(
+        path.read_text().replace('"n_samples_failed": 0', '"n_samples_failed": 9000, "n_samples_failed": 0')
+    )
+    assert "endpoint-one-record" in errors_of(judged(base.parents[1]))
+
+
+def test_a_second_config_is_found(base: Path) -> None:
+    shutil.copy(base / RESULT / CONFIG, base / RESULT / "config.yml")
+    assert "endpoint-one-record" in errors_of(judged(base.parents[1]))
 
 
 def test_a_summary_cut_off_is_said_to_be_unreadable(base: Path) -> None:
@@ -625,6 +657,12 @@ HOSTILE = {
     "dots": json.dumps({"latency": {"percentiles": {"." * 200: 1, "50.0.0.0": [1]}}}),
     "escapes": json.dumps({"state": "\x1b]0;owned\x07", "run_config": {"load_pattern": {"type": "\x1b[2J"}}}),
     "no UTF-8": "\udcff",
+    "mappings that merge each other": "a0: &a0 {x: 1, y: 2}\n"
+    + "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 12)),
+    "a tag on nothing": 'a: !!int ""',
+    "sums that have no text": json.dumps(
+        {"accuracy_scores": [{"total_samples": 0}, {"total_samples": 0}], "x": "samples"}
+    ).replace('"total_samples": 0', f'"total_samples": {"9" * 4300}'),
     "nothing": "",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
@@ -181,6 +182,33 @@ class Engine:
 
     def containers(self, **_: object) -> list[dict[str, object]]:
         return [{"Id": "0" * 64, "Names": ["/assay-turn-0"], "Labels": labels} for labels in self.labels]
+
+
+def test_a_lock_that_is_another_names_file_is_left_as_it_is(locks: Path) -> None:
+    precious = locks / "precious"
+    precious.write_text("content")
+    os.link(precious, locks / "assay-machine.lock")
+    with pytest.raises(MachineError), turn("a run", None, wait=False):
+        pass
+    assert precious.read_text() == "content"
+
+
+def test_who_waits_for_a_lock_that_is_removed_does_not_measure_beside_a_third(
+    locks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = locks / "assay-machine.lock"
+    gone = turns._opened(lock)
+    lock.unlink()
+    opened = turns._opened
+    handles = [gone]
+    monkeypatch.setattr(turns, "_opened", lambda path: handles.pop() if handles else opened(path))
+    third = opened(lock)
+    fcntl.flock(third, fcntl.LOCK_EX)
+    with pytest.raises(MachineError, match="measuring already"), turn("a run", None, wait=False):
+        pass
+    os.close(third)
+    with turn("a run", None, wait=False):
+        assert "a run" in lock.read_text()
 
 
 def test_machines_are_told_apart_by_their_engines(locks: Path, monkeypatch: pytest.MonkeyPatch) -> None:

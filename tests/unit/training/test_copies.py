@@ -106,6 +106,30 @@ def test_power_data_account_for_no_copy_of_another_submitter(round_: Path) -> No
     assert found(round_)[0] == {("error", "runs-original"): 10}
 
 
+def test_files_of_power_without_a_reading_account_for_no_copy(round_: Path) -> None:
+    for run in range(10):
+        folder = round_ / TWIN / "power" / f"result_{run}"
+        folder.mkdir(parents=True)
+        (folder / "node_0.txt").write_text("no reading\n")
+    assert found(round_)[0] == {("error", "runs-original"): 10}
+
+
+def test_a_description_copied_with_the_logs_makes_nobody_their_submitter(round_: Path) -> None:
+    shutil.rmtree(round_ / "Example/results/twin")
+    shutil.copytree(round_ / "Example", round_ / "Thief")
+    power(round_, RESULT.replace("Example", "Thief"))
+    assert found(round_)[0] == {("error", "runs-original"): 10}
+
+
+def test_a_submitters_second_folder_may_add_power_data(round_: Path) -> None:
+    """As a round has published it: `smc`, and `smc-ac-power` with the same runs, both described as one submitter's."""
+    shutil.rmtree(round_ / "Example/results/twin")
+    (round_ / "Example").rename(round_ / "exa")
+    shutil.copytree(round_ / "exa", round_ / "exa-ac-power")
+    power(round_, RESULT.replace("Example", "exa-ac-power"))
+    assert found(round_)[0] == {("warning", "runs-shared"): 1}
+
+
 def test_a_run_twice_in_one_result_is_no_matter_of_power(round_: Path) -> None:
     """As a round has published it: five runs listed as ten, then with the launcher's lines around them."""
     power(round_, TWIN)
