@@ -134,11 +134,12 @@ class RuleSet:
 
 def rulesets() -> list[str]:
     """Names of all rounds Assay knows, e.g. `assay/1.0`."""
-    return list(_rulesets_in(rules.workload.ROOT))
+    return list(rulesets_in(rules.workload.ROOT))
 
 
 @cache
-def _rulesets_in(root: Path) -> tuple[str, ...]:
+def rulesets_in(root: Path) -> tuple[str, ...]:
+    """Names of all rounds below a folder, listed once: every log of a review asks."""
     return tuple(sorted(path.parent.relative_to(root).as_posix() for path in root.glob("*/*/ruleset.yaml")))
 
 
