@@ -12,15 +12,8 @@ import pytest
 
 import checker.review
 import rules.workload
-from checker.review import program
-from rules.ruleset import load, rulesets_in
-from rules.workload import workload_rules
 from tests.unit.checker.submissions import PUBLISHED, WORKLOAD, Built, Settings, at, sha, source_sha256
-
-
-def forget() -> None:
-    for cached in (load, rulesets_in, workload_rules, program):
-        cached.cache_clear()
+from tests.unit.rounds import forget
 
 
 @pytest.fixture(autouse=True)

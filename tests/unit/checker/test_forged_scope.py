@@ -17,7 +17,7 @@ from checker.judges import registry
 from rules.errors import AssayError, Exit, NothingToCheckError, UsageError
 from rules.ruleset import load, rulesets
 from tests.unit.checker.submissions import TOKEN, WORKLOAD, Built, errors, said
-from tests.unit.rules.test_ruleset import forget
+from tests.unit.rounds import forget
 
 ROUNDS = rulesets()
 

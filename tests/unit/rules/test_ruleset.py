@@ -12,19 +12,13 @@ import pytest
 
 import rules.workload
 from checker.lint import mistakes
-from checker.review import program
 from rules import schemas
 from rules.cards import Severity
 from rules.errors import UsageError
 from rules.ruleset import load, rulesets
-from rules.workload import workload_rules
+from tests.unit.rounds import forget
 
 PROJECT = Path(__file__).parents[3]
-
-
-def forget() -> None:
-    for cached in (load, workload_rules, program):
-        cached.cache_clear()
 
 
 @pytest.fixture

@@ -10,17 +10,8 @@ import pytest
 import checker.review
 import checker.serving.review
 import rules.workload
-from checker.review import program
-from rules.compliance import compliance_rules
-from rules.ruleset import load
-from rules.serving import loadgen_rules, serving_rules
-from rules.workload import workload_rules
+from tests.unit.rounds import forget
 from tests.unit.serving.trees import WORKLOADS, Measured, unpack
-
-
-def forget() -> None:
-    for cached in (load, workload_rules, program, serving_rules, loadgen_rules, compliance_rules):
-        cached.cache_clear()
 
 
 @pytest.fixture(autouse=True)
