@@ -239,3 +239,10 @@ def test_hostile_trees_are_looked_at_in_bounds(tmp_path: Path) -> None:
     deep = results / "/".join(["d"] * 60)
     write(deep / "mlperf_storage_report.json")
     assert "this is MLPerf Storage" in refused(tmp_path).message
+
+
+def test_a_folder_above_a_round_is_not_judged_as_assays_own(tmp_path: Path) -> None:
+    tiny_passing.submitter(tmp_path / "downloads/round/closed/Example")
+    with pytest.raises(NothingToCheckError) as error:
+        recognised(tmp_path / "downloads")
+    assert "give the folder of one round" in error.value.fix
