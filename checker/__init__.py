@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from checker.findings import Report
-    from checker.waivers import Waivers
+    from checker.core.findings import Report
+    from checker.core.waivers import Waivers
 
 
 def check(
@@ -25,7 +25,7 @@ def check(
     Raises NothingToCheckError where nothing is there to judge, UsageError for an unknown round or a path that is not.
     Whatever a submission holds becomes findings.
     """
-    from checker.discovery import refuse_archive
+    from checker.families.assay.discovery import refuse_archive
     from rules.ruleset import load
 
     refuse_archive(path)
@@ -45,19 +45,19 @@ def check(
         elif logs_only:
             raise UsageError(f"{path}: these logs do not say of which round they are", fix="give --round")
     if ruleset is not None and load(ruleset).family in ("mlperf-training", "mlperf-hpc"):
-        from checker.training.review import review as review_round
+        from checker.families.mlperf_training.review import review as review_round
 
         report = review_round(path, ruleset, logs_only, waivers=waivers)
     elif ruleset is not None and load(ruleset).family == "mlperf-inference":
-        from checker.inference.review import review as review_inference
+        from checker.families.mlperf_inference.review import review as review_inference
 
         report = review_inference(path, ruleset, waivers=waivers, official=official or "modular")
     elif ruleset is not None and load(ruleset).family == "mlperf-tiny":
-        from checker.tiny.review import review as review_tiny
+        from checker.families.mlperf_tiny.review import review as review_tiny
 
         report = review_tiny(path, ruleset, waivers)
     else:
-        from checker.review import review
+        from checker.families.assay.review import review
 
         report = review(path, ruleset, waivers)
     report.findings.extend(waivers.said(report.ruleset) if waivers is not None else ())

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from checker.discovery import Found, discover, is_loadgens, owned, placed, stated_benchmark
-from checker.inference.likeness import likeness as inference_likeness
-from checker.likeness import Likeness
-from checker.marks import marked, sampled
-from checker.tiny.likeness import likeness as tiny_likeness
-from checker.training.likeness import likeness as training_likeness
+from checker.core.likeness import Likeness
+from checker.core.marks import marked, sampled
+from checker.families.assay.discovery import Found, discover, is_loadgens, owned, placed, stated_benchmark
+from checker.families.mlperf_inference.detect import likeness as inference_likeness
+from checker.families.mlperf_tiny.detect import likeness as tiny_likeness
+from checker.families.mlperf_training.detect import likeness as training_likeness
 from rules.errors import AssayError, NothingToCheckError, UsageError
 from rules.known_rounds import named
 from rules.text import printable

@@ -1,7 +1,7 @@
 """What was observed of the machine while a run was measured: meters and steadiness, raw, with their time stamps.
 
-Nothing here is a conclusion. Energy, gaps and disturbances are computed from these samples (`checker.metering`,
-`checker.steadiness`) by whoever reads a submission.
+Nothing here is a conclusion. Energy, gaps and disturbances are computed from these samples (`checker.machine.metering`,
+`checker.machine.steadiness`) by whoever reads a submission.
 """
 
 from __future__ import annotations

@@ -21,13 +21,14 @@ from rules.serving import serving_rules, shipped
 from rules.text import printable
 from rules.workload import workload_rules
 from suite.cache import cache_dir
-from suite.engine import NO_ENGINE_FIX, connect, sentences
+from suite.engines.docker.connection import NO_ENGINE_FIX, connect, sentences
 from suite.images import base, wheelhouse
 from suite.images.build import recorded
 from suite.images.matrix import Cell, Suite, select, why_not
 from suite.images.matrix import target as described
 from suite.settings import settings, workloads
-from suite.targets import fitness, route, trial
+from suite.targets import execution as route
+from suite.targets import fitness, trial
 from suite.targets.data import Target
 
 TRAINING, SERVING = "assay/1.0", "assay-inference/1.0"

@@ -16,10 +16,10 @@ from rules import hostile_yaml
 from rules.documents import SystemCapture, SystemDescription
 from rules.errors import MachineError, UsageError
 from rules.text import printable
-from suite.box import JOB, Limits, command
-from suite.engine import name, sentences
-from suite.plan import last_cpus
-from suite.sandbox import Sandbox
+from suite.engines.base import JOB, Limits, command
+from suite.engines.docker.connection import name, sentences
+from suite.engines.docker.sandbox import Sandbox
+from suite.result.plan import last_cpus
 from suite.source import ROOT
 
 MAX_PERSONAL = 1 << 16  # bytes of system.yaml that are read

@@ -2,7 +2,7 @@
 
 Two would measure each other. The lock is the kernel's, so it ends with the process that holds it, however that ends,
 and nobody is ever stopped for the sake of another. An engine that is reached from several hosts shows by its containers
-that it is measuring (`suite.owner.busy`).
+that it is measuring (`suite.engines.docker.labels.busy`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import docker
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite.engine import sentences
-from suite.owner import busy
+from suite.engines.docker.connection import sentences
+from suite.engines.docker.labels import busy
 from suite.progress import say
 
 FOLDERS = (Path("/run/lock"), Path("/tmp"))  # noqa: S108 (all users of a machine must find the same one)

@@ -27,7 +27,7 @@ settings.load_profile("assay")
 def client() -> Iterator[docker.DockerClient]:
     """The engine DOCKER_HOST names; `make test` starts one where it may."""
     from rules.errors import MachineError
-    from suite.engine import connect
+    from suite.engines.docker.connection import connect
 
     try:
         engine = connect()

@@ -14,7 +14,7 @@ import docker.errors
 
 from rules.documents import PackageDrift
 from rules.errors import MachineError, UsageError
-from suite.engine import architecture
+from suite.engines.docker.connection import architecture
 from suite.images import archive, cache, debian, locks, mmdebstrap, registry
 from suite.images.debian import NotInArchiveError, Package
 from suite.images.files import Layer, Progress

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rules.documents import ImageIdentity
 from rules.errors import MachineError
-from suite.engine import architecture, sentences
+from suite.engines.docker.connection import architecture, sentences
 from suite.images import archive, base, cache, layer, locks, sbom, wheelhouse
 from suite.images.base import BaseLock
 from suite.images.files import Progress

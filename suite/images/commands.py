@@ -13,7 +13,7 @@ import docker
 
 from rules.errors import AssayError, JudgedError, MachineError, UsageError
 from rules.text import printable
-from suite.engine import connect
+from suite.engines.docker.connection import connect
 from suite.images import base, locks, relock, wheelhouse
 from suite.images import build as builder
 from suite.images import dockerfile as readable

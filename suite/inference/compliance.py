@@ -1,6 +1,6 @@
 """Compliance runs on our own results: what LoadGen is told, and the verdict files that MLPerf's layout wants.
 
-A verdict is computed by `checker/serving/compliance.py`, which judges it again from the logs when the tree is checked.
+A verdict is computed by the checker's `families/assay/inference/compliance.py`, which judges it again from the logs.
 A system under test runs in LoadGen's own process: it could read `audit.config`, the job or LoadGen's log and behave
 for the length of a test. What it cannot do is behave in a test and be as fast as in the performance run, nor change
 what LoadGen wrote of the latter.
@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import checker.use
-from checker.serving.answers import read_answers
-from checker.serving.compliance import Fault, Measured, verdict
-from checker.serving.judging.tests import judged
-from checker.serving.runs import measured
-from checker.serving.submission import ServingSubmission, read_serving_result
-from checker.steadiness import told as told_of
-from checker.tree import Tree
+import checker.machine.use
+from checker.core.tree import Tree
+from checker.families.assay.inference.answers import read_answers
+from checker.families.assay.inference.compliance import Fault, Measured, verdict
+from checker.families.assay.inference.rules.tests import judged
+from checker.families.assay.inference.runs import measured
+from checker.families.assay.inference.submission import ServingSubmission, read_serving_result
+from checker.machine.steadiness import told as told_of
 from rules.compliance import Test, compliance_rules
 from rules.ruleset import load
 from rules.serving import Seeds, loadgen_rules, loadgen_scenario, serving_rules
@@ -96,7 +96,7 @@ def off_pace(root: Path, ruleset: str, folder: str, scenario: str, test: str) ->
     faults = [fault for part in (judged(result, its, test) or {}).values() for fault in part]
     if not faults or not all(fault.pace for fault in faults):
         return ""
-    seen = checker.use.disturbed(its.runs[test], rules.steadiness)
+    seen = checker.machine.use.disturbed(its.runs[test], rules.steadiness)
     by = f" while the machine was disturbed: {told_of(seen)}" if seen else ""
     return printable(f"{faults[0].message} ({faults[0].found}){by}")
 

@@ -14,7 +14,7 @@ from rules.serving import SCENARIOS, Scenario, ScenarioRules, ServingRules
 from rules.serving_documents import RunName, SutParameters
 from rules.text import printable
 from rules.workload import Division
-from suite.plan import Frozen
+from suite.result.plan import Frozen
 from suite.settings import Served
 from suite.targets.data import NOTHING, Access
 

@@ -13,32 +13,33 @@ from typing import Any
 import docker
 
 import checker
-from checker.render import text as render_text
+from checker.report.render import text as render_text
 from rules.errors import MachineError, Stopped, UsageError, unknown
 from rules.serving import ServingRules, serving_rules, shipped
 from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem
 from rules.systems import system_name
 from suite import data, machine, source
-from suite.contained import Containers
-from suite.engine import connect
+from suite.engines.docker.connection import connect
+from suite.engines.docker.runner import Containers
 from suite.images.build import build
 from suite.images.matrix import Cell, cell, select, target
 from suite.inference import compliance
-from suite.inference.bench import Bench
+from suite.inference.context import Bench
 from suite.inference.plan import ServingPlan, parameters, scenarios
 from suite.inference.run import execute
+from suite.inference.staging import ServingWork, clash, shared_files
 from suite.inference.tree import complete
-from suite.inference.work import ServingWork, clash, shared_files
-from suite.job import job_files
-from suite.page import show_page
-from suite.plan import last_cpus
-from suite.produce import Request
 from suite.progress import Phase, say
+from suite.result.job import job_files
+from suite.result.page import show_page
+from suite.result.plan import last_cpus
+from suite.result.staging import prepare
 from suite.settings import settings
-from suite.targets import fitness, route
-from suite.targets.route import Way
+from suite.targets import execution as route
+from suite.targets import fitness
+from suite.targets.execution import Way
+from suite.training.produce import Request
 from suite.turn import turn
-from suite.work import prepare
 
 RULESET = "assay-inference/1.0"
 RDI = "rdi"  # how MLPerf Inference writes "Research, Development, or Internal (RDI)"

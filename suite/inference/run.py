@@ -12,16 +12,17 @@ from rules.errors import JudgedError
 from rules.serving import Scenario, loadgen_rules, loadgen_scenario
 from rules.serving_documents import RunName, ServingAttempt, ServingOutcome, ServingRecord
 from rules.text import printable
-from suite.inference import compliance, told
-from suite.inference.again import retakes, taken_back, undone
-from suite.inference.bench import FIX, Bench, run_container
-from suite.inference.outputs import agree
+from suite.inference import compliance
+from suite.inference import loadgen_config as told
+from suite.inference.context import FIX, Bench, run_container
 from suite.inference.plan import ServingPlan
+from suite.inference.reference_check import agree
+from suite.inference.retry import retakes, taken_back, undone
 from suite.inference.search import leave_out, next_rate, search_rates
-from suite.job import Finished
-from suite.observed import Observed, watching
+from suite.meters.sampler import Observed, watching
 from suite.progress import say
-from suite.work import sha256
+from suite.result.job import Finished
+from suite.result.staging import sha256
 
 TRIES = 10  # of a performance run that LoadGen calls invalid, told another rate
 EXPECTED = 1.15  # LoadGen draws so many more queries than were expected, or a fast run ends before its time

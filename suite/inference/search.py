@@ -8,8 +8,8 @@ from typing import Any
 from rules.serving import Scenario, loadgen_rules, loadgen_scenario
 from rules.serving_documents import Probe, SearchRecord
 from rules.text import printable
-from suite.inference import told
-from suite.inference.bench import Bench, run_container
+from suite.inference import loadgen_config as told
+from suite.inference.context import Bench, run_container
 from suite.progress import say
 
 # The next try: Server offers less, elsewhere LoadGen draws more queries. Server's first try, too, offers less than was

@@ -9,8 +9,8 @@ from pathlib import Path
 from rules.serving import ServingRules
 from suite.inference import compliance
 from suite.inference.plan import ServingPlan
-from suite.inference.work import ANSWERS, ServingWork, shortened
-from suite.work import sha256, write
+from suite.inference.staging import ANSWERS, ServingWork, shortened
+from suite.result.staging import sha256, write
 
 TOP_1 = "top-1 accuracy"
 TYPES = {"float32": "fp32", "float64": "fp64", "float16": "fp16", "bfloat16": "bf16", "int8": "int8"}

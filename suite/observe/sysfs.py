@@ -13,7 +13,7 @@ from suite.observe.source import Channel, File, MissingError
 
 SYS = Path("/sys")
 NOTHING = "it shows no power or energy"
-# Where `suite.observed` puts the folder that newer engines hide, and where the kernel has it.
+# Where `suite.meters.sampler` puts the folder that newer engines hide, and where the kernel has it.
 POWERCAP = (Path("/meters/powercap"), SYS / "devices/virtual/powercap")
 AMD = "0x1002"  # its number at PCI-SIG
 # Texas Instruments, data sheet of the INA3221 (SBOS576): gain error at most 0.25 %, of shunt and of bus voltage.

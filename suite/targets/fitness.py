@@ -11,16 +11,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite.box import JOB, Limits, command
-from suite.engine import sentences
+from suite.engines.base import JOB, Limits, command
+from suite.engines.docker.connection import sentences
+from suite.engines.docker.labels import labels
+from suite.engines.docker.sandbox import Sandbox, mount
 from suite.images import base
 from suite.images.matrix import Cell, minimums, target
-from suite.owner import labels
 from suite.progress import Phase, say
-from suite.sandbox import Sandbox, mount
 from suite.source import ROOT
 from suite.targets.data import Access, Check
-from suite.targets.route import Way
+from suite.targets.execution import Way
 
 FACTS = TypeAdapter(dict[str, str])
 PROBE_S = 60

@@ -18,10 +18,10 @@ import docker.errors
 import requests
 
 from rules.text import printable
-from suite.engine import EngineLostError, reason, sentences
+from suite.engines.docker.connection import EngineLostError, reason, sentences
+from suite.engines.docker.labels import labels
 from suite.images import archive, cache
 from suite.images.files import Layer
-from suite.owner import labels
 from suite.targets.data import NOTHING, Access
 
 PROGRAM = "/ends"

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from rules.workload import workload_rules
 from suite import data, source
-from suite.box import Limits
 from suite.cache import folder
-from suite.contained import Containers
-from suite.engine import connect
+from suite.engines.base import Limits
+from suite.engines.docker.connection import connect
+from suite.engines.docker.runner import Containers
 from suite.images import wheelhouse
 from suite.images.build import BuiltImage, build
 from suite.images.matrix import cell
-from suite.job import job, job_files, run_job
+from suite.result.job import job, job_files, run_job
 
 WORKLOAD = "image-classification"
 STEPS, EVERY = 234, 78  # half an epoch and three evaluations: seconds, and the proportions of a real run

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import docker
 
-from suite.engine import connect
+from suite.engines.docker.connection import connect
 from suite.images import build
 from suite.images.matrix import Cell, select
 

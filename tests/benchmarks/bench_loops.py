@@ -13,12 +13,12 @@ from pathlib import Path
 
 from rules.workload import workload_rules
 from suite import data, source
-from suite.box import Limits, command
-from suite.engine import connect
+from suite.engines.base import Limits, command
+from suite.engines.docker.connection import connect
+from suite.engines.docker.sandbox import Sandbox
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.plan import last_cpus
-from suite.sandbox import Sandbox
+from suite.result.plan import last_cpus
 from suite.settings import settings
 
 WORKLOAD = "image-classification"

@@ -20,8 +20,8 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from checker.metering import Reading, energy, total
-from suite.observed import ALWAYS, PERIOD_S, assembled
+from checker.machine.metering import Reading, energy, total
+from suite.meters.sampler import ALWAYS, PERIOD_S, assembled
 
 STAND_IN = Path(__file__).parents[1] / "integration/meters/nvml_stand_in.c"
 SETTLED_S = 2.0  # until the interpreter is up and the first samples are made

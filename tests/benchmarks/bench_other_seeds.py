@@ -15,21 +15,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from checker.serving.compliance import Measured, advantage, cached, ranked, same_performance, seeds_alike
-from checker.serving.latencies import percentile, read_latencies
-from checker.tree import Tree
+from checker.core.tree import Tree
+from checker.families.assay.inference.compliance import (
+    Measured,
+    advantage,
+    cached,
+    ranked,
+    same_performance,
+    seeds_alike,
+)
+from checker.families.assay.inference.latencies import percentile, read_latencies
 from rules.compliance import ComplianceRules, compliance_rules
 from rules.ruleset import load
 from rules.serving import Scenario, loadgen_rules, loadgen_scenario, serving_rules, shipped
 from suite import data, source
-from suite.box import Limits
-from suite.contained import Containers
-from suite.engine import connect
+from suite.engines.base import Limits
+from suite.engines.docker.connection import connect
+from suite.engines.docker.runner import Containers
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.inference.compliance import told
-from suite.inference.told import user_conf
-from suite.job import job_files, run_job
+from suite.inference.loadgen_config import user_conf
+from suite.result.job import job_files, run_job
 
 ROUND, WORKLOAD, FRAMEWORK = "assay-inference/1.0", "image-classification", "onnxruntime"
 MARK = ":::MLLOG "

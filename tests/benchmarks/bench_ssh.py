@@ -17,12 +17,12 @@ from pathlib import Path
 
 from rules.workload import workload_rules
 from suite import data, source
-from suite.box import Limits
-from suite.contained import Containers
-from suite.engine import connect
+from suite.engines.base import Limits
+from suite.engines.docker.connection import connect
+from suite.engines.docker.runner import Containers
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.job import job, job_files, run_job
+from suite.result.job import job, job_files, run_job
 from tests.integration.ssh_engine import ssh_server
 
 MOST = 1.10

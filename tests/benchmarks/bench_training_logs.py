@@ -18,8 +18,8 @@ from pathlib import Path
 
 import msgspec
 
-from checker.training.log_verdict import log_judge
-from checker.training.reading import TOKEN, Wanted, read
+from checker.families.mlperf_training.log_verdict import log_judge
+from checker.families.mlperf_training.reading import TOKEN, Wanted, read
 
 ROUND = "mlperf-training/5.1"
 CHUNK = 4 << 20

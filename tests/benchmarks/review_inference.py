@@ -23,7 +23,7 @@ ROUND = "mlperf-inference/5.1"
 OURS = """
 import resource, sys
 from pathlib import Path
-from checker.inference.review import review
+from checker.families.mlperf_inference.review import review
 found = review(Path(sys.argv[1]), sys.argv[2])
 results = [item for item in found.items if item.kind == "result"]
 kb = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from checker.training.reading import TOKEN
-from checker.training.review import review
+from checker.families.mlperf_training.reading import TOKEN
+from checker.families.mlperf_training.review import review
 from tests.corpus.rounds import unpacked
 from tests.differential import oracle
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import checker
-from checker.findings import Item, Report
-from checker.inference.official import Options, ResultReview
-from checker.inference.review import review
-from checker.render import json as as_json
+from checker.core.findings import Item, Report
+from checker.families.mlperf_inference.modular.official import Options, ResultReview
+from checker.families.mlperf_inference.review import review
+from checker.report.render import json as as_json
 from tests.corpus.rounds import unpacked, verdicts
 from tests.differential.inference_verdicts import judged
 

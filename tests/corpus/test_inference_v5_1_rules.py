@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from checker.findings import Report
-from checker.inference.review import review
+from checker.core.findings import Report
+from checker.families.mlperf_inference.review import review
 from tests.corpus.rounds import unpacked, verdicts
 
 pytestmark = pytest.mark.corpus
@@ -65,8 +65,8 @@ def test_power_results_have_metric_and_unit(report: Report) -> None:
 
 
 def test_no_text_of_the_round_breaks_the_report(report: Report) -> None:
-    from checker.page.review import page
-    from checker.render.json import render
+    from checker.report.page.review import page
+    from checker.report.render.json import render
 
     assert json.loads(render(report))["verdict"] == "fail"
     assert page(unpacked("inference_v5.1"), report).count("<section") == 5

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from checker.findings import Report
-from checker.inference.review import review
+from checker.core.findings import Report
+from checker.families.mlperf_inference.review import review
 from tests.corpus.rounds import unpacked, verdicts
 from tests.differential.single_file_oracle import official
 

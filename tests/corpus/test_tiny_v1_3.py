@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from checker.findings import Report
-from checker.tiny.review import review
+from checker.core.findings import Report
+from checker.families.mlperf_tiny.review import review
 from tests.corpus.rounds import unpacked, verdicts
 from tests.differential.test_tiny import differences
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from checker.findings import Item, Report
-from checker.training.review import review
+from checker.core.findings import Item, Report
+from checker.families.mlperf_training.review import review
 from tests.corpus.rounds import unpacked, verdicts
 
 pytestmark = pytest.mark.corpus

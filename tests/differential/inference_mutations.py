@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from checker.inference.facts import Paths
-from checker.inference.walk import Place
+from checker.families.mlperf_inference.facts import Paths
+from checker.families.mlperf_inference.walk import Place
 from rules.inference import InferenceRules
 from tests.differential import linking
 

@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from checker.inference.facts import read_result, readable
-from checker.inference.official import Options, ResultReview, SubmitterFacts, judge_result, submitter_stops
-from checker.inference.outcome import Stop
-from checker.inference.walk import find, read_submitter
+from checker.families.mlperf_inference.facts import read_result, readable
+from checker.families.mlperf_inference.modular.official import (
+    Options,
+    ResultReview,
+    SubmitterFacts,
+    judge_result,
+    submitter_stops,
+)
+from checker.families.mlperf_inference.modular.outcome import Stop
+from checker.families.mlperf_inference.walk import find, read_submitter
 from rules.errors import NothingToCheckError
 from rules.inference import inference_rules
 from rules.ruleset import load

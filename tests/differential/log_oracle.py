@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 from mlperf_logging.compliance_checker import mlp_compliance
 
-from checker.sheets.official import Verdict, official_rules
-from checker.training.reading import read
+from checker.families.mlperf_training.reading import read
+from checker.families.mlperf_training.sheets.official import Verdict, official_rules
 from tests.differential import oracle
 
 KINDS = (("CHECK for '", "check"), ("Failed executing CHECK", "executing"), ("Failed executing code", "code"))

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from checker.sheets.loose import RAISED, CompiledKey, CompiledSheet
-from checker.sheets.official import OfficialRules, official_rules
-from checker.training.reading import Record
+from checker.families.mlperf_training.reading import Record
+from checker.families.mlperf_training.sheets.loose import RAISED, CompiledKey, CompiledSheet
+from checker.families.mlperf_training.sheets.official import OfficialRules, official_rules
 from rules.expressions import Meaning, Moment, compile_expression
 from rules.sheets import Sheet
 

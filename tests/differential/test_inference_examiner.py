@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from checker.findings import Finding, Item, Report
-from checker.inference.review import review
+from checker.core.findings import Finding, Item, Report
+from checker.families.mlperf_inference.review import review
 from rules.errors import NothingToCheckError
 from rules.text import printable
 from tests.corpus.rounds import unpacked

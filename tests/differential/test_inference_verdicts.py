@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from checker.inference.official import SubmitterFacts
-from checker.inference.walk import Place, read_submitter
+from checker.families.mlperf_inference.modular.official import SubmitterFacts
+from checker.families.mlperf_inference.walk import Place, read_submitter
 from rules.inference import inference_rules
 from rules.ruleset import load
 from tests.differential import inference_mutations, inference_oracle, inference_passing
@@ -142,5 +142,5 @@ def test_a_result_spoiled_in_several_ways_at_once(seed: int, tmp_path: Path) -> 
 
 def test_the_comparison_sees_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inference_passing.submission(tmp_path, ROUNDS[1])
-    monkeypatch.setattr("checker.inference.performance.NS", 1_000_001)
+    monkeypatch.setattr("checker.families.mlperf_inference.modular.performance.NS", 1_000_001)
     assert differences(tmp_path, ROUNDS[1]) != []

@@ -14,13 +14,13 @@ pytest.importorskip("mlperf_logging", reason="the official checker is a developm
 pytest.importorskip("pandas", reason="the official summariser needs pandas")
 pytest.importorskip("scipy", reason="the official convergence test needs scipy")
 
-from checker.links import LinkedTree
-from checker.training.log_verdict import log_judge
-from checker.training.official import OrganisationReview, judge_organisation
-from checker.training.organisation import find_organisation
-from checker.training.review import review
-from checker.training.scan import scan
-from checker.training.table import Row, rows
+from checker.core.links import LinkedTree
+from checker.families.mlperf_training.log_verdict import log_judge
+from checker.families.mlperf_training.official import OrganisationReview, judge_organisation
+from checker.families.mlperf_training.organisation import find_organisation
+from checker.families.mlperf_training.review import review
+from checker.families.mlperf_training.scan import scan
+from checker.families.mlperf_training.table import Row, rows
 from rules.ruleset import load
 from rules.training import package_rules, references
 from tests.differential import oracle, passing, sheet_logs
@@ -206,7 +206,7 @@ def test_a_passing_submission_of_every_benchmark_passes_both_verdicts(
 def test_every_batch_size_and_convergence_gets_the_official_decision(
     tmp_path: Path, batch_size: float, samples: float
 ) -> None:
-    from checker.training.convergence import reference_set
+    from checker.families.mlperf_training.convergence import reference_set
 
     round_name, benchmark = EVERYTHING
     for run in range(3):

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from checker.inference.loadgen import read_detail
-from checker.inference.power import judge_power
-from checker.inference.power_logs import moment
-from checker.inference.power_session import RECORDED, Session, judge_session
-from checker.links import LinkedTree
+from checker.core.links import LinkedTree
+from checker.families.mlperf_inference.power.check import judge_power
+from checker.families.mlperf_inference.power.logs import moment
+from checker.families.mlperf_inference.power.session import RECORDED, Session, judge_session
+from checker.loadgen.detail_log import read_detail
 from rules.power import power_rules
 from rules.ruleset import load
 from tests.corpus.rounds import unpacked

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from checker.inference.facts import ResultFacts, read_result, readable
-from checker.inference.official import SubmitterFacts
-from checker.inference.single_file import Judged, Result, judge, look_above
-from checker.inference.walk import find, read_submitter
+from checker.families.mlperf_inference.facts import ResultFacts, read_result, readable
+from checker.families.mlperf_inference.modular.official import SubmitterFacts
+from checker.families.mlperf_inference.single_file.check import Judged, Result, judge, look_above
+from checker.families.mlperf_inference.walk import find, read_submitter
 from rules.inference import inference_rules
 from rules.ruleset import load
 from rules.single_file import single_file_models, single_file_rounds

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from checker.tiny.review import review
+from checker.families.mlperf_tiny.review import review
 from rules.text import printable
 from tests.differential import tiny_passing
 from tests.differential.tiny_mutations import TREES, folders, results, scramble

@@ -12,11 +12,11 @@ import pytest
 from rules.documents import Outcome
 from rules.workload import workload_rules
 from suite import data, source
-from suite.box import Limits
-from suite.contained import Containers
+from suite.engines.base import Limits
+from suite.engines.docker.runner import Containers
 from suite.images.build import build
 from suite.images.matrix import cell, target
-from suite.job import job, job_files, run_job
+from suite.result.job import job, job_files, run_job
 from suite.targets import trial
 
 pytestmark = [

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import checker
-from checker.page.document import page
-from checker.page.review import page as review_page
-from checker.training.review import review
+from checker.families.assay.page.document import page
+from checker.families.mlperf_training.review import review
+from checker.report.page.review import page as review_page
 from tests.differential import passing
 from tests.unit.page.plausible import build_submission
 

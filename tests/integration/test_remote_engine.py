@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from suite.box import Limits, command
-from suite.engine import EngineLostError, connect
-from suite.sandbox import Sandbox
+from suite.engines.base import Limits, command
+from suite.engines.docker.connection import EngineLostError, connect
+from suite.engines.docker.sandbox import Sandbox
 from tests.integration.test_sandbox import ENVIRONMENT, job, leftovers, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]

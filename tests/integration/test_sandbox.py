@@ -17,9 +17,9 @@ import pytest
 
 from rules.errors import MachineError
 from suite import source
-from suite.box import Ended, Limits, command
-from suite.owner import LABEL, OWNER, owner, remove_stale
-from suite.sandbox import Sandbox, busy, unpack
+from suite.engines.base import Ended, Limits, command
+from suite.engines.docker.labels import LABEL, OWNER, owner, remove_stale
+from suite.engines.docker.sandbox import Sandbox, busy, unpack
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 ENVIRONMENT = {"PYTHONPATH": "/io/job/source"}
@@ -213,8 +213,8 @@ def test_an_endless_line_is_cut_not_collected(client, jax_image):
 def test_a_runner_that_is_stopped_takes_its_container_along(client, jax_image, stop):
     program = f"""
 import docker
-from suite.box import command
-from suite.sandbox import *
+from suite.engines.base import command
+from suite.engines.docker.sandbox import *
 limits = Limits("0", 128 << 20)
 with Sandbox(docker.from_env(), {jax_image.image_id!r}, limits, {ENVIRONMENT!r}, command("work")) as box:
     box.put({job("import time; time.sleep(600)")!r})
@@ -234,7 +234,7 @@ def stopped_before_the_start(client, image, stop):
     """Stop a runner when its container is made and not yet started; return the runner's owner label."""
     program = f"""
 import docker, time
-from suite import sandbox
+from suite.engines.docker import sandbox
 sandbox.Attached = lambda _: time.sleep(600)
 with sandbox.Sandbox(docker.from_env(), {image.image_id!r}, sandbox.Limits("0", 128 << 20), {{}}, ["true"]):
     pass

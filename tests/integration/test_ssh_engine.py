@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from rules.errors import MachineError, UsageError
-from suite import tunnel
-from suite.engine import connect
+from suite.engines.docker import tunnel
+from suite.engines.docker.connection import connect
 from suite.images import base
 from suite.images.matrix import cell, target
-from suite.targets import fitness, route
+from suite.targets import execution as route
+from suite.targets import fitness
 from tests.integration.ssh_engine import Server, second_engine, ssh_server
 from tests.integration.test_remote_engine import engine_socket
 

@@ -15,7 +15,8 @@ from rules.errors import Exit, MachineError
 from suite.images import matrix
 from suite.images.matrix import target
 from suite.inference.produce import ServingRequest, produce
-from suite.targets import emulation, route, trial
+from suite.targets import emulation, trial
+from suite.targets import execution as route
 from suite.targets.data import Access, Emulation
 
 pytestmark = pytest.mark.engine

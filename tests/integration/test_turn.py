@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rules.documents import RunRecord
-from suite.owner import LABEL, TURN
+from suite.engines.docker.labels import LABEL, TURN
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import checker
-from checker.energy import above_idle
-from checker.metering import Reading, energy, total
-from checker.render import text as as_text
+from checker.machine.energy import above_idle
+from checker.machine.metering import Reading, energy, total
+from checker.report.render import text as as_text
 from rules.documents import Outcome, RunRecord, SystemDescription
 from rules.observation import Observation
 from suite.images.matrix import cell

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checker.review import program
+from checker.families.assay.review import program
 from rules.compliance import compliance_rules
 from rules.ruleset import load, rulesets_in
 from rules.serving import loadgen_rules, serving_rules

@@ -6,7 +6,7 @@ import gzip
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from checker.findings import Finding, Report
+from checker.core.findings import Finding, Report
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"ab" * 32 + b"\nsize 5242880\n"
 SPOILED: dict[str, tuple[Callable[[bytes], bytes], str]] = {

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from checker.files import state_of, state_of_json, state_of_tail
-from checker.findings import Report
-from checker.inference.power_logs import seconds
-from checker.inference.power_session import MEMBERS, RECORDED
-from checker.inference.review import review as review_inference
-from checker.render import text
-from checker.tiny.review import review as review_tiny
-from checker.training.review import review as review_training
+from checker.core.files import state_of, state_of_json, state_of_tail
+from checker.core.findings import Report
+from checker.families.mlperf_inference.power.logs import seconds
+from checker.families.mlperf_inference.power.session import MEMBERS, RECORDED
+from checker.families.mlperf_inference.review import review as review_inference
+from checker.families.mlperf_tiny.review import review as review_tiny
+from checker.families.mlperf_training.review import review as review_training
+from checker.report.render import text
 from rules.cards import Severity
 from rules.known_rounds import Archive, archive, known_rounds
 from tests.differential import inference_passing, passing, tiny_passing

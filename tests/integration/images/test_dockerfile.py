@@ -10,7 +10,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from suite.engine import connect
+from suite.engines.docker.connection import connect
 from suite.images import build, dockerfile
 from suite.images.matrix import cell
 

@@ -10,11 +10,11 @@ import pytest
 
 from rules.serving import serving_rules, shipped
 from suite import data, source
-from suite.box import Limits
-from suite.contained import Containers
+from suite.engines.base import Limits
+from suite.engines.docker.runner import Containers
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.job import Finished, job_files, run_job
+from suite.result.job import Finished, job_files, run_job
 
 RULESET = "assay-inference/1.0"
 Serve = Callable[..., Finished]

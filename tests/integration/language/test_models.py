@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rules.serving import loadgen_rules, serving_rules
-from suite.inference.outputs import reference_outputs, relative_difference
-from suite.job import Finished
+from suite.inference.reference_check import reference_outputs, relative_difference
+from suite.result.job import Finished
 from suite.workloads.text_generation.serve.task import NEW_TOKENS
 from tests.integration.language.conftest import RULESET, Serve
 

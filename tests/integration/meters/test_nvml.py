@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from checker.energy import above_idle
-from checker.metering import NotMeasured, Reading, energy, gauge, total
+from checker.machine.energy import above_idle
+from checker.machine.metering import NotMeasured, Reading, energy, gauge, total
 from rules.observation import Observation
-from suite.observed import assembled
+from suite.meters.sampler import assembled
 
 CURVE = [(0.0, 60.0), (1.0, 60.0), (1.5, 300.0), (2.5, 250.0), (3.0, 90.0), (6.0, 90.0)]  # seconds, watts
 STARTING_S = 0.6

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 import checker
-from checker.judges.observation import ALWAYS
+from checker.families.assay.rules.observation import ALWAYS
 from rules.documents import RunRecord
 from rules.observation import Observation
-from suite.contained import Containers
-from suite.observed import Observer
-from suite.owner import OWNER, owner
-from suite.power_log import PowerLog
-from suite.sandbox import LABEL
+from suite.engines.docker.labels import OWNER, owner
+from suite.engines.docker.runner import Containers
+from suite.engines.docker.sandbox import LABEL
+from suite.meters.power_log import PowerLog
+from suite.meters.sampler import Observer
 from tests.integration.test_run import SHORT, command, results
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
@@ -76,9 +76,10 @@ def test_one_that_dies_in_mid_run_leaves_the_reason(client, jax_image):
 
 
 def test_a_killed_runner_leaves_no_observer(client, jax_image):
-    code = "import time; from suite.contained import Containers; from suite.engine import connect\n"
+    code = "import time\nfrom suite.engines.docker.runner import Containers\n"
+    code += "from suite.engines.docker.connection import connect\n"
     code += "from suite.images.build import build; from suite.images.matrix import cell\n"
-    code += "from suite.observed import Observer\n"
+    code += "from suite.meters.sampler import Observer\n"
     code += "client = connect()\nimage = build(client, cell('jax', 'cpu'), lambda *_: None)\n"
     code += "with Observer(Containers(client, image), '1'): print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as runner:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from suite.box import Limits
-from suite.contained import Containers
+from suite.engines.base import Limits
+from suite.engines.docker.runner import Containers
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.job import Finished, job_files, run_job
+from suite.result.job import Finished, job_files, run_job
 from tests.integration.serving.toys import LIMIT_S
 
 Serve = Callable[..., Finished]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from suite.owner import OWNER, owner
+from suite.engines.docker.labels import OWNER, owner
 from tests.integration.serving.toys import details, outcome, told, toy, toy_job
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]

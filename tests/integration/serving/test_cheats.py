@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from checker.serving.answers import Answer, read_answers
-from checker.serving.compliance import Fault, Measured, loaded, verdict
-from checker.serving.latencies import Latencies, percentile, read_latencies
-from checker.tree import Tree
+from checker.core.tree import Tree
+from checker.families.assay.inference.answers import Answer, read_answers
+from checker.families.assay.inference.compliance import Fault, Measured, loaded, verdict
+from checker.families.assay.inference.latencies import Latencies, percentile, read_latencies
 from rules.compliance import Answers, WorkloadTests, compliance_rules
 from rules.ruleset import load
 from suite.inference.compliance import told as audit
-from suite.job import Finished
+from suite.result.job import Finished
 from tests.integration.serving import cheats
 from tests.integration.serving.toys import RULESET, details, outcome, told, toy, toy_job
 

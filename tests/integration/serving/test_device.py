@@ -9,12 +9,12 @@ import pytest
 from rules.serving import serving_rules, shipped
 from rules.serving_documents import ServingOutcome
 from suite import data, source
-from suite.box import Limits
-from suite.contained import Containers
+from suite.engines.base import Limits
+from suite.engines.docker.runner import Containers
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.inference.bench import judge
-from suite.job import Finished, job_files, run_job
+from suite.inference.context import judge
+from suite.result.job import Finished, job_files, run_job
 from tests.integration.serving.toys import RULESET, toy_job
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rules.serving import ScenarioRules, loadgen_rules
-from suite.inference.told import may_be_late, user_conf
+from suite.inference.loadgen_config import may_be_late, user_conf
 from tests.integration.serving.toys import RULESET, details, outcome, told, toy, toy_job
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]

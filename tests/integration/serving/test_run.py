@@ -18,19 +18,19 @@ from rules.errors import JudgedError
 from rules.serving import serving_rules
 from rules.serving_documents import ServingRecord
 from suite import source
-from suite.contained import Containers
+from suite.engines.docker.runner import Containers
+from suite.engines.docker.sandbox import LABEL, busy
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.inference import produce
-from suite.inference.bench import Bench
+from suite.inference.context import Bench
 from suite.inference.run import execute
+from suite.inference.staging import ServingWork, shared_files
 from suite.inference.tree import complete
-from suite.inference.work import ServingWork, shared_files
-from suite.job import job_files
 from suite.machine import Personal, probe
-from suite.sandbox import LABEL, busy
+from suite.result.job import job_files
 from suite.targets.data import NOTHING
-from suite.targets.route import Way
+from suite.targets.execution import Way
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 

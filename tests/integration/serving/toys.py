@@ -7,8 +7,8 @@ from typing import Any
 
 from rules.serving import Seeds, loadgen_rules
 from suite import source
-from suite.inference.bench import judge
-from suite.job import Finished
+from suite.inference.context import judge
+from suite.result.job import Finished
 
 RULESET = "assay-inference/1.0"
 TASK = """

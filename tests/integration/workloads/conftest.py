@@ -56,8 +56,8 @@ def fashion() -> dict[str, Path]:
 def run_job(client: docker.DockerClient, images: dict[str, BuiltImage], fashion: dict[str, Path]) -> Callable[..., Ran]:
     """Run a short training job: twelve steps, an evaluation after eight, on one core."""
     from suite import source
-    from suite.box import Limits, command
-    from suite.sandbox import Sandbox
+    from suite.engines.base import Limits, command
+    from suite.engines.docker.sandbox import Sandbox
 
     rules = workload_rules("assay/1.0", WORKLOAD)
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checker.parity import disagreements
+from checker.families.assay.training.parity import disagreements
 from rules.documents import ParityCertificate
 from rules.workload import workload_rules
-from suite import parity, source
+from suite import source
+from suite.training import parity
 
 if TYPE_CHECKING:
     import docker

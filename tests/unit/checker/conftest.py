@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import checker.review
+import checker.families.assay.review
 import rules.workload
 from tests.unit.checker.submissions import PUBLISHED, WORKLOAD, Built, Settings, at, sha, source_sha256
 from tests.unit.rounds import forget
@@ -19,7 +19,7 @@ from tests.unit.rounds import forget
 @pytest.fixture(autouse=True)
 def _uncontained(monkeypatch: pytest.MonkeyPatch) -> None:
     """A defect of a judge fails the test it shows in, instead of becoming a finding."""
-    monkeypatch.setattr(checker.review, "contained", lambda unit, path, judging: judging)
+    monkeypatch.setattr(checker.families.assay.review, "contained", lambda unit, path, judging: judging)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import rules.workload
 from checker import check
-from checker.findings import Finding, Report
+from checker.core.findings import Finding, Report
 from rules.cards import Edit
 from rules.documents import Manifest, ParityCertificate, RunRecord, SystemDescription
 from rules.images import images

@@ -16,10 +16,10 @@ from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 import checker
-from checker.findings import Finding, Item, Report
-from checker.render import github
-from checker.render import json as json_renderer
-from checker.render import text as text_renderer
+from checker.core.findings import Finding, Item, Report
+from checker.report.render import github
+from checker.report.render import json as json_renderer
+from checker.report.render import text as text_renderer
 from rules import schemas
 from rules.errors import AssayError
 from suite.cli import app

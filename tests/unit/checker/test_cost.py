@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from checker.cost import as_json, as_text, costs
-from checker.findings import Energy, Measured, Score
-from checker.training.review import review
+from checker.core.findings import Energy, Measured, Score
+from checker.families.mlperf_training.review import review
+from checker.machine.cost import as_json, as_text, costs
 from rules.prices import Prices
 from rules.systems import node_count
 from tests.differential import passing

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from checker.findings import Finding
+from checker.core.findings import Finding
 from tests.unit.checker.submissions import Built
 
 

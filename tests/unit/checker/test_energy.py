@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from checker.findings import Report, Score
-from checker.page.evidence import gather
-from checker.page.machine import machine_section
-from checker.render import json as as_json
-from checker.render import text as as_text
+from checker.core.findings import Report, Score
+from checker.families.assay.page.evidence import gather
+from checker.families.assay.page.machine import machine_section
+from checker.report.render import json as as_json
+from checker.report.render import text as as_text
 from rules.ruleset import load
 from tests.unit.checker.submissions import Built, sha
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from checker.findings import Report
-from checker.judges.registry import judges
-from checker.log_rules import compile_rules
-from checker.mllog import Record, read_log
-from checker.review import constants_of
+from checker.core.findings import Report
+from checker.core.log_rules import compile_rules
+from checker.core.mllog import Record, read_log
+from checker.core.registry import judges
+from checker.families.assay.review import constants_of
 from rules.cards import Card, Example
 from rules.ruleset import load
 from tests.unit.checker.submissions import WORKLOAD, Built, said

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker import mllog
-from checker.mllog import read_log
-from checker.strict_json import JsonError
-from checker.tree import Tree
+from checker.core import mllog
+from checker.core.mllog import read_log
+from checker.core.strict_json import JsonError
+from checker.core.tree import Tree
 from rules.ruleset import load
 from tests.unit.checker.submissions import TOKEN, Built, errors, said
 

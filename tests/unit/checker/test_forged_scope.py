@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 import checker
-import checker.review
-from checker import ledger
-from checker.judges import registry
+import checker.families.assay.review
+from checker.core import ledger, registry
 from rules.errors import AssayError, Exit, NothingToCheckError, UsageError
 from rules.ruleset import load, rulesets
 from tests.unit.checker.submissions import TOKEN, WORKLOAD, Built, errors, said
@@ -125,7 +124,7 @@ def test_a_defect_of_a_judge_fails_that_result_and_the_others_are_judged(
 
     known["run-count"] = registry.Judge("run-count", "result", broken)
     monkeypatch.setattr(registry, "judges", lambda: known)
-    monkeypatch.setattr(checker.review, "contained", ledger.contained)
+    monkeypatch.setattr(checker.families.assay.review, "contained", ledger.contained)
     report = second.check()
     assert report.exit_code == Exit.DEFECT
     assert [(f.rule, f.path) for f in report.findings] == [("assay-defect", f"training/closed/aaa/{second.result}")], (

@@ -10,8 +10,8 @@ from statistics import fmean
 
 import pytest
 
-from checker.findings import Report
-from checker.statistics import fastest_mean
+from checker.core.findings import Report
+from checker.core.statistics import fastest_mean
 from rules.references import references
 from rules.ruleset import load
 from tests.unit.checker.submissions import WORKLOAD, Built, at, errors, said, sha

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from checker.energy import above_idle
-from checker.findings import AboveIdle, Report
-from checker.metering import Reading, energy, total
-from checker.render import json as as_json
-from checker.render import text as as_text
+from checker.core.findings import AboveIdle, Report
+from checker.machine.energy import above_idle
+from checker.machine.metering import Reading, energy, total
+from checker.report.render import json as as_json
+from checker.report.render import text as as_text
 from rules.observation import Observation
 from tests.unit.checker.submissions import START_MS, Built, sha
 from tests.unit.checker.test_energy import GPU, WATTS, metered
@@ -186,8 +186,8 @@ def test_runs_that_take_no_more_than_the_idle_machine_leave_no_figure() -> None:
 
 
 def test_the_page_gives_both(result: Built) -> None:
-    from checker.page.evidence import gather
-    from checker.page.machine import machine_section
+    from checker.families.assay.page.evidence import gather
+    from checker.families.assay.page.machine import machine_section
     from rules.ruleset import load
 
     report = declared(result, idle()).check()

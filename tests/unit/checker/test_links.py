@@ -8,8 +8,8 @@ from time import perf_counter
 
 import pytest
 
-from checker.links import LISTED, LinkedTree
-from checker.tree import RefusedError
+from checker.core.links import LISTED, LinkedTree
+from checker.core.tree import RefusedError
 from rules.ruleset import load
 from tests.differential.linking import WAYS
 

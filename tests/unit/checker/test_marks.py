@@ -6,7 +6,7 @@ from time import process_time
 
 import pytest
 
-from checker.marks import marked
+from checker.core.marks import marked
 from rules.known_rounds import families
 
 TINY = "/round/closed/a/results/results/box/ad/performance/script.async"

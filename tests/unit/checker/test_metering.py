@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from checker.metering import NotMeasured, Reading, difference, energy, gauge, region, total, unwrapped
-from checker.steadiness import disturbances
+from checker.machine.metering import NotMeasured, Reading, difference, energy, gauge, region, total, unwrapped
+from checker.machine.steadiness import disturbances
 from rules.observation import Observation
 from rules.ruleset import load
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlperf_logging.compliance_checker.mlp_parser import ruleset_100
 
-from checker.mllog import read_log
+from checker.core.mllog import read_log
 from rules.ruleset import load
 from tests.unit.checker.submissions import Built
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from checker.findings import Report
+from checker.core.findings import Report
 from tests.unit.checker.submissions import TOKEN, Built, at, errors, put, said
 
 RUN = 2

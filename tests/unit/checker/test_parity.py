@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from checker.parity import disagreements
+from checker.families.assay.training.parity import disagreements
 from rules.documents import ParityCertificate
 from rules.workload import workload_rules
 

@@ -15,8 +15,8 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
 from checker import check
-from checker.mllog import read_log
-from checker.strict_json import JsonError, Lines, depth_of, loads
+from checker.core.mllog import read_log
+from checker.core.strict_json import JsonError, Lines, depth_of, loads
 from rules import schemas
 from rules.errors import NothingToCheckError
 from rules.ruleset import load

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from checker.statistics import fastest_mean, incomplete_beta, olympic_mean, t_cdf, t_quantile
+from checker.core.statistics import fastest_mean, incomplete_beta, olympic_mean, t_cdf, t_quantile
 
 
 @given(st.floats(0.1, 200), st.floats(0.1, 200), st.floats(0, 1))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checker.tree import RefusedError, Tree
+from checker.core.tree import RefusedError, Tree
 from rules.ruleset import load
 
 LIMITS = load("assay/1.0").limits

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.judges.limits import cpus
-from checker.safetensors import FormError, differences, header, numbers
+from checker.core.safetensors import FormError, differences, header, numbers
+from checker.families.assay.rules.limits import cpus
 from tests.unit.checker.submissions import WORKLOAD, load, weights
 
 SHAPES = load("assay/1.0").workload(WORKLOAD).weights

@@ -83,5 +83,7 @@ def test_an_engine_is_found_without_curl_and_without_its_client(client, tmp_path
 
 def test_the_program_asks_an_engine_and_says_so_by_its_exit_code() -> None:
     environment = {**os.environ, "DOCKER_HOST": "unix:///nowhere"}
-    done = subprocess.run([sys.executable, "-m", "suite.engine"], env=environment, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "suite.engines.docker.connection"], env=environment, capture_output=True, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (5, b"", b"")

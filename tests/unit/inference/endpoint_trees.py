@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
-from checker.findings import Report
-from checker.inference.review import review
+from checker.core.findings import Report
+from checker.families.mlperf_inference.review import review
 from rules.cards import Edit
 from rules.inference import InferenceRules, ModelRules, inference_rules
 from tests.differential.inference_passing import TYPES, describe, write

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from checker.findings import Report
-from checker.inference.review import review
+from checker.core.findings import Report
+from checker.families.mlperf_inference.review import review
 from rules.cards import Edit
 from tests.corpus.rounds import unpacked
 

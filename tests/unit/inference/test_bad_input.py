@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from checker.findings import DEFECT, Report
-from checker.inference.review import review
-from checker.render import github, json, junit, sarif, text
+from checker.core.findings import DEFECT, Report
+from checker.families.mlperf_inference.review import review
+from checker.report.render import github, json, junit, sarif, text
 from tests.differential.inference_passing import submission
 
 ROUND = "mlperf-inference/5.1"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from checker.findings import Item, Report
-from checker.inference.difference import drift
-from checker.inference.review import review
+from checker.core.findings import Item, Report
+from checker.families.mlperf_inference.difference import drift
+from checker.families.mlperf_inference.review import review
 from tests.differential import inference_passing
 from tests.unit.inference.published import EDGE, LENOVO, ROUND, edit_log, judged, resnet, rules_of, say, take, write
 

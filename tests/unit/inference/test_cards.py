@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from checker.judges.registry import judges
+from checker.core.registry import judges
 from rules.cards import Card
 from rules.ruleset import load, rulesets
 from tests.unit.inference.published import ROUND, apply, judged, resnet, rules_of
@@ -62,7 +62,7 @@ def test_every_rule_says_why_what_to_do_and_how_it_fails(card: Card) -> None:
 
 @pytest.mark.parametrize("name", ROUNDS)
 def test_every_clause_cited_is_a_section_of_the_rules(name: str) -> None:
-    from checker.sheets.coverage import clauses
+    from checker.explain.coverage import clauses
 
     known = {clause.number for clause in clauses(load(name))}
     assert {card.clause for card in load(name).cards.values()} <= known
@@ -70,7 +70,7 @@ def test_every_clause_cited_is_a_section_of_the_rules(name: str) -> None:
 
 @pytest.mark.parametrize("name", ROUNDS)
 def test_every_clause_has_a_rule_or_a_reason_why_none_can_look_at_it(name: str) -> None:
-    from checker.sheets.coverage import clauses
+    from checker.explain.coverage import clauses
 
     assert all(bool(clause.cards) != bool(clause.beyond) for clause in clauses(load(name)))
 

@@ -14,17 +14,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from checker.findings import DEFECT
-from checker.inference.cases import ResultCase
-from checker.inference.endpoints import EndpointFiles
-from checker.inference.facts import Document, read_result, readable
-from checker.inference.integrity import result_case, result_problems, trace
-from checker.inference.likeness import likeness
-from checker.inference.official import Options, SubmitterFacts, judge_result
-from checker.inference.walk import read_submitter
-from checker.judges.registry import judges
-from checker.page.inference_results import grouped
-from checker.render.json import render
+from checker.core.findings import DEFECT
+from checker.core.registry import judges
+from checker.families.mlperf_inference.cases import ResultCase
+from checker.families.mlperf_inference.detect import likeness
+from checker.families.mlperf_inference.endpoints.logs import EndpointFiles
+from checker.families.mlperf_inference.facts import Document, read_result, readable
+from checker.families.mlperf_inference.modular.official import Options, SubmitterFacts, judge_result
+from checker.families.mlperf_inference.results_page import grouped
+from checker.families.mlperf_inference.rules.integrity import result_case, result_problems, trace
+from checker.families.mlperf_inference.walk import read_submitter
+from checker.report.render.json import render
 from rules.cards import Card
 from rules.inference import inference_rules
 from rules.ruleset import load

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from checker.findings import Finding
-from checker.inference.review import review
+from checker.core.findings import Finding
+from checker.families.mlperf_inference.review import review
 from rules.inference_review import review_rules
 from tests.differential import inference_passing
 from tests.unit.inference.published import edit_log, say, write

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from checker.findings import Report
-from checker.inference.review import review
-from checker.render import json as as_json
+from checker.core.findings import Report
+from checker.families.mlperf_inference.review import review
+from checker.report.render import json as as_json
 from tests.differential import inference_passing, single_file_passing
 
 ROUND, SINGLE = "mlperf-inference/6.0", "mlperf-inference/5.1"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from checker.inference.loadgen import BIG, DetailLog, read_detail
-from checker.tree import Tree
+from checker.core.tree import Tree
+from checker.loadgen.detail_log import BIG, DetailLog, read_detail
 from rules.ruleset import load
 
 LIMITS = load("mlperf-inference/5.1").limits
@@ -111,7 +111,7 @@ def test_line_ends_are_universal_also_across_blocks(tmp_path: Path, monkeypatch:
     whole = read(tmp_path, content)
     assert whole.lines == {"a": 1, "b": 2, "c": 3, "d": 4}
     for size in range(1, 40):
-        monkeypatch.setattr("checker.inference.loadgen.BLOCK", size)
+        monkeypatch.setattr("checker.loadgen.detail_log.BLOCK", size)
         assert read(tmp_path, content).lines == whole.lines
 
 

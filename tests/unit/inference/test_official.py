@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import checker
-from checker.findings import Item, Report
-from checker.inference.official import Options
-from checker.inference.review import review
-from checker.render import json as as_json
+from checker.core.findings import Item, Report
+from checker.families.mlperf_inference.modular.official import Options
+from checker.families.mlperf_inference.review import review
+from checker.report.render import json as as_json
 from rules.cards import Card
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import load

@@ -12,14 +12,14 @@ import pytest
 import yaml
 
 import checker
-from checker.inference.against import compare
-from checker.objections import drafts
-from checker.page.latency import Scale
-from checker.page.review import page
-from checker.render.against_inference import as_json, as_text
-from checker.render.json import render as as_report
-from checker.render.text import render as as_lines
-from checker.waivers import read
+from checker.core.waivers import read
+from checker.families.mlperf_inference.compare import compare
+from checker.families.mlperf_inference.compare_text import as_json, as_text
+from checker.families.mlperf_inference.latency_page import Scale
+from checker.report.objections import drafts
+from checker.report.page.review import page
+from checker.report.render.json import render as as_report
+from checker.report.render.text import render as as_lines
 from rules.errors import NothingToCheckError, UsageError
 from tests.unit.inference.published import EDGE, LENOVO, ROUND, judged, resnet, say, take, write
 

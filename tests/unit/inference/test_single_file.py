@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from checker.inference.review import review
-from checker.round_ledger import authority
+from checker.core.round_ledger import authority
+from checker.families.mlperf_inference.review import review
 from rules.cards import Card, Edit, Example
 from rules.errors import UsageError
 from rules.ruleset import load

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.page.chart import (
+from checker.report.page.chart import (
     HEIGHT,
     WIDTH,
     Interval,
@@ -20,7 +20,7 @@ from checker.page.chart import (
     x_axis,
     y_axis,
 )
-from checker.page.markup import Markup
+from checker.report.page.markup import Markup
 
 WILD: Any = st.one_of(st.floats(), st.floats(0, 1e-300), st.just(10**400), st.none(), st.just("x"))
 POINTS: Any = st.lists(st.tuples(WILD, WILD), max_size=30)

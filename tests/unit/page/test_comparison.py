@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.page.comparison import differences, spread
+from checker.core.comparison import differences, spread
 
 TIMES = st.lists(st.floats(1, 1e4), min_size=2, max_size=8)
 

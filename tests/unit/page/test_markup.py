@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.page.markup import fragment, program, tag
+from checker.report.page.markup import fragment, program, tag
 
 ANY = st.text(alphabet=st.characters(codec=None), max_size=200)  # lone surrogates too
 

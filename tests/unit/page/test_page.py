@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import checker
-from checker.findings import Finding, Report
-from checker.page.document import page
+from checker.core.findings import Finding, Report
+from checker.families.assay.page.document import page
 from tests.unit.page.plausible import build_submission
 
 Write = Callable[..., Path]

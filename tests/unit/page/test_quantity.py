@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.page.quantity import count, day, fixed, mebibytes, number, percentile, scientific
+from checker.report.page.quantity import count, day, fixed, mebibytes, number, percentile, scientific
 
 NO_FIGURES = [None, math.nan, math.inf, -math.inf, 10**400, -(10**400), 1e300, "7", True, [], {}]
 

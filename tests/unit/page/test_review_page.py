@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from checker.excerpt import excerpts
-from checker.page import round_findings
-from checker.page.review import page
-from checker.training.review import review
-from checker.tree import Tree
+from checker.core.excerpt import excerpts
+from checker.core.tree import Tree
+from checker.families.mlperf_training.review import review
+from checker.report.page import round_findings
+from checker.report.page.review import page
 from rules.errors import UsageError
 from rules.ruleset import load
 from suite.cli import app

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 from typer.testing import CliRunner
 
-from checker.findings import DEFECT, Finding, Item, Report, Waived
-from checker.render import junit, sarif
+from checker.core.findings import DEFECT, Finding, Item, Report, Waived
+from checker.report.render import junit, sarif
 from rules.errors import Exit
 from rules.ruleset import load
 from suite.cli import app

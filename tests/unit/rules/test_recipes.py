@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import checker.render
+import checker.report.render
 import rules.workload
-from checker import check_cli
-from checker.judges.registry import judges
-from checker.lint import mistakes
-from checker.log_rules import compile_rules
-from checker.mllog import Record
+from checker.cli import check as check_cli
+from checker.core.log_rules import compile_rules
+from checker.core.mllog import Record
+from checker.core.registry import judges
+from checker.explain.lint import mistakes
 from rules.cards import Example
 from rules.ruleset import load
 from suite.cli import app
@@ -62,7 +62,7 @@ def test_a_rule_is_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_renderer_is_a_module_and_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "csv.py").write_text(shown("Add a renderer", "python"))
-    monkeypatch.setattr(checker.render, "__path__", [*checker.render.__path__, str(tmp_path)])
+    monkeypatch.setattr(checker.report.render, "__path__", [*checker.report.render.__path__, str(tmp_path)])
     monkeypatch.setattr(check_cli, "FORMATS", (*check_cli.FORMATS, "csv"))
     root = passing.organisation(tmp_path / "round" / "Example", ROUND)
     (root / "systems" / "box.json").write_text(json.dumps({}))
@@ -71,6 +71,6 @@ def test_a_renderer_is_a_module_and_its_name(tmp_path: Path, monkeypatch: pytest
 
 
 def test_every_format_has_its_module() -> None:
-    folder = Path(checker.render.__file__).parent
+    folder = Path(checker.report.render.__file__).parent
     missing = [name for name in check_cli.FORMATS if not (folder / f"{name}.py").is_file()]
     assert missing == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import rules.workload
-from checker.lint import mistakes
+from checker.explain.lint import mistakes
 from rules import schemas
 from rules.cards import Severity
 from rules.errors import UsageError

@@ -11,15 +11,15 @@ from rules.documents import Container
 from rules.errors import UsageError
 from rules.serving import serving_rules
 from rules.serving_documents import Probe, ServingOutcome
-from suite.box import Ended
+from suite.engines.base import Ended
 from suite.harness.job import JobError
-from suite.inference.bench import judge
-from suite.inference.outputs import reference_outputs, relative_difference
+from suite.inference.context import judge
+from suite.inference.reference_check import reference_outputs, relative_difference
 from suite.inference.search import never_valid
 from suite.inference.tree import accuracy
-from suite.job import Finished, Watch
+from suite.result.job import Finished, Watch
+from suite.result.staging import sha256
 from suite.serve.job import load
-from suite.work import sha256
 from tests.integration.serving.toys import toy, toy_job
 
 CONTAINER = Container(

@@ -7,9 +7,9 @@ from math import floor
 
 import pytest
 
-from checker.serving.early_stopping import met, place
+from checker.loadgen.early_stopping import met, place
 from rules.serving import serving_rules
-from suite.inference.told import may_be_late
+from suite.inference.loadgen_config import may_be_late
 from suite.serve.lateness import bears
 
 SERVER = serving_rules("assay-inference/1.0", "image-classification").scenarios["Server"]

@@ -6,8 +6,8 @@ import pytest
 
 from rules.errors import UsageError
 from rules.serving import ScenarioRules, serving_rules
+from suite.inference.loadgen_config import user_conf
 from suite.inference.plan import parameters, scenarios
-from suite.inference.told import user_conf
 from suite.settings import settings
 
 RULES = serving_rules("assay-inference/1.0", "image-classification")

@@ -12,8 +12,8 @@ from rules.errors import UsageError
 from rules.serving import serving_rules
 from rules.serving_documents import ServingOutcome, ServingRecord, SutParameters
 from suite.inference.plan import ServingPlan
-from suite.inference.work import ServingWork, clash, shortened
-from suite.work import document
+from suite.inference.staging import ServingWork, clash, shortened
+from suite.result.staging import document
 from tests.unit.suite.test_submission import DIGEST, IMAGE, stopped_at
 
 RULES = serving_rules("assay-inference/1.0", "image-classification")

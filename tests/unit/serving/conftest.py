@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import checker.review
-import checker.serving.review
+import checker.families.assay.inference.review
+import checker.families.assay.review
 import rules.workload
 from tests.unit.rounds import forget
 from tests.unit.serving.trees import WORKLOADS, Measured, unpack
@@ -17,7 +17,7 @@ from tests.unit.serving.trees import WORKLOADS, Measured, unpack
 @pytest.fixture(autouse=True)
 def _uncontained(monkeypatch: pytest.MonkeyPatch) -> None:
     """A defect of a judge fails the test it shows in, instead of becoming a finding."""
-    for module in (checker.review, checker.serving.review):
+    for module in (checker.families.assay.review, checker.families.assay.inference.review):
         monkeypatch.setattr(module, "contained", lambda unit, path, judging: judging)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from checker.judges.registry import judges
-from checker.mllog import Record, read_log
+from checker.core.mllog import Record, read_log
+from checker.core.registry import judges
 from rules.cards import Card, Example
 from rules.ruleset import load
 from tests.unit.serving.trees import ROUND, WORKLOADS, Measured, named

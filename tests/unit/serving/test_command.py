@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from checker import check
-from checker.page.document import page
-from checker.render import json as as_json
-from checker.render import junit, sarif, text
+from checker.families.assay.page.document import page
+from checker.report.render import json as as_json
+from checker.report.render import junit, sarif, text
 from rules.errors import UsageError
 from tests.unit.checker.submissions import Built, Settings
 from tests.unit.serving.trees import Measured

@@ -8,8 +8,8 @@ from itertools import accumulate
 
 import pytest
 
-from checker.serving.answers import Answer
-from checker.serving.compliance import (
+from checker.families.assay.inference.answers import Answer
+from checker.families.assay.inference.compliance import (
     Measured,
     advantage,
     cached,
@@ -21,7 +21,7 @@ from checker.serving.compliance import (
     seeds_alike,
     verdict,
 )
-from checker.serving.latencies import Latencies
+from checker.families.assay.inference.latencies import Latencies
 from rules.compliance import Answers, WorkloadTests, compliance_rules
 from tests.unit.serving.trees import ROUND
 

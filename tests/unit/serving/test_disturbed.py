@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from checker.findings import Finding
+from checker.core.findings import Finding
 from rules.serving import Scenario, serving_rules
 from rules.serving_documents import REPEATED, RunName, ServingAttempt, ServingOutcome, ServingRecord
 from suite.inference import compliance
-from suite.inference.again import taken_back, undone
-from suite.inference.bench import Bench
+from suite.inference.context import Bench
 from suite.inference.plan import ServingPlan
+from suite.inference.retry import taken_back, undone
 from suite.inference.search import offer_less
-from suite.inference.work import ServingWork
+from suite.inference.staging import ServingWork
 from tests.unit.serving.trees import ROUND, Measured
 
 Make = Callable[[], Measured]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checker.serving.early_stopping import at_most, least_queries, met, place
+from checker.loadgen.early_stopping import at_most, least_queries, met, place
 
 
 @pytest.mark.parametrize(("p", "queries"), [(0.9, 64), (0.99, 662), (0.999, 6636)])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from checker.serving.latencies import PERCENTILES, Latencies, percentile
+from checker.families.assay.inference.latencies import PERCENTILES, Latencies, percentile
 from tests.unit.serving.trees import Measured, named, sha
 
 Make = Callable[[], Measured]

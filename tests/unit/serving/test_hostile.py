@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from checker.findings import DEFECT
-from checker.page.document import page
+from checker.core.findings import DEFECT
+from checker.families.assay.page.document import page
 from tests.unit.serving.trees import Measured
 
 Make = Callable[[], Measured]

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from checker.inference.loadgen import DetailLog, read_detail
-from checker.serving.draws import Twister, asked, loaded, scheduled
-from checker.serving.latencies import PERCENTILES, Latencies, percentile, read_latencies
-from checker.tree import RefusedError, Tree
+from checker.core.tree import RefusedError, Tree
+from checker.families.assay.inference.latencies import PERCENTILES, Latencies, percentile, read_latencies
+from checker.loadgen.detail_log import DetailLog, read_detail
+from checker.loadgen.draws import Twister, asked, loaded, scheduled
 from rules.ruleset import load
 from suite.serve.trace import packed, reduce
 from tests.unit.serving.trees import PACKED

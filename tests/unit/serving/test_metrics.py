@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import rules.workload
-from checker.serving.metrics import agreement, correlations, pearson, ranks, recomputed, top_1
+from checker.families.assay.inference.metrics import agreement, correlations, pearson, ranks, recomputed, top_1
 from rules.ruleset import load
 from rules.serving import serving_rules
 from suite.workloads.sentence_embedding.serve import task as embedding

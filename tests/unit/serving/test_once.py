@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from checker.serving.answers import Answer
-from checker.serving.judging.accuracy import _once
+from checker.families.assay.inference.answers import Answer
+from checker.families.assay.inference.rules.accuracy import _once
 from rules.compliance import compliance_rules
 from rules.serving import ServingRules, serving_rules
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from checker.serving.judging.tokens import tokens
-from checker.serving.latencies import PERCENTILES
-from checker.serving.submission import ScenarioResult, ServingRun
-from checker.tree import Tree
+from checker.core.tree import Tree
+from checker.families.assay.inference.latencies import PERCENTILES
+from checker.families.assay.inference.rules.tokens import tokens
+from checker.families.assay.inference.submission import ScenarioResult, ServingRun
 from rules.compliance import compliance_rules
 from rules.ruleset import load
 from rules.serving import serving_rules

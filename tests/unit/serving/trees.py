@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from checker import check
-from checker.findings import Finding, Report
-from checker.serving.latencies import Latencies, read_latencies
-from checker.tree import Tree
+from checker.core.findings import Finding, Report
+from checker.core.tree import Tree
+from checker.families.assay.inference.latencies import Latencies, read_latencies
 from rules.cards import Edit
 from rules.observation import Observation
 from rules.ruleset import load

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import rules.workload
-from checker.lint import mistakes
-from checker.sheets.difference import differences
-from checker.training.log_verdict import log_judge
-from checker.training.reading import read
+from checker.explain.lint import mistakes
+from checker.families.mlperf_training.log_verdict import log_judge
+from checker.families.mlperf_training.reading import read
+from checker.families.mlperf_training.sheets.difference import differences
 from tests.differential import sheet_logs
 
 NEW = "mlperf-training/6.2"

@@ -7,8 +7,8 @@ from functools import cache
 
 import pytest
 
-from checker.training.log_verdict import log_judge
-from checker.training.reading import read
+from checker.families.mlperf_training.log_verdict import log_judge
+from checker.families.mlperf_training.reading import read
 from rules.cards import Card, Example
 from rules.ruleset import load, rulesets
 from rules.sheets import sheets

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import rules.workload
-from checker.sheets import lint
+from checker.families.mlperf_training.sheets import lint
 from rules.errors import UsageError
 from rules.expressions import ExpressionError, Meaning, Moment, compile_expression
 from rules.sheets import sheets

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from checker.sheets.official import Verdict, official_rules
-from checker.training.reading import read
+from checker.families.mlperf_training.reading import read
+from checker.families.mlperf_training.sheets.official import Verdict, official_rules
 from tests.differential import sheet_logs
 
 ROUND = "mlperf-training/5.1"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.cards import explained, reference
+from checker.explain.cards import explained, reference
 from rules.ruleset import load
 from rules.sheets import sheets
 

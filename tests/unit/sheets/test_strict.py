@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checker.training.log_verdict import log_judge
-from checker.training.reading import read
+from checker.families.mlperf_training.log_verdict import log_judge
+from checker.families.mlperf_training.reading import read
 from rules.ruleset import load
 from tests.differential import sheet_logs
 from tests.differential.log_mutants import copied, mutate, spoil

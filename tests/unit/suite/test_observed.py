@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from checker.metering import METERS, NotMeasured, energy, total
+from checker.machine.metering import METERS, NotMeasured, energy, total
 from rules.errors import MachineError, UsageError
 from rules.observation import Observation
 from suite.images.matrix import matrix
+from suite.meters.power_log import PowerLog
+from suite.meters.sampler import ALWAYS, BYTES, VALUES, assembled, beside, encoded
 from suite.observe.__main__ import SOURCES
-from suite.observed import ALWAYS, BYTES, VALUES, assembled, beside, encoded
-from suite.power_log import PowerLog
 
 BOOTED = 1_790_000_000.0
 

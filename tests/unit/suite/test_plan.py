@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rules.errors import UsageError
 from rules.seeds import run_seed
 from rules.workload import workload_rules
-from suite.plan import hyperparameters, last_cpus, number_of_runs
+from suite.result.plan import hyperparameters, last_cpus, number_of_runs
 
 RULES = workload_rules("assay/1.0", "image-classification")
 

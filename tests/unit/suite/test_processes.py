@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from suite import source
-from suite.box import Ended, Limits
-from suite.observed import Observer
-from suite.processes import Processes
-from suite.uncontained import Python
+from suite.engines.base import Ended, Limits
+from suite.engines.process.processes import Processes
+from suite.engines.process.runner import Python
+from suite.meters.sampler import Observer
 
 
 def job(program: str) -> list[tuple[str, bytes | Path]]:
@@ -123,7 +123,7 @@ def test_lines_that_come_before_the_end_are_all_there(tmp_path: Path) -> None:
 RUNNER = """
 import sys
 from pathlib import Path
-from suite.box import Limits
+from suite.engines.base import Limits
 from tests.unit.suite.test_processes import job, place
 with place(Path({folder!r})).box(Limits("0", 0), "work", "run") as box:
     box.put(job("import time; print('on', flush=True); time.sleep(600)"))

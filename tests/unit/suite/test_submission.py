@@ -11,8 +11,8 @@ import pytest
 
 from rules.documents import ImageIdentity, Outcome
 from rules.errors import UsageError
-from suite.plan import Plan, result_folder
-from suite.submission import Work, clash
+from suite.result.plan import Plan, result_folder
+from suite.training.tree import Work, clash
 
 DIGEST = "0" * 64
 IMAGE = ImageIdentity(

@@ -18,9 +18,10 @@ from types import SimpleNamespace
 import pytest
 
 from rules.errors import MachineError
-from suite import produce, uncontained
 from suite import turn as turns
-from suite.owner import LABEL, OWNER, owner
+from suite.engines.docker.labels import LABEL, OWNER, owner
+from suite.engines.process import runner as uncontained
+from suite.training import produce
 from suite.turn import turn
 
 # What `suite.cli` does around a command: signals that stop it, errors as sentences and exit codes.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from checker.judges.registry import judges
-from checker.round_ledger import authority
-from checker.tiny.review import review
+from checker.core.registry import judges
+from checker.core.round_ledger import authority
+from checker.families.mlperf_tiny.review import review
 from rules.cards import Card, Edit, Example
 from rules.ruleset import load
 from tests.differential import tiny_passing

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from checker.findings import Report
-from checker.render import json
-from checker.tiny.review import review
+from checker.core.findings import Report
+from checker.families.mlperf_tiny.review import review
+from checker.report.render import json
 from tests.differential import tiny_passing
 from tests.differential.tiny_passing import ROUND
 

@@ -12,14 +12,14 @@ import jsonschema
 import pytest
 
 import checker
-from checker.objections import drafts
-from checker.page.review import page
-from checker.render import json, junit, sarif, text
-from checker.sheets.difference import differences
-from checker.tiny.against import compare
-from checker.tiny.likeness import likeness
-from checker.tiny.review import review
-from checker.waivers import read
+from checker.core.waivers import read
+from checker.families.mlperf_tiny.compare import compare
+from checker.families.mlperf_tiny.detect import likeness
+from checker.families.mlperf_tiny.review import review
+from checker.families.mlperf_training.sheets.difference import differences
+from checker.report.objections import drafts
+from checker.report.page.review import page
+from checker.report.render import json, junit, sarif, text
 from rules.errors import NothingToCheckError, UsageError
 from rules.tiny import tiny_rules
 from tests.differential import tiny_passing

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from checker.render.against import as_json, as_text
-from checker.training.against import Comparisons, compare
+from checker.families.mlperf_training.compare import Comparisons, compare
+from checker.families.mlperf_training.compare_text import as_json, as_text
 from rules.errors import NothingToCheckError, UsageError
 from suite.cli import app
 from tests.differential import passing

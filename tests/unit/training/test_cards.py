@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from checker.judges.registry import judges
-from checker.round_ledger import authority
-from checker.training.review import review
+from checker.core.registry import judges
+from checker.core.round_ledger import authority
+from checker.families.mlperf_training.review import review
 from rules.cards import Card, Edit, Example
 from rules.ruleset import load
 from tests.differential import passing

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.training.convergence import deviation_of, mean_of, olympic, reference_set
-from checker.training.student import distribution, quantile
+from checker.families.mlperf_training.convergence import deviation_of, mean_of, olympic, reference_set
+from checker.families.mlperf_training.student import distribution, quantile
 from rules.training import package_rules
 
 ROUNDS = [f"mlperf-training/{v}" for v in ("3.0", "3.1", "4.0", "4.1", "5.0", "5.1", "6.0", "6.1")]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from checker.findings import Finding
-from checker.training.review import review
+from checker.core.findings import Finding
+from checker.families.mlperf_training.review import review
 from tests.differential import passing
 
 ROUND = "mlperf-training/5.1"
@@ -223,7 +223,7 @@ def test_no_result_goes_free_because_many_others_are_copies(round_: Path) -> Non
 def test_runs_of_a_throughput_measurement_may_be_those_of_the_time_to_solution() -> None:
     from dataclasses import replace
 
-    from checker.training.copies import Trace, runs_original, runs_shared
+    from checker.families.mlperf_training.copies import Trace, runs_original, runs_shared
 
     strong = Trace("a/strong/r1", "a/strong", "Lab", "Lab", "cosmoflow", "strong", (), False, 9, 1, "c", "p", (), True)
     weak = replace(strong, path="b/weak/r1", result="b/weak", scaling="weak")

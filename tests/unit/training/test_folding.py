@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from checker.findings import Report
-from checker.render import text
-from checker.training.review import review
-from checker.waivers import Waiver, Waivers
+from checker.core.findings import Report
+from checker.core.waivers import Waiver, Waivers
+from checker.families.mlperf_training.review import review
+from checker.report.render import text
 from tests.differential import passing
 
 ROUND = "mlperf-training/5.1"

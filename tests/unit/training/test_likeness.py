@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import checker
-from checker.training.likeness import likeness
-from checker.training.review import review
+from checker.families.mlperf_training.detect import likeness
+from checker.families.mlperf_training.review import review
 from rules.errors import NothingToCheckError, UsageError
 from tests.differential import passing
 

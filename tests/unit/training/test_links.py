@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from checker.findings import Report
-from checker.render import json
-from checker.training.review import review
+from checker.core.findings import Report
+from checker.families.mlperf_training.review import review
+from checker.report.render import json
 from tests.differential import passing
 
 ROUND = "mlperf-training/5.1"

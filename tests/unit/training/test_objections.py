@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from checker.drafts import replace_drafts
-from checker.objections import Against, coded, drafts, fenced, file_name
-from checker.training.review import review
+from checker.families.mlperf_training.review import review
+from checker.report.drafts import replace_drafts
+from checker.report.objections import Against, coded, drafts, fenced, file_name
 from suite.cli import app
 from tests.differential import passing
 

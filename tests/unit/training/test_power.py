@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from checker.findings import Finding
-from checker.training.review import review
+from checker.core.findings import Finding
+from checker.families.mlperf_training.review import review
 from tests.differential import passing
 from tests.unit.training import powering
 

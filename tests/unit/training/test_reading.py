@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from checker.training.facts import TEXTS, gather
-from checker.training.reading import BLOCK, HUGE, Record, Wanted, read
+from checker.families.mlperf_training.facts import TEXTS, gather
+from checker.families.mlperf_training.reading import BLOCK, HUGE, Record, Wanted, read
 from rules.training import package_rules
 
 TOKEN = b":::MLLOG "

@@ -9,10 +9,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from checker.findings import Report
-from checker.render import github, text
-from checker.render import json as as_json
-from checker.training.review import review
+from checker.core.findings import Report
+from checker.families.mlperf_training.review import review
+from checker.report.render import github, text
+from checker.report.render import json as as_json
 from rules.errors import NothingToCheckError, UsageError
 from tests.differential import passing
 

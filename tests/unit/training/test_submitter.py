@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from checker.findings import Finding
-from checker.training.review import review
+from checker.core.findings import Finding
+from checker.families.mlperf_training.review import review
 from tests.differential import passing
 
 ROUND = "mlperf-training/5.1"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from checker.findings import Report
-from checker.page.review import page
-from checker.render import json as as_json
-from checker.render import text
-from checker.training.review import review
+from checker.core.findings import Report
+from checker.families.mlperf_training.review import review
+from checker.report.page.review import page
+from checker.report.render import json as as_json
+from checker.report.render import text
 from tests.differential import passing
 
 ROUND = "mlperf-training/5.1"

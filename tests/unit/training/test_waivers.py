@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import checker
-from checker.findings import DEFECT, Report
-from checker.objections import drafts
-from checker.page.review import page
-from checker.render import github, junit, sarif, text
-from checker.render import json as as_json
-from checker.waivers import Waivers, matches, read
+from checker.core.findings import DEFECT, Report
+from checker.core.waivers import Waivers, matches, read
+from checker.report.objections import drafts
+from checker.report.page.review import page
+from checker.report.render import github, junit, sarif, text
+from checker.report.render import json as as_json
 from rules.errors import UsageError
 from suite.cli import app
 from tests.differential import passing

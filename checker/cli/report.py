@@ -1,0 +1,77 @@
+"""`assay report`: the result page of a submission, as one file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rules.errors import UsageError
+
+
+def report(
+    path: Annotated[Path, typer.Argument(help="Submissions, a submitter's folder, or a result's folder.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where the page goes; - is standard output.")
+    ] = "report.html",
+    round_: Annotated[
+        str | None, typer.Option("--round", metavar="ROUND", help="Judge by this round, not the one it says it is of.")
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Price list (YAML): what results cost, beside their times.")
+    ] = None,
+) -> None:
+    """Write one self-contained web page on the results at PATH: figures, charts, provenance, verdict and findings.
+
+    Exit code 0: the page was written, and the verdict stands on it; 2: it cannot be written there; 3: nothing at PATH.
+
+    \b
+      assay report submissions -o report.html
+      assay report submissions/training/closed/acme -o - > acme.html
+    """  # noqa: D301 - the command-line library wants the backspace itself
+    import checker
+    from checker.families.assay.discovery import discover
+    from checker.families.assay.page.document import page
+    from rules.prices import read_prices
+
+    listed = read_prices(prices) if prices else None
+    if output != "-":
+        _refuse_inside(Path(output), discover(path).submitters)
+    judged = checker.check(path, round_)
+    if judged.ruleset.startswith("mlperf-"):
+        fix = f"assay review {path} --round {judged.ruleset} --html {output}"
+        raise UsageError(f"{path}: a round of MLPerf has a page of another kind", fix=fix)
+    content = page(path, judged, listed).encode()
+    if output == "-":
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    write(Path(output), content)
+    sys.stderr.write(f"{output}: {judged.verdict}, {len(content):,} bytes\n")
+
+
+def _refuse_inside(output: Path, submitters: list[Path]) -> None:
+    """Raise UsageError where the page would lie in what it judges, and change it."""
+    folder = output.parent.resolve()
+    for root in submitters:
+        if folder == root or root in folder.parents:
+            raise UsageError(f"{output}: lies inside the submission", fix="write the page elsewhere: -o report.html")
+
+
+def write(output: Path, content: bytes) -> None:
+    """Write the page whole or not at all; UsageError where it cannot be written."""
+    folder = output.parent.resolve()
+    partial = folder / f".{output.name}.{os.getpid()}.partial"
+    try:
+        with partial.open("xb") as file:
+            file.write(content)
+        partial.replace(folder / output.name)
+    except OSError as error:
+        raise UsageError(
+            f"{output}: {error.strerror}", fix="give a file in a folder that exists, with space for it"
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,436 @@
+"""The engine: constraints of a rule set, compiled once, run over the records of a log in one pass.
+
+`compile_rules` turns cards into a Program; `Program.judge` feeds it the records. A record is looked up by its key and
+meets only the constraints on that key; the state of each constraint is a few counters, whatever the log's length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from checker.core.findings import Problem, brief, limited
+from checker.core.mllog import Record
+from rules.cards import Card, CountRange, LogConstraint
+from rules.expressions import (
+    Event,
+    Expression,
+    ExpressionError,
+    Kind,
+    Moment,
+    Scalar,
+    UndefinedError,
+    compile_expression,
+    same,
+)
+
+Test = Callable[[Moment], Problem | None]
+TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "integer": ("an integer", lambda v: type(v) is int),
+    "number": ("a number", lambda v: type(v) in (int, float)),
+    "real": ("a number with a decimal point", lambda v: type(v) is float),
+    "text": ("a text that is not empty", lambda v: type(v) is str and v != ""),
+    "truth": ("true or false", lambda v: type(v) is bool),
+    "sha256": (
+        "64 lower-case hexadecimal digits",
+        lambda v: type(v) is str and len(v) == 64 and not v.strip("0123456789abcdef"),
+    ),
+}
+
+
+class RuleError(Exception):
+    """A mistake in a rule, found when it is compiled: the rule's id and what is wrong."""
+
+    def __init__(self, rule: str, message: str) -> None:
+        super().__init__(f"{rule}: {message}")
+        self.rule = rule
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Check:
+    """One constraint on one key (or on every line), compiled."""
+
+    rule: str
+    key: str
+    constraint: LogConstraint
+    where: Expression | None
+    tests: tuple[Test, ...]
+    first: Test | None
+    at_least_one: Expression | None
+
+
+@dataclass
+class Watch:
+    """The state of one check while one log is read."""
+
+    check: Check
+    count: int = 0
+    previous: Record | None = None
+    last: Record | None = None
+    satisfied: bool = False
+    seen: dict[Any, int] = field(default_factory=dict)
+    open: Record | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+    def see(self, record: Record, moment: Moment) -> None:
+        """Judge one record of the check's key."""
+        check = self.check
+        if check.constraint.pairs_with and record.key != check.key:
+            self._close(record)
+            return
+        moment.previous = cast("Event | None", self.previous)
+        if check.where is not None and not self._concerned(check.where, moment):
+            return
+        self.count += 1
+        for test in check.tests:
+            problem = test(moment)
+            if problem is not None:
+                self.problems.append(problem)
+        if check.first is not None and self.count == 1 and (problem := check.first(moment)):
+            self.problems.append(problem)
+        self._remember(record, moment)
+        self.previous = self.last = record
+
+    def _concerned(self, where: Expression, moment: Moment) -> bool:
+        try:
+            return where.evaluate(moment) is True
+        except UndefinedError:
+            return False
+
+    def _remember(self, record: Record, moment: Moment) -> None:
+        check = self.check
+        if check.at_least_one is not None and not self.satisfied:
+            try:
+                self.satisfied = check.at_least_one.evaluate(moment) is True
+            except UndefinedError:
+                self.satisfied = False
+        if check.constraint.never_falls and self.last is not None:
+            before, now = (_subject(check.constraint.of, r) for r in (self.last, record))
+            if _numeric(before) and _numeric(now) and now < before:
+                what = f"{_name(check)} falls from {brief(before)} on line {self.last.number} to {brief(now)}"
+                self.problems.append(Problem(what, f"at least {brief(before)}", brief(now), line=record.number))
+        subject = _subject(check.constraint.of, record)
+        if check.constraint.unique and subject is not ABSENT:
+            marked = brief(subject) if isinstance(subject, dict | list) else (type(subject) is bool, subject)
+            if marked in self.seen:
+                what = f"{_name(check)} {brief(subject)} is logged again"
+                self.problems.append(
+                    Problem(what, "each value once", f"first on line {self.seen[marked]}", line=record.number)
+                )
+            self.seen.setdefault(marked, record.number)
+        limit = check.constraint.count
+        most = limit if isinstance(limit, int) else limit.at_most if limit else None
+        if most is not None and self.count == most + 1 and most > 0:
+            found = f"a line more, after line {self.last.number}" if self.last else "a line more"
+            self.problems.append(
+                Problem(f"'{check.key}' is logged too often", _times(limit), found, line=record.number)
+            )
+        elif most == 0:
+            self.problems.append(
+                Problem(f"'{check.key}' must not be logged", "no such line", "one", line=record.number)
+            )
+        if check.constraint.pairs_with:
+            if self.open is not None:
+                self.problems.append(self._unclosed(self.open))
+            self.open = record
+
+    def _close(self, record: Record) -> None:
+        if self.open is None:
+            what = f"'{record.key}' without '{self.check.key}' before it"
+            self.problems.append(Problem(what, f"pairs of {self.check.key} and {record.key}", "", line=record.number))
+        self.open = None
+
+    def _unclosed(self, record: Record) -> Problem:
+        stop = self.check.constraint.pairs_with
+        what = f"'{record.key}' is not followed by its '{stop}'"
+        return Problem(what, f"{stop} before the next {record.key}", "none", line=record.number)
+
+    def end(self) -> None:
+        """Judge what only the whole log shows: lines that never came."""
+        check = self.check
+        limit = check.constraint.count
+        least = limit if isinstance(limit, int) else limit.at_least if limit else 0
+        if self.count < least:
+            found = "no such line" if self.count == 0 else f"{self.count} such line(s)"
+            line = self.last.number if self.last else None
+            what = f"'{check.key}' is not logged" + (" often enough" if self.count else "")
+            self.problems.append(Problem(what, _times(limit), found, line=line))
+        if check.at_least_one is not None and self.count and not self.satisfied:
+            assert self.last is not None
+            wanted = check.constraint.expects or check.at_least_one.text
+            found = brief(_subject(check.constraint.of, self.last))
+            self.problems.append(
+                Problem(f"no '{check.key}' line is as needed", wanted, f"{found} on the last", line=self.last.number)
+            )
+        if self.open is not None:
+            self.problems.append(self._unclosed(self.open))
+
+
+@dataclass(frozen=True)
+class Program:
+    """The log rules of a round, for one workload and division, ready to run."""
+
+    checks: tuple[Check, ...]
+
+    def judge(self, records: Iterable[Record]) -> Iterator[tuple[str, Problem]]:
+        """Run all checks over the records of one log; yield (rule id, problem), rules in order of their cards."""
+        watches = [Watch(check) for check in self.checks]
+        by_key: dict[str, list[Watch]] = {}
+        everywhere = []
+        for watch in watches:
+            if watch.check.key == "*":
+                everywhere.append(watch)
+                continue
+            by_key.setdefault(watch.check.key, []).append(watch)
+            if watch.check.constraint.pairs_with:
+                by_key.setdefault(watch.check.constraint.pairs_with, []).append(watch)
+        moment = Moment()
+        counts, latest = moment.counts, moment.latest
+        for record in records:
+            key = record.key
+            counts[key] = counts.get(key, 0) + 1
+            moment.event = event = cast("Event", record)
+            for watch in everywhere:
+                watch.see(record, moment)
+            for watch in by_key.get(key, ()):
+                watch.see(record, moment)
+            latest[key] = event
+        by_rule: dict[str, list[Problem]] = {}
+        for watch in watches:
+            watch.end()
+            by_rule.setdefault(watch.check.rule, []).extend(watch.problems)
+        for rule, problems in by_rule.items():
+            for problem in limited(sorted(problems, key=lambda p: p.line or 0)):
+                yield rule, problem
+
+
+def _times(limit: int | CountRange | None) -> str:
+    if isinstance(limit, int):
+        return f"exactly {limit}"
+    assert limit is not None
+    return f"at least {limit.at_least}" + ("" if limit.at_most is None else f", at most {limit.at_most}")
+
+
+def _name(check: Check) -> str:
+    of = check.constraint.of
+    if check.key == "*":
+        return of
+    return f"'{check.key}'" if of == "value" else f"{of} of '{check.key}'"
+
+
+ABSENT = object()
+
+
+def _subject(of: str, record: Record) -> Any:
+    head, _, member = of.partition(".")
+    return record.metadata.get(member, ABSENT) if head == "metadata" else getattr(record, of)
+
+
+def compile_rules(
+    cards: Iterable[Card],
+    constants: Mapping[str, Scalar],
+    mappings: Mapping[str, Mapping[str, Scalar]],
+    derived: Mapping[str, str],
+    division: str,
+) -> Program:
+    """Compile the log constraints of `cards` for one workload and division; RuleError for a mistake in a rule."""
+    named: dict[str, Expression] = {}
+    for name, text in derived.items():
+        try:
+            named[name] = compile_expression(text, constants, named)
+        except ExpressionError as error:
+            raise RuleError(f"derived.{name}", str(error)) from None
+    checks = []
+    for card in cards:
+        if card.log is None or card.division not in (None, division):
+            continue
+        for constraint in card.log:
+            for key, each in _keys(card, constraint, mappings):
+                known = {**constants, **({} if each is None else {"each": each})}
+                try:
+                    checks.append(_check(card, constraint, key, _Values(known, named)))
+                except ExpressionError as error:
+                    raise RuleError(card.id, str(error)) from None
+    return Program(tuple(checks))
+
+
+def _keys(
+    card: Card, constraint: LogConstraint, mappings: Mapping[str, Mapping[str, Scalar]]
+) -> Iterator[tuple[str, Scalar]]:
+    if constraint.each is not None:
+        if constraint.each not in mappings:
+            raise RuleError(card.id, f"each: {constraint.each!r} is not among {', '.join(sorted(mappings))}")
+        yield from mappings[constraint.each].items()
+    elif constraint.keys == "*":
+        yield "*", None
+    else:
+        for key in constraint.keys or ():
+            yield key, None
+
+
+@dataclass(frozen=True)
+class _Values:
+    """Compiles the values of a constraint: constants as they are, text that begins with `=` as an expression."""
+
+    constants: Mapping[str, Scalar]
+    derived: Mapping[str, Expression]
+
+    def expression(self, text: str, kind: Kind | None = None) -> Expression:
+        compiled = compile_expression(text, self.constants, self.derived)
+        if kind is not None and compiled.kind not in (kind, Kind.ANY):
+            raise ExpressionError(f"the expression is {compiled.kind}, not {kind}", text, 0)
+        return compiled
+
+    def value(self, given: Scalar, kind: Kind | None = None) -> Callable[[Moment], Any]:
+        if isinstance(given, str) and given.startswith("="):
+            return self.expression(given[1:], kind).evaluate
+        return lambda _: given
+
+
+def _check(card: Card, constraint: LogConstraint, key: str, values: _Values) -> Check:
+    tests = list(_tests(constraint, key, values))
+    first = None if constraint.first is None else _holds(constraint.first, "the first line", constraint, values)
+    at_least_one = None if constraint.at_least_one is None else values.expression(constraint.at_least_one, Kind.TRUTH)
+    where = None if constraint.where is None else values.expression(constraint.where, Kind.TRUTH)
+    return Check(card.id, key, constraint, where, tuple(tests), first, at_least_one)
+
+
+def _tests(constraint: LogConstraint, key: str, values: _Values) -> Iterator[Test]:
+    name = f"'{key}'" if constraint.of == "value" else f"{constraint.of} of '{key}'"
+    if key == "*":
+        name = constraint.of
+    subject = _reader(constraint.of)
+    if constraint.event is not None:
+        yield _event(constraint.event)
+    if constraint.type is not None:
+        wanted, fits = TYPES[constraint.type]
+        yield _compare(name, subject, lambda v, _: fits(v), wanted, lambda _: None)
+    if constraint.equals is not None:
+        yield _compare(name, subject, same, "{}", values.value(constraint.equals))
+    if constraint.one_of is not None:
+        allowed = constraint.one_of
+        listed = " or ".join(map(brief, allowed))
+        yield _compare(name, subject, lambda v, _: any(same(v, a) for a in allowed), listed, lambda _: None)
+    for bound, word, test in (
+        (constraint.at_least, "at least {}", lambda v, b: _numeric(v) and v >= b),
+        (constraint.at_most, "at most {}", lambda v, b: _numeric(v) and v <= b),
+        (constraint.above, "more than {}", lambda v, b: _numeric(v) and v > b),
+    ):
+        if bound is not None:
+            yield _compare(name, subject, test, word, values.value(bound, Kind.NUMBER))
+    if constraint.between is not None:
+        low, high = (values.value(bound, Kind.NUMBER) for bound in constraint.between)
+        yield _compare(name, subject, lambda v, b: _numeric(v) and v >= b, "at least {}", low)
+        yield _compare(name, subject, lambda v, b: _numeric(v) and v <= b, "at most {}", high)
+    for other in constraint.after:
+        yield _after(other)
+    for other in constraint.before:
+        yield _before(other)
+    if constraint.within is not None:
+        yield _within(constraint.within.since, values.value(constraint.within.seconds, Kind.NUMBER))
+    if constraint.holds is not None:
+        yield _holds(constraint.holds, "the line", constraint, values)
+
+
+def _numeric(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _reader(of: str) -> Callable[[Record], Any]:
+    return lambda record: _subject(of, record)
+
+
+def _at(moment: Moment) -> Record:
+    return cast("Record", moment.event)
+
+
+def _compare(
+    name: str,
+    subject: Callable[[Record], Any],
+    fits: Callable[[Any, Any], bool],
+    expected: str,
+    bound: Callable[[Moment], Any],
+) -> Test:
+    """Return the test that `fits(subject, bound)`; `expected` is filled with the bound."""
+
+    def test(moment: Moment) -> Problem | None:
+        record = _at(moment)
+        found = subject(record)
+        try:
+            wanted = bound(moment)
+        except UndefinedError as error:
+            return Problem(f"{name} cannot be judged: {error}", line=record.number)
+        if found is not ABSENT and fits(found, wanted):
+            return None
+        shown = "nothing" if found is ABSENT else brief(found)
+        state = "is missing" if found is ABSENT else f"is {shown}"
+        return Problem(f"{name} {state}", expected.format(brief(wanted)), shown, line=record.number)
+
+    return test
+
+
+def _event(wanted: str) -> Test:
+    def test(moment: Moment) -> Problem | None:
+        record = _at(moment)
+        if record.event_type == wanted:
+            return None
+        found = brief(record.event_type)
+        return Problem(f"event_type of '{record.key}' is {found}", wanted, found, line=record.number)
+
+    return test
+
+
+def _after(other: str) -> Test:
+    def test(moment: Moment) -> Problem | None:
+        record = _at(moment)
+        if moment.counts.get(other):
+            return None
+        return Problem(f"'{record.key}' comes before '{other}'", f"after {other}", "earlier", line=record.number)
+
+    return test
+
+
+def _before(other: str) -> Test:
+    def test(moment: Moment) -> Problem | None:
+        record = _at(moment)
+        if not moment.counts.get(other):
+            return None
+        found = f"after it, which is on line {moment.latest[other].number}"
+        return Problem(f"'{record.key}' comes after '{other}'", f"before {other}", found, line=record.number)
+
+    return test
+
+
+def _within(since: str, seconds: Callable[[Moment], Any]) -> Test:
+    def test(moment: Moment) -> Problem | None:
+        record, start = _at(moment), moment.latest.get(since)
+        if start is None or not _numeric(start.time_ms) or not _numeric(record.time_ms):
+            return None
+        limit, took = seconds(moment), (record.time_ms - start.time_ms) / 1000
+        if took < limit:
+            return None
+        what = f"'{record.key}' comes {took:.3f} s after '{since}'"
+        return Problem(what, f"under {brief(limit)} s", f"{took:.3f} s", line=record.number)
+
+    return test
+
+
+def _holds(text: str, what: str, constraint: LogConstraint, values: _Values) -> Test:
+    expression = values.expression(text, Kind.TRUTH)
+    wanted = constraint.expects or text
+    subject = _reader(constraint.of)
+
+    def test(moment: Moment) -> Problem | None:
+        record = _at(moment)
+        try:
+            if expression.evaluate(moment) is True:
+                return None
+        except UndefinedError as error:
+            return Problem(f"'{record.key}' cannot be judged: {error}", wanted, "", line=record.number)
+        found = subject(record)
+        shown = "nothing" if found is ABSENT else brief(found)
+        return Problem(f"{what} of '{record.key}' is not as needed", wanted, shown, line=record.number)
+
+    return test

@@ -1,0 +1,1 @@
+"""Families: one folder for each kind of round."""

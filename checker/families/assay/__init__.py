@@ -1,0 +1,1 @@
+"""Assay's own rounds: training and inference."""

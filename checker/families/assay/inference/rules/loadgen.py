@@ -1,0 +1,263 @@
+"""Rules on one LoadGen run by its own log: what was asked of LoadGen, and that it calls the run valid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from checker.core.findings import Problem, brief
+from checker.core.registry import judge
+from checker.core.tree import RefusedError
+from checker.families.assay.inference.submission import PERFORMANCE, ServingResult, ServingRun
+from rules.serving import ScenarioRules, loadgen_rules, loadgen_scenario
+
+SEEDS = ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed")
+AUDIT = "Found Audit Config file"
+SETTING = re.compile(r"\s*([A-Za-z0-9_*.-]+) = (\S+)\s*")
+PRINTED = 1e-5  # LoadGen prints six digits
+SUMMARY = 1 << 16  # bytes of LoadGen's summary
+STATED = re.compile(r"(\d\d\.\d\d) percentile latency \(ns\)\s*: (\d+)")
+
+
+def is_whole(run: ServingRun) -> bool:
+    """Whether a run is one that must be valid by itself: TEST06 and other seeds need not."""
+    return run.name in ("performance", "TEST01", "TEST04")
+
+
+@judge("serving-latencies", "serving-run")
+def latencies(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that a run in performance mode has its latencies."""
+    if run.name in PERFORMANCE and run.latencies is None:
+        yield from run.flaws["latencies"]
+
+
+@judge("serving-detail", "serving-run")
+def detail(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that LoadGen's detail log is there, whole, and says each thing once."""
+    log = run.detail
+    if log.refused is not None:
+        yield Problem(f"LoadGen's detail log {log.refused}", "a detail log", "", run.detail_path)
+        return
+    if log.crash is not None:
+        yield Problem(f"LoadGen did not write this line: {log.crash}", "", "", run.detail_path, log.crash_line)
+    if log.unflagged is not None:
+        message = f"LoadGen did not write this line: {log.unflagged}"
+        yield Problem(message, "metadata.is_error", "none", run.detail_path, log.unflagged_line)
+    for key in sorted(log.repeated):
+        if key.startswith(("result_", "effective_", "requested_", "early_stopping_")):
+            yield run.said(key, f"'{key}' is logged {log.repeated[key]} times", "once", "again")
+
+
+@judge("serving-errors", "serving-run")
+def errors(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that LoadGen logged no error, and counts none."""
+    for said in run.detail.errors:
+        yield Problem(f"LoadGen logged {brief(said.key)}", "no error", brief(said.value), run.detail_path, said.line)
+    count = run.detail["num_errors"]
+    if run.name in PERFORMANCE and run.detail.refused is None and count != 0:
+        yield run.said("num_errors", "LoadGen counts errors, or did not come to its end", "0", brief(count))
+
+
+@judge("serving-valid", "serving-run")
+def valid(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that LoadGen calls the run valid."""
+    if is_whole(run) and run.detail.refused is None:
+        for key, wanted in (
+            ("result_validity", "VALID"),
+            ("result_min_duration_met", True),
+            ("result_min_queries_met", True),
+            ("early_stopping_met", True),
+        ):
+            if run.detail[key] != wanted:
+                yield run.said(key, f"LoadGen says {key} is otherwise", brief(wanted), brief(run.detail[key]))
+
+
+@judge("serving-mode", "serving-run")
+def mode(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that the run was of its scenario, in its mode, with the tests' switches as they should be, no others."""
+    wanted: dict[str, Any] = {
+        "effective_scenario": loadgen_scenario(run.scenario) if result.rules else run.scenario,
+        "effective_test_mode": "AccuracyOnly" if run.name == "accuracy" else "PerformanceOnly",
+        "effective_performance_issue_unique": False,
+        "effective_performance_issue_same": run.name == "TEST04",
+        "effective_sample_concatenate_permutation": False,
+        "effective_accuracy_log_probability": 0,
+        "effective_accuracy_log_rng_seed": 0,
+        "effective_accuracy_log_sampling_target": 0,
+        "effective_max_duration_ms": 0,
+        "effective_max_query_count": 0,
+    }
+    rules = result.compliance
+    if run.name == "TEST04":
+        wanted["effective_performance_issue_same_index"] = rules.TEST04.index
+    elif run.name == "TEST01":
+        wanted["effective_accuracy_log_rng_seed"] = rules.TEST01.accuracy_log_rng_seed
+        wanted["effective_accuracy_log_sampling_target"] = rules.TEST01.target
+    elif run.name == "TEST06":
+        wanted["effective_accuracy_log_rng_seed"] = rules.TEST06.accuracy_log_rng_seed
+        wanted["effective_accuracy_log_sampling_target"] = rules.TEST06.samples
+    for key, value in wanted.items():
+        if run.detail.refused is None and run.detail[key] != value:
+            yield run.said(key, f"{key} is not that of a {run.name} run", brief(value), brief(run.detail[key]))
+    has_audit = any(AUDIT in said.value for said in run.detail.warnings if isinstance(said.value, str))
+    if run.detail.refused is None and has_audit != (run.name in ("TEST01", "TEST04", "TEST06")):
+        yield Problem(
+            f"LoadGen {'found' if has_audit else 'did not find'} an audit.config in a {run.name} run",
+            "one in TEST01, TEST04 and TEST06, none elsewhere",
+            "one" if has_audit else "none",
+            run.detail_path,
+        )
+
+
+@judge("serving-seeds", "serving-run")
+def seeds(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that LoadGen's seeds are the round's, and in the run with other seeds one of the round's other sets."""
+    known = loadgen_rules(result.ruleset.name)
+    sets = known.alternate if run.name == "seeds" else [known.seeds]
+    found = {name: run.detail[f"effective_{name}"] for name in SEEDS}
+    if run.detail.refused is None and found not in [one.model_dump() for one in sets]:
+        for name, wanted in sets[0].model_dump().items():
+            if found[name] != wanted:
+                key = f"effective_{name}"
+                yield run.said(key, f"{name} is not the round's", str(wanted), brief(found[name]))
+
+
+@judge("serving-loadgen", "serving-run")
+def loadgen(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that LoadGen is the round's, by its own word, the container's log and the record, and unchanged."""
+    wanted = loadgen_rules(result.ruleset.name).version
+    said = run.detail["loadgen_version"]
+    if run.detail.refused is None and not (isinstance(said, str) and said.partition(" ")[0] == wanted):
+        yield run.said("loadgen_version", "LoadGen is not the round's", wanted, brief(said))
+    if run.detail["loadgen_git_status_message"] not in ("", None):
+        found = brief(run.detail["loadgen_git_status_message"])
+        yield run.said("loadgen_git_status_message", "LoadGen was built from changed source", '""', found)
+    if run.record is not None and run.record.model.loadgen != wanted:
+        yield run.record.problem("LoadGen is not the round's", wanted, run.record.model.loadgen, "loadgen")
+    logged = run.log.first("loadgen") if run.log else None
+    if logged is not None and logged.value != wanted:
+        yield Problem("LoadGen is not the round's", wanted, brief(logged.value), run.log_path, logged.number)
+
+
+def _wanted(result: ServingResult, run: ServingRun, its: ScenarioRules) -> Iterator[tuple[str, Any, str]]:
+    """Yield key, value and how they must compare: `=`, or at least (`>=`) or at most (`<=`)."""
+    rules = result.rules
+    assert rules is not None
+    yield "qsl_reported_total_count", rules.samples, "="
+    yield "qsl_reported_performance_count", rules.performance_samples, "="
+    if run.name == "accuracy":
+        yield "effective_accuracy_sample_count", rules.samples, "="
+        return
+    yield "effective_performance_sample_count", rules.performance_samples, "="
+    if run.name != "TEST06":
+        yield "effective_min_duration_ms", its.min_duration_ms, ">="
+        if loadgen_scenario(run.scenario) != "Offline":
+            yield "effective_min_query_count", its.min_query_count, ">="
+    if its.percentile is not None:
+        yield "effective_target_latency_percentile", its.percentile, "="
+    if its.samples_per_query is not None and run.name != "TEST06":
+        yield "effective_samples_per_query", its.samples_per_query, "=" if run.scenario == "MultiStream" else ">="
+    if its.target_latency_ms is not None:
+        yield "effective_target_latency_ns", round(its.target_latency_ms * 1e6), "<="
+    if rules.tokens:
+        yield "requested_use_token_latencies", True, "="
+        if its.ttft_ms is not None and its.tpot_ms is not None:
+            yield "requested_server_ttft_latency", round(its.ttft_ms * 1e6), "<="
+            yield "requested_server_tpot_latency", round(its.tpot_ms * 1e6), "<="
+
+
+@judge("serving-settings", "serving-run")
+def settings(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge LoadGen's effective settings by the round's for workload and scenario."""
+    its = result.rules.scenarios.get(run.scenario) if result.rules else None  # type: ignore[call-overload]
+    if its is None or run.detail.refused is not None:
+        return
+    words = {"=": "", ">=": "at least ", "<=": "at most "}
+    for key, wanted, how in _wanted(result, run, its):
+        found = run.detail[key]
+        is_number = isinstance(found, int | float)
+        good = is_number and {"=": found == wanted, ">=": found >= wanted, "<=": found <= wanted}[how]
+        if not good:
+            yield run.said(key, f"{key} is not the round's", f"{words[how]}{brief(wanted)}", brief(found))
+
+
+# What a line of user.conf sets, in LoadGen's own words, and the factor between them.
+EFFECTIVE = {
+    "min_duration": ("effective_min_duration_ms", 1),
+    "min_query_count": ("requested_min_query_count", 1),
+    "target_latency_percentile": ("effective_target_latency_percentile", 0.01),
+    "samples_per_query": ("effective_samples_per_query", 1),
+}
+
+
+@judge("serving-user-conf", "serving-run")
+def user_conf(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that user.conf, the record and LoadGen's effective settings are of one mind."""
+    if run.record is None:
+        return
+    text, path = run.record.model.user_conf, f"{run.results}/user.conf"
+    try:
+        if result.tree.read(path, SUMMARY) != text.encode():
+            yield run.record.problem(
+                "the run read another user.conf than the submitted one", path, "other", "user_conf"
+            )
+    except RefusedError:
+        pass  # that it is missing is another rule's
+    has_audit = run.record.model.audit_config is not None
+    if has_audit != (run.name in ("TEST01", "TEST04", "TEST06")):
+        wanted, found = ("none", "one") if has_audit else ("one", "none")
+        yield run.record.problem(f"a {run.name} run has an audit.config, or lacks it", wanted, found, "audit_config")
+    changed = _changed(run.record.model.audit_config or "")
+    for line in text.splitlines():
+        setting = SETTING.fullmatch(line)
+        if setting is None:
+            yield run.record.problem("LoadGen ignores this line of user.conf", "key = value", brief(line), "user_conf")
+            continue
+        name = setting[1].rpartition(".")[2]
+        if name not in EFFECTIVE or name in changed or run.name == "accuracy" or run.detail.refused is not None:
+            continue
+        key, factor = EFFECTIVE[name]
+        found = run.detail[key]
+        stated = _number(setting[2]) * factor
+        if not isinstance(found, int | float) or not stated * (1 - PRINTED) <= found <= stated * (1 + PRINTED):
+            yield run.said(key, f"{key} is not what user.conf says", line.strip(), brief(found))
+
+
+def _changed(audit: str) -> set[str]:
+    """Return the settings that an audit.config changes."""
+    return {setting[1].rpartition(".")[2] for line in audit.splitlines() if (setting := SETTING.fullmatch(line))}
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+@judge("serving-summary", "serving-run")
+def summary(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that LoadGen's summary says what its detail log says."""
+    try:
+        text = result.tree.read(run.summary_path, SUMMARY).decode("utf-8", "replace")
+    except RefusedError as error:
+        yield Problem(f"LoadGen's summary {error}", "mlperf_log_summary.txt", "", run.summary_path)
+        return
+    if run.name not in PERFORMANCE or run.detail.refused is not None:
+        return
+    validity = re.search(r"^Result is : (\w+)$", text, re.MULTILINE)
+    if validity is None or validity[1] != run.detail["result_validity"]:
+        found = validity[1] if validity else "nothing"
+        message = "the summary calls the result otherwise than the detail log"
+        yield Problem(message, brief(run.detail["result_validity"]), found, run.summary_path, _line(text, "Result is"))
+    by_query = run.scenario == "MultiStream"
+    for name, value in STATED.findall(text):
+        key = f"result_{name}_percentile_{'per_query_' if by_query else ''}latency_ns"
+        if run.detail[key] != int(value):
+            message = f"the summary has another {name} percentile than the detail log"
+            yield Problem(message, brief(run.detail[key]), value, run.summary_path, _line(text, f"{name} percentile"))
+
+
+def _line(text: str, begin: str) -> int | None:
+    return next((n for n, line in enumerate(text.splitlines(), 1) if line.startswith(begin)), None)

@@ -1,0 +1,147 @@
+"""Rules on compliance runs: there, passed by what their logs hold, and the verdict files say no other thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from checker.core.findings import Problem
+from checker.core.registry import judge
+from checker.core.tree import RefusedError
+from checker.families.assay.inference.compliance import Fault, loaded, ranked, verdict
+from checker.families.assay.inference.submission import ScenarioResult, ServingResult, ServingRun
+from checker.machine.steadiness import told
+from checker.machine.use import disturbed
+from rules.serving import loadgen_scenario
+from rules.serving_documents import REPEATED, ServingOutcome
+
+VERIFY: dict[str, dict[str, tuple[str, ...]]] = {
+    "TEST01": {"verify_accuracy.txt": ("accuracy",), "verify_performance.txt": ("performance",)},
+    "TEST04": {"verify_performance.txt": ("performance",)},
+    "TEST06": {"verify_accuracy.txt": ("first token", "EOS", "sample length")},
+}
+WORDS = {"first token": "First token", "EOS": "EOS", "sample length": "Sample length"}
+VERIFY_BYTES = 1 << 16
+LOADED = 1 << 40  # samples that nothing can load
+QUIET = "measure again on a quiet machine; if it fails there too"
+
+
+@judge("serving-tests", "serving-scenario")
+def tests_there(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+    """Judge that a closed result has the runs it needs."""
+    for name in ("performance", "accuracy", *result.compliance.tests(result.workload)):
+        run = scenario.runs.get(name)
+        if run is None or run.detail.refused is not None:
+            where = f"{scenario.ours}/{name}" if run is None else run.detail_path
+            yield Problem(f"the {name} run is missing", f"the {name} run", "nothing", where)
+
+
+def judged(result: ServingResult, scenario: ScenarioResult, test: str) -> dict[str, list[Fault]] | None:
+    """Return a test's verdict by its parts, from the logs; None where a log that it needs cannot be read."""
+    reference, run, accuracy = scenario.performance, scenario.runs.get(test), scenario.accuracy
+    workload = result.compliance.workloads.get(result.workload)
+    if reference is None or run is None or workload is None:
+        return None
+    if reference.detail.refused is not None or run.detail.refused is not None:
+        return None
+    known = (accuracy.answers if accuracy else None) if test in ("TEST01", "TEST06") else []
+    logged = run.answers if test in ("TEST01", "TEST06") else []
+    if known is None or logged is None:
+        return None
+    return verdict(test, result.compliance, workload, reference.measured, run.measured, known, logged)
+
+
+def _judge(test: str) -> None:
+    def passed(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+        run = scenario.runs.get(test)
+        found = judged(result, scenario, test)
+        busy = _disturbances(result, (scenario.performance, run))
+        for faults in found.values() if found is not None else ():
+            for fault in faults:
+                path = run.detail_path if run else scenario.ours
+                by = f"; the machine was disturbed meanwhile: {busy}" if busy and fault.pace else ""
+                first = QUIET if fault.pace else ""
+                yield Problem(f"{test} fails: {fault.message}{by}", fault.expected, fault.found, path, first=first)
+
+    judge(f"serving-passes-{test.lower()}", "serving-scenario")(passed)
+
+
+def _disturbances(result: ServingResult, runs: Iterable[ServingRun | None]) -> str:
+    """Say what disturbed the machine in `runs`; empty where nothing that was observed did."""
+    seen = {run.name: disturbed(run, result.ruleset.steadiness) for run in runs if run is not None}
+    return "; ".join(f"{name}: {told(found)}" for name, found in seen.items() if found)
+
+
+for _test in ("TEST01", "TEST04", "TEST06", "seeds"):
+    _judge(_test)
+
+
+@judge("serving-tries", "serving-scenario")
+def tries(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+    """Judge that no run was made again, for its own or its tests' pace, more often than the round allows."""
+    rules, made = result.compliance, dict[str, int]()
+    for name, run in scenario.runs.items():
+        attempts = run.record.model.earlier_attempts if run.record is not None else []
+        again = (ServingOutcome.OFF_PACE,) if name == "performance" else REPEATED
+        made[name] = 1 + sum(attempt.outcome in again for attempt in attempts)
+    takes = min(made.get("performance", 1), 1 + rules.retakes)
+    for name, run in scenario.runs.items():
+        most = 1 + rules.retakes if name == "performance" else takes * rules.tries
+        if run.record is not None and made[name] > most:
+            message = f"the {name} run was made more often than it may be"
+            yield run.record.problem(message, f"at most {most} times", str(made[name]), "earlier_attempts")
+
+
+@judge("serving-verify", "serving-scenario")
+def verify(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+    """Judge that MLPerf's verdict files are there and say what the logs say."""
+    for test, names in VERIFY.items():
+        run, found = scenario.runs.get(test), judged(result, scenario, test)
+        if run is None or found is None:
+            continue
+        for name, parts in names.items():
+            path = f"{scenario.folder}/{test}/{name}"
+            try:
+                lines = result.tree.read(path, VERIFY_BYTES).decode("utf-8", "replace").splitlines()
+            except RefusedError as error:
+                yield Problem(f"the verdict file {error}", name, "", path)
+                continue
+            for wanted in _wanted(test, scenario.name, parts, found):
+                if wanted not in lines:
+                    yield Problem(f"{name} does not say what the logs say", wanted, "no such line", path)
+
+
+def _wanted(test: str, scenario: str, parts: tuple[str, ...], found: dict[str, list[Fault]]) -> Iterator[str]:
+    """Yield the lines that a verdict file must have."""
+    if test != "TEST06":
+        yield "TEST FAIL" if any(found[part] for part in parts) else "TEST PASS"
+        return
+    for part in parts:
+        skipped = part == "first token" and loadgen_scenario(scenario) == "Offline"
+        yield f"{WORDS[part]} check pass: {'Skipped' if skipped else not found[part]}"
+
+
+@judge("serving-loading", "serving-run")
+def loading(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+    """Judge that loading samples, outside the clock, took too little time to answer them meanwhile."""
+    count, pace = run.detail["effective_performance_sample_count"], _pace(result)
+    if run.record is None or run.record.model.loading_s is None or pace is None:
+        return
+    if type(count) is not int or not 0 < count < LOADED:
+        return
+    for fault in loaded(run.record.model.loading_s, count, pace, result.compliance):
+        yield run.record.problem(fault.message, fault.expected, fault.found, "loading_s")
+
+
+def _pace(result: ServingResult) -> float | None:
+    """Return the seconds a sample takes in the result's fastest performance run; None where there is none."""
+    paces = []
+    for scenario in result.scenarios.values():
+        run = scenario.performance
+        if run is None or run.detail.refused is not None or run.latencies is None:
+            continue
+        if loadgen_scenario(scenario.name) == "Offline":
+            paces.append(run.latencies.ranked[-1] / 1e9 / len(run.latencies))
+        elif loadgen_scenario(scenario.name) in ("SingleStream", "MultiStream"):
+            slow = ranked(run.measured)
+            paces.append(slow[len(slow) // 2] / 1e9 * len(slow) / len(run.latencies))
+    return min(paces, default=None)

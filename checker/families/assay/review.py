@@ -1,0 +1,230 @@
+"""One check from path to report: find what is judged, run the round's rules over it, fold what follows from what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from checker.core.findings import Problem, Report, brief, limited
+from checker.core.ledger import Ledger, Raised, Unit, contained, raised
+from checker.core.log_rules import Program, compile_rules
+from checker.core.mllog import Log
+from checker.core.registry import cards, judges
+from checker.core.tree import Tree
+from checker.core.waivers import Waivers
+from checker.families.assay.discovery import DEFAULT, FAMILIES, OURS, Passed, discover, round_of, round_of_log, suite_of
+from checker.families.assay.inference.review import judge_submission
+from checker.families.assay.inference.submission import ServingRun, ServingSubmission
+from checker.families.assay.submission import Result, Run, Submission, open_log, read_result
+from checker.families.assay.training.scores import score
+from rules.cards import Card
+from rules.errors import NothingToCheckError, UsageError
+from rules.expressions import Scalar
+from rules.ruleset import RuleSet, load
+from rules.text import printable
+from rules.workload import WorkloadRules
+
+FOUND = 5000  # problems of one submitter beyond which no further result is judged
+
+
+def review(path: Path, name: str | None, waivers: Waivers | None = None) -> Report:
+    """Check `path` by the round `name`, or the round it says it is of."""
+    chosen = _judging(name) if name else None
+    found = discover(path)
+    ledger, used = Ledger(found.base, waivers or Waivers()), []
+    if found.log is not None:
+        ruleset = chosen or _judging(round_of_log(found.log))
+        used.append(ruleset.name)
+        _single_log(ledger, ruleset, found.log)
+    for root in found.submitters:
+        ruleset = chosen or _judging(round_of(root, found.scope))
+        if ruleset.family != FAMILIES[suite_of(root)]:
+            fix = "leave out --round, or give one of its suite"
+            raise UsageError(
+                f"{root} is a submission of {suite_of(root)}, which {ruleset.name} has no rules on", fix=fix
+            )
+        used.append(ruleset.name)
+        passed = _passed(ruleset, root, [p for p in found.passed if p.path == root])
+        tree = Tree(root, ruleset.limits)
+        if ruleset.family == FAMILIES["inference"]:
+            judge_submission(ledger, ServingSubmission(root, found.scope, tree, ruleset), passed, _serving_log)
+        else:
+            _submission(ledger, Submission(root, found.scope, tree, ruleset), passed)
+    if elsewhere := [p for p in found.passed if p.path not in found.submitters]:
+        ruleset = chosen or _judging(DEFAULT)
+        used.append(ruleset.name)
+        above = _passed(ruleset, found.base, elsewhere)
+        errors = ledger.settle(found.base, ruleset, above)
+        ledger.judge(found.base, ".", "organisation", (), errors)
+    if not ledger.items:
+        raise NothingToCheckError(f"{path}: no result and no log here", fix="give a submission, a result or a log")
+    return Report(
+        assay=version("assay"),
+        path=printable(str(path), 4000),
+        ruleset=", ".join(sorted(set(used))),
+        items=ledger.items,
+        findings=ledger.findings,
+        scores=ledger.scores,
+    )
+
+
+def _judging(name: str) -> RuleSet:
+    """Load a round; UsageError where it has no rules on a submission of Assay's layout, which then all would pass."""
+    ruleset, known = load(name), judges()
+    scopes = {known[card.judge].scope for card in ruleset.cards.values() if card.judge in known}
+    if ruleset.family not in OURS or not {"log", "run", "result"} <= scopes:
+        fix = "give a round of Assay's own, e.g. assay/1.0"
+        raise UsageError(f"{name} has no rules on logs, runs and results of this layout", fix=fix)
+    return ruleset
+
+
+def _single_log(ledger: Ledger, ruleset: RuleSet, file: Path) -> None:
+    """Judge one log by itself: by its own word on workload and division."""
+    if ruleset.family == FAMILIES["inference"]:
+        fix = "give the submitter's folder, or results/<system>/<workload>/<Scenario> in it"
+        raise UsageError(f"{file}: a log of inference says little by itself", fix=fix)
+    root = file.parent
+    log, absent = open_log(Tree(root, ruleset.limits), file.name)
+    stated = log.value("submission_benchmark") if log else None
+    rules = ruleset.workload(stated) if isinstance(stated, str) and stated in ruleset.workloads() else None
+    division = "open" if log and log.value("submission_division") == "open" else "closed"
+    found = list(contained((), file.name, _log_rules(ruleset, rules, division, log, absent, (), file.name)))
+    errors = ledger.settle(root, ruleset, found)
+    ledger.judge(root, file.name, "log", (), errors)
+
+
+@cache
+def program(ruleset: str, workload: str | None, division: str) -> Program:
+    """Return the compiled log rules; without a workload only those that need nothing of it."""
+    resolved = load(ruleset)
+    rules = resolved.workload(workload) if workload else None
+    constants, mappings = constants_of(rules)
+    constants["round.name"] = resolved.name
+    cards: Iterable[Card] = resolved.cards.values()
+    if rules is None:
+        cards = [card for card in cards if not needs_workload(card)]
+    derived = resolved.derived if rules else {}
+    return compile_rules(cards, constants, mappings, derived, division)
+
+
+def needs_workload(card: Card) -> bool:
+    """Whether a card's log constraints speak of what the round fixes per workload."""
+    text = " ".join(constraint.model_dump_json(exclude_defaults=True) for constraint in card.log or ())
+    return any(word in text for word in ("rule.", "derived.", '"each"'))
+
+
+def constants_of(rules: WorkloadRules | None) -> tuple[dict[str, Scalar], dict[str, Mapping[str, Scalar]]]:
+    """Return a workload's rules as constants (`rule.quality.target`) and as mappings for `each`."""
+    constants: dict[str, Scalar] = {}
+    mappings: dict[str, Mapping[str, Scalar]] = {}
+    if rules is None:
+        return constants, mappings
+    for name, value in rules.model_dump().items():
+        if isinstance(value, dict):
+            scalars = {k: v for k, v in value.items() if isinstance(v, bool | int | float | str)}
+            constants |= {f"rule.{name}.{key}": scalar for key, scalar in scalars.items()}
+            mappings[name] = scalars
+        elif isinstance(value, bool | int | float | str):
+            constants[f"rule.{name}"] = value
+    return constants, mappings
+
+
+def _log_rules(
+    ruleset: RuleSet,
+    rules: WorkloadRules | None,
+    division: str,
+    log: Log | None,
+    absent: list[Problem],
+    unit: Unit,
+    path: str,
+) -> Iterator[Raised]:
+    """Judge one log by itself; `absent` says why there is none."""
+    for card in ruleset.cards.values():
+        if card.judge == "log-present":
+            yield from raised(card, unit, path, absent)
+    if log is None:
+        return
+    if rules is None:
+        stated = log.first("submission_benchmark")
+        known, line = ", ".join(ruleset.workloads()), stated.number if stated else None
+        found = brief(stated.value) if stated else "no submission_benchmark"
+        log.flaw("log-workload", Problem("the log is of no workload this round knows", known, found, line=line))
+    yield from _lines(ruleset, rules, division, log, unit, path)
+
+
+def _lines(
+    ruleset: RuleSet, rules: WorkloadRules | None, division: str, log: Log, unit: Unit, path: str
+) -> Iterator[Raised]:
+    """Judge a log that could be read by what its lines say."""
+    for card, function in cards(ruleset, division, "log"):
+        yield from raised(card, unit, path, limited(function(log)))
+    for rule, problem in program(ruleset.name, rules.workload if rules else None, division).judge(log.records):
+        yield Raised(ruleset.cards[rule], unit, path, problem)
+
+
+def _serving_log(ruleset: RuleSet, division: str, run: ServingRun, unit: Unit) -> Iterator[Raised]:
+    """Judge the log of one container of inference by itself."""
+    if run.log is not None:
+        yield from _lines(ruleset, None, division, run.log, unit, run.log_path)
+
+
+def _passed(ruleset: RuleSet, root: Path, passed: list[Passed]) -> list[Raised]:
+    """Return what the search for submitters objects to, as problems of the submission at `root`."""
+    cards = {(card.judge or "").removeprefix("serving-"): card for card in ruleset.cards.values()}
+    return [
+        Raised(cards[one.judge], (), Path(os.path.relpath(one.path, root)).as_posix(), one.problem)
+        for one in passed
+        if one.judge in cards
+    ]
+
+
+def _submission(ledger: Ledger, submission: Submission, found: list[Raised]) -> None:
+    """Judge one submitter's folder, `found` being known; every part is judged even where another is beyond reading."""
+    ruleset, root = submission.ruleset, submission.root
+    division = submission.division or "closed"
+    for card, function in cards(ruleset, division, "submission"):
+        found += contained((), ".", raised(card, (), ".", limited(function(submission), 50)))
+    for system in submission.systems.values():
+        for card, function in cards(ruleset, division, "system"):
+            unit: Unit = ("systems", system.name)
+            found += contained(unit, system.path, raised(card, unit, system.path, function(system)))
+    results: list[Result] = []
+    for folder in submission.result_folders:
+        if len(found) > FOUND:
+            problem = Problem("so much is wrong that this result and those after it were not judged", path=folder)
+            found += _passed(ruleset, root, [Passed("bounds", root / folder, problem)])
+            break
+        unit = ("results", folder)
+        found += contained(unit, folder, _result(submission, folder, unit, results))
+    for card, function in cards(ruleset, division, "results"):
+        found += contained((), ".", raised(card, (), ".", limited(function(results), 50)))
+    errors = ledger.settle(root, ruleset, found)
+    if not submission.scope:
+        ledger.judge(root, ".", "organisation", (), errors)
+    for system in submission.systems.values():
+        ledger.judge(root, system.path, "system", ("systems", system.name), errors)
+    for result in results:
+        unit = ("results", result.folder)
+        verdict = ledger.judge(root, result.folder, "result", unit, errors)
+        ledger.scores.append(score(ledger.shown(root, result.folder), result, verdict))
+        for run in result.runs:
+            ledger.judge(root, run.log_path, "log", (*unit, str(run.index)), errors)
+
+
+def _result(submission: Submission, folder: str, unit: Unit, results: list[Result]) -> Iterator[Raised]:
+    """Read the result in `folder`, add it to `results` and judge it."""
+    ruleset, result = submission.ruleset, read_result(submission, folder)
+    results.append(result)
+    for card, function in cards(ruleset, result.division, "result"):
+        yield from raised(card, unit, result.folder, limited(function(result)))
+    for run in result.runs:
+        yield from _run(ruleset, result, run, (*unit, str(run.index)))
+
+
+def _run(ruleset: RuleSet, result: Result, run: Run, unit: Unit) -> Iterator[Raised]:
+    yield from _log_rules(ruleset, result.rules, result.division, run.log, [], unit, run.log_path)
+    for card, function in cards(ruleset, result.division, "run"):
+        yield from raised(card, unit, run.log_path, limited(function(result, run)))

@@ -1,0 +1,56 @@
+"""Rules on the manifest: every file of the result is listed with the digest of its bytes, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checker.core.findings import Problem
+from checker.core.registry import flaws, judge
+from checker.core.tree import RefusedError
+from checker.families.assay.submission import Result
+
+flaws("result", "manifest")
+flaws("result", "sbom")
+
+
+@judge("manifest-digests", "result")
+def manifest_digests(result: Result) -> Iterator[Problem]:
+    """Judge that each listed file is there, inside the submission, with the listed digest."""
+    if result.manifest is None:
+        return
+    own = _own(result)
+    for position, file in enumerate(result.manifest.model.files):
+        if result.framework and file.path not in own and result.tree.is_file(file.path):
+            message = "the manifest lists a file that is not the result's"
+            yield result.manifest.problem(message, "files of the result", file.path, "files", position, "path")
+            continue
+        try:
+            found = result.sha256(file.path)
+        except RefusedError as error:
+            message = f"the manifest lists a file that {error}"
+            yield result.manifest.problem(message, file.path, "", "files", position, "path")
+            continue
+        if found != file.sha256:
+            listed = f"{file.sha256} (manifest line {result.manifest.line('files', position, 'sha256')})"
+            yield Problem("the file is not the one the manifest lists", listed, found, file.path)
+
+
+@judge("manifest-complete", "result")
+def manifest_complete(result: Result) -> Iterator[Problem]:
+    """Judge that every file of the result is listed exactly once."""
+    if result.manifest is None:
+        return
+    listed: set[str] = set()
+    for position, file in enumerate(result.manifest.model.files):
+        if file.path in listed:
+            yield result.manifest.problem("the file is listed twice", "once", file.path, "files", position)
+        listed.add(file.path)
+    for path in _own(result):
+        if path != result.manifest.path and path not in listed:
+            yield Problem("the manifest does not list this file", "every file of the result", "not listed", path)
+
+
+def _own(result: Result) -> dict[str, None]:
+    """Return the files of a result, in order: its folder's, the source that ran, the system's description."""
+    paths = [entry.path for folder in result.own_folders for entry in result.tree.files(folder)]
+    return dict.fromkeys([*paths, f"systems/{result.system}.json"])

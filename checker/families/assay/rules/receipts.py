@@ -1,0 +1,158 @@
+"""Rules on the host's receipts: each event has one, and the two clocks tell the same time.
+
+The container's clock is the submitter's; the host's receipt of each line is the second witness. A line takes some time
+to the host, a few milliseconds on one machine, seconds where a remote engine stalls; it never arrives before it was
+written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checker.core.findings import Problem
+from checker.core.mllog import Record
+from checker.core.registry import judge
+from checker.families.assay.submission import Result, Run
+
+BACK_S = 0.010  # a host's clock that is being synchronised may go back so much
+# A line seems received before it was written by at most so much: the two clocks may be of two machines, each within
+# 100 ppm of the right rate. Real runs: 0.
+EARLY_S = 0.050
+DRIFT = 0.0002
+STALLS = 5  # delays beyond the round's tolerance that a run may have; a clock that was shifted delays every line
+TOGETHER_S = 1.0  # lines held up by one stall arrive within so much of each other
+# The host's seconds from run_start to run_stop exceed the log's by at most so much. Real runs: 5 ms.
+SCORE_S = 0.25
+SCORE = 0.01
+APART_S = 5.0  # how far the two clocks may move against each other from run to run
+DAY_S = 86_400
+# No round was open before, and no clock that is right says later: 2025-01-01 and 2100-01-01.
+EARLIEST_S, LATEST_S = 1_735_689_600, 4_102_444_800
+
+
+@judge("receipts-complete", "run")
+def receipts_complete(_result: Result, run: Run) -> Iterator[Problem]:
+    """Judge that there is one receipt for each `:::MLLOG` line."""
+    if run.record is None or run.log is None:
+        return
+    wanted, found = run.log.tokens, len(run.record.model.receipts)
+    if wanted != found:
+        message = "the log's lines are not those that were received"
+        yield run.record.problem(message, f"{wanted} receipts", f"{found} receipts", "receipts")
+
+
+@judge("receipts-order", "run")
+def receipts_order(_result: Result, run: Run) -> Iterator[Problem]:
+    """Judge that receipts never go back in time, but for what setting a clock right takes."""
+    times = run.record.model.receipts if run.record else []
+    for position in range(1, len(times)):
+        if times[position] < times[position - 1] - BACK_S:
+            assert run.record is not None
+            message = f"receipt {position + 1} is earlier than the one before it"
+            expected = f"at least {times[position - 1]:.3f}"
+            yield run.record.problem(message, expected, f"{times[position]:.3f}", "receipts", position)
+
+
+@judge("receipts-dates", "run")
+def receipts_dates(_result: Result, run: Run) -> Iterator[Problem]:
+    """Judge that the run has a date that can be, and that log and host date it alike."""
+    pairs = _pairs(run)
+    for record, receipt in pairs[:1]:
+        for what, time in (("dated", record.time_ms / 1000), ("received", receipt)):
+            if not EARLIEST_S <= time <= LATEST_S:
+                message = f"the run is {what} at a time when it cannot have been"
+                yield Problem(message, "from 2025 to 2099", f"{time:.0f} s", run.log_path, record.number)
+    usual = _usual(pairs)
+    if pairs and abs(usual) > DAY_S:
+        message = "log and receipts date the run apart"
+        yield Problem(message, "within a day", f"{usual:+.0f} s", run.log_path, pairs[0][0].number)
+
+
+@judge("receipts-clock", "run")
+def receipts_clock(result: Result, run: Run) -> Iterator[Problem]:
+    """Judge that no line was received before it was written, and that that stalls explain the lines that came late."""
+    pairs = _pairs(run)
+    if not pairs:
+        return
+    usual = _usual(pairs)
+    most = EARLY_S + DRIFT * abs(pairs[-1][1] - pairs[0][1])
+    for record, receipt in pairs:
+        early = usual - (receipt - record.time_ms / 1000)
+        if early > most:
+            message = f"'{record.key}' was received {early:.3f} s before its own time"
+            yield Problem(message, "after its own time", f"{-early:+.3f} s", run.log_path, record.number)
+    stalls: list[float] = []
+    for record, receipt, late in _late(pairs, result.ruleset.receipt_tolerance_s):
+        if not stalls or receipt > stalls[-1] + TOGETHER_S:
+            stalls.append(receipt)
+            if len(stalls) > STALLS:
+                message = f"'{record.key}' has a time that its receipt contradicts by {late:.3f} s"
+                expected = f"clocks that advance alike, but for {STALLS} delays at most"
+                yield Problem(message, expected, f"delay {len(stalls)}", run.log_path, record.number)
+
+
+@judge("receipts-delay", "run")
+def receipts_delay(result: Result, run: Run) -> Iterator[Problem]:
+    """Point at lines that took long to the host."""
+    for record, _, late in _late(_pairs(run), result.ruleset.receipt_tolerance_s):
+        message = f"'{record.key}' was received late"
+        expected = f"within {result.ruleset.receipt_tolerance_s:g} s"
+        yield Problem(message, expected, f"{late:.3f} s after its own time", run.log_path, record.number)
+
+
+@judge("receipts-score", "run")
+def receipts_score(_result: Result, run: Run) -> Iterator[Problem]:
+    """Judge that by the host's clock, too, the run was as fast as its log says.
+
+    A host that saw less time pass than the log claims is no gain; that a line came before its time is judged elsewhere.
+    """
+    ends = {record.key: (record, receipt) for record, receipt in _pairs(run) if record.key in ("run_start", "run_stop")}
+    if len(ends) != 2:
+        return
+    (start, began), (stop, ended) = ends["run_start"], ends["run_stop"]
+    logged, received = (stop.time_ms - start.time_ms) / 1000, ended - began
+    if received > logged + max(SCORE_S, SCORE * logged):
+        message = "the run took longer by its receipts than by its log"
+        expected, found = f"{logged:.3f} s (as logged)", f"{received:.3f} s (as received)"
+        yield Problem(message, expected, found, run.log_path, stop.number)
+
+
+@judge("receipts-runs", "result")
+def receipts_runs(result: Result) -> Iterator[Problem]:
+    """Judge that from run to run the clocks of log and host stay where they were against each other."""
+    offsets = [(run, _usual(pairs)) for run in result.runs if (pairs := _pairs(run))]
+    for run, offset in offsets[1:]:
+        apart = offset - offsets[0][1]
+        if abs(apart) > APART_S:
+            message = "log and receipts of this run are apart otherwise than those of the first"
+            expected = f"within {APART_S:g} s of result_{offsets[0][0].index}"
+            yield Problem(message, expected, f"{apart:+.3f} s", run.log_path)
+
+
+def _pairs(run: Run) -> list[tuple[Record, float]]:
+    """Return each record with its receipt; nothing where they cannot be matched one to one."""
+    if run.record is None or run.log is None:
+        return []
+    receipts, records = run.record.model.receipts, run.log.records
+    usable = len(receipts) == len(records) == run.log.tokens
+    # Times beyond a float's exact integers are no milliseconds since 1970, and would overflow below.
+    usable = usable and all(type(record.time_ms) is int and abs(record.time_ms) < 1 << 53 for record in records)
+    return list(zip(records, receipts, strict=True)) if usable else []
+
+
+def _usual(pairs: list[tuple[Record, float]]) -> float:
+    """Return how far the host's clock is ahead of the log's: of most lines' delays, those that were short.
+
+    The tenth part of the lines that arrived fastest is left out: they are what a rule looks for.
+    """
+    offsets = sorted(receipt - record.time_ms / 1000 for record, receipt in pairs)
+    return offsets[len(offsets) // 10] if offsets else 0.0
+
+
+def _late(pairs: list[tuple[Record, float]], tolerance: float) -> Iterator[tuple[Record, float, float]]:
+    """Yield the lines that took more than `tolerance` seconds longer than usual, with receipt and seconds."""
+    usual = _usual(pairs)
+    for record, receipt in pairs:
+        late = receipt - record.time_ms / 1000 - usual
+        if late > tolerance:
+            yield record, receipt, late

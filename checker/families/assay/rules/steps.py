@@ -1,0 +1,127 @@
+"""Rules on the times of training steps: what the steps took and what the log says of their blocks is one story.
+
+Log and record are written by different clocks of the same process: the log's events by the wall clock, the record's
+steps by a clock that only advances. Steps that outlast their block tell that the log's times were edited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from checker.core.findings import Problem
+from checker.core.mllog import Record
+from checker.core.registry import judge
+from checker.families.assay.submission import Result, Run
+from rules.images import images
+
+# How much longer than its block, or than the host saw them, the steps of a block may seem: whole milliseconds and a
+# wall clock that is set, and its rate, which time synchronisation changes by at most 500 ppm (Linux, adjtimex). Real
+# runs: never longer.
+ROUNDING_S = 0.020
+RATE = 0.001
+# The least share of a block that is training; real runs: 0.985 on a machine that did other work beside.
+SHARE = 0.8
+AROUND_S = 0.050  # what may surround the steps of a block, however short it is
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of the log: its steps, counted from the run's first, and its seconds by the log's clock."""
+
+    stop: Record
+    first: int
+    last: int
+    seconds: float
+
+
+@judge("step-times", "run")
+def step_times(_result: Result, run: Run) -> Iterator[Problem]:
+    """Judge that there is a time for each step, above zero, and that no block took less time than its steps."""
+    blocks = list(_blocks(run))
+    if run.record is None or not blocks:
+        return
+    steps = run.record.model.steps
+    done = blocks[-1].last
+    if steps is None:
+        yield run.record.problem("the record has no step times", f"{done} step times", "null", "steps")
+        return
+    if len(steps.seconds) != done:
+        message = "the record has not one time for each step"
+        yield run.record.problem(message, f"{done} step times", str(len(steps.seconds)), "steps", "seconds")
+        return
+    for position, seconds in enumerate(steps.seconds):
+        if seconds <= 0:
+            message = f"step {position + 1} took no time"
+            yield run.record.problem(message, "above 0 s", f"{seconds:g} s", "steps", "seconds", position)
+    for block in blocks:
+        took = sum(steps.seconds[block.first : block.last])
+        most = block.seconds * (1 + RATE) + ROUNDING_S
+        if block.seconds <= 0 or took > most:
+            message = f"the block of steps {block.first + 1} to {block.last} is shorter than its steps"
+            expected, found = f"at least the steps' {took:.3f} s", f"{block.seconds:.3f} s"
+            yield Problem(message, expected, found, run.log_path, block.stop.number)
+
+
+@judge("device-times", "run")
+def device_times(result: Result, run: Run) -> Iterator[Problem]:
+    """Judge that an accelerator's own times are of one there is, one a step, and no longer than the host's."""
+    steps = run.record.model.steps if run.record else None
+    if run.record is None or steps is None or steps.device_seconds is None:
+        return
+    known, device = images(result.ruleset), steps.device_seconds
+    target = known.targets.get(run.record.model.target) if known else None
+    if target is not None and not target.accelerators:
+        message = "the record has times of an accelerator, and the target has none"
+        yield run.record.problem(message, "null", f"{len(device)} times", "steps", "device_seconds")
+        return
+    if len(device) != len(steps.seconds):
+        message = "the accelerator has not one time for each step"
+        wanted, found = f"{len(steps.seconds)} times", str(len(device))
+        yield run.record.problem(message, wanted, found, "steps", "device_seconds")
+        return
+    for position, seconds in enumerate(device):
+        if seconds <= 0:
+            message = f"step {position + 1} took the accelerator no time"
+            yield run.record.problem(message, "above 0 s", f"{seconds:g} s", "steps", "device_seconds", position)
+    for block in _blocks(run):
+        host, own = (sum(times[block.first : block.last]) for times in (steps.seconds, device))
+        if own > host * (1 + RATE) + ROUNDING_S:
+            message = f"the steps {block.first + 1} to {block.last} took the accelerator longer than the host"
+            expected, found = f"at most the host's {host:.3f} s", f"{own:.3f} s"
+            yield run.record.problem(message, expected, found, "steps", "device_seconds", block.first)
+
+
+@judge("step-share", "run")
+def step_share(_result: Result, run: Run) -> Iterator[Problem]:
+    """Point at blocks that took much longer than their steps: other work, or step times that were made up."""
+    blocks = list(_blocks(run))
+    steps = run.record.model.steps if run.record else None
+    if steps is None or not blocks or len(steps.seconds) != blocks[-1].last:
+        return
+    for block in blocks:
+        took = sum(steps.seconds[block.first : block.last])
+        if took < SHARE * block.seconds - AROUND_S:
+            message = f"the steps {block.first + 1} to {block.last} fill little of their block"
+            expected, found = f"most of {block.seconds:.3f} s", f"{took:.3f} s"
+            yield Problem(message, expected, found, run.log_path, block.stop.number)
+
+
+def _blocks(run: Run) -> Iterator[Block]:
+    """Yield the blocks of a log; none where batch, positions or times are not as other rules want them."""
+    batch = run.log.value("global_batch_size") if run.log else None
+    if run.log is None or type(batch) is not int or batch < 1:
+        return
+    first, start = 0, None
+    for record in run.log.records:
+        if record.key == "block_start":
+            start = record
+        elif record.key == "block_stop" and start is not None:
+            samples = record.metadata.get("samples_count")
+            if type(samples) is not int or type(record.time_ms) is not int or type(start.time_ms) is not int:
+                return
+            last = samples // batch
+            if last < first:
+                return
+            yield Block(record, first, last, (record.time_ms - start.time_ms) / 1000)
+            first, start = last, None

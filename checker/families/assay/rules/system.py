@@ -1,0 +1,93 @@
+"""Rules on system descriptions: valid, and of the same submitter, division and system as the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checker.core.documents import Document
+from checker.core.findings import Problem
+from checker.core.registry import flaws, judge
+from checker.families.assay.rules.image import names_version
+from checker.families.assay.submission import Result
+from rules.documents import SystemDescription
+from rules.images import images
+
+# MLPerf's list (MLCommons policies, submission rules: availability).
+STATUSES = ("Available on-premise", "Available cloud", "Preview", "Research, Development, or Internal (RDI)")
+
+UNCONTAINED = "nothing contained the run: what it was made of is what its machine said, and not what the round fixes"
+EMULATED = "the run was emulated: its times are those of an emulator, of no machine that the result could stand for"
+
+flaws("system", "system-document")
+
+
+@judge("system-agrees", "result")
+def system_agrees(result: Result) -> Iterator[Problem]:
+    """Judge that the description is of this result's submitter and division, and names its framework."""
+    described = result.system_document
+    if described is None:
+        return
+    submitters = {run.record.model.submitter for run in result.runs if run.record} | {result.submitter}
+    for submitter in sorted(s for s in submitters if s is not None and s != described.model.submitter):
+        found = described.model.submitter
+        yield described.problem("the description names another submitter", submitter, found, "submitter")
+    if described.model.division != result.division:
+        found = described.model.division
+        yield described.problem("the description names another division", result.division, found, "division")
+    if described.model.system_name != result.system:
+        found = described.model.system_name
+        yield described.problem("the description is of another system", result.system, found, "system_name")
+    logged = next((line.value for run in result.runs if run.log and (line := run.log.first("framework"))), None)
+    name, _, version = described.model.framework.partition(" ")
+    if isinstance(logged, str) and not names_version(logged, name, version):
+        found = described.model.framework
+        yield described.problem("the description names another framework than the log", logged, found, "framework")
+    yield from _machine(result, described)
+
+
+def _machine(result: Result, described: Document[SystemDescription]) -> Iterator[Problem]:
+    """Judge counts that follow from what the program saw: one node, its processors, accelerators of the target."""
+    model, known = described.model, images(result.ruleset)
+    target = next((run.record.model.target for run in result.runs if run.record), "")
+    if model.number_of_nodes != 1:
+        found = str(model.number_of_nodes)
+        yield described.problem("a result is of one machine", "1 node", found, "number_of_nodes")
+    if model.host_processor_vcpu_count != str(model.assay.cpus):
+        message = "the processors are not those that the program saw"
+        wanted, found = str(model.assay.cpus), model.host_processor_vcpu_count
+        yield described.problem(message, wanted, found, "host_processor_vcpu_count")
+    if known is not None and target in known.targets:
+        wanted, found = str(known.targets[target].accelerators), str(model.accelerators_per_node)
+        if wanted != found:
+            message = f"target {target} has another number of accelerators"
+            yield described.problem(message, wanted, found, "accelerators_per_node")
+
+
+@judge("system-status", "result")
+def system_status(result: Result) -> Iterator[Problem]:
+    """Judge that the status is one of MLPerf's."""
+    described = result.system_document
+    if described is not None and described.model.status not in STATUSES:
+        yield described.problem("the status is none of MLPerf's", "; ".join(STATUSES), described.model.status, "status")
+
+
+@judge("system-emulated", "result")
+def system_emulated(result: Result) -> Iterator[Problem]:
+    """Judge that description and records agree on emulation, and that nothing emulated is a performance result."""
+    described = result.system_document
+    if described is not None and described.model.assay.emulated:
+        yield described.problem(EMULATED, "a machine of the target", "emulated", "assay", "emulated")
+    for run in result.runs:
+        if run.record and run.record.model.emulated:
+            yield run.record.problem(EMULATED, "a machine of the target", "emulated", "emulated")
+
+
+@judge("system-uncontained", "result")
+def system_uncontained(result: Result) -> Iterator[Problem]:
+    """Judge that a result's runs happened in containers of the round's images."""
+    described = result.system_document
+    if described is not None and not described.model.assay.contained:
+        yield described.problem(UNCONTAINED, "an engine's containers", "uncontained", "assay", "contained")
+    for run in result.runs:
+        if run.record and not run.record.model.contained:
+            yield run.record.problem(UNCONTAINED, "an engine's containers", "uncontained", "contained")

@@ -1,0 +1,1 @@
+"""What only a submission of training has."""

@@ -1,0 +1,1 @@
+"""Results of endpoints, which no LoadGen measured."""

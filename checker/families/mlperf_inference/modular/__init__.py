@@ -1,0 +1,1 @@
+"""What MLCommons' modular checker says of a submission."""

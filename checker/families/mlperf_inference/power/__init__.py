@@ -1,0 +1,1 @@
+"""Power logs and the session of the power meter."""

@@ -1,0 +1,71 @@
+"""What the official power checks pass over: the daemon's log after a tolerated line, how often the meter was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checker.core.findings import Problem, brief
+from checker.core.registry import judge
+from checker.families.mlperf_inference.cases import ResultCase, when
+from checker.families.mlperf_inference.power.check import has_power
+from checker.families.mlperf_inference.power.logs import Event, longest_gap
+from checker.families.mlperf_inference.power.logs import daemon_log as read_daemon_log
+from checker.families.mlperf_inference.power.session import (
+    DAEMON,
+    FAULTS,
+    SERVER,
+    TESTING,
+    Session,
+    UnmetError,
+    descriptor,
+)
+from rules.power import power_rules
+
+
+@judge("inference-power-log-clean", "inference-result")
+def power_log_clean(case: ResultCase) -> Iterator[Problem]:
+    """Judge that no line of the daemon's log spoils the measurement, the first that is tolerated or not."""
+    tree = case.submitter.tree
+    if not has_power(tree, case.path):
+        return
+    session = Session(tree, f"{case.path}/performance", power_rules(case.fixed.name))
+    try:
+        events = list(_events(session))
+    except (UnmetError, *FAULTS):
+        return  # the official checks say what is wrong with the session
+    refused = [event for event in events if event.refused]
+    if refused:
+        what = "the meter's daemon reports what no measurement may show"
+        what += f" (and in {len(refused) - 1} more lines)" if len(refused) > 1 else ""
+        yield Problem(what, "no such line", brief(refused[0].text), session.path(DAEMON), refused[0].line)
+
+
+@judge("inference-power-sampled", "inference-result")
+def power_sampled(case: ResultCase) -> Iterator[Problem]:
+    """Judge that the meter was read as often during the load as the rules ask."""
+    log, path = case.log, f"{case.path}/performance/{TESTING}/spl.txt"
+    begin, end = (when(log, key) if log is not None else None for key in ("power_begin", "power_end"))
+    tree, most = case.submitter.tree, power_rules(case.fixed.name).sample_gap_s
+    if begin is None or end is None or not has_power(tree, case.path):
+        return
+    try:
+        gap = longest_gap(tree.read(path, tree.limits.log_bytes), begin, end, most)
+    except FAULTS:
+        return  # the official checks say that the samples cannot be read
+    if gap.line is not None and gap.seconds > most:
+        what = "power was sampled more rarely than once a second during the load"
+        what += f" in {gap.many:,} places" if gap.many > 1 else ""
+        what += f"; {gap.dropped:,} samples are not above 0 W and do not count" if gap.dropped else ""
+        yield Problem(what, f"no gap above {most:g} s", f"{gap.seconds:,.3f} s without a sample", path, gap.line)
+
+
+def _events(session: Session) -> Iterator[Event]:
+    """Yield all events of the daemon's log; raises as its reader does."""
+    begin, end = session.testing
+    log = read_daemon_log(session.read(DAEMON), f"{descriptor(session, SERVER)['session_name']}")
+    if None in (begin, end, log.ranging_begin, log.ranging_end):
+        return
+    assert begin is not None
+    assert end is not None
+    fixed = session.fixed
+    yield from log.events((begin, end), fixed.margin_s, fixed.tolerated_ranging, fixed.tolerated_testing)

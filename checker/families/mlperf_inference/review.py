@@ -1,0 +1,345 @@
+"""The review of an MLPerf Inference round, or a part of it: one pass over the files, both verdicts on every result.
+
+Results are read and judged by two processes; all of a submitter is dropped before the next one's findings are made, so
+that memory does not grow with the round.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from checker.core.findings import Finding, Item, Problem, Report, Verdict
+from checker.core.ledger import Unit
+from checker.core.likeness import named_otherwise
+from checker.core.outcome import Outcome
+from checker.core.registry import judges
+from checker.core.round_ledger import RoundLedger
+from checker.core.waivers import Waivers
+from checker.families.mlperf_inference.cases import ResultCase, Trace
+from checker.families.mlperf_inference.detect import foreign
+from checker.families.mlperf_inference.facts import read_result, readable
+from checker.families.mlperf_inference.modular.official import (
+    Options,
+    ResultReview,
+    SubmitterFacts,
+    judge_result,
+    problems_of,
+    submitter_stops,
+)
+from checker.families.mlperf_inference.modular.outcome import PHASES, Stop
+from checker.families.mlperf_inference.rules.explained import explained
+from checker.families.mlperf_inference.rules.integrity import (
+    result_case,
+    result_problems,
+    round_problems,
+    submitter_problems,
+    trace,
+)
+from checker.families.mlperf_inference.single_file.check import Judged, Result, judge, look_above
+from checker.families.mlperf_inference.single_file.table import score as single_file_score
+from checker.families.mlperf_inference.table import score
+from checker.families.mlperf_inference.walk import Place, Scope, find, read_submitter
+from rules.cards import Severity
+from rules.errors import unknown
+from rules.inference import InferenceRules, inference_rules
+from rules.ruleset import load
+from rules.single_file import single_file_rules
+from rules.text import printable
+
+CHECKERS = ("modular", "single-file")
+CHUNK, LARGEST_CHUNK = 8, 48  # results given to a process at a time; those of one system share logs
+
+
+def review(
+    path: Path,
+    round_name: str,
+    options: Options | None = None,
+    jobs: int | None = None,
+    waivers: Waivers | None = None,
+    official: str = "modular",
+) -> Report:
+    """Judge what `path` holds by a round of MLPerf Inference; nothing below `path` is written.
+
+    `official`: whose verdict the official one is. Raises NothingToCheckError and UsageError as `find` does; whatever a
+    submission holds becomes findings.
+    """
+    if official not in CHECKERS:
+        raise unknown("official checker", official, CHECKERS)
+    rules, ruleset = inference_rules(round_name), load(round_name)
+    if official == "single-file":
+        single_file_rules(round_name)  # refuses a round that it does not know
+    scope = find(path)
+    ledger = RoundLedger(scope.base, ruleset, waivers or Waivers(), unit_of)
+    for odd, problem in scope.odd:
+        ledger.add(odd, "mlperf-division", problem)
+    ledger.fold()
+    course, traces = _Course(), list[Trace]()
+    above = _above(ledger, scope, rules) if official == "single-file" else None
+    listed = [SubmitterFacts(read_submitter(*one, ruleset.limits), rules) for one in scope.submitters]
+    with _seldom_collecting(), _judged(_Bench(listed, options or Options()), scope, jobs) as judged:
+        for facts, results in zip(listed, judged, strict=True):
+            traces += _submitter(ledger, facts, results, scope, course, above)
+    ledger.across(round_problems(round_name, traces))
+    said = any(finding.rule == "round-as-given" for finding in ledger.findings)
+    if not said and (otherwise := named_otherwise(path, round_name)) is not None:
+        ledger.add(scope.base, "round-as-named", otherwise)
+    if (unseen := course.unseen()) is not None:
+        ledger.add(scope.base, "official-unseen", unseen)
+    return ledger.report(path)
+
+
+def unit_of(path: str) -> Unit:
+    """Return what a path of a submitter's folder is about: a system, a result, a benchmark, or the submission."""
+    parts = path.split("/")
+    if parts[0] == "systems" and len(parts) == 2:
+        return ("systems", parts[1].removesuffix(".json").removesuffix("_power.yaml"))
+    if parts[0] not in ("results", "measurements", "compliance") or len(parts) < 2:
+        return ()
+    if len(parts) == 2:
+        return ("systems", parts[1])
+    return ("results", "/".join(("results", *parts[1:4])))
+
+
+# Reading and judging results, in processes
+
+
+@dataclass
+class _Judged:
+    """A result, judged, and what is wrong with it: by the official checker first, then by the rules as written."""
+
+    review: ResultReview
+    problems: list[tuple[str, Problem]]
+
+
+@dataclass
+class _Bench:
+    """What judging needs: every submitter's folder, listed, and how the official checker was called."""
+
+    submitters: list[SubmitterFacts]
+    options: Options
+
+    def judge(self, position: int, places: list[Place]) -> list[_Judged]:
+        """Read and judge results of one submitter."""
+        return [self._result(self.submitters[position], place) for place in places]
+
+    def _result(self, submitter: SubmitterFacts, place: Place) -> _Judged:
+        paths, listing = submitter.paths(place), submitter.submitter.listing
+        facts = read_result(submitter.submitter.tree, place, paths, readable(place, paths, listing))
+        review = judge_result(submitter, facts, self.options)
+        case = result_case(submitter, review)
+        return _Judged(review, [*explained(case, problems_of(review)), *result_problems(case)])
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Look for garbage seldom: nearly all that is read is in use until its submitter is judged."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+_bench: _Bench  # of a process that judges, once it was told
+
+
+def _sit(bench: _Bench) -> None:
+    global _bench  # what all the work of a process shares
+    _bench = bench
+
+
+def _work(position: int, places: list[Place]) -> list[_Judged]:
+    return _bench.judge(position, places)
+
+
+@contextmanager
+def _judged(bench: _Bench, scope: Scope, jobs: int | None) -> Iterator[Iterator[Iterator[_Judged]]]:
+    """Yield, submitter by submitter, its results in the official checker's order as they are judged."""
+    wanted = jobs if jobs is not None else min(2, os.cpu_count() or 1)
+    chunks = [list(_chunks(facts, scope)) for facts in bench.submitters]
+    if wanted < 2 or scope.only:
+        yield ((one for chunk in mine for one in bench.judge(at, chunk)) for at, mine in enumerate(chunks))
+        return
+    judges("families.mlperf_inference.judges")  # loaded before the processes part, so that each has them
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(wanted, mp_context=context, initializer=_sit, initargs=(bench,)) as pool:
+        started = [[pool.submit(_work, at, chunk) for chunk in mine] for at, mine in enumerate(chunks)]
+        yield (_done(started.pop(0)) for _ in range(len(started)))
+
+
+def _done(futures: list[Future[list[_Judged]]]) -> Iterator[_Judged]:
+    while futures:
+        yield from futures.pop(0).result()
+
+
+def _chunks(facts: SubmitterFacts, scope: Scope) -> Iterator[list[Place]]:
+    chunk = list[Place]()
+    for place in filter(scope.wanted, facts.submitter.places):
+        if chunk and len(chunk) >= (CHUNK if place.system != chunk[-1].system else LARGEST_CHUNK):
+            yield chunk
+            chunk = []
+        chunk.append(place)
+    if chunk:
+        yield chunk
+
+
+# Judging
+
+
+@dataclass
+class _Course:
+    """How far the official program comes: its first end, and how many results come before and after that."""
+
+    stop: Stop | None = None
+    shown: str = ""  # the path where it ends, as findings show it
+    before: int = 0
+    after: int = 0
+
+    def ends(self, stop: Stop, shown: str) -> None:
+        """Note an end; the first counts."""
+        if self.stop is None:
+            self.stop, self.shown = stop, shown
+
+    def result(self) -> None:
+        """Count a result it comes to, or would have come to."""
+        if self.stop is None:
+            self.before += 1
+        else:
+            self.after += 1
+
+    def unseen(self) -> Problem | None:
+        """Return the note on what it never judges; None where it judges all."""
+        if self.stop is None or not self.after:
+            return None
+        plural = " was" if self.after == 1 else "s were"
+        what = (
+            f"the official checker ends at {self.shown} and writes no table: {self.after} result{plural} never judged"
+        )
+        said = f"{self.before} judged before it; official verdicts here are those with what it ends at taken out"
+        return Problem(what, "a verdict on each", said, ".")
+
+
+@dataclass
+class _Settled:
+    """The findings of one submitter, each said once however many results it is about."""
+
+    ledger: RoundLedger
+    root: Path
+    said: dict[tuple[str, Problem], Finding] = field(default_factory=dict)
+
+    def settle(self, problems: Iterable[tuple[str, Problem]]) -> bool:
+        """Add findings not said yet; return whether any of them is an error that counts."""
+        failed = False
+        for rule, problem in problems:
+            found = self.said.get((rule, problem))
+            if found is None:
+                found = self.said[rule, problem] = self.ledger.add(self.root, rule, problem)
+            failed |= self.ledger.ruleset.card(rule).severity is Severity.ERROR and found.waived is None
+        return failed
+
+
+def _submitter(
+    ledger: RoundLedger,
+    facts: SubmitterFacts,
+    results: Iterator[_Judged],
+    scope: Scope,
+    course: _Course,
+    above: dict[str, Outcome] | None,
+) -> list[Trace]:
+    root = facts.submitter.root
+    settled = _Settled(ledger, root)
+    failed, refused = False, list[str]()
+    by_place = {result.review.place: result for result in results}
+    cases = {place: result_case(facts, result.review) for place, result in by_place.items()}
+    logs = (result.review.facts.performance for result in by_place.values())
+    if (wrong := foreign(logs, ledger.ruleset.name)) is not None:
+        failed |= settled.settle([("round-as-given", replace(wrong, path=scope.only or "."))])
+    if above is not None:
+        read = [one.review.facts for one in by_place.values()]
+        single = judge(facts.submitter, facts.rules, read, above.get(facts.submitter.division))
+        refused += _refused(single)
+        failed |= settled.settle(problem for outcome in single.shared for problem in outcome.problems)
+        for place, result in single.results.items():
+            failed |= _single_file_result(settled, result, by_place[place].review, cases[place])
+    for what in submitter_stops(facts, scope) if above is None else ():
+        if isinstance(what, Stop):
+            course.ends(what, ledger.shown(root, what.path))
+            failed |= settled.settle([(what.rule, what.problem)])
+            refused.append(what.cause)
+            continue
+        judged = by_place[what].review
+        course.result()
+        if judged.stop is not None:
+            course.ends(judged.stop, ledger.shown(root, judged.stop.path))
+            refused.append(judged.stop.cause)
+        elif not judged.valid:
+            refused.append("")
+        failed |= _result(settled, by_place[what], cases[what])
+    if not scope.only:
+        failed |= settled.settle(submitter_problems(facts, list(cases.values())))
+        verdict: Verdict = "fail" if refused else "pass"
+        cause = next((printable(cause) for cause in refused if cause), None)
+        ours: Verdict = "fail" if failed else "pass"
+        ledger.items.append(Item(ledger.shown(root, "."), "organisation", ours, verdict, cause))
+    ledger.fold()
+    return [trace(case, lambda path: ledger.shown(root, path)) for case in cases.values()]
+
+
+def _result(settled: _Settled, result: _Judged, case: ResultCase) -> bool:
+    """Add the findings on a result and the result as an item; return whether it fails by our verdict."""
+    judged, failed = result.review, settled.settle(result.problems)
+    path = settled.ledger.shown(settled.root, judged.place.path)
+    settled.ledger.scores.append(score(case, judged, path, failed))
+    phases: dict[str, bool] | None = None
+    if judged.told:
+        phases = {name: judged.phases[name].passed for name in PHASES}
+    settled.ledger.items.append(
+        Item(
+            path=path,
+            kind="result",
+            verdict="fail" if failed else "pass",
+            official_verdict="pass" if judged.valid else "fail",
+            official_crash=None if judged.stop is None else printable(judged.stop.cause),
+            official_phases=phases,
+        )
+    )
+    return failed
+
+
+def _above(ledger: RoundLedger, scope: Scope, rules: InferenceRules) -> dict[str, Outcome]:
+    """Add what the single-file checker finds above the submitters, where a whole round is judged; return it."""
+    rounds = {root.parents[1] for _, root in scope.submitters} if not scope.only else set()
+    if rounds != {scope.base}:
+        return {}
+    above = look_above(scope.base, rules)
+    said = dict.fromkeys(problem for outcome in above.values() for problem in outcome.problems)
+    for rule, problem in said:
+        ledger.add(scope.base, rule, problem)
+    return above
+
+
+def _refused(judged: Judged) -> list[str]:
+    """Return why the single-file checker calls a submission faulty, "" for what does not end it."""
+    outcomes = [*judged.shared, *(result.outcome for result in judged.results.values())]
+    return [outcome.cause for outcome in outcomes if outcome.answer != "pass"]
+
+
+def _single_file_result(settled: _Settled, result: Result, judged: ResultReview, case: ResultCase) -> bool:
+    """Add the findings on a result and the result as an item, the official verdict the single-file checker's."""
+    failed = settled.settle(result.outcome.problems)
+    failed |= settled.settle(result_problems(case))
+    path = settled.ledger.shown(settled.root, result.place.path)
+    settled.ledger.scores.append(single_file_score(case, judged, result, path, failed))
+    crash = printable(result.outcome.cause) if result.outcome.answer == "crash" else None
+    ours: Verdict = "fail" if failed else "pass"
+    settled.ledger.items.append(Item(path, "result", ours, "pass" if result.listed else "fail", crash))
+    return failed

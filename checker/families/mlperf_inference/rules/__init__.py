@@ -1,0 +1,1 @@
+"""The rules of a round as written, beyond what the official checkers look at."""

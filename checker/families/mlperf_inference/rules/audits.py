@@ -1,0 +1,192 @@
+"""Compliance tests judged from their logs: that they were run, as they must be, and what they show.
+
+The official checker takes a submitter's own "TEST PASS" for it, wherever in a line it stands, and reads of the logs
+only what it reads of any performance log.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from checker.core.findings import Problem, brief
+from checker.core.registry import judge
+from checker.families.mlperf_inference.cases import ResultCase, number, said
+from checker.families.mlperf_inference.facts import TestFacts, Text
+from checker.families.mlperf_inference.rules.measured import PERFORMANCE_MODES
+from checker.loadgen.detail_log import DetailLog
+from rules.inference_review import Told
+
+PASS = re.compile(r"\s*TEST PASS\s*")
+SCORE = {  # scenario -> (key of its score, whether more is better)
+    "Offline": ("result_samples_per_second", True),
+    "SingleStream": ("early_stopping_latency_ss", False),
+    "MultiStream": ("early_stopping_latency_ms", False),
+    "Server": ("result_completed_samples_per_sec", True),
+}
+MEASURED = ("power_begin", "result_mean_latency_ns", "result_max_latency_ns", "result_query_count")
+WORD = {"TEST01", "TEST04", "TEST07", "TEST08", "TEST09"}  # tests whose verdict is a line TEST PASS
+NUMBERS = re.compile(r"(?i)\s*(reference|test) score = ([0-9.e+-]{1,40})", re.ASCII)
+
+
+@judge("inference-test-passes", "inference-result")
+def test_passes(case: ResultCase) -> Iterator[Problem]:
+    """Judge that a test's verdict is a line of its own, not some words of another."""
+    for test in _tests(case):
+        for text in (test.performance, test.accuracy if test.name in WORD else None):
+            if text is None or any(PASS.fullmatch(line[:200]) for line in text.lines):
+                continue
+            at = next((n for n, line in enumerate(text.lines, 1) if "TEST PASS" in line), None)
+            if at is not None:
+                what = "the words TEST PASS are part of another line"
+                yield Problem(what, "a line TEST PASS", brief(text.lines[at - 1].strip()), text.path, at)
+
+
+def _tests(case: ResultCase) -> Iterator[TestFacts]:
+    if case.strict:
+        yield from (test for name, test in case.facts.tests.items() if name in case.model_rules.tests)
+
+
+def _runs(case: ResultCase) -> Iterator[tuple[TestFacts, DetailLog, DetailLog]]:
+    """Yield each test that has a log with that log and the result's own."""
+    run = case.log
+    for test in _tests(case) if run is not None else ():
+        log = test.log if test.log is not None else test.unread_log
+        if log is not None and log.refused is None and log.state is None and run is not None:
+            yield test, log, run
+
+
+@judge("inference-test-of-its-own", "inference-result")
+def test_of_its_own(case: ResultCase) -> Iterator[Problem]:
+    """Judge that a test's log is of a run of its own."""
+    seen: list[tuple[str, DetailLog]] = []
+    for test, log, run in _runs(case):
+        if not seen:
+            seen.append(("the performance run", run))
+        for name, other in seen:
+            if log.fingerprint == other.fingerprint and log.messages == other.messages:
+                yield Problem(f"the log of {test.name} is that of {name}", "a run of its own", "equal bytes", log.path)
+                break
+            values = [log.values.get(key) for key in MEASURED]
+            if None not in values and values == [other.values.get(key) for key in MEASURED]:
+                what = f"{test.name} measured, to the last digit and at the same time, what {name} did"
+                yield Problem(what, "a run of its own", said(log, "power_begin"), log.path, log.at("power_begin"))
+                break
+        seen.append((test.name, log))
+
+
+@judge("inference-test-as-told", "inference-result")
+def test_as_told(case: ResultCase) -> Iterator[Problem]:
+    """Judge that LoadGen was told in a test what the test's configuration says."""
+    for test, log, _ in _runs(case):
+        told = case.reviewed.told.get(test.name)
+        if told is None:
+            continue
+        if wrong := list(_untold(told, log)):
+            what = f"LoadGen ran without the settings of {test.name}"
+            expected = ", ".join(f"{key} {wanted}" for key, wanted in wrong)
+            found = ", ".join(said(log, key) for key, _ in wrong)
+            yield Problem(what, expected, found, log.path, log.at(wrong[0][0]))
+
+
+def _untold(told: Told, log: DetailLog) -> Iterator[tuple[str, str]]:
+    """Yield each key of a test's log that says another setting than the test's, with what it must say."""
+    for key, value in told.settings.items():
+        logged = log.values.get(key)
+        if key in log and (logged != value or isinstance(logged, bool) != isinstance(value, bool)):
+            yield key, brief(value)
+    for key in told.positive:
+        if key in log and not (number(log, key) or 0) > 0:
+            yield key, "above 0"
+    if log.values.get("effective_test_mode") not in PERFORMANCE_MODES:
+        yield "effective_test_mode", PERFORMANCE_MODES[0]
+
+
+@judge("inference-test-run-valid", "inference-result")
+def test_run_valid(case: ResultCase) -> Iterator[Problem]:
+    """Judge that LoadGen found the run of a test valid that compares speeds."""
+    for test, log, _ in _runs(case):
+        if _timed(case, test) and log.values.get("result_validity") != "VALID":
+            key = "result_validity"
+            yield Problem(f"the run of {test.name} is invalid", '"VALID"', said(log, key), log.path, log.at(key))
+
+
+def _timed(case: ResultCase, test: TestFacts) -> bool:
+    told = case.reviewed.told.get(test.name)
+    return told is not None and told.timed
+
+
+@judge("inference-test-run-errors", "inference-result")
+def test_run_errors(case: ResultCase) -> Iterator[Problem]:
+    """Judge that LoadGen logged no error in a test's run."""
+    for test, log, _ in _runs(case):
+        if log.errors:
+            first, more = log.errors[0], log.error_count - 1
+            what = f"LoadGen logged an error in {test.name}" + (f", and {more:,} more" if more > 0 else "")
+            yield Problem(what, "no errors", f"{first.key}: {brief(first.value)}", log.path, first.line)
+
+
+@judge("inference-test-performs", "inference-result")
+def test_performs(case: ResultCase) -> Iterator[Problem]:
+    """Judge from both logs that a test performs as the result does."""
+    for test, log, run in _runs(case):
+        scenario, told = run.values.get("effective_scenario"), case.reviewed.told.get(test.name)
+        if told is None or not told.timed or not isinstance(scenario, str) or scenario not in SCORE:
+            continue
+        if any(_untold(told, log)):
+            continue  # `test_as_told` says that this is no such test
+        ran = log.values.get("effective_scenario")
+        if ran != scenario:
+            what = f"{test.name} ran in another scenario than the result"
+            line = log.at("effective_scenario")
+            yield Problem(what, brief(scenario), said(log, "effective_scenario"), log.path, line)
+            continue
+        key, rises = SCORE[scenario]
+        score, reference = number(log, key), number(run, key)
+        if not score or not reference:
+            continue
+        ratio, slack = score / reference, allowed_share(case, test.name, scenario, reference)
+        if test.name == "TEST04":
+            holds = (ratio if rises else 1 / ratio) < 1 + slack  # faster is what a cache would make it
+            expected = f"less than {slack:.0%} faster than {reference:,.6g}"
+        else:
+            holds = 1 - slack <= ratio <= 1 + slack
+            expected = f"{reference * (1 - slack):,.6g} to {reference * (1 + slack):,.6g}"
+        if not holds:
+            what = f"{test.name} does not perform as the result does: the logs give no TEST PASS"
+            yield Problem(what, expected, f"{score:,.6g}", log.path, log.at(key))
+
+
+def allowed_share(case: ResultCase, test: str, scenario: str, reference: float) -> float:
+    """Return the share by which scores may differ; TEST04's script takes the larger one whatever the latency."""
+    fast = case.reviewed.fast_ns.get(scenario)  # type: ignore[call-overload]
+    short = fast is not None and (test == "TEST04" or reference <= fast)
+    return case.reviewed.test_slack_fast if short else case.reviewed.test_slack
+
+
+@judge("inference-test-reports-its-logs", "inference-result")
+def test_reports_its_logs(case: ResultCase) -> Iterator[Problem]:
+    """Judge that the scores a test's report compares are those of the logs beside it."""
+    for test, log, run in _runs(case):
+        scenario = run.values.get("effective_scenario")
+        if test.performance is None or not isinstance(scenario, str) or scenario not in SCORE:
+            continue
+        key = SCORE[scenario][0]
+        scores = {"reference": number(run, key), "test": number(log, key)}
+        yield from _misreported(test.name, test.performance, scores)
+
+
+def _misreported(name: str, text: Text, scores: dict[str, float | None]) -> Iterator[Problem]:
+    for position, line in enumerate(text.lines[:200], 1):
+        found = NUMBERS.match(line[:200])
+        logged = scores[found[1].lower()] if found is not None else None
+        if found is None or not logged:
+            continue
+        try:
+            stated = float(found[2])
+        except ValueError:
+            continue
+        # TEST04's script turns latencies into queries per second.
+        if not any(abs(stated / one - 1) < 1e-3 for one in (logged, 1e9 / logged)):
+            what = f"the report of {name} was not made from the logs beside it: its {found[1].lower()} score differs"
+            yield Problem(what, f"{logged:,.6g}", f"{stated:,.6g}", text.path, position)

@@ -1,0 +1,145 @@
+"""The rules as written, applied to a round: every card with a judge on results, submitters or the round is asked.
+
+What the judges are given is made here from what was read for the official verdict; each review asks for its problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from checker.core.findings import Problem, brief, limited
+from checker.core.registry import Scope, judges
+from checker.families.mlperf_inference.cases import ResultCase, SubmitterCase, Trace, mark_of, when
+from checker.families.mlperf_inference.endpoints.accuracy import scores
+from checker.families.mlperf_inference.endpoints.case import EndpointCase, endpoint_case
+from checker.families.mlperf_inference.endpoints.logs import RESULTS, SUMMARY
+from checker.families.mlperf_inference.endpoints.marks import accuracy_mark, audit_marks, run_mark
+from checker.families.mlperf_inference.modular.official import ResultReview, SubmitterFacts
+from checker.families.mlperf_inference.power.check import has_power
+from rules.inference import ModelRules
+from rules.inference_review import review_rules
+from rules.ruleset import load
+
+MOST = 20  # findings of one rule on one thing
+NOTHING = ModelRules(listed=False)
+
+
+def result_case(facts: SubmitterFacts, review: ResultReview) -> ResultCase:
+    """Return what judges of a result are given."""
+    model = review.model if isinstance(review.model, str) and review.model in facts.rules.models else None
+    case = ResultCase(
+        facts=review.facts,
+        submitter=facts.submitter,
+        model=model,
+        model_rules=facts.rules.models[model] if model is not None else NOTHING,
+        fixed=facts.rules,
+        reviewed=review_rules(facts.rules.name),
+        system=review.system.description,
+        accuracy=_numbers(review.accuracies),
+        endpoint=review.endpoint,
+        metric_key=review.metric_key,
+    )
+    endpoint = endpoint_case(case)
+    return case if endpoint is None else replace(case, accuracy=scores(endpoint))
+
+
+def _numbers(stated: Any) -> dict[str, float]:
+    if not isinstance(stated, dict):
+        return {}
+    found = {}
+    for metric, value in stated.items():
+        try:
+            found[str(metric)] = float(value)
+        except (TypeError, ValueError):
+            continue
+    return found
+
+
+def result_problems(case: ResultCase) -> Iterator[tuple[str, Problem]]:
+    """Yield what the round's rules object to in a result, beyond what the official checker does."""
+    yield from _asked(case.fixed.name, "inference-result", case)
+    if (endpoint := endpoint_case(case)) is not None:
+        yield from _asked(case.fixed.name, "inference-endpoint", endpoint)
+
+
+def submitter_problems(facts: SubmitterFacts, results: list[ResultCase]) -> Iterator[tuple[str, Problem]]:
+    """Yield what the round's rules object to in a submitter's folder."""
+    case = SubmitterCase(facts.submitter, results, facts.rules, review_rules(facts.rules.name))
+    yield from _asked(facts.rules.name, "inference-submitter", case)
+
+
+def round_problems(round_name: str, traces: Sequence[Trace]) -> Iterator[tuple[str, Problem]]:
+    """Yield what runs of a round show beside each other; paths are relative to what is checked."""
+    yield from _asked(round_name, "inference-round", traces)
+
+
+def _asked(round_name: str, scope: Scope, case: object) -> Iterator[tuple[str, Problem]]:
+    for rule, function in _judges(round_name, scope):
+        yield from ((rule, problem) for problem in limited(function(case), MOST))
+
+
+@cache
+def _judges(round_name: str, scope: Scope) -> list[tuple[str, Callable[..., Iterator[Problem]]]]:
+    known = judges("families.mlperf_inference.judges")
+    cards = load(round_name).cards.values()
+    return [
+        (card.id, known[card.judge].function)
+        for card in cards
+        if card.judge is not None and known[card.judge].scope == scope
+    ]
+
+
+def trace(case: ResultCase, shown: Callable[[str], str]) -> Trace:
+    """Return what a result leaves for the round; `shown` turns a path below the submitter into one of the round."""
+    place, log, accuracy = case.facts.place, case.log, case.accuracy_log
+    if (endpoint := endpoint_case(case)) is not None:
+        return _endpoint_trace(endpoint, shown)
+    return Trace(
+        path=shown(f"{place.path}/performance/run_1/mlperf_log_detail.txt"),
+        accuracy_path=shown(f"{place.path}/accuracy/mlperf_log_detail.txt"),
+        division=place.division,
+        submitter=place.submitter,
+        system=place.system,
+        model=_target_free(case.model or place.benchmark, case.reviewed.targets),
+        scenario=place.scenario.lower(),
+        power=has_power(case.submitter.tree, place.path),
+        machine=tuple(brief(case.system.get(member)) for member in case.reviewed.machine_members),
+        run=mark_of(log) if log is not None else (),
+        accuracy=accuracy.fingerprint if accuracy is not None else 0,
+        began=when(log, "power_begin") if log is not None else None,
+        ended=when(log, "power_end") if log is not None else None,
+        tests=tuple(_tests(case, shown)),
+    )
+
+
+def _target_free(model: str, ends: list[str]) -> str:
+    """Return a model's name without its target of accuracy: one run may stand for each."""
+    return next((model.removesuffix(end) for end in ends if model.endswith(end)), model)
+
+
+def _endpoint_trace(case: EndpointCase, shown: Callable[[str], str]) -> Trace:
+    place = case.result.facts.place
+    return Trace(
+        path=shown(f"{place.path}/{SUMMARY}"),
+        accuracy_path=shown(f"{place.path}/{RESULTS}"),
+        division=place.division,
+        submitter=place.submitter,
+        system=place.system,
+        model=_target_free(case.result.model or place.benchmark, case.result.reviewed.targets),
+        run=run_mark(case),
+        accuracy=accuracy_mark(case),
+        began=None,  # an endpoint's files give no time of day
+        ended=None,
+        endpoint=True,
+        tests=tuple((name, mark, shown(path)) for name, mark, path in audit_marks(case)),
+    )
+
+
+def _tests(case: ResultCase, shown: Callable[[str], str]) -> Iterator[tuple[str, int, str]]:
+    for name, test in case.facts.tests.items():
+        log = test.log if test.log is not None else test.unread_log
+        if log is not None and log.refused is None and log.state is None:
+            yield name, log.fingerprint, shown(log.path)

@@ -1,0 +1,1 @@
+"""What MLCommons' single-file checker says of a submission."""

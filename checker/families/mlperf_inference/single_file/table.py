@@ -1,0 +1,49 @@
+"""The row that the single-file checker's table has of a result; private identifiers left out.
+
+Its column `errors` counts what it met before in the order of the file system, and is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from checker.core.findings import Score
+from checker.families.mlperf_inference.cases import ResultCase
+from checker.families.mlperf_inference.models import SCENARIOS
+from checker.families.mlperf_inference.modular.official import ResultReview
+from checker.families.mlperf_inference.single_file.check import Result
+from checker.families.mlperf_inference.table import RATE, UNITS, measured, row
+from checker.families.mlperf_inference.table import score as modular_score
+from rules.single_file import single_file_rules
+from rules.text import printable
+
+NOT_ITS_OWN = ("total_accelerators", "errors", "design_power_watts", "Power", "PowerUnits", "PowerEfficiency")
+POWER_UNITS = {"SingleStream": "millijoules", "MultiStream": "millijoules"}
+
+
+def score(case: ResultCase, review: ResultReview, result: Result, path: str, failed: bool) -> Score:
+    """Return a result for the report's table, with the row of the single-file checker."""
+    base = modular_score(case, review, path, failed)
+    official = _row(case, review, result) if result.rows else None
+    return replace(base, official=official)
+
+
+def _row(case: ResultCase, review: ResultReview, result: Result) -> dict[str, Any]:
+    scenario = SCENARIOS.get(result.place.scenario, result.place.scenario)
+    units = single_file_rules(case.fixed.name).units.get(str(result.model), {})
+    rest = row(case, review, measured(case, review))
+    official = {name: value for name, value in rest.items() if name not in NOT_ITS_OWN} | {
+        "MlperfModel": printable(str(result.model), 200),
+        "Scenario": scenario,
+        "Result": result.metric,
+        "Accuracy": printable(result.accuracy, 500),
+        "Location": f"{result.place.division}/{result.place.submitter}/{result.place.path}",
+        "compliance": 1,
+        "inferred": int(result.inferred),
+        "has_power": result.power > 0,
+        "Units": units.get(scenario, UNITS.get(scenario, RATE)),
+    }
+    if result.power > 0:
+        official |= {"Power": result.power, "PowerUnits": POWER_UNITS.get(scenario, "Watts")}
+    return official

@@ -1,0 +1,153 @@
+"""The review of a round of MLPerf Tiny, or a part of it: the official verdict on every result, and ours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from checker.core.findings import Problem, Report, Score, brief, limited
+from checker.core.ledger import Unit
+from checker.core.likeness import named_otherwise
+from checker.core.registry import judges
+from checker.core.round_ledger import RoundLedger
+from checker.core.waivers import Waivers
+from checker.families.mlperf_tiny.detect import foreign
+from checker.families.mlperf_tiny.facts import ResultFacts, read_result
+from checker.families.mlperf_tiny.integrity import ResultCase, SubmitterCase, Trace, traces_of
+from checker.families.mlperf_tiny.official import ResultReview, SubmitterReview, judge_submitter
+from checker.families.mlperf_tiny.submission import Scope, find
+from checker.families.mlperf_tiny.table import measured, row
+from rules.ruleset import load
+from rules.text import printable
+from rules.tiny import TinyRules, tiny_rules
+
+MOST = 20  # findings of one rule on one thing
+
+
+def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Report:
+    """Judge what `path` holds by a round of MLPerf Tiny; nothing below `path` is written.
+
+    Raises NothingToCheckError and UsageError as `find` does; whatever a submission holds becomes findings.
+    """
+    fixed, ruleset = tiny_rules(round_name), load(round_name)
+    scope = find(path, fixed, ruleset.limits)
+    ledger = RoundLedger(scope.base, ruleset, waivers or Waivers(), unit_of)
+    if (wrong := foreign(scope, round_name)) is not None:
+        ledger.add(scope.base, "round-as-given", wrong)
+    elif (otherwise := named_otherwise(path, round_name)) is not None:
+        ledger.add(scope.base, "round-as-named", otherwise)
+    reviews = [judge_submitter(submitter, fixed) for submitter in scope.submitters]
+    if scope.whole:
+        _nothing_measured(ledger, scope, reviews)
+    traces: list[Trace] = []
+    for judged in reviews:
+        traces += _submitter(ledger, judged, fixed, round_name, scope)
+        ledger.fold()
+    ledger.across(_raised(ledger, "tiny-round", traces), but=("system",))
+    for folder in scope.strangers:
+        stray = Problem("no division of MLPerf Tiny: nothing in it is judged", ", ".join(fixed.divisions), folder.name)
+        ledger.add(folder, "tiny-division", stray)
+    for link in scope.elsewhere:
+        what = "is a link to what is no folder of this round: nothing behind it is judged"
+        ledger.add(link, "tiny-links", Problem(what, "a folder", "a link"))
+    ledger.fold()
+    return ledger.report(path)
+
+
+def unit_of(path: str) -> Unit:
+    """Return what a path of a submission is about: a system, a result or one of its files, or the submission."""
+    parts = path.split("/")
+    if parts[0] == "systems" and len(parts) == 2:
+        return ("systems", parts[1].removesuffix(".json"))
+    if parts[0] != "results" or len(parts) < 2:
+        return ()
+    if len(parts) == 2:
+        return ("systems", parts[1])
+    result = "/".join(parts[:3])
+    return ("results", result) if len(parts) == 3 else ("results", result, "/".join(parts[3:5]))
+
+
+def _nothing_measured(ledger: RoundLedger, scope: Scope, reviews: Sequence[SubmitterReview]) -> None:
+    """Note that the official program ends with a traceback where it comes to measure nothing at all."""
+    results = [result for judged in reviews for result in judged.results]
+    stopped = any(result.outcome.answer == "crash" for result in results)
+    if stopped or any(result.measured for result in results):
+        return
+    cause = "UnboundLocalError: is_valid: no result has a measurement"
+    for result in results:
+        result.outcome.answer, result.outcome.cause = "crash", cause
+    ledger.add(scope.base, "official-crash", Problem("the official checker ends with a traceback", "", cause, "."))
+
+
+def _submitter(
+    ledger: RoundLedger, judged: SubmitterReview, fixed: TinyRules, round_name: str, scope: Scope
+) -> list[Trace]:
+    root, start = judged.submitter.root, len(ledger.findings)
+    traces: list[Trace] = []
+    ledger.settle(root, judged.outcome.problems)
+    for system in judged.systems.values():
+        failed = ledger.settle(root, system.outcome.problems)
+        ledger.item(root, f"systems/{system.name}.json", "system", failed, system.outcome)
+    for result in judged.results:
+        facts = read_result(judged.submitter, result.result, fixed)
+        _result(ledger, judged, result, facts, ResultCase(facts, fixed, round_name))
+        document = judged.systems[result.result.system].document
+        board = tuple(brief(document.get(member)) for member in fixed.board_members)
+        traces += traces_of(facts, board, lambda path: ledger.shown(root, path))
+    if scope.whole:
+        ledger.settle(root, _raised(ledger, "tiny-submitter", SubmitterCase(judged, fixed)))
+        failed = any(finding.fails for finding in ledger.findings[start:])
+        whole = replace(judged.outcome, problems=[])
+        whole.merge(result.outcome for result in judged.results)
+        ledger.item(root, ".", "organisation", failed, whole)
+    return traces
+
+
+def _result(
+    ledger: RoundLedger, judged: SubmitterReview, result: ResultReview, facts: ResultFacts, case: ResultCase
+) -> None:
+    root, start = judged.submitter.root, len(ledger.findings)
+    ledger.settle(root, result.outcome.problems)
+    ledger.settle(root, _raised(ledger, "tiny-result", case))
+    failed = any(finding.fails for finding in ledger.findings[start:])
+    ledger.item(root, result.result.path, "result", failed, result.outcome)
+    official = row(judged, judged.systems[result.result.system], result)
+    timed = facts.tests["performance"].log if "performance" in facts.tests else None
+    runtimes = [window.runtime for window in timed.windows if window.runtime is not None] if timed is not None else []
+    ledger.scores.append(
+        Score(
+            path=ledger.shown(root, result.result.path),
+            submitter=printable(judged.submitter.name),
+            system=printable(result.result.system),
+            workload=printable(result.result.benchmark, 80),
+            division="closed" if judged.submitter.closed else "open",
+            framework=printable(str(judged.systems[result.result.system].document.get("Inference Framework") or "")),
+            runs=len(runtimes),
+            converged=sum(seconds >= case.fixed.run.window_s for seconds in runtimes),
+            score_s=None,
+            fastest_s=min(runtimes, default=None),
+            slowest_s=max(runtimes, default=None),
+            official=None if official is None else {name: _plain(value) for name, value in official.items()},
+            measured=measured(facts),
+        )
+    )
+
+
+def _raised(ledger: RoundLedger, scope: str, *facts: Any) -> Iterator[tuple[str, Problem]]:
+    """Run all judges of a scope that the round has cards for."""
+    known = judges("families.mlperf_tiny.judges")
+    for card in ledger.ruleset.cards.values():
+        if card.judge is not None and known[card.judge].scope == scope:
+            yield from ((card.id, problem) for problem in limited(known[card.judge].function(*facts), MOST))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a report may hold it: a description's members can be anything."""
+    if isinstance(value, str):
+        return printable(value, 2000)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or (isinstance(value, bool | int) and abs(value) < 10**30) else brief(value)

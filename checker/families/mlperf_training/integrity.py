@@ -1,0 +1,313 @@
+"""Integrity checks that the official tools lack: what one run, one result or one organisation must not show.
+
+Each is a judge: a rule card names it and says why, how sure it is, and what passes and fails. A judge of a run gets the
+facts of its log, one of a result its folder, one of an organisation all of its results. `copies.py` compares runs.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from checker.core.findings import Problem, brief
+from checker.core.registry import judge
+from checker.families.mlperf_training.facts import NOTED, LogFacts, Place
+from checker.families.mlperf_training.meters import MeterFile
+from checker.families.mlperf_training.official import FolderReview, OrganisationReview
+from checker.families.mlperf_training.table import StoppedError, minutes_of, published_scaling
+from rules.training import PackageRules
+
+
+@dataclass(frozen=True, slots=True)
+class RunCase:
+    """What a judge of a run is given."""
+
+    folder: FolderReview
+    log: LogFacts
+    fixed: PackageRules
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCase:
+    """What a judge of a result is given."""
+
+    folder: FolderReview
+    review: OrganisationReview
+    fixed: PackageRules
+    meters: Sequence[MeterFile]
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationCase:
+    """What a judge of an organisation is given."""
+
+    review: OrganisationReview
+    fixed: PackageRules
+
+
+def position(place: Place) -> float | None:
+    """Return where in training an evaluation lies, in samples or epochs as logged."""
+    if not isinstance(place.metadata, dict):
+        return None
+    at = place.metadata.get("samples_count", place.metadata.get("epoch_num"))
+    return float(at) if isinstance(at, int | float) and not isinstance(at, bool) else None
+
+
+@judge("run-succeeded", "training-run")
+def run_succeeded(case: RunCase) -> Iterator[Problem]:
+    """Judge that run_stop says success."""
+    stop = case.log.run_stop
+    status = stop.metadata.get("status") if stop is not None and isinstance(stop.metadata, dict) else None
+    if stop is not None and status != "success":
+        yield Problem("the run did not end well", 'status "success"', brief(status), case.log.path, stop.line)
+
+
+@judge("run-takes-time", "training-run")
+def run_takes_time(case: RunCase) -> Iterator[Problem]:
+    """Judge that the run stops after it started, by the clock."""
+    if case.log.run_start is None or case.log.run_stop is None:
+        return
+    took = case.log.run_stop.time_ms - case.log.run_start.time_ms
+    if not took > 0:
+        what = "by its own clock the run stops before it starts"
+        what = "by its own clock nobody can tell how long the run took" if math.isnan(took) else what
+        yield Problem(what, "run_stop after run_start", f"{took / 1000:.3f} s", case.log.path, case.log.run_stop.line)
+
+
+@judge("time-forward", "training-run")
+def time_forward(case: RunCase) -> Iterator[Problem]:
+    """Judge that until run_stop the clock never goes back by more than ranks' clocks may differ."""
+    allowed, stop = case.fixed.reviewed.backwards_s, case.log.run_stop
+    # What other processes wrote meanwhile often reaches the file only when they end.
+    last = math.inf if stop is None else stop.line
+    back = [(line, ms) for line, ms in case.log.order.backwards if ms > allowed * 1000 and line <= last]
+    if back:
+        line, back_ms = max(back, key=lambda one: one[1])
+        what = "the time of this line lies before that of an earlier one"
+        if len(back) > 1:
+            what += f" (and that of {len(back) - 1} more lines)"
+        found = f"{back_ms / 1000:,.1f} s back"
+        yield Problem(what, f"at most {allowed:g} s back (skew between ranks)", found, case.log.path, line)
+
+
+@judge("stops-at-target", "training-run")
+def stops_at_target(case: RunCase) -> Iterator[Problem]:
+    """Judge that no evaluation is logged after run_stop."""
+    stop = case.log.run_stop
+    if stop is None:
+        return
+    # What another process logs while the clock runs may reach the file only after run_stop.
+    late = [place for place in case.log.evaluations if place.line > stop.line and not place.time_ms < stop.time_ms]
+    if late:
+        what = "an evaluation is logged after run_stop, off the clock"
+        yield Problem(what, "none", f"{len(late)} of them", case.log.path, late[0].line)
+
+
+@judge("intervals-paired", "training-run")
+def intervals_paired(case: RunCase) -> Iterator[Problem]:
+    """Judge that each block, epoch and evaluation that starts also stops, before the next of its kind."""
+    for key, lines in _by_key(case.log.order.unpaired):
+        kind = "is not followed by its stop" if key.endswith("_start") else "stops what was not started"
+        found = f"{counted(len(lines))} alone"
+        yield Problem(f"'{key}' {kind}", "pairs of start and stop", found, case.log.path, lines[0])
+    for key, lines in _by_key(case.log.order.negative):
+        what = f"'{key}' lies before its start, by the clock"
+        yield Problem(what, "after its start", f"{counted(len(lines))} before it", case.log.path, lines[0])
+
+
+def _by_key(places: Iterable[tuple[int, str]]) -> Iterator[tuple[str, list[int]]]:
+    """Bring the lines of each key together, in the order of the first."""
+    lines: dict[str, list[int]] = {}
+    for line, key in sorted(places):
+        lines.setdefault(key, []).append(line)
+    yield from lines.items()
+
+
+def counted(lines: int) -> str:
+    """Return a number of lines noted, of which only the first few are kept."""
+    return f"{lines} or more" if lines >= NOTED else str(lines)
+
+
+@judge("evaluation-cadence", "training-folder")
+def evaluation_cadence(case: FolderCase) -> Iterator[Problem]:
+    """Judge that evaluations lie as far apart as the rules have it, rounded up to whole batches."""
+    every = case.fixed.reviewed.cadence.get(case.folder.folder.benchmark)
+    if every is None:
+        return
+    off = [(log, *found) for log in case.folder.folder.logs if (found := _off_cadence(log, every)) is not None]
+    if off:
+        log, place, apart, wanted = off[0]
+        what = "evaluations lie at other distances than the rules have it"
+        if len(off) > 1:
+            what += f" (and so in {len(off) - 1} more of the {len(case.folder.folder.logs)} runs)"
+        yield Problem(what, f"every {wanted:,} samples", f"{apart:,.0f} samples", log.path, place.line)
+
+
+def _off_cadence(log: LogFacts, every: int) -> tuple[Place, float, int] | None:
+    """Return the first evaluation at another distance, that distance, and the one wanted."""
+    batch = log.value("global_batch_size")
+    if not isinstance(batch, int) or batch <= 0 or log.value("submission_division") != "closed":
+        return None
+    wanted = math.ceil(every / batch) * batch
+    placed = [(place, at) for place in log.evaluations if (at := position(place)) is not None]
+    for (_, before), (place, at) in pairwise(placed):
+        if at - before != wanted:
+            return place, at - before, wanted
+    return None
+
+
+@judge("runs-steady", "training-folder")
+def runs_steady(case: FolderCase) -> Iterator[Problem]:
+    """Judge that no run is much faster than the others of its result, sample for sample."""
+    rates = [(log, rate) for log in case.folder.folder.logs if (rate := throughput(log)) is not None]
+    if len(rates) < 3:
+        return
+    usual = statistics.median(rate for _, rate in rates)
+    for log, rate in rates:
+        if rate > usual * case.fixed.reviewed.spread:
+            what = "this run trains much faster than the other runs of its result"
+            found = f"{rate / usual:.2f} times their median throughput"
+            yield Problem(what, f"at most {case.fixed.reviewed.spread:g} times", found, log.path)
+
+
+@judge("within-peak", "training-folder")
+def within_peak(case: FolderCase) -> Iterator[Problem]:
+    """Judge that no run computes more than its accelerators can at their peak."""
+    reviewed, folder = case.fixed.reviewed, case.folder.folder
+    work = reviewed.sample_flop.get(folder.benchmark)
+    system = case.review.organisation.systems.get(folder.system)
+    count = system.accelerators if system is not None else None
+    if work is None or system is None or not count:
+        return
+    model = str(system.document.get("accelerator_model_name"))
+    peaks = [reviewed.peak_flops[word] for word in re.findall(r"\w+", model) if word in reviewed.peak_flops]
+    rates = [(rate, log) for log in folder.logs if (rate := throughput(log)) is not None]
+    if not peaks or not rates:
+        return
+    rate, log = max(rates, key=lambda one: one[0])
+    most = count * max(peaks) / work
+    if rate > most:
+        what = f"the run needs more arithmetic than {count} accelerators can do, {brief(model)}"
+        expected = f"at most {most:,.4g} samples a second, at {max(peaks):.3g} operations each and {work:.3g} a sample"
+        yield Problem(what, expected, f"{rate:,.4g} samples a second", log.path)
+
+
+def throughput(log: LogFacts) -> float | None:
+    """Return how far the run got per second, in samples or epochs; None where it cannot be told."""
+    minutes = minutes_of(log)
+    last = position(log.evaluations[-1]) if log.evaluations else None
+    if minutes is None or last is None or not minutes > 0 or not last > 0:
+        return None
+    return last / (minutes * 60)
+
+
+@judge("scaling-file-agrees", "training-folder")
+def scaling_file_agrees(case: FolderCase) -> Iterator[Problem]:
+    """Judge that scaling.json holds what the convergence test gives."""
+    decision = case.folder.decision
+    if decision is None or decision.mean is None:
+        return
+    path = f"{case.folder.folder.path}/scaling.json"
+    try:
+        published = published_scaling(case.review, case.folder)
+    except StoppedError as error:
+        yield Problem("scaling.json cannot be read", "a scaling factor", str(error), path)
+        return
+    computed = decision.scaling
+    if published is not None and not math.isclose(published, computed or 1.0, rel_tol=1e-6):
+        expected = "no such file" if computed is None else f"{computed:.6f}"
+        yield Problem("scaling.json does not hold what the logs give", expected, f"{published:.6f}", path)
+
+
+@judge("scales-plausibly", "training-organisation")
+def scales_plausibly(case: OrganisationCase) -> Iterator[Problem]:
+    """Judge that a larger system of the same accelerator is not faster per accelerator than the smaller ones."""
+    rates: dict[tuple[str, str], list[tuple[int, float, str]]] = {}
+    for folder in case.review.folders:
+        system = case.review.organisation.systems.get(folder.folder.system)
+        count = system.accelerators if system is not None else None
+        mine = [rate for log in folder.folder.logs if (rate := throughput(log)) is not None]
+        if system is None or not count or not mine:
+            continue
+        model = str(system.document.get("accelerator_model_name"))
+        rate = statistics.median(mine) / count
+        rates.setdefault((folder.folder.benchmark, model), []).append((count, rate, folder.folder.path))
+    for found in rates.values():
+        found.sort()
+        for count, rate, path in found:
+            smaller = [other for other in found if other[0] < count]
+            if not smaller:
+                continue
+            best = max(smaller, key=lambda other: other[1])
+            if rate > best[1] * case.fixed.reviewed.superlinear:
+                what = f"faster per accelerator than the same submitter's smaller system {best[2]}"
+                found_ = f"{rate / best[1]:.2f} times, on {count} instead of {best[0]} accelerators"
+                yield Problem(what, f"at most {case.fixed.reviewed.superlinear:g} times", found_, path)
+
+
+@judge("runs-in-turn", "training-organisation")
+def runs_in_turn(case: OrganisationCase) -> Iterator[Problem]:
+    """Judge that runs on one system do not overlap in time."""
+    by_system: dict[str, list[tuple[float, float, str]]] = {}
+    for folder in case.review.folders:
+        if folder.folder.scaling == "weak":
+            continue  # models trained side by side are what weak scaling measures
+        for log in folder.folder.logs:
+            if log.started is not None and log.stopped is not None and log.stopped > log.started:
+                by_system.setdefault(folder.folder.system, []).append((log.started, log.stopped, log.path))
+    for spans in by_system.values():
+        spans.sort()
+        for (_, stop, other), (start, _, path) in pairwise(spans):
+            if start < stop:
+                what = f"the run overlaps in time with {other} on the same system"
+                yield Problem(what, "one run at a time", f"{(stop - start) / 1000:,.0f} s", path)
+
+
+@judge("config-present", "training-organisation")
+def config_present(case: OrganisationCase) -> Iterator[Problem]:
+    """Judge that a configuration file the log names is part of the submitted code."""
+    names = _code(case)
+    if not names:
+        return
+    for folder in case.review.folders:
+        for log in folder.folder.logs:
+            places = log.kept.get("config_filename", [])
+            named = places[0].value if places else None
+            if isinstance(named, str) and _name(named) not in names:
+                what = "the log names a configuration file that the submission lacks"
+                yield Problem(what, "a file of that name in benchmarks/", brief(named), log.path, places[0].line)
+                break
+
+
+@judge("source-present", "training-organisation")
+def source_present(case: OrganisationCase) -> Iterator[Problem]:
+    """Judge that the source from which a log says its seed was logged is part of the submitted code."""
+    names = _code(case)
+    if not names:
+        return
+    for folder in case.review.folders:
+        for log in folder.folder.logs:
+            lacking = next(
+                (seed for seed in log.seeds if _own_source(seed.file) and _name(seed.file) not in names), None
+            )
+            if lacking is not None:
+                what = "the log says its seed was logged from a source file that the submission lacks"
+                yield Problem(what, "a file of that name in benchmarks/", brief(lacking.file), log.path, lacking.line)
+                break
+
+
+def _own_source(path: object) -> bool:
+    """Whether a path is that of a file, and of no installed package."""
+    return isinstance(path, str) and "." in _name(path) and "-packages/" not in path
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _code(case: OrganisationCase) -> set[str]:
+    return {name for name, _ in case.review.organisation.tree.below("benchmarks")}

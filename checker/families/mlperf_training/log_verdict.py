@@ -1,0 +1,120 @@
+"""The judge of single logs as it is plugged into the scan: the official answer, and what the round's own rules say.
+
+Both come from the same sheets over the same records. An official message becomes a finding of the card of its kind, so
+`official-log-<kind>` and the quoted keys at the head of its message identify it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from checker.core.findings import Problem, brief
+from checker.core.log_rules import Check, Program, compile_rules
+from checker.core.mllog import Record as LogRecord
+from checker.families.mlperf_training.facts import LogVerdict
+from checker.families.mlperf_training.reading import Reading, Record
+from checker.families.mlperf_training.scan import Judge
+from checker.families.mlperf_training.sheets.loose import Message
+from checker.families.mlperf_training.sheets.official import OfficialRules, Verdict
+from checker.families.mlperf_training.sheets.strict import OPEN, StrictRules, strict_rules
+from checker.families.mlperf_training.sheets.words import listed, wanted
+from rules.ruleset import load
+from rules.sheets import Demand
+
+NAMED = re.compile(r"\b(?:log|count)\.([A-Za-z0-9_]+)")
+
+
+@cache
+def log_judge(round_name: str) -> Judge:
+    """Return the judge of the logs of a round, compiled."""
+    strict = strict_rules(round_name)
+    official = strict.official
+    programs = {division: _program(round_name, division) for division in ("closed", "open")}
+    keys = frozenset(key for program in programs.values() for check in program.checks for key in _asked_for(check))
+
+    def judge(reading: Reading) -> LogVerdict:
+        records = strict.relevant(reading)
+        verdict = official.judge(reading, records)
+        problems = list(official_problems(official, verdict, reading))
+        problems += strict.judge(reading, records)
+        if keys:
+            mine = [_numbered(one) for one in reading.records if type(one.key) is str and one.key in keys]
+            problems += programs[_division(strict, records)].judge(one for one in mine if type(one.metadata) is dict)
+        return LogVerdict(verdict.answer, verdict.cause, problems)
+
+    return Judge(strict.known | keys, judge)
+
+
+def _program(round_name: str, division: str) -> Program:
+    return compile_rules(load(round_name).cards.values(), {}, {}, {}, division)
+
+
+def _asked_for(check: Check) -> Iterator[str]:
+    """Yield the keys whose lines a check must see: its own, and those it compares them with."""
+    constraint = check.constraint
+    yield check.key
+    yield from (*constraint.after, *constraint.before)
+    yield from (other for other in (constraint.pairs_with, constraint.within and constraint.within.since) if other)
+    yield from NAMED.findall(constraint.model_dump_json())
+
+
+def _numbered(record: Record) -> LogRecord:
+    return LogRecord("", record.time_ms, "", record.key, record.value, record.metadata, record.line)
+
+
+def _division(strict: StrictRules, records: list[Record]) -> str:
+    return "open" if OPEN in strict.names(records) else "closed"
+
+
+def official_problems(rules: OfficialRules, verdict: Verdict, reading: Reading) -> Iterator[tuple[str, Problem]]:
+    """Yield the official messages as (rule, problem), with the line each is about."""
+    if verdict.answer == "crash":
+        what = "the official checker stops here with a traceback, which rejects the log"
+        at = next((line.line for line in reading.malformed if line.crash), None)
+        yield "official-crash", Problem(what, "", verdict.cause, line=at)
+    for message in verdict.messages:
+        yield f"official-log-{message.kind.replace('_', '-')}", _told(rules, verdict, message, reading)
+    for message in verdict.warnings:
+        yield "official-log-repeated", _told(rules, verdict, message, reading)
+
+
+def _told(rules: OfficialRules, verdict: Verdict, message: Message, reading: Reading) -> Problem:
+    keys = " or ".join(f"'{key}'" for key in message.keys)
+    if message.kind == "parse":
+        first = next(line for line in reading.malformed if not line.crash)
+        return Problem("a line is no record", "JSON", first.cause, line=first.line)
+    if message.kind == "empty":
+        return Problem("the log has no records", "lines that begin with :::MLLOG", "none")
+    demand = _demand(rules, verdict, message.keys[0])
+    several = message.kind == "at_least_one_of"
+    asked = f"a line of {listed(list(message.keys))}" if several else wanted(demand, message.part, message.keys[0])
+    if message.record is not None:
+        said = SAID.get(message.kind, "is not as the rules have it")
+        return Problem(f"{keys} {said}", asked, brief(message.record.value), line=message.record.line)
+    last = next((record for record in reversed(reading.records) if record.key == message.keys[0]), None)
+    found = f"{message.count} times" if message.count else "none"
+    if message.kind == "at_least_one_check" and last is not None:
+        found = f"{brief(last.value)} on the last"
+    return Problem(f"{keys} {SAID[message.kind]}", asked, found, line=None if last is None else last.line)
+
+
+SAID = {
+    "check": "is not as the rules have it",
+    "executing": "cannot be judged",
+    "code": "gives no value to go on with",
+    "exactly_one": "is not logged exactly once",
+    "at_least_one": "is not logged",
+    "at_least": "is not logged often enough",
+    "at_least_one_of": "is not logged",
+    "at_least_one_check": "does not reach the target",
+}
+
+
+def _demand(rules: OfficialRules, verdict: Verdict, key: str) -> Demand:
+    """Return the demand on a key in the last sheet laid that has one."""
+    for name in reversed(verdict.laid):
+        if key in rules.sheets[name].keys:
+            return rules.sheets[name].keys[key].demand
+    raise KeyError(key)

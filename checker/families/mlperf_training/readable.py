@@ -1,0 +1,31 @@
+"""What files beside the logs are where they are not what their names say; of logs it is told where they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checker.core.files import look
+from checker.core.findings import Problem
+from checker.core.registry import judge
+from checker.families.mlperf_training.integrity import OrganisationCase
+
+
+@judge("training-file-readable", "training-organisation")
+def file_readable(case: OrganisationCase) -> Iterator[Problem]:
+    """Judge that each system's description is JSON."""
+    tree = case.review.organisation.tree
+    for system in case.review.organisation.systems.values():
+        state = look(tree, system.path, "json") if system.unreadable else None
+        if state is not None:
+            yield state.problem(system.path, "a JSON document")
+
+
+@judge("training-side-file-readable", "training-organisation")
+def side_file_readable(case: OrganisationCase) -> Iterator[Problem]:
+    """Judge that logs of power are text."""
+    tree = case.review.organisation.tree
+    for folder in case.review.folders:
+        for entry in tree.files(folder.folder.power) if folder.folder.power is not None else ():
+            state = look(tree, entry.path) if entry.path.endswith(".txt") else None
+            if state is not None and state.name != "byte-order mark":
+                yield state.problem(entry.path, "a log of power, as MLCommons' logger writes it")

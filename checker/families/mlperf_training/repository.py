@@ -1,0 +1,57 @@
+"""The repository checks: names and sizes that a Git host refuses, links and where they lead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checker.core.findings import Problem
+from checker.core.links import dead, followed
+from checker.core.registry import judge
+from checker.families.mlperf_training.integrity import OrganisationCase
+from checker.families.mlperf_training.organisation import Organisation
+from rules.training import PackageRules
+
+
+def judge_repository(organisation: Organisation, fixed: PackageRules) -> Iterator[tuple[str, Problem]]:
+    """Yield what the official repository check objects to, which walks down no link."""
+    for entry in organisation.tree.entries.values():
+        name = entry.path.rpartition("/")[2]
+        if name.startswith(".") or " " in name:
+            yield (
+                "repository-names",
+                Problem("the name is not fit for Git", "no blank, no leading dot", name, entry.path),
+            )
+        if entry.kind == "file" and entry.size > fixed.repository.file_bytes:
+            most = f"at most {fixed.repository.file_bytes:,} bytes"
+            yield "repository-size", Problem("the file is too large", most, f"{entry.size:,}", entry.path)
+    if organisation.tree.truncated is not None:
+        what = "the submission cannot be listed whole; what is beyond was not judged"
+        yield "repository-bounds", Problem(what, "fewer files and folders", organisation.tree.truncated, ".")
+
+
+def _dead_links(organisation: Organisation) -> Iterator[tuple[Problem, bool]]:
+    """Yield each link that leads to nothing of the submission, and whether it lies where official tools read."""
+    for entry, lead in organisation.tree.links():
+        if lead.real is None:
+            judged = entry.path.partition("/")[0] in ("results", "systems")
+            yield Problem(dead(lead), "a plain file or folder", "a link", entry.path), judged
+
+
+@judge("training-links", "training-organisation")
+def links_of_code(case: OrganisationCase) -> Iterator[Problem]:
+    """Judge that no link in code leads out of the submission, or nowhere."""
+    yield from (problem for problem, judged in _dead_links(case.review.organisation) if not judged)
+
+
+@judge("training-links-judged", "training-organisation")
+def links_of_results(case: OrganisationCase) -> Iterator[Problem]:
+    """Judge the same of results and systems."""
+    yield from (problem for problem, judged in _dead_links(case.review.organisation) if judged)
+
+
+@judge("training-links-followed", "training-organisation")
+def links_followed(case: OrganisationCase) -> Iterator[Problem]:
+    """Note links to what lies in the submission."""
+    for entry, lead in case.review.organisation.tree.links():
+        if lead.real is not None:
+            yield Problem(followed(lead), "a plain file or folder", "a link", entry.path)

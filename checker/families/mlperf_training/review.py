@@ -1,0 +1,355 @@
+"""A whole review in one pass over the data: logs read once, by two processes, then each organisation judged in turn.
+
+What every run leaves behind for the comparison across organisations is a trace of a few numbers; all else of an
+organisation is dropped before the next is judged, so memory does not grow with the round.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from checker.core.findings import Problem, Report, Score, brief, limited
+from checker.core.ledger import Unit
+from checker.core.likeness import named_otherwise
+from checker.core.links import LinkedTree
+from checker.core.outcome import Outcome
+from checker.core.registry import judges
+from checker.core.round_ledger import RoundLedger
+from checker.core.waivers import Waivers
+from checker.families.mlperf_training.copies import Trace
+from checker.families.mlperf_training.detect import benchmarks, foreign
+from checker.families.mlperf_training.discovery import Scope, find
+from checker.families.mlperf_training.facts import LogFacts
+from checker.families.mlperf_training.integrity import FolderCase, OrganisationCase, RunCase
+from checker.families.mlperf_training.log_verdict import log_judge
+from checker.families.mlperf_training.meters import MeterFile, meter_files
+from checker.families.mlperf_training.official import FolderReview, OrganisationReview, judge_organisation
+from checker.families.mlperf_training.organisation import Folder, Organisation, find_organisation
+from checker.families.mlperf_training.repository import judge_repository
+from checker.families.mlperf_training.scan import scan
+from checker.families.mlperf_training.table import LARGEST_FACTOR, NEVER_S, Row, minutes_of, rows
+from rules.cards import Severity
+from rules.ruleset import load
+from rules.systems import node_count
+from rules.text import printable
+from rules.training import PackageRules, package_rules
+
+CHUNK = 4 << 20  # bytes of logs given to a process at a time
+MOST = 20  # findings of one rule on one thing
+
+
+def review(
+    path: Path, round_name: str, logs_only: bool = False, jobs: int | None = None, waivers: Waivers | None = None
+) -> Report:
+    """Judge what `path` holds by a round of MLPerf Training or HPC; nothing below `path` is written.
+
+    Raises NothingToCheckError and UsageError as `find` does; whatever a submission holds becomes findings.
+    """
+    fixed = package_rules(round_name)
+    scope = find(path, logs_only)
+    ledger = _Ledger(scope.base, load(round_name), waivers or Waivers(), unit_of, fixed=fixed)
+    with _readers(round_name, scope, jobs) as readers:
+        if scope.logs:
+            _loose_logs(ledger, scope, readers)
+        pending = [(root, *_listed(root, scope, ledger, readers)) for root in scope.organisations]
+        while pending:
+            root, organisation, reading = pending.pop(0)
+            by_path = {facts.path: facts for facts in reading()}
+            for folder in organisation.folders:
+                folder.logs = [by_path[log] for log in folder.log_paths if log in by_path]
+            _organisation(ledger, root, organisation, scope)
+    ledger.across(_raised_across(ledger), but=("rcp", "system"))
+    for link in scope.elsewhere:
+        what = "is a link to what is no folder of this round: nothing behind it is judged"
+        ledger.add(link, "repository-links", Problem(what, "a folder", "a link"))
+    if (wrong := foreign(benchmarks(path, logs_only), round_name)) is not None:
+        ledger.add(ledger.base, "round-as-given", wrong)
+    elif (otherwise := named_otherwise(path, round_name)) is not None:
+        ledger.add(ledger.base, "round-as-named", otherwise)
+    return ledger.report(path)
+
+
+# Reading, in processes
+
+
+@dataclass
+class _Readers:
+    """Reads logs: in this process, or in a few others."""
+
+    round_name: str
+    pool: ProcessPoolExecutor | None
+
+    def read(self, root: Path, paths: Sequence[tuple[str, int]]) -> Iterable[list[LogFacts]]:
+        """Start reading logs below `root`, given with their sizes; the result yields facts as they are ready."""
+        chunks = list(_chunks(paths))
+        if self.pool is None:
+            return (_read(self.round_name, root, chunk) for chunk in chunks)
+        futures: list[Future[list[LogFacts]]] = [
+            self.pool.submit(_read, self.round_name, root, chunk) for chunk in chunks
+        ]
+        return (future.result() for future in futures)
+
+
+def _chunks(paths: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    held = 0
+    for path, size in paths:
+        chunk.append(path)
+        held += size
+        if held >= CHUNK:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk
+
+
+def _read(round_name: str, root: Path, paths: list[str]) -> list[LogFacts]:
+    tree = LinkedTree(root, load(round_name).limits)
+    in_samples = frozenset(package_rules(round_name).counted_in_samples)
+    judge = log_judge(round_name)
+    return [scan(tree, path, in_samples, judge) for path in paths]
+
+
+@contextmanager
+def _readers(round_name: str, scope: Scope, jobs: int | None) -> Iterator[_Readers]:
+    wanted = jobs if jobs is not None else min(2, os.cpu_count() or 1)
+    if wanted < 2 or (not scope.whole and not scope.logs) or len(scope.logs) == 1:
+        yield _Readers(round_name, None)
+        return
+    log_judge(round_name)  # compiled before the processes part, so that each has it
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+    with ProcessPoolExecutor(wanted, mp_context=multiprocessing.get_context(method)) as pool:
+        yield _Readers(round_name, pool)
+
+
+def _listed(root: Path, scope: Scope, ledger: _Ledger, readers: _Readers) -> tuple[Organisation, Any]:
+    """List one organisation and start reading its logs."""
+    tree = LinkedTree(root, ledger.ruleset.limits)
+    organisation = find_organisation(ledger.shown(root, "."), tree, ledger.fixed)
+    if scope.only:
+        _narrow(organisation, scope.only)
+    logs = (log for folder in organisation.folders for log in folder.log_paths)
+    sized = [(log, 0 if (entry := tree.at(log)) is None else entry.size) for log in logs]
+    started = readers.read(root, sized)
+    return organisation, lambda: [facts for chunk in started for facts in chunk]
+
+
+def _narrow(organisation: Organisation, only: str) -> None:
+    """Keep what lies at or below one path, and the systems that its results need."""
+    kept = [folder for folder in organisation.folders if folder.path == only or folder.path.startswith(f"{only}/")]
+    if only.startswith("systems"):
+        kept = []
+        organisation.systems = {k: s for k, s in organisation.systems.items() if only in ("systems", s.path)}
+    else:
+        needed = {folder.system for folder in kept} or {only.split("/")[1] if "/" in only else ""}
+        if only != "results":
+            organisation.systems = {name: s for name, s in organisation.systems.items() if name in needed}
+    organisation.folders = kept
+
+
+# Findings
+
+
+@dataclass
+class _Ledger(RoundLedger):
+    """What one review gathers, with what is kept for the comparison across organisations."""
+
+    fixed: PackageRules = field(kw_only=True)
+    traces: list[Trace] = field(default_factory=list)
+
+
+def unit_of(path: str) -> Unit:
+    """Return what a path of a submission is about: a system, a results folder, a run, or the submission."""
+    parts = path.split("/")
+    if parts[0] == "systems" and len(parts) == 2:
+        return ("systems", parts[1].removesuffix(".json"))
+    if parts[0] != "results" or len(parts) < 2:
+        return ()
+    if len(parts) == 2:
+        return ("systems", parts[1])
+    folder, _, name = path.rpartition("/")
+    return ("results", folder, name) if name.endswith(".txt") else ("results", path)
+
+
+def _raised(ledger: _Ledger, scope: str, *facts: Any) -> Iterator[tuple[str, Problem]]:
+    """Run all judges of a scope that the round has cards for."""
+    known = judges("families.mlperf_training.judges")
+    for card in ledger.ruleset.cards.values():
+        if card.judge is not None and known[card.judge].scope == scope:
+            yield from ((card.id, problem) for problem in limited(known[card.judge].function(*facts), MOST))
+
+
+def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Problem]]:
+    """Run the judges of a round; of one rule MOST findings are told of each result, so that none goes free for many."""
+    known = judges("families.mlperf_training.judges")
+    for card in ledger.ruleset.cards.values():
+        if card.judge is None or known[card.judge].scope != "training-round":
+            continue
+        found = known[card.judge].function(ledger.traces)
+        for _, problems in groupby(found, key=lambda problem: PurePosixPath(problem.path or ".").parent):
+            yield from ((card.id, problem) for problem in limited(problems, MOST))
+
+
+# One organisation
+
+
+def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope: Scope) -> None:
+    fixed = ledger.fixed
+    judged = judge_organisation(organisation, fixed, ledger.ruleset.name)
+    start = len(ledger.findings)
+    for system in organisation.systems.values():
+        assert system.outcome is not None
+        failed = ledger.settle(root, system.outcome.problems)
+        ledger.item(root, system.path, "system", failed, system.outcome)
+    own = Outcome()
+    own.problems = list(judged.own)
+    ledger.settle(root, own.problems)
+    if scope.whole:
+        ledger.settle(root, judge_repository(organisation, fixed))
+    table = rows(judged, fixed) if not scope.only.startswith("systems") else []
+    for folder in judged.folders:
+        _folder(ledger, root, judged, folder)
+    ledger.settle(root, _raised(ledger, "training-organisation", OrganisationCase(judged, fixed)))
+    _scores(ledger, root, judged, table)
+    if scope.whole:
+        failed = any(finding.fails for finding in ledger.findings[start:])
+        ledger.item(root, ".", "organisation", failed, judged.outcome)
+    ledger.fold()
+
+
+def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: FolderReview) -> None:
+    fixed, start = ledger.fixed, len(ledger.findings)
+    tolerated = len(folder.failing) <= fixed.trimmed(folder.folder.benchmark)
+    meters = meter_files(judged.organisation, folder.folder)
+    for log in folder.folder.logs:
+        _log(ledger, root, folder, log, tolerated)
+        ledger.traces.append(_trace(ledger, root, judged, folder.folder, log, meters))
+    converged = folder.convergence
+    ledger.settle(root, [*folder.layout.problems, *folder.compliance.problems])
+    if folder.seeds is not None:
+        ledger.settle(root, folder.seeds.problems)
+    if converged is not None:
+        failed = ledger.settle(root, converged.problems)
+        ledger.item(root, folder.folder.path, "rcp", failed, converged)
+    ledger.settle(root, _raised(ledger, "training-folder", FolderCase(folder, judged, fixed, meters)))
+    failed = any(finding.fails for finding in ledger.findings[start:])
+    ledger.item(root, folder.folder.path, "result", failed, folder.outcome)
+
+
+def _log(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts, tolerated: bool) -> None:
+    failing = log.path.rpartition("/")[2].rpartition(".")[0] in folder.failing
+    dropped = tolerated and failing and not log.spoiled
+    at_most = Severity.WARNING if dropped else None  # olympic scoring leaves the run out: its faults spoil no result
+    problems = [] if log.verdict is None else [(rule, _placed(problem, log)) for rule, problem in log.verdict.problems]
+    failed = ledger.settle(root, problems, at_most)
+    failed |= ledger.settle(root, _raised(ledger, "training-run", RunCase(folder, log, ledger.fixed)), at_most)
+    ledger.item(root, log.path, "log", failed, log_outcome(log))
+
+
+def _placed(problem: Problem, log: LogFacts) -> Problem:
+    return problem if problem.path is not None else replace(problem, path=log.path)
+
+
+def log_outcome(log: LogFacts) -> Outcome | None:
+    """Return the official answer on a log."""
+    if log.refused is not None:
+        return Outcome("crash", cause=f"the log {log.refused}")
+    return None if log.verdict is None else Outcome(log.verdict.answer, cause=log.verdict.cause)
+
+
+def _trace(
+    ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Folder, log: LogFacts, meters: list[MeterFile]
+) -> Trace:
+    system = judged.organisation.systems.get(folder.system)
+    path, run = ledger.shown(root, log.path), log.path.rpartition("/")[2].removesuffix(".txt")
+    return Trace(
+        path=path,
+        result=path.rpartition("/")[0],
+        organisation=judged.organisation.name,
+        submitter="" if system is None else system.stated("submitter"),
+        benchmark=folder.benchmark,
+        scaling=folder.scaling,
+        hardware=() if system is None else tuple(map(system.stated, ledger.fixed.reviewed.twins)),
+        powered=any(file.inside and file.path.split("/")[-2] == run for file in meters),
+        size=0 if log.spoiled else log.size,
+        checksum=log.checksum,
+        curve=log.curve,
+        pace=log.pace,
+        seeds=tuple(seed.value for seed in log.seeds[:4]),
+        closed=system is not None and system.division == "closed",
+    )
+
+
+def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list[Row]) -> None:
+    by_system = {row.system: row for row in table}
+    for folder in judged.folders:
+        row = by_system.get(folder.folder.system)
+        system = judged.organisation.systems.get(folder.folder.system)
+        if row is None or row.crash or system is None or folder.folder.benchmark not in ledger.fixed.benchmarks:
+            continue
+        factor = row.columns.get(f"{folder.folder.benchmark}:rcp_scaling_factor", 1.0)
+        scaled = factor != 1.0 and 0 < factor < LARGEST_FACTOR
+        minutes = [time * factor for log in folder.folder.logs if (time := minutes_of(log)) is not None]
+        score = row.minutes.get(folder.folder.path)
+        ledger.scores.append(
+            Score(
+                path=ledger.shown(root, folder.folder.path),
+                submitter=printable(str(row.columns.get("submitter", ""))),
+                system=printable(folder.folder.system),
+                workload=folder.folder.benchmark,
+                division="closed" if system.division == "closed" else "open",  # as the official tools take it
+                framework=printable(str(row.columns.get("framework", ""))),
+                runs=len(folder.folder.logs),
+                converged=len(minutes),
+                score_s=_seconds(score),
+                fastest_s=_seconds(min(minutes, default=None)),
+                slowest_s=_seconds(max(minutes, default=None)),
+                scaled_by=factor if scaled else None,
+                official=_official_row(row, folder.folder.benchmark),
+                nodes=node_count(system.document["number_of_nodes"]),
+            )
+        )
+
+
+def _seconds(minutes: float | None) -> float | None:
+    """Return a time in seconds; None where it is none, as of a run that stops before it starts."""
+    return minutes * 60 if minutes is not None and 0 <= minutes * 60 < NEVER_S else None
+
+
+def _official_row(row: Row, benchmark: str) -> dict[str, Any]:
+    mine: Mapping[str, Any] = {**row.columns, **row.weak}
+    return {name: _plain(value) for name, value in mine.items() if ":" not in name or name.startswith(f"{benchmark}:")}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a report may hold it: a description's members can be anything."""
+    if isinstance(value, str):
+        return printable(value, 2000)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or (isinstance(value, bool | int) and abs(value) < 10**30) else brief(value)
+
+
+# Loose logs
+
+
+def _loose_logs(ledger: _Ledger, scope: Scope, readers: _Readers) -> None:
+    sized = [(path.relative_to(scope.base).as_posix(), path.stat().st_size) for path in scope.logs]
+    for chunk in readers.read(scope.base, sized):
+        for log in chunk:
+            problems = [] if log.verdict is None else log.verdict.problems
+            failed = ledger.settle(scope.base, [(rule, _placed(problem, log)) for rule, problem in problems])
+            if log.refused is not None:
+                refused = Problem(f"the log {log.refused}", path=log.path)
+                failed |= ledger.add(scope.base, "official-crash", refused).fails
+            ledger.item(scope.base, log.path, "log", failed, log_outcome(log))
+            ledger.fold()

@@ -1,0 +1,179 @@
+"""The demands on one key as the rules mean them, compiled, each with the rule card that answers for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, cast
+
+from checker.families.mlperf_training.sheets.loose import DIVISION, SheetError
+from checker.families.mlperf_training.sheets.words import part_of
+from rules.cards import Part
+from rules.expressions import Event, ExpressionError, Kind, Moment, compile_expression, same
+from rules.ruleset import RuleSet, load
+from rules.sheets import Demand, TimeLimit
+
+Test = Callable[[Moment], bool]
+Division = Literal["closed", "open"]
+HYPERPARAMETERS = "mlperf-hyperparameters"
+AS_DOCUMENTED = "mlperf-hyperparameters-documented"
+FIRST_OF = "first "  # held beside a sheet's own names, none of which has a blank
+
+
+@dataclass(frozen=True, slots=True)
+class StrictKey:
+    """The demands on one key, ready to run, each with the rule that answers for it."""
+
+    key: str
+    demand: Demand
+    tests: tuple[tuple[str, str, Test], ...]  # member, rule, test
+    remembers: tuple[tuple[str, Callable[[Moment], Any]], ...]
+    first: Test | None
+    reaches: Test | None
+    rules: Mapping[Part, str]
+
+
+def compile_key(
+    ruleset: RuleSet, key: str, demand: Demand, held: frozenset[str], lenient: bool, division: Division
+) -> StrictKey:
+    """Compile the demand on a key; `lenient` where the official checker takes any value. SheetError for a mistake."""
+    rules = {part: rule_for(ruleset, key, part) for part in ("lines", "schedule", "target")}
+
+    def expression(member: str, text: str) -> Callable[[Moment], Any]:
+        try:
+            compiled = compile_expression(text, held=held)
+        except ExpressionError as error:
+            raise SheetError(f"{key}: {member}: {error}") from None
+        if member != "remembers" and compiled.kind not in (Kind.TRUTH, Kind.ANY):
+            raise SheetError(f"{key}: {member}: {text!r} is {compiled.kind}, not true or false")
+        return compiled.evaluate
+
+    def truth(member: str, text: str) -> Test:
+        evaluate = expression(member, text)
+        return lambda moment: evaluate(moment) is True
+
+    tests = [
+        (member, AS_DOCUMENTED if lenient else rule_for(ruleset, key, part_of(member.partition(".")[0])), test)
+        for member, test in _tests(demand, truth)
+    ]
+    if not tests and demand.occurs in ("once", "some") and rule_for(ruleset, key, "value") == HYPERPARAMETERS:
+        tests += _of_free_values(ruleset, key, division)
+    return StrictKey(
+        key,
+        demand,
+        tuple(tests),
+        tuple((name, expression("remembers", text)) for name, text in demand.remembers.items()),
+        None if demand.first is None else truth("first", demand.first),
+        None if demand.reaches is None else truth("reaches", demand.reaches),
+        cast("Mapping[Part, str]", rules),
+    )
+
+
+def _tests(demand: Demand, truth: Callable[[str, str], Test]) -> Iterator[tuple[str, Test]]:
+    if demand.after:
+        yield "after", lambda moment: all(moment.counts.get(other) for other in demand.after)
+    if demand.before:
+        yield "before", lambda moment: not any(moment.counts.get(other) for other in demand.before)
+    if demand.within is not None:
+        yield "within", _within(demand.within)
+    if demand.has:
+        yield (
+            "has",
+            lambda moment: (
+                isinstance(_event(moment).metadata, dict)
+                and any(name in _event(moment).metadata for name in demand.has)
+            ),
+        )
+    if demand.equals is not None:
+        yield "equals", lambda moment: same(_event(moment).value, demand.equals)
+    if demand.one_of:
+        yield "one_of", lambda moment: any(same(_event(moment).value, value) for value in demand.one_of)
+    for position, text in enumerate(demand.holds):
+        yield f"holds.{position}", truth("holds", text)
+    if demand.between is not None:
+        yield "between", _between(*demand.between)
+
+
+def tests_value(demand: Demand) -> bool:
+    """Whether a demand asks anything of a line, beyond that it is there."""
+    return next(_tests(demand, lambda *_: bool), None) is not None
+
+
+def _event(moment: Moment) -> Event:
+    assert moment.event is not None
+    return moment.event
+
+
+def _between(least: float, most: float) -> Test:
+    def test(moment: Moment) -> bool:
+        value = _event(moment).value
+        return type(value) in (int, float) and least <= value <= most
+
+    return test
+
+
+def _of_free_values(ruleset: RuleSet, key: str, division: Division) -> Iterator[tuple[str, str, Test]]:
+    """Yield what is asked of a hyperparameter that its sheet only wants logged: what some card claims, in its division.
+
+    No card claims anything in the open division, where an optimiser need not have the parameters that must be logged.
+    """
+    parts: tuple[tuple[Part, Test], ...] = (("given", _given), ("sign", _not_negative))
+    for part, test in parts:
+        rule = _answering(ruleset.name, key, part)
+        if rule is not None and ruleset.card(rule).division in (None, division):
+            yield part, rule, test
+
+
+def _given(moment: Moment) -> bool:
+    value = _event(moment).value
+    return value is not None and value != "" and not (type(value) is float and math.isnan(value))
+
+
+def _not_negative(moment: Moment) -> bool:
+    """Return whether a number is finite and not below zero; of anything else, and of NaN, `given` and types speak."""
+    value = _event(moment).value
+    return type(value) not in (int, float) or not (value < 0 or value == math.inf)
+
+
+def _within(limit: TimeLimit) -> Test:
+    def test(moment: Moment) -> bool:
+        first = moment.held.get(FIRST_OF + limit.since)
+        if first is None:
+            return True  # the order of the two has its own rule
+        minutes = limit.minutes
+        if isinstance(minutes, dict):
+            division = moment.latest.get(DIVISION)
+            minutes = minutes["open" if division is not None and division.value == "open" else "closed"]
+        return bool(_event(moment).time_ms - first < minutes * 60_000)
+
+    return test
+
+
+@cache
+def _claims(ruleset_name: str) -> tuple[tuple[str, tuple[str, ...], frozenset[str]], ...]:
+    cards = load(ruleset_name).cards.values()
+    return tuple(
+        (card.id, tuple(part.keys), frozenset(part.parts)) for card in cards if card.sheets for part in card.sheets
+    )
+
+
+@cache
+def _answering(ruleset_name: str, key: str, part: Part) -> str | None:
+    """Return the card that answers for a part of a key's demand: that of the longest name, so the most particular."""
+    fitting = [
+        (len(claimed), rule)
+        for rule, keys, parts in _claims(ruleset_name)
+        for claimed in (keys if part in parts else ())
+        if key == claimed or (claimed.endswith("*") and key.startswith(claimed[:-1]))
+    ]
+    return max(fitting, key=lambda one: one[0])[1] if fitting else None
+
+
+def rule_for(ruleset: RuleSet, key: str, part: Part) -> str:
+    """Return the id of the card that answers for a part of a key's demand; SheetError where none does."""
+    rule = _answering(ruleset.name, key, part)
+    if rule is None:
+        raise SheetError(f"{ruleset.name}: no card answers for '{part}' of {key}")
+    return rule

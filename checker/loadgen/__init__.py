@@ -1,0 +1,1 @@
+"""LoadGen's detail log, its draws of samples and its early stopping."""

@@ -1,0 +1,1 @@
+"""What follows from samples of the machine: energy, disturbances, use, cost."""

@@ -1,0 +1,100 @@
+"""What every part of the page is made of: sections, tables that scroll by themselves, folded data, verdict marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from checker.core.findings import Verdict
+from checker.families.assay.page.evidence import Result
+from checker.report.page.markup import Child, Markup, tag
+
+ROWS = 2000  # of one table
+
+
+@dataclass(frozen=True)
+class Group:
+    """Results that may be compared: one workload in one division."""
+
+    workload: str
+    division: str
+    results: tuple[Result, ...]
+
+    @property
+    def name(self) -> str:
+        """The group's heading."""
+        return f"{self.workload}, {self.division} division"
+
+    def labels(self) -> list[str]:
+        """Return the shortest names that tell the results apart."""
+        for names in (
+            [r.framework for r in self.results],
+            [f"{r.framework} · {r.system}" for r in self.results],
+            [f"{r.framework} · {r.system} · {r.submitter}" for r in self.results],
+        ):
+            if len(set(names)) == len(names):
+                return names
+        return [f"{r.framework} · {r.path}" for r in self.results]
+
+
+def groups(results: Iterable[Result]) -> list[Group]:
+    """Return the results by workload and division, in the order in which these first occur."""
+    found: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        found.setdefault((result.workload, result.division), []).append(result)
+    return [Group(workload, division, tuple(some)) for (workload, division), some in found.items()]
+
+
+def section(name: str, title: str, *children: Child) -> Markup:
+    """Return a part of the page that the contents list links to; `name` is Assay's own, never a submission's."""
+    return tag("section", tag("h2", title, id=f"{name}-title"), *children, id=name, aria_labelledby=f"{name}-title")
+
+
+def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Child]], *, words: Iterable[int] = ()) -> Markup:
+    """Return a table whose first column heads its rows; columns in `words` hold text, all others figures.
+
+    What follows the comma in a head is its unit. The caption stands outside, so that it does not scroll with the table.
+    """
+    text = {0, *words}
+
+    def cell(at: int, content: Child) -> Markup:
+        if at == 0:
+            return tag("th", content, scope="row")
+        return tag("td", content, class_=None if at in text else "figure")
+
+    head = tag(
+        "tr", [tag("th", *_head(h), scope="col", class_=None if i in text else "figure") for i, h in enumerate(heads)]
+    )
+    body = [tag("tr", [cell(i, c) for i, c in enumerate(row)]) for row in rows[:ROWS]]
+    more = len(rows) - ROWS
+    note = tag("p", f"{more:,} further rows are not shown.", class_="note") if more > 0 else None
+    whole = tag("table", tag("thead", head), tag("tbody", body), aria_label=caption)
+    scroll = tag("div", whole, class_="scroll", role="region", aria_label=caption, tabindex="0")
+    return tag("div", tag("p", caption, class_="caption"), scroll, note, class_="table")
+
+
+def _head(text: str) -> Sequence[Child]:
+    name, comma, unit = text.rpartition(", ")
+    return (name, " ", tag("span", unit, class_="unit")) if comma else (text,)
+
+
+def folded(summary: Child, *children: Child, opened: bool = False) -> Markup:
+    """Return content behind a summary line; printing opens it."""
+    return tag("details", tag("summary", summary), *children, open=opened)
+
+
+def facts(pairs: Iterable[tuple[str, Child]]) -> Markup:
+    """Return names and values in two columns."""
+    return tag("dl", [tag("div", tag("dt", name), tag("dd", value)) for name, value in pairs], class_="facts")
+
+
+def code(text: str) -> Markup:
+    """Return text in the machine's own words: a path, a digest, a command."""
+    return tag("code", text)
+
+
+def verdict_mark(verdict: Verdict) -> Markup:
+    """Return the verdict as sign and word; its colour is only a third way to tell."""
+    shape = "M3 8.5l3.5 3.5L13 4.5" if verdict == "pass" else "M4 4l8 8M12 4l-8 8"
+    sign = tag("svg", tag("path", d=shape), viewBox="0 0 16 16", width=16, height=16, aria_hidden="true")
+    return tag("span", sign, verdict.upper(), class_=f"verdict {verdict}")

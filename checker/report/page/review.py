@@ -1,0 +1,94 @@
+"""The review page of a round of MLPerf, or of one organisation in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from checker.core.findings import Report
+from checker.families.mlperf_inference.latency_page import latency_section
+from checker.families.mlperf_inference.results_page import inference_results
+from checker.families.mlperf_training.page import convergence_section
+from checker.report.page.layout import facts, verdict_mark
+from checker.report.page.markup import Markup, tag
+from checker.report.page.round_findings import findings_section
+from checker.report.page.round_results import organisations_section, refused_section, results_section
+from checker.report.page.shell import shell
+from rules.errors import UsageError
+from rules.ruleset import load
+
+KINDS = (("organisation", "organisations"), ("system", "systems"), ("result", "results"), ("log", "logs"))
+
+
+def page(path: Path, report: Report) -> str:
+    """Return the review page on what `report` judged at `path`; UsageError where that is of no MLPerf round."""
+    ruleset = load(report.ruleset.partition(", ")[0])
+    if ruleset.family == "assay":
+        fix = f"assay report {path} -o report.html"
+        raise UsageError(f"{path}: a submission of Assay's own has a page of another kind", fix=fix)
+    base = path if path.is_dir() else path.parent
+    parts: list[tuple[str, str, Markup]] = []
+    if any(item.kind == "organisation" for item in report.items):
+        parts.append(("organisations", "Organisations", organisations_section(report)))
+    parts.append(("refused", "Refused", refused_section(report)))
+    parts += _results(report, ruleset.family)
+    parts.append(("findings", "Findings", findings_section(base, report, ruleset)))
+    links = [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts]
+    name = report.path.rstrip("/").rpartition("/")[2] or report.path
+    return shell(
+        f"{report.verdict.upper()} · {name} · {report.ruleset} · Assay",
+        tag("a", "Skip to the findings", href="#findings", class_="skip"),
+        tag(
+            "div",
+            _header(report, name, ruleset.title),
+            tag("nav", tag("ul", links), aria_label="Contents"),
+            tag("main", [part for _, _, part in parts]),
+            tag("footer", tag("p", f"Made by `assay review`, Assay {report.assay}.", class_="note")),
+            class_="page wide",
+        ),
+    )
+
+
+def _results(report: Report, family: str) -> list[tuple[str, str, Markup]]:
+    """Return the parts on results, by the kind of round."""
+    if family == "mlperf-tiny":
+        return [("results", "Results", inference_results(report))]
+    if family == "mlperf-inference":
+        measured = ("results", "Results", inference_results(report))
+        latency = latency_section(report.ruleset, report.scores)
+        return [measured, *([("latency", "Latency", latency)] if latency is not None else [])]
+    scored = ("results", "Results", results_section(report))
+    converged = convergence_section(report.ruleset, report.scores)
+    return [scored, *([("convergence", "Convergence", converged)] if converged is not None else [])]
+
+
+def _header(report: Report, name: str, title: str) -> Markup:
+    many = Counter[str](finding.severity for finding in report.findings if finding.waived is None)
+    said = [f"{many[s]:,} {s}{'' if many[s] == 1 else 's'}" for s in ("error", "warning", "note") if many[s]]
+    waived = len(report.findings) - many.total()
+    said += [f"{waived:,} waived"] if waived else []
+    judged = Counter[str](item.kind for item in report.items)
+    refused = Counter[str](item.kind for item in report.items if item.official_verdict == "fail")
+    official = [f"{refused[kind]:,} of {judged[kind]:,} {plural}" for kind, plural in KINDS if refused[kind]]
+    return tag(
+        "header",
+        tag("p", "Assay review", class_="kicker"),
+        tag("h1", name),
+        tag(
+            "p",
+            verdict_mark(report.verdict),
+            " ",
+            f"{', '.join(said)}." if said else "Every rule held.",
+            " ",
+            tag("a", "Findings", href="#findings"),
+            class_="judged",
+        ),
+        facts(
+            [
+                ("Official checkers", f"refuse {', '.join(official)}" if official else "pass everything"),
+                ("Judged", ", ".join(f"{judged[kind]:,} {plural}" for kind, plural in KINDS if judged[kind])),
+                ("Rule set", f"{report.ruleset}: {title}"),
+                ("Judged by", f"Assay {report.assay}"),
+            ]
+        ),
+    )

@@ -1,0 +1,121 @@
+"""`assay run` and `assay doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from rules.errors import Exit, UsageError
+
+SUBMISSIONS = Path("submissions")
+
+
+def run(
+    workload: Annotated[str, typer.Argument(help="e.g. image-classification")],
+    framework: Annotated[
+        str, typer.Option(help="pytorch, tensorflow, jax; inference: also onnxruntime; or all")
+    ] = "pytorch",
+    target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
+    scenario: Annotated[
+        str | None, typer.Option(help="inference: SingleStream, MultiStream, Server, Interactive, Offline, or all")
+    ] = None,
+    division: Annotated[Literal["closed", "open"], typer.Option(help="closed or open")] = "closed",
+    submitter: Annotated[str, typer.Option(help="your organisation, as it will stand in the tree")] = "local",
+    runs: Annotated[int | None, typer.Option(help="number of runs (open division)", min=1, max=1000)] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="open division: a hyperparameter, NAME=VALUE; inference: also batch, precision, workers"
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="compute threads; default: the workload's tuned number", min=1)
+    ] = None,
+    memory: Annotated[int | None, typer.Option(help="memory limit of a container in MiB", min=64)] = None,
+    data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
+    system_file: Annotated[Path | None, typer.Option(help="YAML with what only a person knows of the system")] = None,
+    power_log: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="what a meter outside writes: timestamp,watts or MLPerf's spl.txt"),
+    ] = None,
+    power_log_ahead: Annotated[
+        float, typer.Option(metavar="SECONDS", help="how far that meter's clock is ahead of the machine's")
+    ] = 0.0,
+    idle_baseline: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="training: sample the idle machine first; reports show energy above it"),
+    ] = None,
+    uncontained: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PYTHON", help="training: no engine, run in this Python, which has the framework; no submission"
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option(help="the submissions folder")] = SUBMISSIONS,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with an unfinished result")] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="throw an unfinished result away first")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="measure again; the finished result is set aside")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
+    ] = False,
+) -> None:
+    """Build the image, train to the quality target N times or, with --scenario, measure inference; write and check it.
+
+    A workload that is not trained is measured in all scenarios. Examples:
+    assay run image-classification --framework all --division open
+    assay run image-classification --framework onnxruntime --scenario all
+    assay run image-classification --target cuda --uncontained venv/bin/python
+    """
+    from suite.inference import produce as inference
+    from suite.meters.power_log import PowerLog
+    from suite.settings import settings as of_workload
+    from suite.training.produce import Request, produce
+
+    if resume and discard:
+        raise UsageError("--resume and --discard exclude each other", fix="give one of them")
+    given: dict[str, Any] = {
+        "workload": workload,
+        "framework": framework,
+        "target": target,
+        "division": division,
+        "submitter": submitter,
+        "runs": runs,
+        "settings": settings or [],
+        "threads": threads,
+        "memory_mib": memory,
+        "data": data,
+        "system_file": system_file,
+        "output": output,
+        "resume": resume,
+        "discard": discard,
+        "replace": replace,
+        "power_log": PowerLog(power_log, power_log_ahead) if power_log else None,
+        "uncontained": uncontained,
+        "idle_s": idle_baseline,
+        "wait": wait,
+    }
+    if scenario is None and not of_workload(workload).frameworks:
+        scenario = "all"
+    for option, value in (("--uncontained", uncontained), ("--idle-baseline", idle_baseline)):
+        if scenario is not None and value is not None:
+            raise UsageError(f"{option} is for training", fix=f"leave out {option}, or --scenario where one is given")
+    if scenario is None:
+        passed = produce(Request(**given), typer.echo)
+    else:
+        passed = inference.produce(inference.ServingRequest(**given, scenario=scenario), typer.echo)
+    if not passed:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def doctor(
+    output: Annotated[Path, typer.Option(help="the submissions folder")] = SUBMISSIONS,
+    target: Annotated[str, typer.Option(help="what would be measured: cpu, cuda, jetson, …")] = "cpu",
+) -> None:
+    """Say what this machine can run, and how to fix what it cannot."""
+    from suite.cache import cache_dir
+    from suite.doctor import examine, report
+
+    if not report(examine(cache_dir(), output, target), typer.echo):
+        raise typer.Exit(Exit.MACHINE)

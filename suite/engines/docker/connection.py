@@ -1,0 +1,92 @@
+"""The Docker engine: find it, and say in one sentence what to do where it cannot be had."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import docker
+import requests
+from docker.errors import APIError, DockerException
+
+from rules.errors import Exit, MachineError
+from rules.text import printable
+from suite.engines.docker.tunnel import through
+
+NO_ENGINE_FIX = (
+    "start one (suite/engine.sh installs and starts it as root on Debian), add yourself to the group `docker`, "
+    "or point DOCKER_HOST at a machine that has one; `assay doctor` says more"
+)
+
+
+class EngineLostError(MachineError):
+    """The engine stopped answering in the middle of the work; a run can be resumed."""
+
+
+def connect(timeout_s: int = 60) -> docker.DockerClient:
+    """Return a client for the engine `DOCKER_HOST` names, or raise MachineError saying how to get one."""
+    host = printable(os.environ.get("DOCKER_HOST") or "the local socket", 200)
+    try:
+        if host.startswith("ssh://"):
+            client = docker.DockerClient(base_url=through(os.environ["DOCKER_HOST"]), timeout=timeout_s)
+        else:
+            client = docker.from_env(timeout=timeout_s)
+        client.ping()
+    except ValueError as error:  # requests has errors that are also this one
+        if isinstance(error, requests.RequestException):
+            raise MachineError(f"no Docker engine answers at {host} ({reason(error)})", fix=NO_ENGINE_FIX) from None
+        raise MachineError(f"DOCKER_HOST={host} is no address ({reason(error)})", fix=NO_ENGINE_FIX) from None
+    except (DockerException, requests.RequestException, OSError) as error:
+        raise MachineError(f"no Docker engine answers at {host} ({reason(error)})", fix=NO_ENGINE_FIX) from None
+    return client
+
+
+def name(client: docker.DockerClient) -> str:
+    """Return what the engine calls itself, e.g. `Docker Engine - Community 28.2.2`."""
+    with sentences("asking the engine for its version"):
+        version = client.version()
+    platform = (version.get("Platform") or {}).get("Name")
+    return f"{platform or 'Docker'} {version['Version']}".strip()
+
+
+def architecture(client: docker.DockerClient) -> str:
+    """Return the architecture of the engine's machine as images name it, e.g. `amd64`."""
+    with sentences("describing itself"):
+        kernel = str(client.info()["Architecture"])
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(kernel, kernel)
+
+
+@contextmanager
+def sentences(doing: str) -> Iterator[None]:
+    """Turn what the engine's client raises while `doing` something into errors with a sentence."""
+    try:
+        yield
+    except APIError as error:
+        text = reason(error)
+        if "no space left" in text.lower():
+            raise MachineError(
+                f"the engine's disk is full while {doing}",
+                fix="free space there (`docker system df` shows what is used)",
+            ) from None
+        raise MachineError(f"the engine refused {doing}: {text}") from None
+    except (DockerException, requests.RequestException, OSError) as error:
+        raise EngineLostError(
+            f"the engine stopped answering while {doing} ({reason(error)})",
+            fix="start it again, then repeat the command with --resume",
+        ) from None
+
+
+def reason(error: Exception) -> str:
+    """Return the engine's own words in `error`, safe to print."""
+    text = error.explanation if isinstance(error, APIError) and error.explanation else str(error)
+    return printable(str(text).strip() or type(error).__name__)
+
+
+if __name__ == "__main__":
+    # suite/engine.sh asks so where it has neither curl nor the engine's own client.
+    try:
+        connect(timeout_s=10)
+    except MachineError:
+        sys.exit(Exit.MACHINE)

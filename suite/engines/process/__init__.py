@@ -1,0 +1,1 @@
+"""Processes of a given Python, where there is no engine."""

@@ -1,0 +1,1 @@
+"""What only training does on the way to a result."""

@@ -1,0 +1,190 @@
+"""The parity certificate: run the first steps of a workload in every framework, compare, keep the proof.
+
+What is compared is in `suite.harness.parity`, how far it may differ in the rule set, and who judges in
+`checker.families.assay.training.parity`; this module only runs the three and writes down what they said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import docker
+from pydantic import Field, ValidationError
+
+import rules.workload
+from rules.documents import Document, FrameworkParity, ParityCertificate, Sha256
+from rules.errors import JudgedError, UsageError
+from rules.workload import WorkloadRules
+from suite import cache, source
+from suite.engines.base import Limits
+from suite.engines.docker.runner import Containers
+from suite.images.build import BuiltImage, build
+from suite.images.matrix import cell, select
+from suite.images.matrix import target as described
+from suite.progress import Phase
+from suite.result.job import job, job_files, run_job
+from suite.result.plan import Plan, last_cpus
+from suite.settings import settings
+from suite.tensors import largest_differences, read_float64
+
+Loss = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Said(Document):
+    """`parity.json`, as the harness writes it."""
+
+    framework: str
+    initial_weights_sha256: Sha256
+    losses_float32: list[Loss]
+    losses_float64: list[Loss]
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one framework's container gave back."""
+
+    parity: FrameworkParity
+    initial_weights_sha256: str
+    gradients: bytes
+    weights: bytes
+
+
+def certify(
+    client: docker.DockerClient,
+    ruleset: str,
+    limits: WorkloadRules,
+    data: Mapping[str, Path],
+    target: str,
+) -> ParityCertificate:
+    """Run every framework of the workload that `target` has and return what they said, not judged.
+
+    Raises JudgedError where a framework fails, or where they do not even hold the same tensors.
+    """
+    sides, code = [], source.files(limits.workload)
+    there = {each.framework for each in select(target=target)}
+    for framework in (name for name in settings(limits.workload).frameworks if name in there):
+        with Phase(f"image {framework} {target}") as phase:
+            image = build(client, cell(framework, target), phase.building)
+        with Phase(f"parity {framework}") as phase:
+            sides.append(run_side(client, image, ruleset, limits, code, data, phase))
+    return certificate_of(ruleset, limits, source.digest(code), sides)
+
+
+def certificate_of(ruleset: str, limits: WorkloadRules, source_sha256: str, sides: Sequence[Side]) -> ParityCertificate:
+    """Compare the sides; raise JudgedError where they did not start alike or do not hold the same tensors."""
+    initial = {side.initial_weights_sha256 for side in sides}
+    if len(initial) > 1:
+        raise JudgedError("the frameworks did not start from the same weights")
+    return ParityCertificate(
+        schema="assay/parity-certificate/1",
+        ruleset=ruleset,
+        workload=limits.workload,
+        seed=limits.parity.seed,
+        source_sha256=source_sha256,
+        data=limits.data,
+        initial_weights_sha256=initial.pop(),
+        frameworks=[side.parity for side in sides],
+        gradient_differences=largest_differences([read_float64(side.gradients) for side in sides]),
+        weight_differences=largest_differences([read_float64(side.weights) for side in sides]),
+    )
+
+
+def run_side(
+    client: docker.DockerClient,
+    image: BuiltImage,
+    ruleset: str,
+    limits: WorkloadRules,
+    code: Mapping[str, bytes],
+    data: Mapping[str, Path],
+    phase: Phase,
+) -> Side:
+    """Run one framework's parity job in its image; raise JudgedError where it fails or gives back nonsense."""
+    framework = image.identity.framework
+    given = job(
+        "parity",
+        limits,
+        ruleset=ruleset,
+        framework=framework,
+        target=image.identity.target,
+        seed=limits.parity.seed,
+        source_sha256=source.digest(code),
+        parity_steps=limits.parity.steps,
+    )
+    memory = settings(limits.workload).frameworks[framework].memory_mib << 20
+    cpus = last_cpus(1, int(client.info()["NCPU"]))
+    bounds = Limits(cpuset=cpus, memory_bytes=memory, access=described(image.identity.target).access)
+    finished = run_job(Containers(client, image), given, job_files(code, data), bounds, limits.time_limit_s, phase)
+    out = finished.files
+    if finished.ended.status != 0:
+        last = "\n".join(f"  | {line}" for line in finished.watch.words[-20:])
+        raise JudgedError(f"the parity run of {framework}: {finished.judge(limits)[1]}\n{last}")
+    try:
+        said = _Said.model_validate_json(out["parity.json"])
+        gradients, weights = out["gradients.safetensors"], out["weights.safetensors"]
+    except (KeyError, ValidationError) as error:
+        raise JudgedError(f"the parity run of {framework} gave back no usable result: {type(error).__name__}") from None
+    return Side(
+        FrameworkParity(
+            framework=framework,
+            wheel_lock_sha256=image.identity.wheel_lock_sha256,
+            versions=image.identity.versions,
+            losses_float64=said.losses_float64,
+            losses_float32=said.losses_float32,
+        ),
+        said.initial_weights_sha256,
+        gradients,
+        weights,
+    )
+
+
+def published(ruleset: str, workload: str) -> Path:
+    """Return where the round's own certificate stands."""
+    return rules.workload.ROOT / ruleset / "parity" / f"{workload}.json"
+
+
+def kept(found: ParityCertificate) -> Path:
+    """Return where a certificate made on this machine is kept, by what it is bound to."""
+    bound: list[Any] = [found.ruleset, found.source_sha256, sorted(found.data.items())]
+    bound += sorted((side.framework, side.wheel_lock_sha256) for side in found.frameworks)
+    name = hashlib.sha256(json.dumps(bound).encode()).hexdigest()
+    return cache.folder("parity", found.workload) / f"{name}.json"
+
+
+def write(found: ParityCertificate, path: Path) -> None:
+    """Write a certificate to `path`, by one rename."""
+    with cache.scratch() as scratch:
+        (scratch / path.name).write_text(found.model_dump_json(by_alias=True, indent=1) + "\n")
+        cache.publish(scratch / path.name, path)
+
+
+def certificate(plan: Plan) -> ParityCertificate:
+    """Return a certificate that fits `plan`: the round's own, or one made here; raise UsageError where none does."""
+    places = [published(plan.ruleset, plan.workload)]
+    places += sorted(cache.folder("parity", plan.workload).glob("*.json"))
+    for path in places:
+        if path.is_file() and _fits(found := _read(path), plan):
+            return found
+    raise UsageError(
+        f"no parity certificate covers this source of {plan.workload} with these wheels of {plan.framework}",
+        fix=f"assay parity {plan.workload} --target {plan.target} makes one (minutes), or run in the open division",
+    )
+
+
+def _read(path: Path) -> ParityCertificate:
+    try:
+        return ParityCertificate.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise UsageError(f"{path} is not a parity certificate: {error}", fix="delete it, or make it anew") from None
+
+
+def _fits(found: ParityCertificate, plan: Plan) -> bool:
+    """Say whether a certificate is bound to what the plan will run."""
+    locks: Sequence[str] = [s.wheel_lock_sha256 for s in found.frameworks if s.framework == plan.framework]
+    bound = (found.ruleset, found.workload, found.source_sha256, found.data)
+    wanted = (plan.ruleset, plan.workload, plan.source_sha256, plan.data)
+    return bound == wanted and plan.image is not None and locks == [plan.image.wheel_lock_sha256]
