@@ -41,7 +41,7 @@ WORKLOAD = "image-classification"
 
 
 def command(output: Path, *more: str, scenario: str = "SingleStream") -> list[str]:
-    words = ["run", WORKLOAD, "--framework", "onnxruntime", "--division", "open", "--submitter", "tests"]
+    words = ["run", WORKLOAD, "--framework", "onnxruntime", "--division", "open", "--submitter", "tests", "--wait"]
     return [sys.executable, "-m", "suite.cli", *words, "--scenario", scenario, "--output", str(output), *SHORT, *more]
 
 
