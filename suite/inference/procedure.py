@@ -22,7 +22,7 @@ from suite.inference.staging import InferenceWork
 from suite.inference.tree import complete
 from suite.result.context import RunContext
 from suite.result.environment import Ground
-from suite.result.plan import last_of
+from suite.result.plan import Plan, last_of
 from suite.result.procedure import Procedure
 from suite.result.request import Request
 from suite.result.staging import Work
@@ -38,7 +38,8 @@ SAME = ("sut", "source_sha256", "data", "image")
 class Inference(Procedure):
     """Inference of a workload by LoadGen, in one scenario or all, by a round's rules."""
 
-    SUITE: ClassVar[Suite] = "inference"
+    IMAGES: ClassVar[Suite] = "inference"
+    PLAN: ClassVar[type[Plan]] = InferencePlan
     WORK: ClassVar[type[Work]] = InferenceWork
     CONTEXT: ClassVar[type[RunContext]] = InferenceContext
     rules: ServingRules

@@ -34,7 +34,8 @@ class Procedure(ABC):
     To be made it sees to it that what was asked for can be run: UsageError where it cannot.
     """
 
-    SUITE: ClassVar[Suite]
+    IMAGES: ClassVar[Suite]  # those its frameworks run in
+    PLAN: ClassVar[type[Plan]]
     WORK: ClassVar[type[Work]]
     CONTEXT: ClassVar[type[RunContext]]
     ruleset: str
@@ -92,6 +93,6 @@ class Procedure(ABC):
         if asked not in (*self.tuned, "all"):
             raise unknown("framework", asked, [*self.tuned, "all"])
         if asked != "all":
-            return [cell(asked, target, suite=self.SUITE).framework]
-        there = {one.framework for one in select(target=target, suite=self.SUITE)}
+            return [cell(asked, target, suite=self.IMAGES).framework]
+        there = {one.framework for one in select(target=target, suite=self.IMAGES)}
         return [framework for framework in self.tuned if framework in there]

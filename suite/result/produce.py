@@ -66,7 +66,7 @@ def produce(kind: type[Procedure], request: Request, show: Show) -> bool:
     request = means.procedure.request
     with ExitStack() as held:
         take = cache(lambda: held.enter_context(turn(request.words(), means.client, wait=request.wait)))
-        if not request.there(procedure.SUITE, chosen):
+        if not request.there(kind.PLAN.SUITE, chosen):
             take()
         means.prepare()
         return _measured(means, person, chosen, take, show)
@@ -105,7 +105,7 @@ def _measured(means: Means, person: machine.Personal, chosen: list[str], take: C
     results = {_result(means, person, framework, files, take) for framework in chosen}
     if means.judge:
         return False not in [means.judge(path, show) for path in sorted(results)]
-    top = request.output / procedure.SUITE / request.division / request.submitter
+    top = request.output / procedure.PLAN.SUITE / request.division / request.submitter
     # All a submitter has is judged as one submission, with one score table; else each result by itself.
     whole = results == set(top.glob("results/*/*"))
     passed = True
@@ -130,7 +130,7 @@ def _result(
 ) -> Path:
     """Measure one framework; return the finished result's folder."""
     procedure, request = means.procedure, means.procedure.request
-    there = means.ground(cell(framework, request.target, suite=procedure.SUITE))
+    there = means.ground(cell(framework, request.target, suite=procedure.IMAGES))
     code = procedure.source()
     plan = procedure.plan(_common(procedure, framework, there, source.digest(code)), there)
     work = procedure.WORK(request.output, plan)

@@ -13,7 +13,7 @@ from suite import source
 from suite.images.matrix import Suite
 from suite.result.context import RunContext
 from suite.result.environment import Ground
-from suite.result.plan import last_of
+from suite.result.plan import Plan, last_of
 from suite.result.procedure import Judge, Procedure
 from suite.result.request import Request
 from suite.result.staging import Work, document
@@ -33,7 +33,8 @@ SAME = ("threads", "hyperparameters", "source_sha256", "data", "image", "interpr
 class Training(Procedure):
     """Training of a workload, in a division, by a round's rules."""
 
-    SUITE: ClassVar[Suite] = "training"
+    IMAGES: ClassVar[Suite] = "training"
+    PLAN: ClassVar[type[Plan]] = TrainingPlan
     WORK: ClassVar[type[Work]] = TrainingWork
     CONTEXT: ClassVar[type[RunContext]] = TrainingContext
     rules: WorkloadRules
