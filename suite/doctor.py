@@ -17,6 +17,7 @@ from typing import TypeVar, get_args
 import docker
 
 from rules.errors import AssayError, MachineError
+from rules.ruleset import newest
 from rules.serving import serving_rules, shipped
 from rules.text import printable
 from rules.workload import workload_rules
@@ -30,8 +31,6 @@ from suite.settings import settings, workloads
 from suite.targets import execution as route
 from suite.targets import fitness, trial
 from suite.targets.data import Target
-
-TRAINING, SERVING = "assay/1.0", "assay-inference/1.0"
 
 GIB = 2**30
 NEED_DISK_GIB = 8  # three images, their wheels and the layers the engine unpacks: measured in docs/images.md
@@ -224,9 +223,10 @@ def ready(workload: str) -> Check:
     """Look whether the data of a workload is in the cache; the first run verifies it by digest."""
     place = cache_dir() / "data" / workload
     if settings(workload).frameworks:
-        names = set(workload_rules(TRAINING, workload).data)
+        names = set(workload_rules(newest("assay"), workload).data)
     else:
-        names = {name for name in serving_rules(SERVING, workload).data if shipped(SERVING, name) is None}
+        ruleset = newest("assay-inference")
+        names = {name for name in serving_rules(ruleset, workload).data if shipped(ruleset, name) is None}
     if all((place / name).exists() for name in names):
         return Check("data", Level.OK, f"{workload}: in the cache")
     return Check("data", Level.OK, f"{workload}: the first run fetches it, or give your own copy with --data")
