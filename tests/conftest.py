@@ -40,10 +40,11 @@ def client() -> Iterator[docker.DockerClient]:
 @pytest.fixture(scope="session")
 def jax_image(client: docker.DockerClient) -> BuiltImage:
     """The smallest framework image, built on demand."""
+    from suite.engines.docker.images import DockerImages
     from suite.images.build import build
     from suite.images.matrix import cell
 
-    return build(client, cell("jax", "cpu"), lambda *_: None)
+    return build(DockerImages(client), cell("jax", "cpu"), lambda *_: None)
 
 
 @pytest.fixture

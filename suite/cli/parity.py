@@ -28,18 +28,18 @@ def parity(
     from checker.families.assay.training.parity import disagreements
     from rules.workload import workload_rules
     from suite.data import obtain
-    from suite.engines.docker.connection import connect
+    from suite.engines.table import engine as find_engine
     from suite.progress import Phase
     from suite.training import parity as runs
     from suite.training.parity_table import table
     from suite.turn import turn
 
     rules = workload_rules(RULESET, workload)
-    client = connect()
-    with turn(f"assay parity {workload}", client, wait=wait):
+    engine = find_engine()
+    with turn(f"assay parity {workload}", engine, wait=wait):
         with Phase("data") as phase:
             files = obtain(workload, rules, data, phase.to)
-        found = runs.certify(client, RULESET, rules, files, target)
+        found = runs.certify(engine, RULESET, rules, files, target)
     typer.echo(table(found, rules.parity))
     if problems := disagreements(found, rules.parity):
         lines = "\n".join(f"  {p.message}: {p.found}, {p.expected}" for p in problems)
@@ -65,8 +65,7 @@ def reference(
     """
     from rules.workload import workload_rules
     from suite.data import obtain
-    from suite.engines.docker.connection import connect
-    from suite.images.build import build
+    from suite.engines.table import engine as find_engine
     from suite.images.matrix import cell
     from suite.progress import Phase
     from suite.settings import settings
@@ -74,11 +73,11 @@ def reference(
     from suite.turn import turn
 
     rules = workload_rules(RULESET, workload)
-    client = connect()
-    with turn(f"assay reference {workload}", client, wait=wait):
+    engine = find_engine()
+    with turn(f"assay reference {workload}", engine, wait=wait):
         with Phase("data") as phase:
             files = obtain(workload, rules, data, phase.to)
         names = settings(workload).frameworks
-        images = {name: build(client, cell(name, target), lambda *_: None) for name in names}
-        found = list(references.measure(client, RULESET, rules, images, files, runs))
+        runners = {name: engine.runner(cell(name, target)) for name in names}
+        found = list(references.measure(RULESET, rules, runners, engine.host.cpus, files, runs))
     typer.echo(f"{len(found)} reference runs: {references.write(RULESET, workload, found, logs)}")

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-import docker
-
 from rules.errors import MachineError
 from rules.text import printable
-from suite.images import bytecode, cache, wheelhouse, wheels
+from suite import cache
+from suite.images import bytecode, wheelhouse, wheels
 from suite.images.files import Layer, Progress
 from suite.images.matrix import Cell
+from suite.images.store import ImageStore
 from suite.images.wheelhouse import WheelFile
 from suite.images.wheels import ENVIRONMENT, Entry, Metadata, Wheel
 
@@ -59,7 +59,7 @@ class _Hashed:
 
 
 def write(
-    client: docker.DockerClient, base_image: str, cell: Cell, files: list[WheelFile], folder: Path, progress: Progress
+    store: ImageStore, base_image: str, cell: Cell, files: list[WheelFile], folder: Path, progress: Progress
 ) -> tuple[Layer, list[Metadata]]:
     """Write the wheel layer of `cell` into `folder`; return it and what each wheel says of itself, in order of `files`.
 
@@ -72,7 +72,7 @@ def write(
     opened, paths = wheels.collect(files, cell.python)
     try:
         by_name = {wheel.file.name: wheel for wheel in opened}
-        compiled = _bytecode(client, base_image, cell, by_name, paths, folder, progress)
+        compiled = _bytecode(store, base_image, cell, by_name, paths, folder, progress)
         with tarfile.open(compiled, "r:") as bytecodes:
             layer = _write(cell, by_name, paths, bytecodes, folder / "wheels.tar", progress)
         return layer, [wheel.metadata() for wheel in opened]
@@ -82,7 +82,7 @@ def write(
 
 
 def _bytecode(
-    client: docker.DockerClient,
+    store: ImageStore,
     image: str,
     cell: Cell,
     opened: dict[str, Wheel],
@@ -102,7 +102,7 @@ def _bytecode(
             bytecode.add(tar, path, entry.size, io.BufferedReader(_Stream(opened[entry.wheel.name].chunks(entry))))
     # One build per image and cache at a time: the cache's lock sees to that.
     owner = hashlib.sha256(f"{platform.node()} {cache.root()} {cell.name}".encode()).hexdigest()[:16]
-    bytecode.compile_sources(client, image, cell.interpreter, packed, compiled, owner)
+    bytecode.compile_sources(store, image, cell.interpreter, packed, compiled, owner)
     packed.unlink()
     progress("compile bytecode", len(sources), len(sources))
     return compiled

@@ -12,14 +12,13 @@ from rules.errors import AssayError, JudgedError, MachineError, UsageError
 from rules.serving import ServingRules
 from rules.serving_documents import REPEATED, ServingAttempt, ServingOutcome
 from rules.text import printable
-from suite.engines.base import Limits, Place
-from suite.engines.docker.connection import EngineLostError
+from suite.disk import DiskError
+from suite.engines.base import EngineLostError, Limits, Runner
 from suite.inference.plan import ServingPlan
 from suite.inference.staging import ServingWork
 from suite.meters.power_log import PowerLog
 from suite.progress import Phase, say
 from suite.result.job import Files, Finished, run_job
-from suite.result.staging import DiskError
 
 UNEXPLAINED = 2  # exit code of a job that the harness refuses
 FRAME = re.compile(r'File "[^"]*/(suite/workloads/[^"]+)", line (\d+) in (\S+)')
@@ -36,7 +35,7 @@ BROKEN = "correct the system under test (docs/inference.md says what it promises
 class Bench:
     """What every container of a result shares."""
 
-    place: Place
+    runner: Runner
     work: ServingWork
     rules: ServingRules
     files: Files  # source and data of the job
@@ -57,7 +56,7 @@ def run_container(
     watched: AbstractContextManager[object] | None = None,
 ) -> tuple[Finished, list[ServingAttempt]]:
     """Run one container that ended well, with what watches the machine meanwhile; note and raise one that did not."""
-    if other := bench.place.busy():
+    if other := bench.runner.busy():
         raise MachineError(
             f"the engine is measuring already: {other}; two at a time would measure each other",
             fix="wait for it to end; then --resume",
@@ -69,7 +68,7 @@ def run_container(
         try:
             with watched or nullcontext():
                 finished = run_job(
-                    bench.place,
+                    bench.runner,
                     job,
                     bench.files,
                     limits,

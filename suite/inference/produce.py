@@ -6,11 +6,8 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
-
-import docker
 
 import checker
 from checker.report.render import text as render_text
@@ -19,9 +16,8 @@ from rules.serving import ServingRules, serving_rules, shipped
 from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem
 from rules.systems import system_name
 from suite import data, machine, source
-from suite.engines.docker.connection import connect
-from suite.engines.docker.runner import Containers
-from suite.images.build import build
+from suite.engines import table
+from suite.engines.base import RunEnvironment
 from suite.images.matrix import Cell, cell, select, target
 from suite.inference import compliance
 from suite.inference.context import Bench
@@ -35,9 +31,6 @@ from suite.result.page import show_page
 from suite.result.plan import last_cpus
 from suite.result.staging import prepare
 from suite.settings import settings
-from suite.targets import execution as route
-from suite.targets import fitness
-from suite.targets.execution import Way
 from suite.training.produce import Request
 from suite.turn import turn
 
@@ -84,29 +77,29 @@ def produce(request: ServingRequest, show: Callable[[str], None]) -> bool:
     if request.power_log:
         request.power_log.require()
     prepare(request.output)
-    client = connect()
-    way = route.find(client, request.target, kind)
-    if way.emulation:
+    engine = table.engine()
+    mode = engine.mode(request.target, kind)
+    if mode.emulation:
         raise MachineError(
             f"inference on {request.target} is measured on {kind.machine}; under emulation LoadGen has nothing to time",
             fix="point DOCKER_HOST at one (DOCKER_HOST=ssh://user@machine), or leave the scenario out for a functional "
             "run of training",
         )
-    say(way.sentence)
-    machine.bear(client, request.threads, request.memory_mib)
+    say(mode.sentence)
+    machine.require_capacity(engine.host, request.threads, request.memory_mib)
     with ExitStack() as held:
-        take = cache(lambda: held.enter_context(turn(request.words(), client, wait=request.wait)))
+        take = cache(lambda: held.enter_context(turn(request.words(), engine, wait=request.wait)))
         if not request.there("inference", chosen):
             take()
-        return _measured(client, request, rules, take, way, person, chosen, show)
+        environment = partial(engine.environment, mode=mode)
+        return _measured(request, rules, take, environment, person, chosen, show)
 
 
 def _measured(
-    client: docker.DockerClient,
     request: ServingRequest,
     rules: ServingRules,
     take: Callable[[], None],
-    way: Way,
+    environment: Callable[[Cell], RunEnvironment],
     person: machine.Personal,
     chosen: list[str],
     show: Callable[[str], None],
@@ -117,7 +110,7 @@ def _measured(
     """
     with Phase("data") as phase:
         files = _data(request, rules, phase.to)
-    results = {_result(client, request, rules, take, way, person, framework, files) for framework in chosen}
+    results = {_result(request, rules, take, environment, person, framework, files) for framework in chosen}
     top = request.output / "inference" / request.division / request.submitter
     # All a submitter has is judged as one submission; else each result by itself.
     whole = results == set(top.glob("results/*/*"))
@@ -138,24 +131,18 @@ def _data(request: ServingRequest, rules: ServingRules, progress: data.Progress)
 
 
 def _result(
-    client: docker.DockerClient,
     request: ServingRequest,
     rules: ServingRules,
     take: Callable[[], None],
-    way: Way,
+    environment: Callable[[Cell], RunEnvironment],
     person: machine.Personal,
     framework: str,
     files: dict[str, Path],
 ) -> Path:
     """Measure one framework; return the finished result's folder."""
-    chosen = cell(framework, request.target, suite="inference")
-    found = fitness.require(client, chosen, way)
-    with Phase(f"image {chosen.name}") as phase:
-        image = build(client, chosen, phase.building)
+    there = environment(cell(framework, request.target, suite="inference"))
     code = source.serving_files(request.workload)
-    place = Containers(client, image)
-    facts = machine.probe(client, image.image_id)
-    plan = _plan(request, rules, way, framework, place, facts, source.digest(code))
+    plan = _plan(request, rules, framework, there, source.digest(code))
     work = ServingWork(request.output, plan)
     with work.held():
         if request.discard:
@@ -165,7 +152,7 @@ def _result(
             say(f"{work.final} is there already and only judged again (to measure again: --replace, REPLACE=1)")
             return work.final
         take()
-        shared = shared_files(plan, _described(client, request, facts, person, plan, chosen, found), code)
+        shared = shared_files(plan, _described(request, there, person, plan), code)
         if other := clash(request.output, plan, shared):
             raise UsageError(
                 f"{other[1]} is not what it was when {other[0]} was measured, and both results would share it",
@@ -174,37 +161,34 @@ def _result(
         work.begin(resume=request.resume)
         try:
             given, arguments = job_files(code, files), request.arguments(framework)
-            with place.taken():
-                execute(Bench(place, work, rules, given, arguments, request.power_log))
+            with there.runner.taken():
+                execute(Bench(there.runner, work, rules, given, arguments, request.power_log))
         except Stopped as stopped:
             raise Stopped(
                 f"{stopped.message}; {work.progress()} are kept in {work.folder}",
                 fix="go on with --resume (make run RESUME=1)",
             ) from None
-        return work.publish(complete(work, rules, {"sbom.cdx.json": image.sbom}), shared)
+        return work.publish(complete(work, rules, there.runner.bill), shared)
 
 
 def _described(
-    client: docker.DockerClient,
     request: ServingRequest,
-    facts: dict[str, Any],
+    there: RunEnvironment,
     person: machine.Personal,
     plan: ServingPlan,
-    chosen: Cell,
-    found: dict[str, str],
 ) -> ServingSystem:
     """Put the system description into MLPerf Inference's form."""
     described = machine.describe(
-        facts,
-        machine.host(client),
+        there.machine,
+        there.host,
         person,
         submitter=request.submitter,
         division=request.division,
         system=plan.system,
         versions=plan.image.versions,
-        framework=f"{plan.framework} {chosen.requirements[0].partition('==')[2]}",
+        framework=f"{plan.framework} {there.runner.version}",
         emulated=plan.emulated,
-        target=found,
+        target=there.target,
         accelerators=target(plan.target).accelerators,
     )
     status = RDI if "rdi" in described.status.lower() else described.status
@@ -243,14 +227,14 @@ def _same(work: ServingWork) -> None:
 def _plan(
     request: ServingRequest,
     rules: ServingRules,
-    way: Way,
     framework: str,
-    place: Containers,
-    facts: dict[str, Any],
+    there: RunEnvironment,
     source_sha256: str,
 ) -> ServingPlan:
     tuned = settings(request.workload).serving[framework]
     sut = parameters(rules, tuned, request.threads, request.settings)
+    facts = there.machine
+    assert there.runner.image is not None  # inference is measured in containers alone
     last_cpus(sut.threads, facts["cpus"])  # refuses more threads than there are
     return ServingPlan(
         ruleset=RULESET,
@@ -266,10 +250,10 @@ def _plan(
         memory_bytes=(request.memory_mib or tuned.memory_mib) << 20,
         # A core beside the model's, where there is one: LoadGen issues queries while the model computes.
         cpuset=last_cpus(min(sut.threads + 1, facts["cpus"]), facts["cpus"]),
-        environment=place.environment,
+        environment=there.runner.environment,
         source_sha256=source_sha256,
         data=rules.data,
-        image=place.image.identity,
+        image=there.runner.image,
         emulated=False,
-        access=way.access,
+        access=there.access,
     )

@@ -68,7 +68,7 @@ def _loadgen(bench: Bench, scenario: Scenario, run: RunName, title: str) -> None
             break
         conf, audit, seeds = _told(bench, scenario, run, rate)
         job = told.run_job_of(bench.plan, bench.rules, scenario, run, conf, audit, seeds)
-        watched = watching(bench.place, bench.plan, bench.power_log)
+        watched = watching(bench.runner, bench.plan, bench.power_log)
         finished, attempts = run_container(bench, f"{scenario}-{run}", title, job, watched)
         result = finished.result()
         if run != "performance" or result.get("validity") == "VALID":

@@ -23,9 +23,10 @@ from rules.serving_documents import (
     ServingRecord,
     ServingSystem,
 )
+from suite.disk import disk
 from suite.inference.plan import ServingPlan, submitter_folder, work_folder
 from suite.result import staging as work
-from suite.result.staging import STOPPED, WorkFolder, away, disk, document, kept, rename, sha256, share, write
+from suite.result.staging import STOPPED, WorkFolder, away, document, kept, rename, sha256, share, write
 
 KEPT_END = 4096  # bytes of the accuracy log's beginning and end that the field's layout keeps
 LOGS = ("mlperf_log_detail.txt", "mlperf_log_summary.txt")

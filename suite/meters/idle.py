@@ -7,7 +7,7 @@ import time
 from checker.machine.metering import SETTLE_S, NotMeasured, idle
 from rules.errors import MachineError
 from rules.observation import Observation
-from suite.engines.base import Place
+from suite.engines.base import Runner
 from suite.meters.power_log import PowerLog
 from suite.meters.sampler import watching
 from suite.progress import Phase
@@ -16,14 +16,14 @@ from suite.result.plan import Plan
 TICK_S = 0.5
 
 
-def baseline(place: Place, plan: Plan, power_log: PowerLog | None) -> bytes:
+def baseline(runner: Runner, plan: Plan, power_log: PowerLog | None) -> bytes:
     """Return the samples of an idle machine, `plan.idle_s` long without what meters need at either end.
 
     Raises MachineError where they say nothing of its power: a baseline that was declared is not left out in silence.
     """
     seconds = plan.idle_s + 2 * SETTLE_S
     fix = "leave --idle-baseline out, and no idle power is taken off"
-    with Phase("idle machine") as phase, watching(place, plan, power_log) as watched:
+    with Phase("idle machine") as phase, watching(runner, plan, power_log) as watched:
         began = time.monotonic()
         while (passed := time.monotonic() - began) < seconds:
             phase.to(int(passed), int(seconds), "s")

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 
-import docker
-
 import checker
 from checker.report.render import text as render_text
 from rules.documents import RunRecord
@@ -21,19 +19,17 @@ from rules.systems import system_name
 from rules.text import printable
 from rules.workload import Division, WorkloadRules, workload_rules
 from suite import data, machine, source
-from suite.engines.docker import runner as contained
-from suite.engines.docker.connection import connect
-from suite.engines.process import runner as uncontained
+from suite.engines import table
+from suite.engines.base import RunEnvironment
 from suite.images.matrix import Cell, cell, select, target
 from suite.meters.power_log import PowerLog
 from suite.progress import Phase, say
-from suite.result.environment import Ground
+from suite.result import uncontained
 from suite.result.job import job_files
 from suite.result.page import show_page
 from suite.result.plan import Plan, hyperparameters, last_of, number_of_runs
 from suite.result.staging import document, prepare
 from suite.settings import settings
-from suite.targets import execution as route
 from suite.targets import functional
 from suite.training import parity
 from suite.training.run import execute
@@ -145,37 +141,30 @@ def produce(request: Request, show: Callable[[str], None]) -> bool:
         request.power_log.require()
     request.require_idle()
     prepare(request.output)
-    ground: Callable[[Cell], Ground]
-    judge: Judge | None = None  # of what is no submission
-    client: docker.DockerClient | None = None
-    if request.uncontained:
-        ground = uncontained.find(request.uncontained, request.target, kind, request.output).ground
-        judge = uncontained.judge
-    else:
-        client = connect()
-        way = route.find(client, request.target, kind)
-        say(way.sentence)
-        rules = way.shorten(rules)
-        if way.emulation:
-            if request.idle_s:
-                raise UsageError("--idle-baseline: under emulation nothing is measured", fix="leave it out")
-            request, judge = request.functional(), functional.judge
-        machine.bear(client, request.threads, request.memory_mib)
-        ground = partial(contained.ground, client, way)
+    judge: Judge | None = uncontained.judge if request.uncontained else None  # of what is no submission
+    engine = table.chosen(request.uncontained, request.output)
+    mode = engine.mode(request.target, kind)
+    say(mode.sentence)
+    rules = mode.shorten(rules)
+    if mode.emulation:
+        if request.idle_s:
+            raise UsageError("--idle-baseline: under emulation nothing is measured", fix="leave it out")
+        request, judge = request.functional(), functional.judge
+    machine.require_capacity(engine.host, request.threads, request.memory_mib)
     with ExitStack() as held:
-        take = cache(lambda: held.enter_context(turn(request.words(), client, wait=request.wait)))
+        take = cache(lambda: held.enter_context(turn(request.words(), engine, wait=request.wait)))
         if not request.there("training", chosen):
             take()
-        if client is not None:
-            route.prepare(client, kind, way)
-        return _measured(request, rules, take, ground, person, chosen, judge, show)
+        engine.prepare(kind, mode)
+        environment = partial(engine.environment, mode=mode)
+        return _measured(request, rules, take, environment, person, chosen, judge, show)
 
 
 def _measured(
     request: Request,
     rules: WorkloadRules,
     take: Callable[[], None],
-    ground: Callable[[Cell], Ground],
+    environment: Callable[[Cell], RunEnvironment],
     person: machine.Personal,
     chosen: list[str],
     judge: Judge | None,
@@ -187,7 +176,7 @@ def _measured(
     """
     with Phase("data") as phase:
         files = data.obtain(request.workload, rules, request.data, phase.to)
-    results = {_result(request, rules, take, ground, person, framework, files) for framework in chosen}
+    results = {_result(request, rules, take, environment, person, framework, files) for framework in chosen}
     if judge:
         return False not in [judge(path, show) for path in sorted(results)]
     top = request.output / "training" / request.division / request.submitter
@@ -206,13 +195,13 @@ def _result(
     request: Request,
     rules: WorkloadRules,
     take: Callable[[], None],
-    ground: Callable[[Cell], Ground],
+    environment: Callable[[Cell], RunEnvironment],
     person: machine.Personal,
     framework: str,
     files: dict[str, Path],
 ) -> Path:
-    """Measure one framework on the `ground` there is for its cell; return the finished result's folder."""
-    there = ground(cell(framework, request.target))
+    """Measure one framework on the environment there is for its cell; return the finished result's folder."""
+    there = environment(cell(framework, request.target))
     code = source.files(request.workload)
     plan = _plan(request, rules, framework, there, source.digest(code))
     work = Work(request.output, plan)
@@ -231,8 +220,8 @@ def _result(
             submitter=request.submitter,
             division=request.division,
             system=plan.system,
-            versions=there.versions,
-            framework=f"{framework} {there.framework}",
+            versions=there.runner.versions,
+            framework=f"{framework} {there.runner.version}",
             emulated=plan.emulated,
             target=there.target,
             accelerators=0 if plan.emulated else target(plan.target).accelerators,
@@ -243,14 +232,14 @@ def _result(
                 f"{other[1]} is not what it was when {other[0]} was measured, and both results would share it",
                 fix="use another --submitter or --output, or measure that one anew elsewhere first",
             )
-        beside = dict(there.beside)
+        beside = dict(there.runner.bill)
         if request.division == "closed":
             beside["parity.json"] = document(parity.certificate(plan))
         work.begin(resume=request.resume)
         try:
             arguments, given = request.arguments(framework), job_files(code, files)
-            with there.place.taken():
-                execute(there.place, work, rules, given, arguments, request.power_log)
+            with there.runner.taken():
+                execute(there.runner, work, rules, given, arguments, request.power_log)
         except Stopped as stopped:
             raise Stopped(
                 f"{stopped.message}; {len(work.finished())} of {plan.runs} runs are kept in {work.folder}",
@@ -279,7 +268,7 @@ def _same(work: Work) -> None:
         )
 
 
-def _plan(request: Request, rules: WorkloadRules, framework: str, there: Ground, source_sha256: str) -> Plan:
+def _plan(request: Request, rules: WorkloadRules, framework: str, there: RunEnvironment, source_sha256: str) -> Plan:
     tuned = settings(request.workload).frameworks[framework]
     threads, facts = request.threads or tuned.threads, there.machine
     memory = (request.memory_mib or tuned.memory_mib) << 20
@@ -294,15 +283,15 @@ def _plan(request: Request, rules: WorkloadRules, framework: str, there: Ground,
         system=system_name(machine.processor(facts), facts["architecture"], facts["cpus"], request.target, framework),
         runs=number_of_runs(rules, request.division, request.runs),
         threads=threads,
-        memory_bytes=memory if there.image else 0,
+        memory_bytes=memory if there.runner.image else 0,
         cpuset=last_of(threads, there.cpus),
         time_limit_s=rules.time_limit_s,
         hyperparameters=hyperparameters(rules, request.division, request.settings),
-        environment=there.environment,
+        environment=there.runner.environment,
         source_sha256=source_sha256,
         data=rules.data,
-        image=there.image,
-        interpreter=there.interpreter,
+        image=there.runner.image,
+        interpreter=there.runner.interpreter,
         emulated=there.emulation is not None,
         access=there.access,
         idle_s=request.idle_s or 0,

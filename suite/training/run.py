@@ -11,15 +11,15 @@ from rules.documents import Attempt, FileDigest, Outcome, RunRecord, Steps
 from rules.errors import AssayError, JudgedError, MachineError
 from rules.text import printable
 from rules.workload import WorkloadRules
-from suite.engines.base import Limits, Place
-from suite.engines.docker.connection import EngineLostError
+from suite.disk import DiskError
+from suite.engines.base import EngineLostError, Limits, Runner
 from suite.meters.idle import baseline
 from suite.meters.power_log import PowerLog
 from suite.meters.sampler import Observed, watching
 from suite.progress import Phase, say
 from suite.result.job import Files, Finished, run_job
 from suite.result.plan import result_folder, submitter_folder
-from suite.result.staging import DiskError, sha256, write
+from suite.result.staging import sha256, write
 from suite.training.tree import Work
 
 # The run is part of the result, whatever its end; every other outcome stops the program and can be resumed.
@@ -33,30 +33,32 @@ FIX = {
 
 
 def execute(
-    place: Place,
+    runner: Runner,
     work: Work,
     rules: WorkloadRules,
     files: Files,
     arguments: list[str],
     power_log: PowerLog | None = None,
 ) -> None:
-    """Run what is left of `work`'s runs in `place`; `files` is the job's source and data, `power_log` a meter's file.
+    """Run what is left of `work`'s runs by `runner`; `files` is the job's source and data, `power_log` a meter's file.
 
     Raises JudgedError where a run came to nothing for its own reasons, MachineError where the machine failed it.
     """
     plan = work.plan
     done = set(work.finished())
     if plan.idle_s and not work.idle.exists():
-        _alone(place)
-        write(work.idle, baseline(place, plan, power_log))
+        _alone(runner)
+        write(work.idle, baseline(runner, plan, power_log))
     for run in (run for run in range(plan.runs) if run not in done):
-        _alone(place)
+        _alone(runner)
         attempts = work.start(run)
         with Phase(f"{plan.workload} {plan.framework} run {run + 1} of {plan.runs}") as phase:
             try:
                 limits = Limits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes, access=plan.access)
-                with watching(place, plan, power_log) as watched:
-                    finished = run_job(place, plan.job(run, rules), files, limits, plan.time_limit_s, phase, kind="run")
+                with watching(runner, plan, power_log) as watched:
+                    finished = run_job(
+                        runner, plan.job(run, rules), files, limits, plan.time_limit_s, phase, kind="run"
+                    )
             except MachineError as error:
                 lost = Outcome.ENGINE_LOST if isinstance(error, EngineLostError) else Outcome.CRASHED
                 work.failed(run, Outcome.DISK_FULL if isinstance(error, DiskError) else lost, error.message)
@@ -64,8 +66,8 @@ def execute(
             _keep(work, rules, run, finished, watched.observed(), attempts, arguments)
 
 
-def _alone(place: Place) -> None:
-    if other := place.busy():
+def _alone(runner: Runner) -> None:
+    if other := runner.busy():
         raise MachineError(
             f"something is measuring already: {other}; two at a time would measure each other",
             fix="wait for it to end; then --resume",

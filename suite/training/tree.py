@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rules.documents import Attempt, FileDigest, Manifest, Outcome, RunRecord, SystemDescription
+from suite.disk import disk
 from suite.result import staging as tree
 from suite.result.plan import Plan, result_folder, submitter_folder, work_folder
-from suite.result.staging import STOPPED, WorkFolder, away, disk, document, kept, rename, sha256, share, write
+from suite.result.staging import STOPPED, WorkFolder, away, document, kept, rename, sha256, share, write
 
 
 class Work(WorkFolder[Plan, Attempt]):

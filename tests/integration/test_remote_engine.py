@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from suite.engines.base import Limits, command
-from suite.engines.docker.connection import EngineLostError, connect
-from suite.engines.docker.sandbox import Sandbox
+from suite.engines.base import EngineLostError, Limits
+from suite.engines.docker.connection import connect
+from suite.engines.docker.sandbox import ContainerSandbox
+from suite.engines.job import command
 from tests.integration.test_sandbox import ENVIRONMENT, job, leftovers, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
@@ -116,7 +117,7 @@ def run(image, program, limit_s, during=lambda _: None):
         lines.append(line)
         during(line)
 
-    with Sandbox(connect(), image.image_id, Limits("0", 256 << 20), ENVIRONMENT, command("work")) as box:
+    with ContainerSandbox(connect(), image.image_id, Limits("0", 256 << 20), ENVIRONMENT, command("work")) as box:
         box.put(job(program))
         ended = box.run(limit_s, hear, lambda *_: None)
         files = box.take()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rules.documents import Outcome, RunRecord
-from suite.engines.docker.sandbox import LABEL
+from suite.engines.docker.labels import LABEL
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 

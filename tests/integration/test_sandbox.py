@@ -17,9 +17,10 @@ import pytest
 
 from rules.errors import MachineError
 from suite import source
-from suite.engines.base import Ended, Limits, command
-from suite.engines.docker.labels import LABEL, OWNER, owner, remove_stale
-from suite.engines.docker.sandbox import Sandbox, busy, unpack
+from suite.engines.base import Ended, Limits
+from suite.engines.docker.labels import LABEL, OWNER, busy, owner, remove_stale
+from suite.engines.docker.sandbox import ContainerSandbox, unpack
+from suite.engines.job import command
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 ENVIRONMENT = {"PYTHONPATH": "/io/job/source"}
@@ -36,7 +37,7 @@ class Outcome:
 
     def __init__(self, client, image, program, memory=256 << 20, limit_s=60):
         self.out: list[tuple[str, float]] = []
-        with Sandbox(client, image.image_id, Limits("0", memory), ENVIRONMENT, command("work")) as box:
+        with ContainerSandbox(client, image.image_id, Limits("0", memory), ENVIRONMENT, command("work")) as box:
             box.put(job(program))
             self.container = box.describe()
             self.ended: Ended = box.run(limit_s, lambda *line: self.out.append(line), lambda *_: None)
@@ -113,7 +114,7 @@ def test_running_out_of_memory_is_told_from_a_kill(client, jax_image):
 @pytest.mark.parametrize("end", ["kill", "remove"])
 def test_a_container_that_somebody_ends_did_not_run_out_of_memory(client, jax_image, end):
     limits = Limits("0", 128 << 20)
-    with Sandbox(client, jax_image.image_id, limits, ENVIRONMENT, command("work")) as box:
+    with ContainerSandbox(client, jax_image.image_id, limits, ENVIRONMENT, command("work")) as box:
         box.put(job("import time\nprint('here', flush=True)\ntime.sleep(600)"))
 
         def interfere(*_):
@@ -140,7 +141,7 @@ print(subprocess.run([sys.executable, "-c", hungry]).returncode)
 def test_the_report_is_read_behind_words_without_an_end(client, jax_image):
     words = "import sys, os\nsys.stderr.write('x' * (3 << 20) + 'last words')\nsys.stderr.flush()\nos._exit(7)"
     heard = []
-    with Sandbox(client, jax_image.image_id, Limits("0", 128 << 20), ENVIRONMENT, command("work")) as box:
+    with ContainerSandbox(client, jax_image.image_id, Limits("0", 128 << 20), ENVIRONMENT, command("work")) as box:
         box.put(job(words))
         ended = box.run(30, print, lambda line, _: heard.append(line))
         box.close()
@@ -214,9 +215,10 @@ def test_a_runner_that_is_stopped_takes_its_container_along(client, jax_image, s
     program = f"""
 import docker
 from suite.engines.base import command
+from suite.engines.base import Limits
 from suite.engines.docker.sandbox import *
 limits = Limits("0", 128 << 20)
-with Sandbox(docker.from_env(), {jax_image.image_id!r}, limits, {ENVIRONMENT!r}, command("work")) as box:
+with ContainerSandbox(docker.from_env(), {jax_image.image_id!r}, limits, {ENVIRONMENT!r}, command("work")) as box:
     box.put({job("import time; time.sleep(600)")!r})
     box.run(600, print, print)
 """
@@ -235,8 +237,8 @@ def stopped_before_the_start(client, image, stop):
     program = f"""
 import docker, time
 from suite.engines.docker import sandbox
-sandbox.Attached = lambda _: time.sleep(600)
-with sandbox.Sandbox(docker.from_env(), {image.image_id!r}, sandbox.Limits("0", 128 << 20), {{}}, ["true"]):
+sandbox.AttachStream = lambda _: time.sleep(600)
+with sandbox.ContainerSandbox(docker.from_env(), {image.image_id!r}, sandbox.Limits("0", 128 << 20), {{}}, ["true"]):
     pass
 """
     runner = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
@@ -283,11 +285,11 @@ def test_containers_of_living_runners_and_of_other_hosts_are_left_alone(client, 
 
 def test_a_measured_run_keeps_the_engine_busy_and_nothing_else_does(client, jax_image):
     limits = Limits("0", 128 << 20)
-    with Sandbox(client, jax_image.image_id, limits, {}, command("work")) as other:
+    with ContainerSandbox(client, jax_image.image_id, limits, {}, command("work")) as other:
         assert other.name not in (busy(client) or "")
     if at_work := busy(client):
         pytest.skip(at_work)
-    with Sandbox(client, jax_image.image_id, limits, {}, command("work"), kind="run") as box:
+    with ContainerSandbox(client, jax_image.image_id, limits, {}, command("work"), kind="run") as box:
         said = busy(client)
         assert said is not None
         assert box.name in said

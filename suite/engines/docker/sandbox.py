@@ -17,26 +17,27 @@ from typing import IO, Any, Self
 
 import docker
 import requests
-from docker.types import LogConfig, Mount, Ulimit
+from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
 from rules.documents import Container
 from rules.errors import MachineError
 from rules.text import printable
-from suite.engines.base import JOB, KILL_S, MAX_OUT, Box, Ended, Files, Limits, Line, folders, too_much
-from suite.engines.docker.attach import Attached
-from suite.engines.docker.connection import EngineLostError, name, reason, sentences
-from suite.engines.docker.labels import LABEL as LABEL
-from suite.engines.docker.labels import busy as busy
+from suite.engines.base import KILL_S, Ended, EngineLostError, Limits, Sandbox
+from suite.engines.docker.attach_stream import AttachStream
+from suite.engines.docker.connection import name, reason, sentences
 from suite.engines.docker.labels import labels, remove_stale
+from suite.engines.job import JOB, MAX_OUT, Files, folders, stray, too_much
+from suite.engines.output import Line
+from suite.targets.data import Access
 
 USER = 1000
 DRAIN_S = 30  # seconds for the rest of a finished container's output
 
 
-class Sandbox(Box):
+class ContainerSandbox(Sandbox):
     """A container that is created on entry and gone, with its volume, on exit.
 
-    `options` are the engine's, over those of `hardening`: the devices of a target, the rights of a meter.
+    `more` are the engine's options, over those of `hardening`: the devices of a target, the rights of a meter.
     Raises MachineError where the engine refuses, EngineLostError where it stops answering.
     """
 
@@ -48,7 +49,7 @@ class Sandbox(Box):
         environment: dict[str, str],
         command: list[str],
         kind: str = "job",
-        options: Mapping[str, Any] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self._client = client
@@ -57,7 +58,7 @@ class Sandbox(Box):
         self._environment = environment
         self.command = command
         self._kind = kind
-        self._options = hardening(limits) | dict(options or {})
+        self._options = hardening(limits) | dict(more or {})
         # Named from here, so that it can be removed even where the engine's answer never reached us.
         self.name = f"assay-{kind}-{secrets.token_hex(6)}"
         self._container: Any = None
@@ -76,7 +77,7 @@ class Sandbox(Box):
                     **self._options,
                 )
                 params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-                self._attached = Attached(self._client.api.attach_socket(self._container.id, params=params))
+                self._stream = AttachStream(self._client.api.attach_socket(self._container.id, params=params))
                 self._container.start()
         except BaseException as error:
             self._lost = isinstance(error, EngineLostError)
@@ -90,8 +91,8 @@ class Sandbox(Box):
 
     def _remove(self) -> None:
         """End the connection and remove the container, as far as the engine answers."""
-        if self._attached is not None:
-            self._attached.close()
+        if self._stream is not None:
+            self._stream.close()
         with _brief(self._client, KILL_S if self._lost else DRAIN_S), _whatever_happens():
             self._client.api.remove_container(self.name, force=True, v=True)
         if not self._lost:
@@ -128,7 +129,7 @@ class Sandbox(Box):
                 self._client.api.put_archive(self._container.id, "/io", spool)
 
     def run(self, limit_s: float, on_stdout: Line, on_stderr: Line) -> Ended:
-        """See `Box.run`."""
+        """See `Sandbox.run`."""
         with sentences("running the container"):
             return super().run(limit_s, on_stdout, on_stderr)
 
@@ -171,8 +172,8 @@ class Sandbox(Box):
             raise self._silent(f"did not end the container ({reason(answer)})")
 
     def _silent(self, how: str) -> EngineLostError:
-        if self._attached is not None:
-            self._attached.close()
+        if self._stream is not None:
+            self._stream.close()
         return EngineLostError(f"the engine {how}", fix="start it again, then repeat the command with --resume")
 
     def take(self) -> dict[str, bytes]:
@@ -210,8 +211,22 @@ def hardening(limits: Limits) -> dict[str, Any]:
         "stdin_open": True,
         "log_config": LogConfig(type=LogConfig.types.NONE),
         "mounts": [mount(path) for path in limits.reads],
-        **limits.access.options(),
+        **options(limits.access),
     }
+
+
+def options(access: Access) -> dict[str, Any]:
+    """Return the engine options that give a container what a target's sandboxes get."""
+    given: dict[str, Any] = {}
+    if access.gpus:
+        given["device_requests"] = [DeviceRequest(count=access.gpus, capabilities=[["gpu"]])]
+    if access.runtime:
+        given["runtime"] = access.runtime
+    if access.devices:
+        given["devices"] = [f"{path}:{path}:rwm" for path in access.devices]
+    if access.group_add:
+        given["group_add"] = list(access.group_add)
+    return given
 
 
 def mount(path: str) -> Mount:
@@ -227,10 +242,7 @@ def unpack(archive: IO[bytes]) -> dict[str, bytes]:
             for member in members:
                 path = PurePosixPath(member.name)
                 if path.parts[:1] != ("out",) or ".." in path.parts or (path.parts == ("out",) and not member.isdir()):
-                    raise MachineError(
-                        f"the container's results hold {printable(member.name, 200)!r}, which is not below out/",
-                        fix="nothing but files may be left in out/",
-                    )
+                    raise stray(printable(member.name, 200))
                 # A sparse member claims more than the archive holds.
                 if member.isreg() and not member.issparse() and (content := members.extractfile(member)):
                     found[path.relative_to("out").as_posix()] = content.read()

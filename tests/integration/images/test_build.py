@@ -18,7 +18,9 @@ import docker
 import pytest
 
 from rules.errors import MachineError
-from suite.images import base, build, cache
+from suite import cache
+from suite.engines.docker.images import DockerImages
+from suite.images import base, build
 from suite.images.matrix import Cell
 
 pytestmark = pytest.mark.engine
@@ -44,7 +46,7 @@ def inside(client: docker.DockerClient, image: str, code: str) -> str:
 def test_the_same_locks_give_the_same_bytes_whatever_the_umask_and_temporary_folder(
     client: docker.DockerClient, tiny: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = build.rebuild(client, tiny, silent)
+    first = build.rebuild(DockerImages(client), tiny, silent)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o755)
     tmp_path.chmod(0o755)
@@ -52,7 +54,7 @@ def test_the_same_locks_give_the_same_bytes_whatever_the_umask_and_temporary_fol
     monkeypatch.setenv("LANG", "C")
     before = os.umask(0o077)
     try:
-        second = build.rebuild(client, tiny, silent)
+        second = build.rebuild(DockerImages(client), tiny, silent)
     finally:
         os.umask(before)
     assert second.identity == first.identity
@@ -62,7 +64,7 @@ def test_the_same_locks_give_the_same_bytes_whatever_the_umask_and_temporary_fol
 def test_an_image_runs_unprivileged_with_its_own_interpreter_and_ready_bytecode(
     client: docker.DockerClient, tiny: Cell
 ) -> None:
-    built = build.build(client, tiny, silent)
+    built = build.build(DockerImages(client), tiny, silent)
     said = inside(
         client,
         built.image_id,
@@ -84,16 +86,16 @@ def test_an_image_runs_unprivileged_with_its_own_interpreter_and_ready_bytecode(
 
 
 def test_a_second_build_does_nothing_and_is_immediate(client: docker.DockerClient, tiny: Cell) -> None:
-    build.build(client, tiny, silent)
+    build.build(DockerImages(client), tiny, silent)
     phases: list[str] = []
     start = time.monotonic()
-    build.build(client, tiny, lambda phase, *_: phases.append(phase))
+    build.build(DockerImages(client), tiny, lambda phase, *_: phases.append(phase))
     assert time.monotonic() - start < 2
     assert phases == []
 
 
 def test_the_config_says_what_the_image_is_made_of(client: docker.DockerClient, tiny: Cell) -> None:
-    built = build.build(client, tiny, silent)
+    built = build.build(DockerImages(client), tiny, silent)
     attributes = client.images.get(built.image_id).attrs
     labels = attributes["Config"]["Labels"]
     assert labels["assay.base-lock"] == hashlib.sha256(tiny.base_lock.read_bytes()).hexdigest()
@@ -107,7 +109,7 @@ def test_the_config_says_what_the_image_is_made_of(client: docker.DockerClient, 
 def test_the_bill_of_materials_names_every_wheel_and_every_debian_package(
     client: docker.DockerClient, tiny: Cell
 ) -> None:
-    built = build.build(client, tiny, silent)
+    built = build.build(DockerImages(client), tiny, silent)
     bill = json.loads(built.sbom)
     components = {component["bom-ref"]: component for component in bill["components"]}
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
@@ -120,8 +122,8 @@ def test_the_bill_of_materials_names_every_wheel_and_every_debian_package(
 
 
 def test_an_image_with_another_layer_is_refused_and_the_layer_named(client: docker.DockerClient, tiny: Cell) -> None:
-    built = build.build(client, tiny, silent)
-    build.verify(client, built)
+    built = build.build(DockerImages(client), tiny, silent)
+    build.verify(DockerImages(client), built)
     container = client.containers.create(built.image_id, ["/bin/true"])
     try:
         changed = io.BytesIO()
@@ -133,26 +135,26 @@ def test_an_image_with_another_layer_is_refused_and_the_layer_named(client: dock
         container.remove(v=True)
     try:
         with pytest.raises(MachineError, match=r"layer 2 .* is none the build recorded"):
-            build.verify(client, replace(built, image_id=str(other.id)))
+            build.verify(DockerImages(client), replace(built, image_id=str(other.id)))
         wrong = built.identity.model_copy(update={"diff_ids": [built.identity.diff_ids[0], "0" * 64]})
         with pytest.raises(MachineError, match=r"layer 1 \(wheels\)"):
-            build.verify(client, replace(built, identity=wrong))
+            build.verify(DockerImages(client), replace(built, identity=wrong))
     finally:
         client.images.remove(str(other.id), force=True)
 
 
 def test_an_image_removed_from_the_engine_is_made_again(client: docker.DockerClient, tiny: Cell) -> None:
-    built = build.build(client, tiny, silent)
+    built = build.build(DockerImages(client), tiny, silent)
     client.images.remove(build.tag(tiny, built.identity.config_digest), force=True)
-    assert build.recorded(client, tiny) is None
-    assert build.build(client, tiny, silent).identity == built.identity
+    assert build.recorded(DockerImages(client), tiny) is None
+    assert build.build(DockerImages(client), tiny, silent).identity == built.identity
 
 
 def test_a_base_layer_damaged_in_the_cache_is_noticed_before_the_engine_has_it(
     client: docker.DockerClient, tiny: Cell
 ) -> None:
-    built = build.build(client, tiny, silent)
-    layer = base.prepare(client, tiny, silent).layers[0].path
+    built = build.build(DockerImages(client), tiny, silent)
+    layer = base.prepare(DockerImages(client), tiny, silent).layers[0].path
     with layer.open("r+b") as file:
         file.seek(-2000, os.SEEK_END)
         was = file.read(1)
@@ -161,7 +163,7 @@ def test_a_base_layer_damaged_in_the_cache_is_noticed_before_the_engine_has_it(
     try:
         client.images.remove(build.tag(tiny, built.identity.config_digest), force=True)
         with pytest.raises(MachineError, match="damaged in the cache"):
-            build.build(client, tiny, silent)
+            build.build(DockerImages(client), tiny, silent)
     finally:
         with layer.open("r+b") as file:
             file.seek(-2000, os.SEEK_END)
@@ -171,7 +173,7 @@ def test_a_base_layer_damaged_in_the_cache_is_noticed_before_the_engine_has_it(
 def test_a_build_killed_midway_leaves_nothing_half_and_the_next_one_cleans_up(
     client: docker.DockerClient, tiny: Cell
 ) -> None:
-    built = build.build(client, tiny, silent)
+    built = build.build(DockerImages(client), tiny, silent)
     client.images.remove(build.tag(tiny, built.identity.config_digest), force=True)
     code = (
         "import sys, dataclasses, pathlib\n"
@@ -193,6 +195,6 @@ def test_a_build_killed_midway_leaves_nothing_half_and_the_next_one_cleans_up(
                 break
     left = set(shelf.iterdir()) - others
     assert left
-    assert build.build(client, tiny, silent).identity == built.identity
+    assert build.build(DockerImages(client), tiny, silent).identity == built.identity
     assert not left & set(shelf.iterdir())
     assert client.containers.list(all=True, filters={"label": "assay.bytecode", "status": "exited"}) == []

@@ -18,19 +18,18 @@ from rules.errors import JudgedError
 from rules.serving import serving_rules
 from rules.serving_documents import ServingRecord
 from suite import source
-from suite.engines.docker.runner import Containers
-from suite.engines.docker.sandbox import LABEL, busy
-from suite.images.build import build
+from suite.engines.docker.engine import DockerEngine
+from suite.engines.docker.labels import LABEL, busy
 from suite.images.matrix import cell
 from suite.inference import produce
 from suite.inference.context import Bench
 from suite.inference.run import execute
 from suite.inference.staging import ServingWork, shared_files
 from suite.inference.tree import complete
-from suite.machine import Personal, probe
+from suite.machine import Personal
 from suite.result.job import job_files
 from suite.targets.data import NOTHING
-from suite.targets.execution import Way
+from suite.targets.execution import ExecutionMode
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 
@@ -137,12 +136,11 @@ def bench_of(client, output: Path, code: dict[str, bytes], plan: dict[str, objec
     )  # fmt: skip
     rules = serving_rules(produce.RULESET, WORKLOAD)
     chosen = cell("onnxruntime", "cpu", suite="inference")
-    place, way = Containers(client, build(client, chosen, lambda *_: None)), Way(NOTHING, "")
-    facts = probe(client, place.image.image_id)
-    made = produce._plan(request, rules, way, "onnxruntime", place, facts, source.digest(code)).model_copy(update=plan)
+    there = DockerEngine(client).environment(chosen, ExecutionMode(NOTHING, ""))
+    made = produce._plan(request, rules, "onnxruntime", there, source.digest(code)).model_copy(update=plan)
     files = produce._data(request, rules, lambda *_: None)
-    bench = Bench(place, ServingWork(output, made), rules, job_files(code, files), ["assay"])
-    system = produce._described(client, request, facts, Personal(), made, chosen, {})
+    bench = Bench(there.runner, ServingWork(output, made), rules, job_files(code, files), ["assay"])
+    system = produce._described(request, there, Personal(), made)
     return bench, shared_files(made, system.model_copy(update={"division": made.division}), code)
 
 

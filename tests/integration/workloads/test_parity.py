@@ -11,6 +11,7 @@ from checker.families.assay.training.parity import disagreements
 from rules.documents import ParityCertificate
 from rules.workload import workload_rules
 from suite import source
+from suite.engines.docker.runner import DockerRunner
 from suite.training import parity
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ def sides(client: docker.DockerClient, images: dict[str, BuiltImage], fashion: d
         if old:
             assert code[FILE].decode().count(old) == 1, f"{old!r} is not in {FILE} once"
             code[FILE] = code[FILE].decode().replace(old, new).encode()
-        return parity.run_side(client, images[framework], "assay/1.0", RULES, code, fashion, Silent())
+        return parity.run_side(
+            DockerRunner(client, images[framework]), "1", "assay/1.0", RULES, code, fashion, Silent()
+        )
 
     return run
 

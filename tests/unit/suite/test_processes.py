@@ -14,8 +14,9 @@ import pytest
 
 from suite import source
 from suite.engines.base import Ended, Limits
-from suite.engines.process.processes import Processes
-from suite.engines.process.runner import Python
+from suite.engines.process.interpreter import ask
+from suite.engines.process.runner import ProcessRunner
+from suite.engines.process.sandbox import ProcessSandbox
 from suite.meters.sampler import Observer
 
 
@@ -25,8 +26,10 @@ def job(program: str) -> list[tuple[str, bytes | Path]]:
     return [*code.items(), ("source/work.py", program.encode())]
 
 
-def place(folder: Path) -> Python:
-    return Python(sys.executable, folder / "boxes", {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"})
+def place(folder: Path) -> ProcessRunner:
+    return ProcessRunner(
+        ask(Path(sys.executable)), folder / "boxes", {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    )
 
 
 class Outcome:
@@ -35,7 +38,7 @@ class Outcome:
     def __init__(self, folder: Path, program: str, limit_s: float = 60, cpuset: str = "0") -> None:
         self.out: list[tuple[str, float]] = []
         self.words: list[str] = []
-        with place(folder).box(Limits(cpuset, 0), "work", "run") as box:
+        with place(folder).sandbox(Limits(cpuset, 0), "work", "run") as box:
             box.put([*job(program), ("data/file", Path(__file__))])
             self.container = box.describe()
             self.ended: Ended = box.run(limit_s, lambda *line: self.out.append(line), self._said)
@@ -125,7 +128,7 @@ import sys
 from pathlib import Path
 from suite.engines.base import Limits
 from tests.unit.suite.test_processes import job, place
-with place(Path({folder!r})).box(Limits("0", 0), "work", "run") as box:
+with place(Path({folder!r})).sandbox(Limits("0", 0), "work", "run") as box:
     box.put(job("import time; print('on', flush=True); time.sleep(600)"))
     box.run(600, lambda line, _: print(line, flush=True), print)
 """
@@ -155,7 +158,7 @@ def test_a_program_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
 
     with (
         pytest.raises(MachineError, match="/nowhere/python cannot be started: No such file"),
-        Processes(["/nowhere/python"], tmp_path / "job", Limits("0", 0), {}),
+        ProcessSandbox(["/nowhere/python"], tmp_path / "job", Limits("0", 0), {}),
     ):
         pass
 
