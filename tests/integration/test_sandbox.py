@@ -214,7 +214,7 @@ def test_an_endless_line_is_cut_not_collected(client, jax_image):
 def test_a_runner_that_is_stopped_takes_its_container_along(client, jax_image, stop):
     program = f"""
 import docker
-from suite.engines.base import command
+from suite.engines.job import command
 from suite.engines.base import Limits
 from suite.engines.docker.sandbox import *
 limits = Limits("0", 128 << 20)
