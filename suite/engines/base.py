@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol, Self
 from rules.documents import Container, ImageIdentity, Interpreter, Memory
 from rules.errors import MachineError
 from suite.diagnosis import Diagnosis
-from suite.engines.job import Files
+from suite.engines.job import MAX_OUT, Files
 from suite.engines.output import DONE, MAX_WORDS, Line, Lines, Report, bounded
 from suite.images.matrix import Cell
 from suite.images.store import ImageStore
@@ -78,6 +78,7 @@ class Stream(Protocol):
 class Sandbox(ABC):
     """A place for one job, there between entry and exit. What is inside is hostile: no method trusts it."""
 
+    most_out = MAX_OUT  # bytes taken back
     _stream: Stream | None = None
     _open = False  # whether the supervisor holds the sandbox open for us
 
@@ -114,8 +115,8 @@ class Sandbox(ABC):
     def take(self) -> dict[str, bytes]:
         """Return the regular files of the job's `out` folder by relative path; links are left out.
 
-        Nothing where the sandbox is gone. Raises MachineError where `out` is no folder, holds more than MAX_OUT bytes
-        or leads out of itself; EngineLostError where the engine stops answering.
+        Nothing where the sandbox is gone. Raises MachineError where `out` is no folder, holds more than `most_out`
+        bytes or leads out of itself; EngineLostError where the engine stops answering.
         """
 
     @abstractmethod

@@ -29,9 +29,9 @@ def folders(paths: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-def too_much() -> MachineError:
+def too_much(most: int) -> MachineError:
     """Return the error for a job that left more than is taken back."""
-    return MachineError(f"the run left more than {MAX_OUT} bytes of results", fix="write less to out/")
+    return MachineError(f"the run left more than {most} bytes of results", fix="write less to out/")
 
 
 def stray(name: str) -> MachineError:

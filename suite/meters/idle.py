@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
 from checker.machine.metering import SETTLE_S, NotMeasured, idle
 from rules.errors import MachineError
 from rules.observation import Observation
 from suite.engines.base import Runner
 from suite.meters.power_log import PowerLog
-from suite.meters.sampler import watching
+from suite.meters.sampler import Planned, watching
 from suite.progress import Phase
-from suite.result.plan import Plan
 
 TICK_S = 0.5
 
 
-def baseline(runner: Runner, plan: Plan, power_log: PowerLog | None) -> bytes:
+class IdlePlanned(Planned, Protocol):
+    """What is asked of the plan of a result with a baseline."""
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds that the machine is to be seen idle."""
+
+
+def baseline(runner: Runner, plan: IdlePlanned, power_log: PowerLog | None) -> bytes:
     """Return the samples of an idle machine, `plan.idle_s` long without what meters need at either end.
 
     Raises MachineError where they say nothing of its power: a baseline that was declared is not left out in silence.

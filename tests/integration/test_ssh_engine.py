@@ -19,8 +19,8 @@ from suite.engines.docker.engine import DockerEngine
 from suite.engines.docker.images import DockerImages
 from suite.images import base
 from suite.images.matrix import cell, target
+from tests.integration.engines.proxy import engine_socket
 from tests.integration.ssh_engine import Server, second_engine, ssh_server
-from tests.integration.test_remote_engine import engine_socket
 
 
 @pytest.fixture(scope="module")

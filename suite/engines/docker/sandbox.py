@@ -26,11 +26,12 @@ from suite.engines.base import KILL_S, Ended, EngineLostError, Limits, Sandbox
 from suite.engines.docker.attach_stream import AttachStream
 from suite.engines.docker.connection import name, reason, sentences
 from suite.engines.docker.labels import labels, remove_stale
-from suite.engines.job import JOB, MAX_OUT, Files, folders, stray, too_much
+from suite.engines.job import JOB, Files, folders, stray, too_much
 from suite.engines.output import Line
 from suite.targets.data import Access
 
 USER = 1000
+CHUNK = 1 << 20
 DRAIN_S = 30  # seconds for the rest of a finished container's output
 
 
@@ -181,11 +182,11 @@ class ContainerSandbox(Sandbox):
         if not self._open:
             return {}
         with sentences("copying results out of the container"), tempfile.TemporaryFile() as spool:
-            stream, _ = self._client.api.get_archive(self._container.id, f"{JOB}/out")
-            for size, chunk in _running_total(stream):
-                if size > MAX_OUT:
-                    raise too_much()
-                spool.write(chunk)
+            with _archive(self._client, self._container.id, f"{JOB}/out") as stream:
+                for size, chunk in _running_total(stream):
+                    if size > self.most_out:
+                        raise too_much(self.most_out)
+                    spool.write(chunk)
             spool.seek(0)
             return unpack(spool)
 
@@ -285,6 +286,22 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes | Path | None) -> N
         info.size = content.stat().st_size
         with content.open("rb") as handle:
             archive.addfile(info, handle)
+
+
+@contextlib.contextmanager
+def _archive(client: docker.DockerClient, container: str, path: str) -> Iterator[Iterator[bytes]]:
+    """Give the engine's tar of a path in pieces; its connection is closed, or a tar half read would hold the container.
+
+    The client's own get_archive leaves it open.
+    """
+    api = client.api
+    address = f"{api.base_url}/v{api.api_version}/containers/{container}/archive"
+    with api.get(address, params={"path": path}, stream=True, timeout=api.timeout) as answer:
+        try:
+            answer.raise_for_status()
+        except requests.HTTPError as error:
+            docker.errors.create_api_error_from_http_exception(error)
+        yield answer.iter_content(CHUNK)
 
 
 def _running_total(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -25,7 +25,7 @@ from rules.errors import MachineError
 from rules.text import printable
 from suite.disk import disk
 from suite.engines.base import KILL_S, NO_ENGINE, Ended, Limits, Sandbox
-from suite.engines.job import MAX_OUT, Files, folders, stray, too_much
+from suite.engines.job import Files, folders, stray, too_much
 from suite.engines.output import Report
 
 CHUNK = 64 << 10
@@ -105,7 +105,7 @@ class ProcessSandbox(Sandbox):
         """Return the regular files of the job's `out` folder by relative path; what it left running may change them."""
         if not self._open:
             return {}
-        out, found, left = self._folder / "out", dict[str, bytes](), MAX_OUT
+        out, found, left = self._folder / "out", dict[str, bytes](), self.most_out
         with disk(out):
             if out.is_symlink() or not out.is_dir():
                 raise stray("out")
@@ -115,7 +115,7 @@ class ProcessSandbox(Sandbox):
                     continue
                 left -= len(content)
                 if left < 0:
-                    raise too_much()
+                    raise too_much(self.most_out)
                 found[path.relative_to(out).as_posix()] = content
         return found
 
