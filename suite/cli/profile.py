@@ -30,13 +30,13 @@ def profile(
     from rules.text import printable
     from rules.workload import workload_rules
     from suite import source
+    from suite.cpus import last_cpus
     from suite.data import obtain
     from suite.engines.base import Limits
     from suite.engines.table import engine as find_engine
     from suite.images.matrix import cell
     from suite.progress import Phase
     from suite.result.job import job, job_files, run_job
-    from suite.result.plan import last_cpus
     from suite.settings import settings
     from suite.turn import turn
 

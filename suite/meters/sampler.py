@@ -308,6 +308,6 @@ def _monotonic(clocks: Sequence[Clock], wall_s: float) -> float:
 def beside(cpuset: str) -> str:
     """Return the CPU list of a run's observer: the first processor, unless the run has it too, else any.
 
-    A run has the machine's last processors (`suite.result.plan.last_cpus`).
+    A run has the machine's last processors (`suite.cpus`).
     """
     return "" if cpuset.startswith("0") else "0"

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from suite import source
+from suite.cpus import last_cpus
 from suite.engines.base import Limits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
@@ -20,7 +21,6 @@ from suite.engines.docker.sandbox import ContainerSandbox
 from suite.engines.job import command
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.result.plan import last_cpus
 
 FOLDER = Path(__file__).parent / "loadgen"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rules.workload import workload_rules
 from suite import data, source
+from suite.cpus import last_cpus
 from suite.engines.base import Limits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
@@ -20,7 +21,6 @@ from suite.engines.docker.sandbox import ContainerSandbox
 from suite.engines.job import command
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.result.plan import last_cpus
 from suite.settings import settings
 
 WORKLOAD = "image-classification"
