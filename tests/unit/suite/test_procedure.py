@@ -29,6 +29,8 @@ from suite.result.procedure import Procedure
 from suite.result.request import Request
 from suite.result.staging import Work
 from suite.settings import Tuned
+from suite.targets.data import NOTHING
+from suite.targets.execution import ExecutionMode
 from tests.unit.suite.test_submission import IMAGE, stopped_at
 
 RUNS = 2
