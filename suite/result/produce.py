@@ -157,6 +157,7 @@ def _execute(procedure: Procedure, context: RunContext) -> None:
     """Make the runs; one who stops them is told what is kept."""
     try:
         with context.runner.taken():
+            context.idle()
             procedure.execute(context)
     except Stopped as stopped:
         raise Stopped(
