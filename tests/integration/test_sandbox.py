@@ -281,6 +281,7 @@ def test_containers_of_living_runners_and_of_other_hosts_are_left_alone(client, 
                 client.api.remove_container(container, force=True)
 
 
+@pytest.mark.machine
 def test_a_measured_run_keeps_the_engine_busy_and_nothing_else_does(client, jax_image):
     limits = Limits("0", 128 << 20)
     with Sandbox(client, jax_image.image_id, limits, {}, command("work")) as other:

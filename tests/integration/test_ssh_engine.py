@@ -22,6 +22,8 @@ from suite.targets import fitness
 from tests.integration.ssh_engine import Server, second_engine, ssh_server
 from tests.integration.test_remote_engine import engine_socket
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory):
