@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rules.documents import ImageIdentity
 from rules.errors import MachineError
 from suite.engines.docker.connection import architecture, sentences
-from suite.images import archive, base, cache, layer, locks, sbom, wheelhouse
+from suite.images import archive, base, cache, layer, locks, registry, sbom, wheelhouse
 from suite.images.base import BaseLock
-from suite.images.files import Progress
+from suite.images.files import Layer, Progress
 from suite.images.matrix import Cell
 
 # Part of every record's key: raise it when the builder writes other bytes for the same locks.
@@ -103,7 +103,7 @@ def verify(client: docker.DockerClient, built: BuiltImage) -> None:
             f"the engine no longer has image {built.image_id}", fix="build it again: assay images build"
         ) from None
     found = archive.layers_of(image)
-    names = [*["base"] * (len(built.identity.diff_ids) - 1), "wheels"]
+    names = [*["below the wheels"] * (len(built.identity.diff_ids) - 1), "wheels"]
     for number, expected in enumerate(built.identity.diff_ids):
         has = found[number] if number < len(found) else "nothing"
         if has != expected:
@@ -130,15 +130,19 @@ def _assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fr
     files = wheelhouse.fetch(cell, progress)
     with cache.scratch() as scratch:
         compiler = below.image if _runs_here(client, cell) else base.native(client, cell, progress).image
-        above, about = layer.write(client, compiler, cell, files, scratch, progress)
+        layers = [*below.layers]
+        shared: frozenset[str] = frozenset()
+        if cell.beneath is not None and (shared := _shared(cell)):
+            layers.append(_framework(client, cell.beneath, len(layers), scratch, progress, fresh=fresh))
+        above, about = layer.write(client, compiler, cell, files, shared, scratch, progress)
         _, wheel_lock = locks.read(cell.wheel_lock)
+        made_of = [*(f"assay base {lock.sha256}" for _ in below.layers), *(["assay framework"] if shared else [])]
+        made_of.append(f"assay wheels {wheel_lock}")
+        layers.append(above)
         made = archive.config(
             architecture=cell.base.architecture,
             epoch=cell.epoch,
-            layers={
-                **{each.diff_id: f"assay base {lock.sha256}" for each in below.layers},
-                above.diff_id: f"assay wheels {wheel_lock}",
-            },
+            layers={each.diff_id: what for each, what in zip(layers, made_of, strict=True)},
             environment=cell.environment,
             labels=_labels(cell, lock, wheel_lock),
         )
@@ -149,12 +153,12 @@ def _assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fr
             base_lock_sha256=lock.sha256,
             wheel_lock_sha256=wheel_lock,
             config_digest=made.digest,
-            diff_ids=[each.diff_id for each in (*below.layers, above)],
+            diff_ids=[each.diff_id for each in layers],
             architecture=cell.base.architecture,
             versions={file.name: file.version for file in files},
             drift=list(lock.drift),
         )
-        image = archive.load(client, made, [*below.layers, above], tag(cell, made.digest), progress)
+        image = archive.load(client, made, layers, tag(cell, made.digest), progress)
         content = sbom.document(identity, cell, files, about, below.packages)
         record = _Record(identity=identity, environment=dict(cell.environment), sbom=content.decode())
         (scratch / "record").write_text(record.model_dump_json())
@@ -163,6 +167,24 @@ def _assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fr
     built = BuiltImage(identity, content, image.id, dict(cell.environment))
     verify(client, built)
     return built
+
+
+def _shared(cell: Cell) -> frozenset[str]:
+    """Return the wheels that the framework's image beneath has; none where it has one that this cell has not."""
+    if cell.beneath is None:
+        return frozenset()
+    mine, its = (locks.wheels(each.wheel_lock) for each in (cell, cell.beneath))
+    return frozenset(pin.name for pin in its) if all(pin in mine for pin in its) else frozenset()
+
+
+def _framework(
+    client: docker.DockerClient, cell: Cell, number: int, scratch: Path, progress: Progress, *, fresh: bool
+) -> Layer:
+    """Return layer `number` of the framework's image, which is made where the engine lacks it, out of the engine."""
+    built = rebuild(client, cell, progress) if fresh else build(client, cell, progress)
+    layers = tuple(Layer(scratch / f"{diff_id}.tar", diff_id) for diff_id in built.identity.diff_ids)
+    registry.save_layers(client, built.image_id, layers, progress)
+    return layers[number]
 
 
 def _runs_here(client: docker.DockerClient, cell: Cell) -> bool:
@@ -196,7 +218,9 @@ def _place(cell: Cell, lock: BaseLock) -> Path:
     _, wheel_lock = locks.read(cell.wheel_lock)
     decides = asdict(cell) | {"base": cell.base.model_dump(), "base_lock": lock.sha256, "wheel_lock": wheel_lock}
     decides |= {"format": _FORMAT, "recipe": base.recipe(cell)}
-    del decides["suite"]  # in the name already
+    del decides["suite"], decides["beneath"]  # in the name already
+    if shared := _shared(cell):
+        decides["beneath"] = sorted(shared)
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return cache.root() / "images" / f"{cell.name}-{key[:24]}.json"
 

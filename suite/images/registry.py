@@ -53,11 +53,11 @@ def pull(
     folder = cache.folder("registry", digest)
     layers = tuple(Layer(folder / f"{diff_id}.tar", diff_id) for diff_id in diff_ids)
     if not all(layer.path.exists() for layer in layers):
-        _save_layers(client, str(image.id), layers, progress)
+        save_layers(client, str(image.id), layers, progress)
     return str(image.id), layers
 
 
-def _save_layers(client: docker.DockerClient, image: str, layers: tuple[Layer, ...], progress: Progress) -> None:
+def save_layers(client: docker.DockerClient, image: str, layers: tuple[Layer, ...], progress: Progress) -> None:
     """Write the uncompressed layers of `image` to their places, each verified by its diff_id."""
     with cache.scratch() as scratch:
         saved = scratch / "image.tar"

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import pytest
 
 from rules.errors import MachineError
 from suite.images import base, build, cache
-from suite.images.matrix import Cell
+from suite.images.matrix import Cell, cell
 
 pytestmark = pytest.mark.engine
 
@@ -196,3 +197,29 @@ def test_a_build_killed_midway_leaves_nothing_half_and_the_next_one_cleans_up(
     assert build.build(client, tiny, silent).identity == built.identity
     assert not left & set(shelf.iterdir())
     assert client.containers.list(all=True, filters={"label": "assay.bytecode", "status": "exited"}) == []
+
+
+def test_an_image_of_inference_stands_on_its_frameworks_layer(
+    client: docker.DockerClient, tiny: Cell, tmp_path: Path
+) -> None:
+    more = cell("jax", "cpu", "mmdebstrap").wheel_lock.read_text()
+    [block] = re.findall(r"^ml-dtypes==.*?\n(?=\S)", more, re.MULTILINE | re.DOTALL)
+    both = tmp_path / "both.txt"
+    both.write_text(tiny.wheel_lock.read_text() + block)
+    top = replace(tiny, suite="inference", wheel_lock=both, beneath=tiny)
+    framework, built = build.build(client, tiny, silent), build.build(client, top, silent)
+    try:
+        assert built.identity.diff_ids[:-1] == framework.identity.diff_ids
+        assert set(built.identity.versions) == {"opt-einsum", "ml-dtypes"}
+        assert {b"pkg:pypi/opt-einsum@", b"pkg:pypi/ml-dtypes@"} <= set(re.findall(rb"pkg:pypi/[a-z-]+@", built.sbom))
+        find = "import importlib.util as u; print([bool(u.find_spec(m)) for m in ('opt_einsum', 'ml_dtypes')])"
+        assert inside(client, built.image_id, find) == "[True, True]"
+        assert build.rebuild(client, top, silent).identity == built.identity
+        # Another wheel beneath than here: the image stands on its own.
+        other = tmp_path / "other.txt"
+        other.write_text(tiny.wheel_lock.read_text().replace("3.4.0", "3.3.0"))
+        alone = build.build(client, replace(top, beneath=replace(tiny, wheel_lock=other)), silent)
+        assert len(alone.identity.diff_ids) == len(framework.identity.diff_ids)
+    finally:
+        for image in client.images.list("assay/tiny-cpu-inference"):
+            client.images.remove(str(image.id), force=True)
