@@ -67,7 +67,7 @@ def test_the_way_is_opened_once_and_gone_with_the_program_even_a_killed_one(
 ) -> None:
     program = (
         "import os, sys, time\n"
-        "from suite import tunnel\n"
+        "from suite.engines.docker import tunnel\n"
         "first = tunnel.through(sys.argv[1])\n"
         "assert tunnel.through(sys.argv[1]) == first\n"
         "print(first, next(iter(tunnel._open.values()))._ssh.pid, flush=True)\n"

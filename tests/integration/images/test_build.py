@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -150,23 +151,27 @@ def test_an_image_removed_from_the_engine_is_made_again(client: docker.DockerCli
 
 
 def test_a_base_layer_damaged_in_the_cache_is_noticed_before_the_engine_has_it(
-    client: docker.DockerClient, tiny: Cell
+    client: docker.DockerClient, tiny: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = build.build(client, tiny, silent)
+    whole = base.prepare(client, tiny, silent).layers[0].path
+    # In a cache of its own: others build on this base meanwhile.
+    own = tmp_path / "cache"
+    (own / "bases").mkdir(parents=True)
+    for name in ("wheels", "wheelhouses", "images"):
+        (own / name).symlink_to(cache.root() / name)
+    shutil.copytree(whole.parent, own / "bases" / whole.parent.name)
+    monkeypatch.setenv("ASSAY_CACHE", str(own))
     layer = base.prepare(client, tiny, silent).layers[0].path
+    assert layer.is_relative_to(own)
     with layer.open("r+b") as file:
         file.seek(-2000, os.SEEK_END)
         was = file.read(1)
         file.seek(-2000, os.SEEK_END)
         file.write(bytes([was[0] ^ 1]))
-    try:
-        client.images.remove(build.tag(tiny, built.identity.config_digest), force=True)
-        with pytest.raises(MachineError, match="damaged in the cache"):
-            build.build(client, tiny, silent)
-    finally:
-        with layer.open("r+b") as file:
-            file.seek(-2000, os.SEEK_END)
-            file.write(was)
+    client.images.remove(build.tag(tiny, built.identity.config_digest), force=True)
+    with pytest.raises(MachineError, match="damaged in the cache"):
+        build.build(client, tiny, silent)
 
 
 def test_a_build_killed_midway_leaves_nothing_half_and_the_next_one_cleans_up(

@@ -48,16 +48,24 @@ def value(ran: Any, key: str) -> Any:
     return found
 
 
-@pytest.fixture(scope="module", params=FRAMEWORKS)
+@pytest.fixture(scope="module")
+def runs() -> dict[str, Any]:
+    """The one short run of each framework, by its name."""
+    return {}
+
+
+@pytest.fixture(params=FRAMEWORKS)
 def of(request: pytest.FixtureRequest) -> str:
     """Each framework in turn."""
     return request.param
 
 
-@pytest.fixture(scope="module")
-def ran(of: str, run_job: Any) -> Any:
-    """One short run of each framework."""
-    return run_job(of)
+@pytest.fixture
+def ran(of: str, run_job: Any, runs: dict[str, Any]) -> Any:
+    """One short run of each framework, made once whatever the order of tests."""
+    if of not in runs:
+        runs[of] = run_job(of)
+    return runs[of]
 
 
 def test_a_run_twice_has_the_same_losses_and_weights_to_the_bit(run_job: Any, of: str, ran: Any) -> None:
