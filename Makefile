@@ -53,9 +53,9 @@ run: setup ## build the image, run the benchmark, write and check the submission
 # Side by side, what measures one after another (tests/conftest.py); then alone, what compares times.
 BESIDE := .venv/bin/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
 
-test: setup-dev lint ## lint, then the tests; starts a Docker engine where it may
+test: setup-dev lint ## lint, then the tests that a clone alone can run; starts a Docker engine where it may
 	@suite/engine.sh
-	@$(BESIDE) -m 'not long and not measured'
+	@$(BESIDE) -m 'not long and not measured and not corpus'
 	@.venv/bin/pytest tests/integration -m 'measured and not long'
 
 test-long: setup-dev ## every test, also the rest of long sweeps
