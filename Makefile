@@ -50,6 +50,10 @@ run: setup ## build the image, run the benchmark, write and check the submission
 	    $(if $(IDLE),--idle-baseline $(IDLE)) $(if $(UNCONTAINED),--uncontained $(UNCONTAINED)) \
 	    $(if $(RESUME),--resume) $(if $(REPLACE),--replace) $(if $(DISCARD),--discard) $(if $(WAIT),--wait)
 
+evidence: setup ## publish what evidence the newest round lacks on the present sources (its author; an hour); goes on after a kill
+	@suite/engine.sh
+	@$(ASSAY) evidence $(if $(WAIT),--wait)
+
 # Side by side, what measures one after another (tests/conftest.py); then alone, what compares times.
 BESIDE := .venv/bin/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
 
@@ -84,4 +88,4 @@ clean: ## remove .venv and caches; submissions stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-dev run test test-long test-corpus corpus lint doctor lock clean
+.PHONY: help setup setup-dev run evidence test test-long test-corpus corpus lint doctor lock clean

@@ -15,10 +15,12 @@ from typing import Any
 
 import yaml
 
-import rules.workload
+import rules.round
 import suite.inference.run
 import suite.inference.search
-from suite.inference.produce import ServingRequest, produce
+from suite.inference.procedure import Inference
+from suite.result.produce import produce
+from suite.result.request import Request
 
 ROUND = "assay-inference/1.0"
 SCENARIOS: dict[str, dict[str, dict[str, Any]]] = {
@@ -33,7 +35,7 @@ SCENARIOS: dict[str, dict[str, dict[str, Any]]] = {
 
 def shorter(root: Path, name: str) -> list[Path]:
     """Copy the round to `root` with shorter runs of a workload; return the files that differ."""
-    shutil.copytree(rules.workload.ROOT / ROUND, root / ROUND)
+    shutil.copytree(rules.round.ROOT / ROUND, root / ROUND)
     workload, compliance = root / ROUND / f"workloads/{name}.yaml", root / ROUND / "compliance.yaml"
     known = yaml.safe_load(workload.read_text())
     workload.write_text(yaml.safe_dump(known | {"scenarios": SCENARIOS[name]}))
@@ -48,11 +50,11 @@ def shorter(root: Path, name: str) -> list[Path]:
 def main(folder: Path, workload: str) -> None:
     """Measure and pack."""
     changed = shorter(folder / "rules", workload)
-    rules.workload.ROOT = folder / "rules"
+    rules.round.ROOT = folder / "rules"
     # So short a run is noisy: with far less load than the system bears, and room for far more queries than expected,
     # it is valid at one of the first attempts.
     suite.inference.search.SLOWER, suite.inference.run.EXPECTED = 0.3, 2.0
-    request = ServingRequest(
+    request = Request(
         workload=workload,
         framework="onnxruntime",
         target="cpu",
@@ -70,7 +72,7 @@ def main(folder: Path, workload: str) -> None:
         replace=False,
         scenario="all",
     )
-    if not produce(request, print):
+    if not produce(Inference, request, print):
         raise SystemExit("the result has findings: make it again when the machine is quiet")
     pack(folder, workload, changed)
 
