@@ -16,6 +16,7 @@ from rules.errors import AssayError, JudgedError, MachineError, UsageError
 from rules.text import printable
 from suite.engines.base import Limits, Place
 from suite.engines.docker.connection import EngineLostError
+from suite.meters.idle import baseline
 from suite.meters.power_log import PowerLog
 from suite.meters.sampler import Observed, watching
 from suite.progress import Phase, say
@@ -97,6 +98,13 @@ class RunContext(ABC):
             if outcome not in self.RESULTS:
                 self._refuse(name, title, finished, outcome, explanation)
         return Ran(finished, outcome, explanation, attempts, watch.observed() if watch else None)
+
+    def idle(self) -> None:
+        """Sample the idle machine, where a baseline is declared and not there yet."""
+        work = self.work
+        if work.plan.idle_s and not work.at(work.idle).exists():
+            self.require_alone()
+            work.keep({work.idle: baseline(self.place, work.plan, self.power_log)})
 
     def require_alone(self) -> None:
         """Raise MachineError where another run is being measured here."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from rules.documents import Count, Document, ImageIdentity, Interpreter, Name, Sha256
 from rules.errors import UsageError
+from rules.text import printable
 from rules.workload import Division
 from suite.targets.data import NOTHING, Access
 
@@ -65,6 +66,17 @@ def _differences(place: str, then: Any, now: Any) -> Iterator[str]:
             yield from _differences(f"{place}.{name}".lstrip("."), then.get(name), now.get(name))
     elif then != now:
         yield f"{place} was {then!r}, is {now!r}"
+
+
+def named(settings: list[str]) -> list[tuple[str, str]]:
+    """Return name and text of each `name=value`; raise UsageError for one without a value."""
+    found = []
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {printable(setting)}: no value", fix=f"write --set {printable(name)}=VALUE")
+        found.append((name, text))
+    return found
 
 
 def last_cpus(threads: int, available: int) -> str:

@@ -167,6 +167,7 @@ def _execute(procedure: Procedure, context: RunContext) -> None:
     """Make the runs; one who stops them is told what is kept."""
     try:
         with context.place.taken():
+            context.idle()
             procedure.execute(context)
     except Stopped as stopped:
         raise Stopped(

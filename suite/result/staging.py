@@ -100,6 +100,11 @@ class Work(ABC):
     def records(self) -> list[str]:
         """Return where the record of each run stands, below the submitter's folder."""
 
+    @property
+    def idle(self) -> str:
+        """Where the samples of the idle machine will stand, if there are any."""
+        return f"{self.plan.ours}/observation_idle.json"
+
     def at(self, name: str) -> Path:
         """Return where a file is kept that will stand at `name`, below the submitter's folder."""
         return self.folder / "tree" / name
