@@ -18,8 +18,10 @@ import pytest
 
 from rules.documents import Attempt, Document
 from rules.errors import UsageError
+from suite import procedures
 from suite.harness import probe
 from suite.images.matrix import Suite
+from suite.inference.procedure import Inference
 from suite.machine import Host, Personal
 from suite.result import produce
 from suite.result.context import RunContext
@@ -30,6 +32,7 @@ from suite.result.request import Request
 from suite.result.staging import Work
 from suite.settings import Tuned
 from suite.targets.execution import Way
+from suite.training.procedure import Training
 from tests.unit.suite.test_submission import IMAGE, stopped_at
 
 RUNS = 2
@@ -126,6 +129,16 @@ def asked(output: Path, **changes: Any) -> Request:
 def throw(request: Request) -> Path:
     means = produce.Means(Throwing(request), None, ground, lambda: None)
     return produce._result(means, Personal(), "jax", {}, lambda: None)
+
+
+def test_a_procedure_is_a_line_of_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained, served = asked(tmp_path, workload="image-classification"), asked(tmp_path, workload="text-generation")
+    assert procedures.procedure(trained) is Training
+    assert procedures.procedure(replace(trained, scenario="Offline")) is Inference
+    assert procedures.procedure(served) is Inference
+    assert Inference(served).request.scenario == "all"
+    monkeypatch.setattr(procedures, "PROCEDURES", (Throwing, *procedures.PROCEDURES))
+    assert procedures.procedure(asked(tmp_path)) is Throwing
 
 
 @pytest.fixture
