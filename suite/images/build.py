@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rules.documents import ImageIdentity
 from rules.errors import MachineError
 from suite import cache
-from suite.images import archive, base, layer, locks, sbom, wheelhouse
+from suite.images import archive, base, layer, locks, registry, sbom, wheelhouse
 from suite.images.base import BaseLock
-from suite.images.files import Progress
+from suite.images.files import Layer, Progress
 from suite.images.matrix import Cell
 from suite.images.store import ImageStore
 
@@ -97,7 +97,7 @@ def verify(store: ImageStore, built: BuiltImage) -> None:
     found = store.layers(built.image_id)
     if found is None:
         raise MachineError(f"the engine no longer has image {built.image_id}", fix="build it again: assay images build")
-    names = [*["base"] * (len(built.identity.diff_ids) - 1), "wheels"]
+    names = [*["below the wheels"] * (len(built.identity.diff_ids) - 1), "wheels"]
     for number, expected in enumerate(built.identity.diff_ids):
         has = found[number] if number < len(found) else "nothing"
         if has != expected:
@@ -124,15 +124,19 @@ def _assemble(store: ImageStore, cell: Cell, progress: Progress, *, fresh: bool 
     files = wheelhouse.fetch(cell, progress)
     with cache.scratch() as scratch:
         compiler = below.image if _runs_here(store, cell) else base.native(store, cell, progress).image
-        above, about = layer.write(store, compiler, cell, files, scratch, progress)
+        layers = [*below.layers]
+        shared: frozenset[str] = frozenset()
+        if cell.beneath is not None and (shared := _shared(cell)):
+            layers.append(_framework(store, cell.beneath, len(layers), scratch, progress, fresh=fresh))
+        above, about = layer.write(store, compiler, cell, files, shared, scratch, progress)
         _, wheel_lock = locks.read(cell.wheel_lock)
+        made_of = [*(f"assay base {lock.sha256}" for _ in below.layers), *(["assay framework"] if shared else [])]
+        made_of.append(f"assay wheels {wheel_lock}")
+        layers.append(above)
         made = archive.config(
             architecture=cell.base.architecture,
             epoch=cell.epoch,
-            layers={
-                **{each.diff_id: f"assay base {lock.sha256}" for each in below.layers},
-                above.diff_id: f"assay wheels {wheel_lock}",
-            },
+            layers={each.diff_id: what for each, what in zip(layers, made_of, strict=True)},
             environment=cell.environment,
             labels=_labels(cell, lock, wheel_lock),
         )
@@ -143,12 +147,12 @@ def _assemble(store: ImageStore, cell: Cell, progress: Progress, *, fresh: bool 
             base_lock_sha256=lock.sha256,
             wheel_lock_sha256=wheel_lock,
             config_digest=made.digest,
-            diff_ids=[each.diff_id for each in (*below.layers, above)],
+            diff_ids=[each.diff_id for each in layers],
             architecture=cell.base.architecture,
             versions={file.name: file.version for file in files},
             drift=list(lock.drift),
         )
-        image = store.load(made, [*below.layers, above], tag(cell, made.digest), progress)
+        image = store.load(made, layers, tag(cell, made.digest), progress)
         content = sbom.document(identity, cell, files, about, below.packages)
         record = _Record(identity=identity, environment=dict(cell.environment), sbom=content.decode())
         (scratch / "record").write_text(record.model_dump_json())
@@ -156,6 +160,22 @@ def _assemble(store: ImageStore, cell: Cell, progress: Progress, *, fresh: bool 
     built = BuiltImage(identity, content, image, dict(cell.environment))
     verify(store, built)
     return built
+
+
+def _shared(cell: Cell) -> frozenset[str]:
+    """Return the wheels that the framework's image beneath has; none where it has one that this cell has not."""
+    if cell.beneath is None:
+        return frozenset()
+    mine, its = (locks.wheels(each.wheel_lock) for each in (cell, cell.beneath))
+    return frozenset(pin.name for pin in its) if all(pin in mine for pin in its) else frozenset()
+
+
+def _framework(store: ImageStore, cell: Cell, number: int, scratch: Path, progress: Progress, *, fresh: bool) -> Layer:
+    """Return layer `number` of the framework's image, which is made where the engine lacks it, out of the engine."""
+    built = rebuild(store, cell, progress) if fresh else build(store, cell, progress)
+    layers = tuple(Layer(scratch / f"{diff_id}.tar", diff_id) for diff_id in built.identity.diff_ids)
+    registry.save_layers(store, built.image_id, layers, progress)
+    return layers[number]
 
 
 def _runs_here(store: ImageStore, cell: Cell) -> bool:
@@ -189,7 +209,9 @@ def _place(cell: Cell, lock: BaseLock) -> Path:
     _, wheel_lock = locks.read(cell.wheel_lock)
     decides = asdict(cell) | {"base": cell.base.model_dump(), "base_lock": lock.sha256, "wheel_lock": wheel_lock}
     decides |= {"format": _FORMAT, "recipe": base.recipe(cell)}
-    del decides["suite"]  # in the name already
+    del decides["suite"], decides["beneath"]  # in the name already
+    if shared := _shared(cell):
+        decides["beneath"] = sorted(shared)
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return cache.root() / "images" / f"{cell.name}-{key[:24]}.json"
 

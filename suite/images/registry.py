@@ -37,11 +37,11 @@ def pull(
     folder = cache.folder("registry", digest)
     layers = tuple(Layer(folder / f"{diff_id}.tar", diff_id) for diff_id in diff_ids)
     if not all(layer.path.exists() for layer in layers):
-        _save_layers(store, image, layers, progress)
+        save_layers(store, image, layers, progress)
     return image, layers
 
 
-def _save_layers(store: ImageStore, image: str, layers: tuple[Layer, ...], progress: Progress) -> None:
+def save_layers(store: ImageStore, image: str, layers: tuple[Layer, ...], progress: Progress) -> None:
     """Write the uncompressed layers of `image` to their places, each verified by its diff_id."""
     with cache.scratch() as scratch:
         saved = scratch / "image.tar"

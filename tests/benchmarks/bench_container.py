@@ -37,12 +37,14 @@ def bare_python(framework: str) -> Path:
     place = folder("bare") / f"{framework}-{source.digest({'lock': chosen.wheel_lock.read_bytes()})[:12]}"
     python = place / "bin" / "python"
     if not (place / "complete").exists():
-        venv.create(place, with_pip=True, clear=True)
+        venv.create(place, with_pip=False, clear=True)
         with tempfile.TemporaryDirectory() as links:
             for file in files:
                 (Path(links) / file.filename).symlink_to(file.path)
             wheels = [str(path) for path in Path(links).iterdir()]
-            subprocess.run([python, "-m", "pip", "install", "-qq", "--no-deps", "--no-index", *wheels], check=True)
+            install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", python, "--compile-bytecode"]
+            install += ["--no-deps", "--no-index", "--offline", "--no-cache"]
+            subprocess.run([*install, *wheels], check=True)
         (place / "complete").touch()
     return python
 

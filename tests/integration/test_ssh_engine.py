@@ -22,6 +22,8 @@ from suite.images.matrix import cell, target
 from tests.integration.engines.proxy import engine_socket
 from tests.integration.ssh_engine import Server, second_engine, ssh_server
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory):

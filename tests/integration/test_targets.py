@@ -151,6 +151,7 @@ def unregistered(amd64):
     emulation.ensure(partial(questions.refusal, amd64), "arm64", local=True)
 
 
+@pytest.mark.machine
 def test_without_qemu_the_sentence_says_what_to_type(unregistered) -> None:
     with pytest.raises(MachineError, match="cannot run programs for arm64: qemu is absent") as refused:
         emulation.ensure(partial(questions.refusal, unregistered), "arm64", local=False)
@@ -158,6 +159,7 @@ def test_without_qemu_the_sentence_says_what_to_type(unregistered) -> None:
     assert questions.refusal(unregistered, "arm64") is not None
 
 
+@pytest.mark.machine
 def test_qemu_is_installed_and_registered_where_root_may(unregistered, capsys: pytest.CaptureFixture[str]) -> None:
     emulation.ensure(partial(questions.refusal, unregistered), "arm64", local=True)
     assert questions.refusal(unregistered, "arm64") is None
@@ -167,20 +169,24 @@ def test_qemu_is_installed_and_registered_where_root_may(unregistered, capsys: p
 
 
 @pytest.mark.image
+@pytest.mark.machine
+@pytest.mark.parametrize("framework", ["jax", pytest.param("pytorch", marks=pytest.mark.long)])
 @pytest.mark.skipif(bool(os.environ.get("ASSAY_SKIP_EMULATION")), reason="ASSAY_SKIP_EMULATION is set")
-def test_a_functional_run_passes_for_what_it_claims_and_is_refused_for_more(amd64, tmp_path: Path) -> None:
+def test_a_functional_run_passes_for_what_it_claims_and_is_refused_for_more(
+    amd64, tmp_path: Path, framework: str
+) -> None:
     """Fetches and builds an arm64 image where there is none yet: minutes."""
     if os.geteuid() != 0 and questions.refusal(amd64, "arm64") is not None:
         pytest.skip("registering an emulator needs root")
     command = [sys.executable, "-m", "suite.cli", "run", "image-classification", "--target", "jetson"]
     done = subprocess.run(
-        [*command, "--framework", "pytorch", "--output", tmp_path], capture_output=True, text=True, check=False
+        [*command, "--framework", framework, "--output", tmp_path], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "functional run under emulation: passed; not a performance result"
     assert not (tmp_path / "training").exists()
     [result] = (tmp_path / "functional/training/open/local/results").glob("*/image-classification")
-    assert "_jetson_pytorch" in result.parent.name
+    assert f"_jetson_{framework}" in result.parent.name
     report = checker.check(tmp_path / "functional")
     assert not report.passed
     [about] = {found.message for found in report.findings if found.rule == "assay-emulated"}

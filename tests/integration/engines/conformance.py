@@ -247,6 +247,7 @@ class Conformance:
             pass
         assert not subject.alive(os.getpid())
 
+    @pytest.mark.machine
     def test_a_measured_run_is_seen_by_others_and_a_job_is_not(self, subject: Subject) -> None:
         """By what the engine says, or by the lock that every command on this machine takes."""
         if not until(lambda: subject.engine.busy() is None):

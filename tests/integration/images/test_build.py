@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +23,7 @@ from rules.errors import MachineError
 from suite import cache
 from suite.engines.docker.images import DockerImages
 from suite.images import base, build
-from suite.images.matrix import Cell
+from suite.images.matrix import Cell, cell
 
 pytestmark = pytest.mark.engine
 
@@ -151,23 +153,27 @@ def test_an_image_removed_from_the_engine_is_made_again(client: docker.DockerCli
 
 
 def test_a_base_layer_damaged_in_the_cache_is_noticed_before_the_engine_has_it(
-    client: docker.DockerClient, tiny: Cell
+    client: docker.DockerClient, tiny: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = build.build(DockerImages(client), tiny, silent)
+    whole = base.prepare(DockerImages(client), tiny, silent).layers[0].path
+    # In a cache of its own: others build on this base meanwhile.
+    own = tmp_path / "cache"
+    (own / "bases").mkdir(parents=True)
+    for name in ("wheels", "wheelhouses", "images"):
+        (own / name).symlink_to(cache.root() / name)
+    shutil.copytree(whole.parent, own / "bases" / whole.parent.name)
+    monkeypatch.setenv("ASSAY_CACHE", str(own))
     layer = base.prepare(DockerImages(client), tiny, silent).layers[0].path
+    assert layer.is_relative_to(own)
     with layer.open("r+b") as file:
         file.seek(-2000, os.SEEK_END)
         was = file.read(1)
         file.seek(-2000, os.SEEK_END)
         file.write(bytes([was[0] ^ 1]))
-    try:
-        client.images.remove(build.tag(tiny, built.identity.config_digest), force=True)
-        with pytest.raises(MachineError, match="damaged in the cache"):
-            build.build(DockerImages(client), tiny, silent)
-    finally:
-        with layer.open("r+b") as file:
-            file.seek(-2000, os.SEEK_END)
-            file.write(was)
+    client.images.remove(build.tag(tiny, built.identity.config_digest), force=True)
+    with pytest.raises(MachineError, match="damaged in the cache"):
+        build.build(DockerImages(client), tiny, silent)
 
 
 def test_a_build_killed_midway_leaves_nothing_half_and_the_next_one_cleans_up(
@@ -198,3 +204,29 @@ def test_a_build_killed_midway_leaves_nothing_half_and_the_next_one_cleans_up(
     assert build.build(DockerImages(client), tiny, silent).identity == built.identity
     assert not left & set(shelf.iterdir())
     assert client.containers.list(all=True, filters={"label": "assay.bytecode", "status": "exited"}) == []
+
+
+def test_an_image_of_inference_stands_on_its_frameworks_layer(
+    client: docker.DockerClient, tiny: Cell, tmp_path: Path
+) -> None:
+    more = cell("jax", "cpu", "mmdebstrap").wheel_lock.read_text()
+    [block] = re.findall(r"^ml-dtypes==.*?\n(?=\S)", more, re.MULTILINE | re.DOTALL)
+    both = tmp_path / "both.txt"
+    both.write_text(tiny.wheel_lock.read_text() + block)
+    top = replace(tiny, suite="inference", wheel_lock=both, beneath=tiny)
+    framework, built = build.build(DockerImages(client), tiny, silent), build.build(DockerImages(client), top, silent)
+    try:
+        assert built.identity.diff_ids[:-1] == framework.identity.diff_ids
+        assert set(built.identity.versions) == {"opt-einsum", "ml-dtypes"}
+        assert {b"pkg:pypi/opt-einsum@", b"pkg:pypi/ml-dtypes@"} <= set(re.findall(rb"pkg:pypi/[a-z-]+@", built.sbom))
+        find = "import importlib.util as u; print([bool(u.find_spec(m)) for m in ('opt_einsum', 'ml_dtypes')])"
+        assert inside(client, built.image_id, find) == "[True, True]"
+        assert build.rebuild(DockerImages(client), top, silent).identity == built.identity
+        # Another wheel beneath than here: the image stands on its own.
+        other = tmp_path / "other.txt"
+        other.write_text(tiny.wheel_lock.read_text().replace("3.4.0", "3.3.0"))
+        alone = build.build(DockerImages(client), replace(top, beneath=replace(tiny, wheel_lock=other)), silent)
+        assert len(alone.identity.diff_ids) == len(framework.identity.diff_ids)
+    finally:
+        for image in client.images.list("assay/tiny-cpu-inference"):
+            client.images.remove(str(image.id), force=True)

@@ -100,6 +100,7 @@ CLOCKS = {
 }
 
 
+@pytest.mark.machine
 @pytest.mark.parametrize("how", sorted(CLOCKS))
 def test_a_clock_that_was_tampered_with_is_caught(jax_image, tmp_path, how):
     told, rule = CLOCKS[how]

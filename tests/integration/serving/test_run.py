@@ -33,7 +33,7 @@ from suite.result.request import Request
 from suite.targets.data import NOTHING
 from suite.targets.execution import ExecutionMode
 
-pytestmark = [pytest.mark.engine, pytest.mark.image]
+pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.machine]
 
 OFFICIAL = Path(__file__).parents[4] / "oracle/inference-b66003e1/tools/submission"
 SHORT = ("--set", "min_duration_ms=300", "--set", "min_query_count=64")
@@ -172,6 +172,7 @@ def test_a_test_that_stays_off_pace_is_made_again_then_once_with_its_performance
     assert "for TEST01 fails however often it is made" in found["performance"].earlier_attempts[0].explanation
 
 
+@pytest.mark.measured
 def test_the_fields_own_checker_reads_a_closed_submission_through(client, serving_image, tmp_path):
     if not OFFICIAL.is_dir():
         pytest.skip("MLCommons' checker is not beside this checkout")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from suite.images.build import BuiltImage
 
-pytestmark = [pytest.mark.engine, pytest.mark.image]
+pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.together]
 
 WORKLOAD = "image-classification"
 RULES = workload_rules("assay/1.0", WORKLOAD)
@@ -44,6 +44,10 @@ FAULTS = {
     "padding SAME": ("(stride, stride), (pad, pad)", '(stride, stride), "SAME"'),
     "biased running variance": ("MOMENTUM * var * (count / (count - 1))", "MOMENTUM * var"),
 }
+
+
+# The smallest of them, and the one that no loss shows.
+TRIED = ("epsilon 1.1e-5", "biased running variance")
 
 
 class Silent:
@@ -82,6 +86,8 @@ def test_the_published_sources_agree(sides, pytorch: parity.Side) -> None:
     assert disagreements(certificate(pytorch, sides("tensorflow")), RULES.parity) == []
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [fault if fault in TRIED else pytest.param(fault, marks=pytest.mark.long) for fault in FAULTS]
+)
 def test_a_planted_fault_is_caught(sides, pytorch: parity.Side, fault: str) -> None:
     assert disagreements(certificate(pytorch, sides("jax", *FAULTS[fault])), RULES.parity)
