@@ -9,14 +9,14 @@ from pathlib import Path
 from checker.core.documents import Document
 from checker.core.findings import Problem
 from checker.core.registry import judge
-from checker.families.assay.submission import Result
 from checker.families.assay.training.parity import relative_difference
+from checker.families.assay.training.submission import TrainingResult
 from rules.documents import FrameworkParity, ParityCertificate
 
 FIRST_STEPS = 5  # compared with the published losses: later ones amplify the rounding of other processors
 
 
-def _published(result: Result) -> ParityCertificate | None:
+def _published(result: TrainingResult) -> ParityCertificate | None:
     path = result.ruleset.data("parity", f"{result.workload}.json")
     return None if path is None else _read(path)
 
@@ -27,7 +27,7 @@ def _read(path: Path) -> ParityCertificate:
 
 
 @judge("parity-published", "result")
-def parity_published(result: Result) -> Iterator[Problem]:
+def parity_published(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the certificate is of the round's model: its frameworks, tensors, initial weights, first losses."""
     certificate, published = result.certificate, _published(result)
     if certificate is None or published is None or result.rules is None:
@@ -77,7 +77,7 @@ def _side(
 
 
 @judge("parity-versions", "result")
-def parity_versions(result: Result) -> Iterator[Problem]:
+def parity_versions(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the certificate's wheels of this framework are those of the image that ran."""
     record = next((run.record.model for run in result.runs if run.record), None)
     if result.certificate is None or record is None:
@@ -91,7 +91,7 @@ def parity_versions(result: Result) -> Iterator[Problem]:
 
 
 @judge("source-published", "result")
-def source_published(result: Result) -> Iterator[Problem]:
+def source_published(result: TrainingResult) -> Iterator[Problem]:
     """Point at source that is not the published one: its own certificate speaks for it, and a reviewer reads it."""
     published = _published(result)
     record = next((run.record for run in result.runs if run.record), None)
@@ -103,7 +103,7 @@ def source_published(result: Result) -> Iterator[Problem]:
 
 
 @judge("source-files", "result")
-def source_files(result: Result) -> Iterator[Problem]:
+def source_files(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the source holds the harness and the framework's side of the workload."""
     if not result.framework:
         return
