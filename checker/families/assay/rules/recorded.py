@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 from checker.core.findings import Problem
@@ -15,6 +16,7 @@ def judge_record(name: str) -> Callable[[Judging], Judging]:
     """Register the decorated procedure, which takes result, run and the run's record, as judge `name`."""
 
     def register(function: Judging) -> Judging:
+        @wraps(function)
         def recorded(result: Any, run: Any) -> Iterator[Problem]:
             if run.record is not None:
                 yield from function(result, run, run.record)
