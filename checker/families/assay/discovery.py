@@ -16,7 +16,8 @@ from checker.families.assay.submission import DIVISIONS
 from checker.families.assay.training.submission import RUN_FILE
 from rules.errors import NothingToCheckError, UsageError
 from rules.known_rounds import archive
-from rules.ruleset import load, rulesets
+from rules.round import rulesets
+from rules.ruleset import load
 from rules.text import printable
 
 DEFAULT = "assay/1.0"

@@ -14,7 +14,6 @@ from checker.core.tree import RefusedError
 from checker.families.assay.inference.submission import LOGGED, PERFORMANCE, RUNS, InferenceResult, LoadGenRun
 from checker.families.assay.rules.record import differs
 from checker.families.assay.rules.recorded import judge_record
-from rules.serving import serving_workloads
 from rules.serving_documents import ServingOutcome, ServingRecord, SutParameters
 
 # The host sees the run begin before LoadGen's clock does and end after it: samples are loaded, queries drawn, logs and
@@ -224,7 +223,7 @@ def _marks(run: LoadGenRun) -> Iterator[tuple[str, Any, str]]:
 def known(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the round has rules on the workload and on each scenario of it, each with a run."""
     if result.rules is None:
-        names = ", ".join(serving_workloads(result.ruleset.name))
+        names = ", ".join(result.ruleset.workloads())
         yield Problem("the round has no rules on this workload", names, result.workload, result.folder)
         return
     for scenario in result.scenarios.values():
