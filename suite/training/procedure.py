@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from rules.documents import RunRecord
 from rules.errors import UsageError
-from rules.ruleset import load
+from rules.ruleset import load, newest
 from rules.workload import Value, WorkloadRules, workload_rules
 from suite import source
 from suite.cpus import last_of
@@ -25,7 +25,6 @@ from suite.training.plan import TrainingPlan, hyperparameters, number_of_runs
 from suite.training.run import TrainingContext, execute
 from suite.training.staging import TrainingWork
 
-RULESET = "assay/1.0"
 # What a finished result and a new plan must share for the result to be the one asked for.
 SAME = ("threads", "hyperparameters", "source_sha256", "data", "image", "interpreter")
 
@@ -41,10 +40,11 @@ class Training(Procedure):
 
     def __init__(self, request: Request) -> None:
         super().__init__(request)
-        self.ruleset, self.rules = RULESET, workload_rules(RULESET, request.workload)
+        self.ruleset = newest("assay", request.round)
+        self.rules = workload_rules(self.ruleset, request.workload)
         self.tuned = settings(request.workload).frameworks
         self._runs(), self._hyperparameters()  # refuse what the rules do not allow
-        least = load(RULESET).idle
+        least = load(self.ruleset).idle
         if request.idle_s is not None and least is not None and request.idle_s < least.seconds:
             raise UsageError(f"--idle-baseline {request.idle_s:g}: too short", fix=f"give {least.seconds:g} s or more")
 
