@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -57,6 +57,9 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="go on with an unfinished result")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="throw an unfinished result away first")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="measure again; the finished result is set aside")] = False,
+    round_: Annotated[
+        str | None, typer.Option("--round", metavar="ROUND", help="default: the newest, e.g. assay/1.0")
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
     ] = False,
@@ -68,44 +71,37 @@ def run(
     assay run image-classification --framework onnxruntime --scenario all
     assay run image-classification --target cuda --uncontained venv/bin/python
     """
-    from suite.inference import produce as inference
     from suite.meters.power_log import PowerLog
-    from suite.settings import settings as of_workload
-    from suite.training.produce import Request, produce
+    from suite.procedures import procedure
+    from suite.result.produce import produce
+    from suite.result.request import Request
 
     if resume and discard:
         raise UsageError("--resume and --discard exclude each other", fix="give one of them")
-    given: dict[str, Any] = {
-        "workload": workload,
-        "framework": framework,
-        "target": target,
-        "division": division,
-        "submitter": submitter,
-        "runs": runs,
-        "settings": settings or [],
-        "threads": threads,
-        "memory_mib": memory,
-        "data": data,
-        "system_file": system_file,
-        "output": output,
-        "resume": resume,
-        "discard": discard,
-        "replace": replace,
-        "power_log": PowerLog(power_log, power_log_ahead) if power_log else None,
-        "uncontained": uncontained,
-        "idle_s": idle_baseline,
-        "wait": wait,
-    }
-    if scenario is None and not of_workload(workload).frameworks:
-        scenario = "all"
-    for option, value in (("--uncontained", uncontained), ("--idle-baseline", idle_baseline)):
-        if scenario is not None and value is not None:
-            raise UsageError(f"{option} is for training", fix=f"leave out {option}, or --scenario where one is given")
-    if scenario is None:
-        passed = produce(Request(**given), typer.echo)
-    else:
-        passed = inference.produce(inference.ServingRequest(**given, scenario=scenario), typer.echo)
-    if not passed:
+    request = Request(
+        workload=workload,
+        framework=framework,
+        target=target,
+        scenario=scenario,
+        division=division,
+        submitter=submitter,
+        runs=runs,
+        settings=settings or [],
+        threads=threads,
+        memory_mib=memory,
+        data=data,
+        system_file=system_file,
+        output=output,
+        resume=resume,
+        discard=discard,
+        replace=replace,
+        power_log=PowerLog(power_log, power_log_ahead) if power_log else None,
+        uncontained=uncontained,
+        idle_s=idle_baseline,
+        wait=wait,
+        round=round_,
+    )
+    if not produce(procedure(request), request, typer.echo):
         raise typer.Exit(Exit.FINDINGS)
 
 
@@ -114,8 +110,8 @@ def doctor(
     target: Annotated[str, typer.Option(help="what would be measured: cpu, cuda, jetson, …")] = "cpu",
 ) -> None:
     """Say what this machine can run, and how to fix what it cannot."""
-    from suite.cache import cache_dir
+    from suite import cache
     from suite.doctor import examine, report
 
-    if not report(examine(cache_dir(), output, target), typer.echo):
+    if not report(examine(cache.root(), output, target), typer.echo):
         raise typer.Exit(Exit.MACHINE)

@@ -151,6 +151,11 @@ class Result:
         return self.division_of_folder or next((record.model.division for record in self.records), "closed")
 
     @property
+    def source_sha256(self) -> str:
+        """Digest of the source that ran, by the first record; empty where there is none."""
+        return next((record.model.source_sha256 for record in self.records), "")
+
+    @property
     def sbom_path(self) -> str:
         """The bill of materials."""
         return f"{self.documents}/sbom.cdx.json"
