@@ -15,12 +15,9 @@ from checker.families.assay.inference.submission import LOGGED, PERFORMANCE, RUN
 from checker.families.assay.rules.record import differs
 from checker.families.assay.rules.recorded import judge_record
 from rules.serving_documents import ServingOutcome, ServingRecord, SutParameters
+from rules.thresholds import inference_thresholds
 
-# The host sees the run begin before LoadGen's clock does and end after it: samples are loaded, queries drawn, logs and
-# trace written in between. Seen: up to 0.12 s for runs of 1.5 s on a busy machine.
-AROUND_S, AROUND = 5.0, 0.1
 STATUSES = ("available", "preview", "rdi")
-EARLY_S = 0.25  # by so much may the host's clock have run slower than LoadGen's
 
 
 # Keys of the log, and the record's members that must be the same; beside these, the parameters of what was measured.
@@ -165,7 +162,7 @@ def warm_up(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
 
 
 @judge("serving-host-clock", "run")
-def host_clock(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
+def host_clock(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that by the host's receipts the run lasted as long as LoadGen's clock says, and not much longer."""
     if run.record is None or run.log is None or run.name not in PERFORMANCE or run.latencies is None:
         return
@@ -176,10 +173,11 @@ def host_clock(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     if "run_start" not in ends or "run_stop" not in ends:
         return
     seen, measured = ends["run_stop"] - ends["run_start"], run.latencies.last_done_s
-    if seen < measured - EARLY_S:
+    bounds = inference_thresholds(result.ruleset.name).host_clock
+    if seen < measured - bounds.early_s:
         message = "the host saw less time pass than LoadGen measured"
         yield Problem(message, f"at least {measured:.3f} s", f"{seen:.3f} s", run.log_path)
-    elif seen > measured * (1 + AROUND) + AROUND_S:
+    elif seen > measured * (1 + bounds.around) + bounds.around_s:
         message = "the host saw more time pass than LoadGen measured"
         yield Problem(message, f"about {measured:.3f} s", f"{seen:.3f} s", run.log_path)
 

@@ -11,11 +11,9 @@ from checker.core.statistics import fastest_mean
 from checker.families.assay.training.parity import disagreements
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.published import references
+from rules.thresholds import training_thresholds
 
 flaws("result", "parity-document")
-
-# Level at which a reviewer is asked to look: one honest result in twenty is below it.
-DOUBT = 0.05
 
 
 @judge("parity-present", "result")
@@ -79,7 +77,7 @@ def convergence_doubt(result: TrainingResult) -> Iterator[Problem]:
     """Point at a result that converges faster than most honest ones would, yet not so fast as to be refused."""
     reference, samples = _reference(result), _samples_to_target(result)
     if reference and samples and not any(_too_few(result, samples, reference, result.ruleset.significance)):
-        yield from _too_few(result, samples, reference, DOUBT)
+        yield from _too_few(result, samples, reference, training_thresholds(result.ruleset.name).doubt)
 
 
 def _too_few(

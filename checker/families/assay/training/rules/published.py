@@ -11,8 +11,7 @@ from checker.families.assay.training.parity import relative_difference
 from checker.families.assay.training.submission import TrainingResult
 from rules.documents import FrameworkParity, ParityCertificate
 from rules.published import certificates, sources
-
-FIRST_STEPS = 5  # compared with the published losses: later ones amplify the rounding of other processors
+from rules.thresholds import training_thresholds
 
 
 def _published(result: TrainingResult) -> ParityCertificate | None:
@@ -51,15 +50,15 @@ def parity_published(result: TrainingResult) -> Iterator[Problem]:
         yield certificate.problem(message, names, ", ".join(sorted(sides)), "frameworks")
     for name, (position, side) in sides.items():
         if name in expected:
-            yield from _side(certificate, position, side, expected[name], result.rules.parity.losses_float64)
+            yield from _side(result, certificate, position, side, expected[name])
 
 
 def _side(
+    result: Result,
     certificate: Document[ParityCertificate],
     position: int,
     side: FrameworkParity,
     published: FrameworkParity,
-    bound: float,
 ) -> Iterator[Problem]:
     """Judge one framework's side: wheels and versions of the round, losses as published."""
     for member, what in (("wheel_lock_sha256", "another wheel lock"), ("versions", "other wheels")):
@@ -67,7 +66,9 @@ def _side(
         if wanted != found:
             message = f"{side.framework} of the certificate has {what} than the round's"
             yield certificate.problem(message, str(wanted)[:200], str(found)[:200], "frameworks", position, member)
-    pairs = zip(side.losses_float64[:FIRST_STEPS], published.losses_float64[:FIRST_STEPS], strict=False)
+    first = training_thresholds(result.ruleset.name).first_losses
+    bound = result.rules.parity.losses_float64 if result.rules else 0.0
+    pairs = zip(side.losses_float64[:first], published.losses_float64[:first], strict=False)
     for step, (found_loss, wanted_loss) in enumerate(pairs):
         if relative_difference(found_loss, wanted_loss) > bound:
             message = f"{side.framework} has another float64 loss than published at step {step + 1}"
