@@ -54,7 +54,7 @@ def parity_published(result: TrainingResult) -> Iterator[Problem]:
 
 
 def _side(
-    result: Result,
+    result: TrainingResult,
     certificate: Document[ParityCertificate],
     position: int,
     side: FrameworkParity,
