@@ -29,7 +29,7 @@ from suite.result.procedure import Procedure
 from suite.result.request import Request
 from suite.result.staging import Work
 from suite.settings import settings
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import Emulation
 
 RDI = "rdi"  # how MLPerf Inference writes "Research, Development, or Internal (RDI)"
 # What a finished result and a new plan must share for the result to be the one asked for.
@@ -78,7 +78,7 @@ class Inference(Procedure):
     def _parameters(self, framework: str) -> SutParameters:
         return parameters(self.rules, self.served[framework], self.request.threads, self.request.settings)
 
-    def smoke(self, mode: ExecutionMode) -> NoReturn:  # noqa: ARG002 (whatever it is)
+    def smoke(self, short: Emulation) -> NoReturn:  # noqa: ARG002 (whatever it is)
         """Raise MachineError: under emulation there is nothing to time."""
         name, kind = self.request.target, target(self.request.target)
         raise MachineError(

@@ -19,9 +19,8 @@ from suite.result.procedure import Judge, Procedure
 from suite.result.request import Request
 from suite.result.staging import Work, document
 from suite.settings import settings
-from suite.targets import functional
-from suite.targets.execution import ExecutionMode
-from suite.training import parity
+from suite.targets.data import Emulation
+from suite.training import parity, smoke
 from suite.training.plan import TrainingPlan, hyperparameters, number_of_runs
 from suite.training.run import TrainingContext, execute
 from suite.training.staging import TrainingWork
@@ -60,11 +59,11 @@ class Training(Procedure):
     def _hyperparameters(self) -> dict[str, Value]:
         return hyperparameters(self.rules, self.request.division, self.request.settings)
 
-    def smoke(self, mode: ExecutionMode) -> tuple[Training, Judge]:
+    def smoke(self, short: Emulation) -> tuple[Training, Judge]:
         """Return what is run where an emulator stands in: a few steps on a few samples, once; and what judges it."""
-        short = Training(self.request.smoke(functional.FOLDER))
-        short.rules = mode.shorten(self.rules)
-        return short, functional.judge
+        shortened = Training(self.request.smoke(smoke.FOLDER))
+        shortened.rules = smoke.shorten(self.rules, short)
+        return shortened, smoke.judge
 
     def source(self) -> dict[str, bytes]:
         """Return the source that runs in the sandbox, by path."""
