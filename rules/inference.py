@@ -12,9 +12,9 @@ from typing import Literal
 from pydantic import Field
 
 from rules.round import Strict, read
+from rules.scenarios import Scenario
 
 SystemKind = Literal["datacenter", "edge", "both"]
-Scenario = Literal["SingleStream", "MultiStream", "Server", "Offline", "Interactive"]
 
 
 class Scenarios(Strict):

@@ -6,8 +6,8 @@ from functools import cache
 
 from pydantic import Field
 
-from rules.inference import Scenario
 from rules.round import Strict, read
+from rules.scenarios import Scenario
 
 
 class Drift(Strict):

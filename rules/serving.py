@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from rules.documents import Count, Sha256
 from rules.round import Strict, find, read, read_workload
+from rules.scenarios import Scenario, scenario_named
 
-Scenario = Literal["SingleStream", "MultiStream", "Server", "Interactive", "Offline"]
-SCENARIOS: tuple[Scenario, ...] = ("SingleStream", "MultiStream", "Server", "Interactive", "Offline")
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-T = TypeVar("T")
-
-
-def loadgen_scenario(scenario: str) -> str:
-    """Return LoadGen's own name: it knows no Interactive, which is Server with tighter bounds."""
-    return "Server" if scenario == "Interactive" else scenario
 
 
 class Metric(Strict):
@@ -79,9 +72,9 @@ class ServingRules(Strict):
     def _bounds_where_they_belong(self) -> ServingRules:
         for scenario, its in self.scenarios.items():
             bounded = its.target_latency_ms or (its.ttft_ms and its.tpot_ms)
-            if (loadgen_scenario(scenario) == "Server") != bool(bounded):
+            if scenario_named(scenario).is_bounded != bool(bounded):
                 raise ValueError(f"{scenario}: a latency bound belongs to Server and Interactive, and to them only")
-            if (scenario in ("MultiStream", "Offline")) != (its.samples_per_query is not None):
+            if scenario_named(scenario).asks_many != (its.samples_per_query is not None):
                 raise ValueError(f"{scenario}: samples_per_query belongs to MultiStream and Offline")
         return self
 

@@ -22,7 +22,8 @@ from checker.families.assay.inference.submission import InferenceSubmission
 from checker.machine.steadiness import told as told_of
 from rules.compliance import Test, compliance_rules
 from rules.ruleset import load
-from rules.serving import Seeds, loadgen_rules, loadgen_scenario, serving_rules
+from rules.scenarios import scenario_named
+from rules.serving import Seeds, loadgen_rules, serving_rules
 from rules.text import printable
 
 
@@ -39,7 +40,7 @@ def told(ruleset: str, test: Test, scenario: str) -> Told:
     rules, loadgen = compliance_rules(ruleset), loadgen_rules(ruleset)
     if test == "seeds":
         return Told(None, loadgen.alternate[0])
-    name = loadgen_scenario(scenario)
+    name = scenario_named(scenario).loadgen
     settings: dict[str, int] = {"*.*.mode": 2}
     if test == "TEST04":
         settings |= {
@@ -106,7 +107,7 @@ def files(
 ) -> dict[str, str]:
     """Return the verdict files of a test, by name, in the words that MLCommons' checker looks for."""
     if test == "TEST06":
-        skipped = loadgen_scenario(scenario) == "Offline"
+        skipped = scenario_named(scenario).is_one_query
         said = {
             "First token": "Skipped" if skipped else str(not found["first token"]),
             "EOS": str(not found["EOS"]),

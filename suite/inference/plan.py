@@ -8,7 +8,8 @@ from pydantic import Field
 
 from rules.compliance import Test
 from rules.errors import UsageError, unknown
-from rules.serving import SCENARIOS, Scenario, ScenarioRules, ServingRules
+from rules.scenarios import NAMES, Scenario
+from rules.serving import ScenarioRules, ServingRules
 from rules.serving_documents import RunName, SutParameters
 from rules.text import printable
 from rules.workload import Division
@@ -65,7 +66,7 @@ def scenarios(
         if not text.isdecimal() or not 1 <= int(text) < 2**31:
             raise UsageError(f"--set {name}={printable(text)}: not a whole number from 1")
         changes[name] = int(text)
-    chosen = [name for name in SCENARIOS if name in rules.scenarios and asked in ("all", name)]
+    chosen = [name for name in NAMES if name in rules.scenarios and asked in ("all", name)]
     found = {}
     for name in chosen:
         its = rules.scenarios[name]

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, NoReturn
 from rules.documents import SystemDescription
 from rules.errors import MachineError, UsageError
 from rules.ruleset import newest
-from rules.serving import Scenario, ScenarioRules, ServingRules, serving_rules
+from rules.scenarios import Scenario
+from rules.serving import ScenarioRules, ServingRules, serving_rules
 from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem, SutParameters
 from suite import machine, source
 from suite.cpus import last_of

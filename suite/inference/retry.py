@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rules.compliance import compliance_rules
-from rules.serving import Scenario, loadgen_scenario
+from rules.scenarios import Scenario, scenario_named
 from rules.serving_documents import REPEATED, RunName, ServingOutcome
 from suite.inference import compliance
 from suite.inference.context import InferenceContext
@@ -46,7 +46,7 @@ def taken_back(context: InferenceContext, scenario: Scenario, run: RunName) -> R
     if not why or (last and before >= rules.retakes):
         return None
     back = _together(context) if last else [run]
-    if last and loadgen_scenario(scenario) == "Server":
+    if last and scenario_named(scenario).is_bounded:
         offer_less(context, scenario)
     for name in back:
         if work.record(scenario, name) is not None:

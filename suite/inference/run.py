@@ -6,7 +6,8 @@ from typing import Any
 
 from rules.documents import FileDigest
 from rules.errors import JudgedError
-from rules.serving import Scenario, loadgen_rules, loadgen_scenario
+from rules.scenarios import Scenario, scenario_named
+from rules.serving import loadgen_rules
 from rules.serving_documents import RunName, ServingOutcome, ServingRecord
 from rules.text import printable
 from suite.inference import compliance
@@ -87,7 +88,7 @@ def _told(context: InferenceContext, scenario: Scenario, run: RunName, rate: flo
     """Return user.conf, audit.config and seeds of a run; those that test the performance run are told what it was."""
     plan = context.plan
     first = context.work.record(scenario, "performance") if run != "performance" else None
-    expected = rate if loadgen_scenario(scenario) == "Server" else rate * EXPECTED
+    expected = rate if scenario_named(scenario).is_bounded else rate * EXPECTED
     conf = (
         first.user_conf if first else told.user_conf(scenario, plan.scenarios[scenario], expected, context.rules.tokens)
     )

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from checker.families.assay.inference.runs import answers_path, loadgen_folder
 from rules.documents import Document
-from rules.serving import Scenario
+from rules.scenarios import Scenario
 from rules.serving_documents import (
     OutputsCertificate,
     RunName,

@@ -27,7 +27,8 @@ from checker.families.assay.inference.compliance import (
 from checker.families.assay.inference.latencies import percentile, read_latencies
 from rules.compliance import ComplianceRules, compliance_rules
 from rules.ruleset import load
-from rules.serving import Scenario, loadgen_rules, loadgen_scenario, serving_rules, shipped
+from rules.scenarios import Scenario, scenario_named
+from rules.serving import loadgen_rules, serving_rules, shipped
 from suite import data, source
 from suite.engines.base import Limits
 from suite.engines.docker.connection import connect
@@ -106,7 +107,7 @@ def failing(rules: ComplianceRules, made: dict[str | None, list[Measured]]) -> I
     pairs = [(one, other) for one in made[None] for other in made["seeds"]]
     failed = sum(any(f for f in seeds_alike(a, b, rules) if "queries" in f.message) for a, b in pairs)
     ahead = [0.0]
-    if loadgen_scenario(everything[0].scenario) == "Server":
+    if scenario_named(everything[0].scenario).is_bounded:
         p = rules.seeds.queued_percentile
         ahead = [percentile(ranked(b), p) / percentile(ranked(a), p) for a, b in pairs]
     elif everything[0].scenario != "Offline":

@@ -14,8 +14,9 @@ from checker.families.mlperf_inference.models import SCENARIOS
 from checker.families.mlperf_inference.power.logs import moment
 from checker.families.mlperf_inference.walk import Submitter
 from checker.loadgen.detail_log import DetailLog
-from rules.inference import InferenceRules, ModelRules, Scenario
+from rules.inference import InferenceRules, ModelRules
 from rules.inference_review import ReviewRules
+from rules.scenarios import Scenario
 
 MEASURED = ("result_mean_latency_ns", "result_max_latency_ns", "result_query_count")
 

@@ -15,7 +15,6 @@ from checker.core.findings import Measured, brief
 from checker.families.mlperf_inference.cases import ResultCase, number
 from checker.families.mlperf_inference.facts import read_result, readable
 from checker.families.mlperf_inference.modular.official import Options, SubmitterFacts, judge_result
-from checker.families.mlperf_inference.rules.audits import SCORE
 from checker.families.mlperf_inference.rules.integrity import result_case
 from checker.families.mlperf_inference.table import measured, row
 from checker.families.mlperf_inference.walk import find, read_submitter
@@ -23,6 +22,7 @@ from checker.families.mlperf_training.compare import Differing
 from rules.errors import NothingToCheckError, UsageError
 from rules.inference import inference_rules
 from rules.ruleset import load
+from rules.scenarios import logged_scenario
 from rules.text import printable
 
 MOST = 400  # comparisons
@@ -159,10 +159,10 @@ def _found(facts: SubmitterFacts, read: Any) -> _Found:
 
 
 def _repeated(case: ResultCase) -> Iterator[float]:
-    run, scenario = case.log, case.log.values.get("effective_scenario") if case.log is not None else None
-    if run is None or not isinstance(scenario, str) or scenario not in SCORE:
+    run = case.log
+    key = logged_scenario(run.values.get("effective_scenario")).score if run is not None else ""
+    if run is None or not key:
         return
-    key = SCORE[scenario][0]
     reference = number(run, key)
     for test in case.facts.tests.values():
         score = number(test.log, key) if test.log is not None else None

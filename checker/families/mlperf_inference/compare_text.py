@@ -9,6 +9,7 @@ from dataclasses import asdict
 from checker.families.mlperf_inference.compare import Comparison, Comparisons, Side
 from checker.families.mlperf_inference.results_page import significant
 from checker.families.mlperf_training.compare_text import members, wrapped
+from rules.scenarios import scenario_named
 
 
 def as_json(compared: Comparisons) -> str:
@@ -58,7 +59,7 @@ def _comparison(one: Comparison) -> Iterator[str]:
 
 def _side(name: str, side: Side) -> Iterator[str]:
     found = side.measured
-    latencies = found.first_token_ms or found.latency_ms if found.scenario != "Offline" else {}
+    latencies = found.first_token_ms or found.latency_ms if not scenario_named(found.scenario).is_one_query else {}
     chip = found.metric / side.chips if found.metric and side.chips and not found.unit.startswith("Latency") else None
     power = "-" if found.power is None else f"{significant(found.power)} {found.power_unit}"
     figures = [significant(found.metric) + ("" if side.valid else "*"), _dash(chip)]

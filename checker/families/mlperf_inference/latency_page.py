@@ -16,6 +16,7 @@ from checker.report.page.layout import section
 from checker.report.page.markup import Markup, tag
 from checker.report.page.quantity import number
 from rules.inference import ModelRules, inference_rules
+from rules.scenarios import scenario_named
 
 PLACES = ("min", "50", "90", "95", "97", "99", "99.9", "max")
 SHOWN = STYLES  # results of one chart: as many as lines can be told apart
@@ -114,7 +115,7 @@ def _names(group: Group) -> list[tuple[str, int]]:
 
 
 def _charts(group: Group, rules: ModelRules | None) -> Sequence[Markup]:
-    if group.scenario == "Offline":
+    if scenario_named(group.scenario).is_one_query:
         return []  # one query: its latency is the run's duration
     drawn = _drawn(group)
     found = [(score, score.measured) for score in drawn if score.measured is not None]

@@ -11,10 +11,11 @@ from checker.report.page.layout import ROWS, section, table, verdict_mark
 from checker.report.page.markup import Child, Markup, tag
 from checker.report.page.quantity import count, fixed, number
 from checker.report.page.round_results import naming
+from rules.scenarios import SCENARIOS, scenario_named
 
 NONE = "none"
 DIVISIONS = ("closed", "network", "open")
-SCENARIOS = ("Offline", "Server", "Interactive", "SingleStream", "MultiStream")
+ORDER = sorted(SCENARIOS, key=lambda name: (SCENARIOS[name].is_latency, not SCENARIOS[name].is_one_query))
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def grouped(scores: Sequence[Score]) -> list[Group]:
 
     def rank(names: tuple[str, str, str, str]) -> tuple[int, str, int, str]:
         division, model, scenario, unit = names
-        return _place(division, DIVISIONS), model, _place(scenario, SCENARIOS), unit
+        return _place(division, DIVISIONS), model, _place(scenario, ORDER), unit
 
     return [
         Group(names[1], names[0], names[2], tuple(sorted(found[names], key=_rank))) for names in sorted(found, key=rank)
@@ -114,7 +115,8 @@ def _table(group: Group, scores: Sequence[Score], of: Callable[[str], str]) -> M
     own = any(score.workload != group.model for score in scores)
     rate = not unit.startswith("Latency")
     result = f"Result, {unit}" if rate else f"Latency, {unit.partition('(')[2].rstrip(')')}"
-    late = ["TTFT p99, ms", "TPOT p99, ms"] if tokens else ["p99, ms"] if group.scenario != "Offline" else []
+    of_one = scenario_named(group.scenario).is_one_query
+    late = ["TTFT p99, ms", "TPOT p99, ms"] if tokens else [] if of_one else ["p99, ms"]
     heads = ["Organisation", "System", "Official", "Assay", result]
     heads += [*(["Per chip"] if rate else []), *late, *([f"Power, {_power_unit(scores)}"] if power else [])]
     heads += ["Chips", "Type", "Accuracy"]
@@ -159,7 +161,7 @@ def _percentiles(found: Measured, tokens: bool, scenario: str) -> Iterator[Child
     if tokens:
         yield significant(found.first_token_ms.get("99"))
         yield significant(found.output_token_ms.get("99"))
-    elif scenario != "Offline":
+    elif not scenario_named(scenario).is_one_query:
         yield significant(found.latency_ms.get("99"))
 
 

@@ -14,16 +14,7 @@ from typing import Any
 from checker.families.assay.inference.answers import Answer, alike, by_sample, numbers
 from checker.families.assay.inference.latencies import Latencies, percentile
 from rules.compliance import ComplianceRules, Performance, WorkloadTests
-from rules.serving import loadgen_scenario
-
-RESULT = {
-    "SingleStream": "early_stopping_latency_ss",
-    "MultiStream": "early_stopping_latency_ms",
-    "Server": "result_completed_samples_per_sec",
-    "Offline": "result_samples_per_second",
-}
-TOKENS = {"Server": "result_completed_tokens_per_second", "Offline": "result_tokens_per_second"}
-LATENCIES = ("SingleStream", "MultiStream")  # whose score is a latency, so that less is better
+from rules.scenarios import scenario_named
 
 
 @dataclass(frozen=True)
@@ -48,8 +39,8 @@ class Measured:
     @property
     def metric(self) -> str:
         """The key of the score in the detail log."""
-        scenario = loadgen_scenario(self.scenario)
-        return (TOKENS if self.tokens else {}).get(scenario) or RESULT[scenario]
+        its = scenario_named(self.scenario)
+        return (its.tokens_score if self.tokens else None) or its.score
 
     @property
     def score(self) -> float | None:
@@ -81,11 +72,11 @@ def verdict(
     if test == "TEST04":
         faults = [*valid(run), *one_sample(run, rules), *cached(reference, run, rules)]
         # Slower in SingleStream and MultiStream neither: a cache could know this test, and not be used in it.
-        slower = loadgen_scenario(run.scenario) in LATENCIES
+        slower = scenario_named(run.scenario).is_latency
         return {"performance": faults + list(same_performance(reference, run, performance, faster=True, slower=slower))}
     if test == "TEST06":
         few = Fault("too few answers were logged", f"about {rules.TEST06.samples}", str(len(logged)))
-        said = loadgen_scenario(run.scenario) != "Offline"
+        said = not scenario_named(run.scenario).is_one_query
         return {
             "first token": list(first_tokens(logged)) if said else [],
             "EOS": list(ends(logged, workload)),
@@ -104,7 +95,7 @@ def same_performance(
     """
     yield from _same_score(reference, test, rules, faster=faster, slower=slower)
     latencies = reference.latencies is not None and test.latencies is not None
-    if not latencies or loadgen_scenario(reference.scenario) not in LATENCIES:
+    if not latencies or not scenario_named(reference.scenario).is_latency:
         return
     was, now = ranked(reference), ranked(test)
     for asked, ours, theirs, what in ((faster, now, was, "faster"), (slower, was, now, "slower")):
@@ -119,7 +110,7 @@ def _same_score(
     if reference.score is None or test.score is None:
         yield Fault("there is no score to compare", reference.metric, "none")
         return
-    is_latency = loadgen_scenario(reference.scenario) in LATENCIES
+    is_latency = scenario_named(reference.scenario).is_latency
     within = rules.within_of_slow if is_latency else rules.within
     speed = reference.score / test.score if is_latency else test.score / reference.score
     if (faster and speed > 1 + within) or (slower and speed < 1 - within):
@@ -199,7 +190,7 @@ def one_sample(test: Measured, rules: ComplianceRules) -> Iterator[Fault]:
     if test.log.get("effective_performance_issue_same_index") != rules.TEST04.index:
         found = str(test.log.get("effective_performance_issue_same_index"))
         yield Fault("LoadGen repeated another sample", f"index {rules.TEST04.index}", found)
-    width = 8 if loadgen_scenario(test.scenario) == "MultiStream" else 1
+    width = scenario_named(test.scenario).samples_per_query
     if test.latencies is not None and len(set(test.latencies.sample)) > width:
         found = f"{len(set(test.latencies.sample))} samples"
         yield Fault("more than one sample was asked", f"{width} at most", found)
@@ -212,7 +203,7 @@ def cached(reference: Measured, test: Measured, rules: ComplianceRules) -> Itera
     """
     if reference.latencies is None or test.latencies is None or len(test.latencies) < 2:
         return
-    if loadgen_scenario(reference.scenario) == "Offline":
+    if scenario_named(reference.scenario).is_one_query:
         first, again = _pace(reference.latencies), _pace(test.latencies)
     else:
         # At the same places of both runs: at its beginning any run is slower, and first answers come early. By how much
@@ -266,10 +257,10 @@ def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> 
     if reference.latencies is None or test.latencies is None:
         yield Fault("there are no latencies to compare", "latencies of both runs", "none")
         return
-    if loadgen_scenario(reference.scenario) == "Offline":
+    if scenario_named(reference.scenario).is_one_query:
         return  # one query: its samples' latencies are the order of the batches, and the score is the test
     ours, theirs = ranked(reference), ranked(test)
-    if loadgen_scenario(reference.scenario) == "Server":
+    if scenario_named(reference.scenario).is_bounded:
         p, times = rules.seeds.queued_percentile, rules.seeds.queued_times
         fast, slow = percentile(ours, p), percentile(theirs, p)
         if slow > times * fast:
@@ -283,7 +274,7 @@ def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> 
 def ranked(measured: Measured) -> list[int]:
     """Return the sorted latencies that LoadGen ranks in the run's scenario."""
     assert measured.latencies is not None
-    by_query = loadgen_scenario(measured.scenario) == "MultiStream"
+    by_query = scenario_named(measured.scenario).by_query
     return measured.latencies.queries if by_query else measured.latencies.ranked
 
 

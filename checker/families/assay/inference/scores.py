@@ -12,7 +12,7 @@ from checker.families.assay.inference.submission import InferenceResult, Scenari
 from checker.families.assay.submission import in_scope
 from checker.machine.energy import energy_served
 from checker.machine.use import use_of
-from rules.serving import loadgen_scenario
+from rules.scenarios import scenario_named
 from rules.systems import node_count
 from rules.text import printable
 
@@ -68,6 +68,6 @@ def _use(result: InferenceResult, scenario: ScenarioResult) -> Use:
 
 def shown_score(scenario: str, metric: str, value: float) -> dict[str, Any]:
     """Return a score as MLPerf's result tables have it: milliseconds, or samples or tokens a second."""
-    if loadgen_scenario(scenario) in ("SingleStream", "MultiStream"):
-        return {"Result": round(value / 1e6, 6), "Units": "Latency (ms)"}
+    if scenario_named(scenario).is_latency:
+        return {"Result": round(value / 1e6, 6), "Units": scenario_named(scenario).unit}
     return {"Result": value, "Units": "Tokens/s" if "tokens" in metric else "Samples/s"}

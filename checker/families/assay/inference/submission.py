@@ -22,7 +22,8 @@ from checker.families.assay.submission import Result, Run, Scenario, Submission
 from checker.loadgen.detail_log import DetailLog, read_detail
 from rules.compliance import ComplianceRules, compliance_rules
 from rules.errors import UsageError
-from rules.serving import SCENARIOS, ScenarioRules, ServingRules, serving_rules
+from rules.scenarios import SCENARIOS
+from rules.serving import ScenarioRules, ServingRules, serving_rules
 from rules.serving_documents import OutputsCertificate, SearchRecord, ServingRecord, ServingSystem
 
 RUNS = ("performance", "accuracy", "TEST01", "TEST04", "TEST06", "seeds")

@@ -33,6 +33,7 @@ from checker.report.page.layout import code, facts, folded, section, table, verd
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import NOT_MEASURED, count, fixed, mebibytes, number
 from rules.ruleset import RuleSet
+from rules.scenarios import scenario_named
 from rules.text import printable
 
 RESULTS = 40  # shown on one page
@@ -220,7 +221,7 @@ def _search_section(one: Served, name: str) -> Markup:
 
 def _probed(one: Served, scenario: str) -> bool:
     search = one.result.search
-    is_server = scenario in ("Server", "Interactive")
+    is_server = scenario_named(scenario).is_bounded
     return is_server and search is not None and any(probe.scenario == scenario for probe in search.model.probes)
 
 

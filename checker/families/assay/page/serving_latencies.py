@@ -17,7 +17,7 @@ from checker.report.page.chart import Line, key, line_chart
 from checker.report.page.layout import section, table
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import fixed, number
-from rules.serving import loadgen_scenario
+from rules.scenarios import scenario_named
 from rules.text import printable
 
 DRAWN = 200  # points of a distribution
@@ -94,7 +94,7 @@ def _scenario(result: InferenceResult, scenario: ScenarioResult) -> Markup:
 def _times(result: InferenceResult, scenario: ScenarioResult, runs: Mapping[str, LoadGenRun]) -> Iterator[Times]:
     """Yield the kinds of time that a scenario has: of a token model in Server the first token's and those after it."""
     rules, workload = scenario.rules, result.compliance.workloads.get(result.workload)
-    if loadgen_scenario(scenario.name) == "Server" and result.rules and result.rules.tokens and workload:
+    if scenario_named(scenario.name).is_bounded and result.rules and result.rules.tokens and workload:
         first = {name: sorted(run.latencies.first_token) for name, run in runs.items() if run.latencies}
         yield Times(
             "time to the first token",
@@ -107,11 +107,12 @@ def _times(result: InferenceResult, scenario: ScenarioResult, runs: Mapping[str,
         if each:
             bound = rules.tpot_ms if rules else None
             yield Times("time per token after the first", "result_time_per_output_token_{}_percentile_ns", bound, each)
-    what = {"MultiStream": "latency of a query", "Offline": "time until a sample was done"}
-    form = "result_{}_percentile_per_query_latency_ns" if scenario.name == "MultiStream" else None
+    its, what = scenario_named(scenario.name), "latency"
+    if its.asks_many:
+        what = "latency of a query" if its.by_query else "time until a sample was done"
     yield Times(
-        what.get(scenario.name, "latency"),
-        form or "result_{}_percentile_latency_ns",
+        what,
+        its.percentile_form,
         rules.target_latency_ms if rules else None,
         {name: ranked(run.measured) for name, run in runs.items()},
     )
@@ -121,7 +122,7 @@ def _charts(scenario: ScenarioResult, times: Times) -> list[Markup]:
     if not times.by_run:
         return []
     name, runs = printable(scenario.name, 60), times.by_run
-    asked = "samples" if scenario.name == "Offline" else "queries"
+    asked = "samples" if scenario_named(scenario.name).is_one_query else "queries"
     cut = WITHOUT_TAIL * max(percentile(values, 0.9) for values in runs.values()) / NS
     text = "; ".join(
         f"{called(run)}: median {percentile(values, 0.5) / NS:.4g} ms, 99th percentile "
@@ -141,7 +142,7 @@ def _charts(scenario: ScenarioResult, times: Times) -> list[Markup]:
             most=1.0,
         )
     ]
-    if scenario.name == "Offline":
+    if scenario_named(scenario.name).is_one_query:
         return charts  # no percentile of one query counts
     bound, p = times.bound_ms, scenario.rules.percentile if scenario.rules else None
     charts.append(

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.families.mlperf_inference.models import EARLY_STOPPING, SCENARIOS, Models, models
+from checker.families.mlperf_inference.models import SCENARIOS, Models, models
 from checker.families.mlperf_inference.modular.outcome import Check, Phase, View
 from rules.inference import InferenceRules, ModelRules
+from rules.scenarios import logged_scenario, scenario_named
 
 NS = 1_000_000  # of a millisecond
-INFERRED = (("singlestream", "multistream"), ("multistream", "offline"), ("singlestream", "offline"))
 OVER_NETWORK = "Network SUT"
 FORGIVEN = "Loadgen built with uncommitted changes!"
 TWICE_CONFIGURED = "Multiple conf files are used"
-MULTISTREAM_SAMPLES = 8
 SHOWN = 20  # unknown scenarios that are named
 
 
@@ -135,7 +134,7 @@ def _seeds(run: Run) -> Iterator[Problem]:
 
 def _latency(run: Run) -> Iterator[Problem]:
     view = run.view
-    if run.ran in EARLY_STOPPING and not run.is_endpoints:
+    if logged_scenario(run.ran).stops_early and not run.is_endpoints:
         if not view["early_stopping_met"]:
             yield view.problem(
                 "early stopping was not met: too few queries for the latency", "true", "early_stopping_met"
@@ -158,7 +157,7 @@ def _latency(run: Run) -> Iterator[Problem]:
 def _queries(run: Run) -> Iterator[Problem]:
     view = run.view
     samples, queries = view["effective_samples_per_query"], view["effective_min_query_count"]
-    if run.ran not in EARLY_STOPPING:
+    if not logged_scenario(run.ran).stops_early:
         least = run.models.queries(run.model, run.ran)
         if least and queries < least:
             what = "the minimum number of queries is too small"
@@ -215,7 +214,7 @@ def _tokens(run: Run) -> Iterator[Problem]:
         what = "latencies of tokens were not asked for: use_token_latencies is off"
         yield view.problem(what, "true", "requested_use_token_latencies")
         return
-    if run.ran not in ("Server", "Interactive"):
+    if not scenario_named(run.ran).is_bounded:
         return
     limits = run.model_rules.token_latency_ns.get(run.ran)
     if limits is None:
@@ -244,7 +243,7 @@ def _inferred(run: Run) -> Iterator[Problem]:
     if "edge" not in kind.lower():
         what = f"a {run.asked} result of a {kind} system cannot be taken from a run of {run.ran}"
         yield view.problem(what, run.asked, "effective_scenario")
-    elif pair not in INFERRED:
+    elif SCENARIOS.get(pair[0]) not in scenario_named(SCENARIOS.get(pair[1])).inferred_from:
         what = f"a {run.asked} result cannot be taken from a run of {run.ran}"
         yield view.problem(what, run.asked, "effective_scenario")
 
@@ -266,7 +265,7 @@ def _metric(run: Run) -> Iterator[Problem]:
         key = own[scenario]
         value = float(view[key])
     run.metric_key = key
-    if scenario in ("SingleStream", "MultiStream"):
+    if scenario_named(scenario).is_latency:
         value /= NS
         if str(run.model).lower() == "wan-2.2-t2v-a14b":
             value /= 1000
@@ -298,7 +297,7 @@ def _taken(run: Run, value: Any) -> tuple[Any, list[Problem]]:
         estimate = view[key]
         if estimate == 0:
             problems.append(view.problem("too few queries for an estimate by early stopping", "above 0", key))
-        value = estimate * MULTISTREAM_SAMPLES / NS
+        value = estimate * scenario_named(asked).samples_per_query / NS
     if asked == "Interactive" and ran != "Server":
         problems.append(
             view.problem("an Interactive result is taken from a run of Server", "Server", "effective_scenario")

@@ -14,6 +14,7 @@ from checker.families.assay.inference.compliance import differing
 from checker.families.assay.inference.metrics import recomputed
 from checker.families.assay.inference.rules.recomputed import wanted
 from checker.families.assay.inference.submission import LOGGED, InferenceResult, LoadGenRun, ScenarioResult
+from rules.scenarios import scenario_named
 from rules.serving import ServingRules
 
 CUT = 4096  # bytes of the accuracy log's beginning and end that the field keeps
@@ -65,7 +66,7 @@ def _once(result: InferenceResult, run: LoadGenRun, logged: Sequence[Answer], ru
 def _fill(result: InferenceResult, run: LoadGenRun, rules: ServingRules) -> int:
     """Return how many samples LoadGen asks twice: it fills up the last query of MultiStream, of each set it loads."""
     its = wanted(result, run)
-    width = its.samples_per_query if its is not None and run.scenario == "MultiStream" else None
+    width = its.samples_per_query if its is not None and scenario_named(run.scenario).by_query else None
     if width is None or width < 1:
         return 0
     sets, rest = divmod(rules.samples, rules.performance_samples)

@@ -16,7 +16,7 @@ from checker.families.assay.inference.latencies import PERCENTILES, percentile
 from checker.families.assay.inference.rules.recomputed import PRINTED
 from checker.families.assay.inference.submission import PERFORMANCE, InferenceResult, LoadGenRun, ScenarioResult
 from rules.compliance import Answers
-from rules.serving import loadgen_scenario
+from rules.scenarios import scenario_named
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def told(run: LoadGenRun, counts: Mapping[int, int]) -> Told | None:
     if latencies is None or any(sample not in counts for sample in set(latencies.sample)):
         return None
     each: list[int] = []
-    if loadgen_scenario(run.scenario) == "Server":
+    if scenario_named(run.scenario).is_bounded:
         whole = zip(latencies.sample, latencies.latency, latencies.first_token, strict=True)
         each = sorted(
             (latency - first) // (counts[sample] - 1) for sample, latency, first in whole if counts[sample] > 1
@@ -78,10 +78,9 @@ def tokens(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Proble
 
 def _rate(run: LoadGenRun, count: int, share: float) -> Iterator[Problem]:
     assert run.latencies is not None
-    scenario, seconds = loadgen_scenario(run.scenario), run.latencies.last_done_s
-    if scenario not in ("Server", "Offline") or not seconds:
+    key, seconds = scenario_named(run.scenario).tokens_score, run.latencies.last_done_s
+    if key is None or not seconds:
         return
-    key = "result_tokens_per_second" if scenario == "Offline" else "result_completed_tokens_per_second"
     wanted, stated = count / seconds, run.detail[key]
     if not isinstance(stated, int | float) or not abs(stated - wanted) <= (share + PRINTED) * wanted:
         message = f"{key} does not follow from the latencies and the answers"
