@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,7 @@ from rules.documents import Count, Sha256
 from rules.round import Strict, find, read, read_workload
 from rules.scenarios import Scenario, scenario_named
 
+Comparison = Literal["top-1", "correlations", "agreement"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -62,6 +63,8 @@ class ServingRules(Strict):
     answer_bytes: Annotated[int, Field(ge=1)] | None = None  # None: as many as the tokens take
     tokens: bool = False  # whether LoadGen times the first token and those after it
     metrics: Annotated[dict[str, Metric], Field(min_length=1)]
+    # File of the rule set -> the metrics that follow from it and the answers of an accuracy run.
+    compared_with: dict[str, Comparison] = Field(default_factory=dict)
     outputs: Agreement
     warmup_limit_s: Positive  # loading and warming up
     answer_limit_s: Positive  # no answer for so long: the system under test hangs

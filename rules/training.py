@@ -7,7 +7,7 @@ by member. Reference convergence points are `rcp/<benchmark>.json`, found in the
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from pydantic import Field
@@ -64,6 +64,18 @@ class Reviewed(Strict):
     sample_flop: dict[str, float]  # benchmark -> operations that a training sample needs at least
 
 
+class Bound(Strict):
+    """Bound of one metric, inclusive."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def met(self, value: Any) -> bool:
+        """Say whether `value` keeps the bound; TypeError where it is no number."""
+        below = self.at_most is None or value <= self.at_most
+        return bool(below and (self.at_least is None or value >= self.at_least))
+
+
 class PackageRules(Strict):
     """`package.yaml`, resolved."""
 
@@ -74,7 +86,9 @@ class PackageRules(Strict):
     runs: dict[str, int]  # result files a benchmark needs
     tolerated: dict[str, int]  # failing runs allowed and scores trimmed at each end; `default` for the rest
     counted_in_samples: list[str]  # benchmarks whose convergence is metadata.samples_count; the rest: epoch_num,
-    # but stable_diffusion step_num
+    # but step_num where several metrics count
+    several_metrics: dict[str, dict[str, Bound]]  # benchmark -> metric -> bound, all of which a run keeps in the end
+    columns: dict[str, str]  # folder's benchmark -> column of the result table, where they differ
     leniency: dict[str, int]  # taken off the least acceptable mean
     significance: float = Field(gt=0, lt=0.5)
     system: SystemRules

@@ -161,9 +161,9 @@ def _results(organisation: Organisation, common: set[str], fixed: PackageRules, 
     organisation.folders = [
         f for f in organisation.folders if f.benchmark in common and f.benchmark in fixed.benchmarks
     ]
-    in_samples, judge = frozenset(fixed.counted_in_samples), log_judge(round_name)
+    judge = log_judge(round_name)
     for folder in organisation.folders:
-        folder.logs = [scan(organisation.tree, log, in_samples, judge) for log in folder.log_paths]
+        folder.logs = [scan(organisation.tree, log, fixed, judge) for log in folder.log_paths]
     table = {row.system: row for row in rows(judge_organisation(organisation, fixed, round_name), fixed)}
     return [_found(organisation, folder, table.get(folder.system)) for folder in organisation.folders]
 

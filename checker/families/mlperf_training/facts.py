@@ -17,6 +17,7 @@ from typing import Any, Literal
 from checker.core.files import FileState
 from checker.core.findings import Problem
 from checker.families.mlperf_training.reading import Malformed, Reading, Record
+from rules.training import PackageRules
 
 MOST = 10_000  # evaluations kept of one log: no real one comes near
 NEVER = 1e9  # where the official tool says a run converges that did not
@@ -132,7 +133,7 @@ class LogFacts:
         return places[0].value if places else None
 
 
-def gather(path: str, reading: Reading, counted_in_samples: frozenset[str]) -> LogFacts:
+def gather(path: str, reading: Reading, fixed: PackageRules) -> LogFacts:
     """Return the facts of a log as read, with at least the lines of TEXTS, KEYS and PREFIXES."""
     facts = LogFacts(path, reading.size, records=reading.tokens - reading.refused, malformed=reading.refused)
     facts.crash = reading.crash
@@ -140,7 +141,7 @@ def gather(path: str, reading: Reading, counted_in_samples: frozenset[str]) -> L
     facts.checksum = reading.checksum
     facts.order.backwards = reading.backwards
     _keep(facts, reading.records)
-    facts.converged = _converged(reading, counted_in_samples)
+    facts.converged = _converged(reading, fixed)
     _seeds(facts, reading)
     facts.started, facts.stopped = _official_times(reading.records)
     return facts
@@ -225,8 +226,8 @@ def _seeds(facts: LogFacts, reading: Reading) -> None:
             return
 
 
-def _converged(reading: Reading, counted_in_samples: frozenset[str]) -> Converged:
-    state = _ConvergenceScan(counted_in_samples)
+def _converged(reading: Reading, fixed: PackageRules) -> Converged:
+    state = _ConvergenceScan(fixed)
     for line, texts in reading.marked:
         if isinstance(line, Malformed) and line.text is None:
             state.found.crash = line.cause
@@ -248,9 +249,9 @@ def _members(line: Record | Malformed) -> Any:
 class _ConvergenceScan:
     """The official convergence reader's state: it looks for names anywhere in a line's text, not at its key."""
 
-    def __init__(self, counted_in_samples: frozenset[str]) -> None:
+    def __init__(self, fixed: PackageRules) -> None:
         self.found = Converged()
-        self.counted_in_samples = counted_in_samples
+        self.fixed = fixed
         self.position: Any = _UNSEEN
         self.by_step: dict[Any, dict[Any, Any]] = {}
 
@@ -268,11 +269,11 @@ class _ConvergenceScan:
             self._stop(line["metadata"]["status"])
 
     def _evaluation(self, line: Any) -> None:
-        if self.found.benchmark == "stable_diffusion":
+        if self.found.benchmark in self.fixed.several_metrics:
             metadata = line["metadata"]
-            step = metadata["samples_count" if "stable_diffusion" in self.counted_in_samples else "step_num"]
+            step = metadata["samples_count" if self.found.benchmark in self.fixed.counted_in_samples else "step_num"]
             self.by_step.setdefault(step, {})[metadata["metric"]] = line["value"]
-        elif self.found.benchmark in self.counted_in_samples:
+        elif self.found.benchmark in self.fixed.counted_in_samples:
             self.position = line["metadata"]["samples_count"]
             line["value"]
         else:
@@ -283,10 +284,11 @@ class _ConvergenceScan:
             self.found.failed, self.found.at = True, NEVER
             return
         self.found.failed = False
-        if self.found.benchmark == "stable_diffusion":
-            # The target is the official tool's own, written into its reader.
+        if bounds := self.fixed.several_metrics.get(self.found.benchmark):
             self.position = min(
-                step for step, metrics in self.by_step.items() if metrics["FID"] <= 90.0 and metrics["CLIP"] >= 0.15
+                step
+                for step, metrics in self.by_step.items()
+                if all(bound.met(metrics[name]) for name, bound in bounds.items())
             )
         if self.position is _UNSEEN:
             raise ValueError("run_stop with status success, and no evaluation before it")

@@ -114,9 +114,8 @@ def _chunks(paths: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
 
 def _read(round_name: str, root: Path, paths: list[str]) -> list[LogFacts]:
     tree = LinkedTree(root, load(round_name).limits)
-    in_samples = frozenset(package_rules(round_name).counted_in_samples)
-    judge = log_judge(round_name)
-    return [scan(tree, path, in_samples, judge) for path in paths]
+    fixed, judge = package_rules(round_name), log_judge(round_name)
+    return [scan(tree, path, fixed, judge) for path in paths]
 
 
 @contextmanager

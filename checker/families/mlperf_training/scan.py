@@ -12,6 +12,7 @@ from checker.core.findings import Problem
 from checker.core.tree import RefusedError, Tree
 from checker.families.mlperf_training.facts import KEYS, PREFIXES, TEXTS, LogFacts, LogVerdict, gather
 from checker.families.mlperf_training.reading import TOKEN, Reading, Wanted, read
+from rules.training import PackageRules
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Judge:
         return self.judge(reading)
 
 
-def scan(tree: Tree, path: str, counted_in_samples: frozenset[str], judge: Judge | None = None) -> LogFacts:
+def scan(tree: Tree, path: str, fixed: PackageRules, judge: Judge | None = None) -> LogFacts:
     """Return the facts of one log; `judge` is called with its records and what it returns is kept.
 
     A file that cannot be read (a link, a pipe, too large) is a fact too: `refused` says why.
@@ -41,7 +42,7 @@ def scan(tree: Tree, path: str, counted_in_samples: frozenset[str], judge: Judge
             file.seek(0)
             reading = read(file, wanted, tree.limits.log_bytes)
             state = _state(reading, head, size, tail_of(file, size))
-        facts = gather(path, reading, counted_in_samples)
+        facts = gather(path, reading, fixed)
         facts.state = state
         if judge is not None:
             facts.verdict = judge(reading)

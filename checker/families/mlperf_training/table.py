@@ -131,7 +131,7 @@ def _described(system: System, fixed: PackageRules) -> Mapping[str, Any]:
 
 
 def _strong(row: Row, review: OrganisationReview, folder: FolderReview, system: System, fixed: PackageRules) -> None:
-    benchmark = {"mask": "maskrcnn"}.get(folder.folder.benchmark, folder.folder.benchmark)
+    benchmark = fixed.columns.get(folder.folder.benchmark, folder.folder.benchmark)
     if benchmark not in fixed.benchmarks:
         raise StoppedError(f"AssertionError: {folder.folder.path}: no column for this benchmark")
     minutes, energies, dropped = [], [], 0

@@ -142,14 +142,14 @@ def accuracy_target(result: InferenceResult, scenario: ScenarioResult) -> Iterat
 def accuracy_recomputed(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that the answers have the metrics that are stated, where the round has what they are compared with."""
     run = scenario.accuracy
-    if run is None or run.answers is None:
+    if run is None or run.answers is None or result.rules is None:
         return
     try:
         path, found, _ = stated(result, scenario)
         answers_ = {sample: bytes.fromhex(data) for sample, data in by_sample(run.answers).items()}
     except (RefusedError, ValueError):
         return  # said by other rules
-    for name, possible in recomputed(result.ruleset, result.workload, answers_).items():
+    for name, possible in recomputed(result.ruleset, result.rules, answers_).items():
         if name not in found:
             continue
         value, line = found[name]
@@ -157,7 +157,7 @@ def accuracy_recomputed(result: InferenceResult, scenario: ScenarioResult) -> It
             wanted = f"{possible.least:.5g}"
             wanted += f" to {possible.most:.5g}" if possible.most - possible.least > CLOSE else ""
             yield Problem(f"{name} is not that of the answers", wanted, f"{value:g}", path, line)
-        metric = result.rules.metrics.get(name) if result.rules else None
+        metric = result.rules.metrics.get(name)
         if result.division == "closed" and metric and possible.most - possible.least > metric.uncertain + CLOSE:
             message = f"the answers are so far from the reference's that {name} does not follow from them"
             found_ = f"{possible.least:.5g} to {possible.most:.5g}"
