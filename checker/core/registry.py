@@ -1,4 +1,4 @@
-"""The table of judges, filled by the modules beside this one when `load` imports them."""
+"""The table of judges, filled by the modules of a family when they are imported."""
 
 from __future__ import annotations
 
@@ -40,29 +40,6 @@ Scope = Literal[
     "tiny-round",
 ]
 F = TypeVar("F", bound=Callable[..., Iterator[Problem]])
-MODULES = (
-    "families.assay.rules.log",
-    "families.assay.rules.tree",
-    "families.assay.rules.manifest",
-    "families.assay.rules.record",
-    "families.assay.rules.receipts",
-    "families.assay.rules.system",
-    "families.assay.rules.runs",
-    "families.assay.rules.distinct",
-    "families.assay.rules.steps",
-    "families.assay.rules.weights",
-    "families.assay.rules.comparison",
-    "families.assay.inference.judges",
-    "families.mlperf_training.judges",
-    "families.mlperf_inference.judges",
-    "families.mlperf_tiny.judges",
-    "families.assay.rules.image",
-    "families.assay.rules.configuration",
-    "families.assay.rules.limits",
-    "families.assay.rules.observation",
-    "families.assay.rules.origin",
-    "families.assay.rules.published",
-)
 
 
 @dataclass(frozen=True)
@@ -91,9 +68,9 @@ def judge(name: str, scope: Scope) -> Callable[[F], F]:
 
 @cache
 def judges(*modules: str) -> dict[str, Judge]:
-    """Return all judges by name; with `modules` at least theirs, which is all that one family of rounds needs."""
-    for module in modules or MODULES:
-        importlib.import_module(f"checker.{module}")
+    """Return the judges that the modules of a family register, and those imported before."""
+    for module in modules:
+        importlib.import_module(module)
     return dict(_TABLE)
 
 

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import rules.workload
-from checker.core.log_rules import RuleError
-from checker.core.registry import judges
-from checker.families.assay.discovery import FAMILIES
-from checker.families.assay.review import program
-from checker.families.mlperf_training.sheets.lint import mistakes as sheet_mistakes
+from checker.core.family import Family
 from rules.cards import Card, Severity
-from rules.compliance import compliance_rules
 from rules.errors import AssayError
-from rules.inference import inference_rules
-from rules.inference_review import review_rules
-from rules.power import power_rules
-from rules.references import references
 from rules.ruleset import RuleSet, load, rulesets
-from rules.serving import loadgen_rules, serving_rules
 
 
-def mistakes() -> Iterator[str]:
+def mistakes(family_of: Callable[[str], Family]) -> Iterator[str]:
     """Yield each mistake in each round, with its place."""
     for name in rulesets():
         try:
@@ -30,11 +20,11 @@ def mistakes() -> Iterator[str]:
         except AssayError as error:
             yield error.message
             continue
-        yield from (f"{name}: {mistake}" for mistake in _in(round_))
+        yield from (f"{name}: {mistake}" for mistake in _in(round_, family_of(name)))
 
 
-def _in(round_: RuleSet) -> Iterator[str]:
-    known = judges()
+def _in(round_: RuleSet, family: Family) -> Iterator[str]:
+    known = family.checks()
     sections = _sections(rules.workload.ROOT.parent / round_.document)
     for card in round_.cards.values():
         if card.judge is not None and card.judge not in known:
@@ -47,43 +37,7 @@ def _in(round_: RuleSet) -> Iterator[str]:
                 yield f"{card.id}: requires {other.id!r}, which requires it: each would hide the other"
         if sections is not None and card.clause not in sections:
             yield f"{card.id}: {round_.document} has no section {card.clause}"
-    yield from sheet_mistakes(round_.name)
-    for name in round_.workloads():
-        try:
-            references(round_, name)
-        except AssayError as error:
-            yield error.message
-    yield from _published(round_) if round_.family == "mlperf-inference" else ()
-    serving = round_.family == FAMILIES["inference"]
-    yield from _serving(round_) if serving else ()
-    for workload in (None, *(() if serving else round_.workloads())):
-        for division in ("closed", "open"):
-            try:
-                program(round_.name, workload, division)
-            except (RuleError, AssayError) as error:
-                yield f"{workload or 'no workload'}, {division}: {error}"
-
-
-def _published(round_: RuleSet) -> Iterator[str]:
-    """Yield mistakes in what a round of MLPerf Inference fixes."""
-    for read in (inference_rules, power_rules, review_rules):
-        try:
-            read(round_.name)
-        except AssayError as error:
-            yield error.message
-
-
-def _serving(round_: RuleSet) -> Iterator[str]:
-    """Yield mistakes in what a round of inference fixes: files that cannot be read, a workload without its tests."""
-    try:
-        loadgen_rules(round_.name)
-        tested = compliance_rules(round_.name).workloads
-        for name in round_.workloads():
-            serving_rules(round_.name, name)
-            if name not in tested:
-                yield f"compliance.yaml: no tests of {name}"
-    except AssayError as error:
-        yield error.message
+    yield from family.mistakes(round_)
 
 
 def _before(card: Card, round_: RuleSet) -> set[str]:

@@ -65,8 +65,8 @@ def test_power_results_have_metric_and_unit(report: Report) -> None:
 
 
 def test_no_text_of_the_round_breaks_the_report(report: Report) -> None:
-    from checker.report.page.review import page
     from checker.report.render.json import render
+    from tests.unit.by_table import page
 
     assert json.loads(render(report))["verdict"] == "fail"
     assert page(unpacked("inference_v5.1"), report).count("<section") == 5

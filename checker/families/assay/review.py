@@ -8,6 +8,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from checker.core.discovery import Passed
 from checker.core.findings import Problem, Report, brief, limited
 from checker.core.ledger import Ledger, Raised, Unit, contained, raised
 from checker.core.log_rules import Program, compile_rules
@@ -15,7 +16,16 @@ from checker.core.mllog import Log
 from checker.core.registry import cards, judges
 from checker.core.tree import Tree
 from checker.core.waivers import Waivers
-from checker.families.assay.discovery import DEFAULT, FAMILIES, OURS, Passed, discover, round_of, round_of_log, suite_of
+from checker.families.assay.discovery import (
+    DEFAULT,
+    FAMILIES,
+    OURS,
+    discover,
+    refuse_neither,
+    round_of,
+    round_of_log,
+    suite_of,
+)
 from checker.families.assay.inference.review import judge_submission
 from checker.families.assay.inference.submission import ServingRun, ServingSubmission
 from checker.families.assay.submission import Result, Run, Submission, open_log, read_result
@@ -34,6 +44,8 @@ def review(path: Path, name: str | None, waivers: Waivers | None = None) -> Repo
     """Check `path` by the round `name`, or the round it says it is of."""
     chosen = _judging(name) if name else None
     found = discover(path)
+    if chosen is None:
+        refuse_neither(path, found)
     ledger, used = Ledger(found.base, waivers or Waivers()), []
     if found.log is not None:
         ruleset = chosen or _judging(round_of_log(found.log))
@@ -41,7 +53,7 @@ def review(path: Path, name: str | None, waivers: Waivers | None = None) -> Repo
         _single_log(ledger, ruleset, found.log)
     for root in found.submitters:
         ruleset = chosen or _judging(round_of(root, found.scope))
-        if ruleset.family != FAMILIES[suite_of(root)]:
+        if ruleset.series != FAMILIES[suite_of(root)]:
             fix = "leave out --round, or give one of its suite"
             raise UsageError(
                 f"{root} is a submission of {suite_of(root)}, which {ruleset.name} has no rules on", fix=fix
@@ -49,7 +61,7 @@ def review(path: Path, name: str | None, waivers: Waivers | None = None) -> Repo
         used.append(ruleset.name)
         passed = _passed(ruleset, root, [p for p in found.passed if p.path == root])
         tree = Tree(root, ruleset.limits)
-        if ruleset.family == FAMILIES["inference"]:
+        if ruleset.series == FAMILIES["inference"]:
             judge_submission(ledger, ServingSubmission(root, found.scope, tree, ruleset), passed, _serving_log)
         else:
             _submission(ledger, Submission(root, found.scope, tree, ruleset), passed)
@@ -73,9 +85,9 @@ def review(path: Path, name: str | None, waivers: Waivers | None = None) -> Repo
 
 def _judging(name: str) -> RuleSet:
     """Load a round; UsageError where it has no rules on a submission of Assay's layout, which then all would pass."""
-    ruleset, known = load(name), judges()
+    ruleset, known = load(name), judges("checker.families.assay.judges")
     scopes = {known[card.judge].scope for card in ruleset.cards.values() if card.judge in known}
-    if ruleset.family not in OURS or not {"log", "run", "result"} <= scopes:
+    if ruleset.series not in OURS or not {"log", "run", "result"} <= scopes:
         fix = "give a round of Assay's own, e.g. assay/1.0"
         raise UsageError(f"{name} has no rules on logs, runs and results of this layout", fix=fix)
     return ruleset
@@ -83,7 +95,7 @@ def _judging(name: str) -> RuleSet:
 
 def _single_log(ledger: Ledger, ruleset: RuleSet, file: Path) -> None:
     """Judge one log by itself: by its own word on workload and division."""
-    if ruleset.family == FAMILIES["inference"]:
+    if ruleset.series == FAMILIES["inference"]:
         fix = "give the submitter's folder, or results/<system>/<workload>/<Scenario> in it"
         raise UsageError(f"{file}: a log of inference says little by itself", fix=fix)
     root = file.parent

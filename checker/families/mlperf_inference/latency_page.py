@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from checker.core.findings import Score
-from checker.families.mlperf_inference.results_page import Group, grouped, label_of
 from checker.report.page.chart import BOTTOM, HEIGHT, LEFT, RIGHT, STYLES, TOP, WIDTH, key, mark, nothing, picture
 from checker.report.page.layout import section
 from checker.report.page.markup import Markup, tag
+from checker.report.page.measured_results import Group, grouped, label_of
 from checker.report.page.quantity import number
 from rules.inference import ModelRules, inference_rules
 

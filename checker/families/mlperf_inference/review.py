@@ -168,7 +168,7 @@ def _judged(bench: _Bench, scope: Scope, jobs: int | None) -> Iterator[Iterator[
     if wanted < 2 or scope.only:
         yield ((one for chunk in mine for one in bench.judge(at, chunk)) for at, mine in enumerate(chunks))
         return
-    judges("families.mlperf_inference.judges")  # loaded before the processes part, so that each has them
+    judges("checker.families.mlperf_inference.judges")  # loaded before the processes part, so that each has them
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
     context = multiprocessing.get_context(method)
     with ProcessPoolExecutor(wanted, mp_context=context, initializer=_sit, initargs=(bench,)) as pool:

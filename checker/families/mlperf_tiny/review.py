@@ -138,7 +138,7 @@ def _result(
 
 def _raised(ledger: RoundLedger, scope: str, *facts: Any) -> Iterator[tuple[str, Problem]]:
     """Run all judges of a scope that the round has cards for."""
-    known = judges("families.mlperf_tiny.judges")
+    known = judges("checker.families.mlperf_tiny.judges")
     for card in ledger.ruleset.cards.values():
         if card.judge is not None and known[card.judge].scope == scope:
             yield from ((card.id, problem) for problem in limited(known[card.judge].function(*facts), MOST))

@@ -182,7 +182,7 @@ def unit_of(path: str) -> Unit:
 
 def _raised(ledger: _Ledger, scope: str, *facts: Any) -> Iterator[tuple[str, Problem]]:
     """Run all judges of a scope that the round has cards for."""
-    known = judges("families.mlperf_training.judges")
+    known = judges("checker.families.mlperf_training.judges")
     for card in ledger.ruleset.cards.values():
         if card.judge is not None and known[card.judge].scope == scope:
             yield from ((card.id, problem) for problem in limited(known[card.judge].function(*facts), MOST))
@@ -190,7 +190,7 @@ def _raised(ledger: _Ledger, scope: str, *facts: Any) -> Iterator[tuple[str, Pro
 
 def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Problem]]:
     """Run the judges of a round; of one rule MOST findings are told of each result, so that none goes free for many."""
-    known = judges("families.mlperf_training.judges")
+    known = judges("checker.families.mlperf_training.judges")
     for card in ledger.ruleset.cards.values():
         if card.judge is None or known[card.judge].scope != "training-round":
             continue

@@ -28,7 +28,7 @@ def named(round_: str) -> Callable[[list[bytes]], list[bytes]]:
 
 @pytest.mark.parametrize("round_", ROUNDS)
 def test_every_round_judges_an_empty_result_as_failed(round_: str, tmp_path: Path) -> None:
-    result = tmp_path / "closed/acme/results/box" / (WORKLOAD if load(round_).family == "assay" else "bert")
+    result = tmp_path / "closed/acme/results/box" / (WORKLOAD if load(round_).series == "assay" else "bert")
     result.mkdir(parents=True)
     (result / "result_0.txt").write_bytes(b"")
     try:

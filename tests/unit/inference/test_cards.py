@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from checker.core.registry import judges
 from rules.cards import Card
 from rules.ruleset import load, rulesets
+from tests.unit.by_table import known_checks
 from tests.unit.inference.published import ROUND, apply, judged, resnet, rules_of
 
 pytestmark = pytest.mark.corpus
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.corpus
 CARDS = [
     card
     for card in load(ROUND).cards.values()
-    if judges()[str(card.judge)].scope in ("inference-result", "inference-submitter", "inference-round")
+    if known_checks()[str(card.judge)].scope in ("inference-result", "inference-submitter", "inference-round")
     or card.id in ("power-files", "power-session", "refused-by-tool-alone")
 ]
 ROUNDS = [name for name in rulesets() if name.startswith("mlperf-inference/")]

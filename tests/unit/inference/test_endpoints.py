@@ -15,19 +15,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from checker.core.findings import DEFECT
-from checker.core.registry import judges
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.detect import likeness
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles
 from checker.families.mlperf_inference.facts import Document, read_result, readable
 from checker.families.mlperf_inference.modular.official import Options, SubmitterFacts, judge_result
-from checker.families.mlperf_inference.results_page import grouped
 from checker.families.mlperf_inference.rules.integrity import result_case, result_problems, trace
 from checker.families.mlperf_inference.walk import read_submitter
+from checker.report.page.measured_results import grouped
 from checker.report.render.json import render
 from rules.cards import Card
 from rules.inference import inference_rules
 from rules.ruleset import load
+from tests.unit.by_table import known_checks
 from tests.unit.inference import endpoint_trees as trees
 from tests.unit.inference.endpoint_trees import MODEL, RESULT, ROUND, change, errors_of, judged, put
 
@@ -149,7 +149,7 @@ def test_a_result_of_loadgen_whose_logs_are_missing_is_no_endpoints(base: Path) 
 
 
 def asked(card: Card) -> str:
-    return judges()[str(card.judge)].scope
+    return known_checks()[str(card.judge)].scope
 
 
 def test_every_rule_on_endpoints_is_asked_of_endpoints() -> None:

@@ -14,13 +14,12 @@ import yaml
 import checker
 from checker.core.waivers import read
 from checker.families.mlperf_inference.compare import compare
-from checker.families.mlperf_inference.compare_text import as_json, as_text
 from checker.families.mlperf_inference.latency_page import Scale
-from checker.report.objections import drafts
-from checker.report.page.review import page
+from checker.report.measured_comparison import as_json, as_text
 from checker.report.render.json import render as as_report
 from checker.report.render.text import render as as_lines
 from rules.errors import NothingToCheckError, UsageError
+from tests.unit.by_table import drafts, page
 from tests.unit.inference.published import EDGE, LENOVO, ROUND, judged, resnet, say, take, write
 
 pytestmark = pytest.mark.corpus

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import checker
-from checker.recognition import recognised
+from checker.families.recognition import recognised
 from rules.errors import AssayError, Exit, NothingToCheckError, UsageError
 from rules.known_rounds import families
 from rules.ruleset import rulesets

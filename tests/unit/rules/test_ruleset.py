@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 import rules.workload
-from checker.explain.lint import mistakes
 from rules import schemas
 from rules.cards import Severity
 from rules.errors import UsageError
 from rules.ruleset import load, rulesets
+from tests.unit.by_table import mistakes
 from tests.unit.rounds import forget
 
 PROJECT = Path(__file__).parents[3]

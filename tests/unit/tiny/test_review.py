@@ -16,14 +16,12 @@ from checker.core.waivers import read
 from checker.families.mlperf_tiny.compare import compare
 from checker.families.mlperf_tiny.detect import likeness
 from checker.families.mlperf_tiny.review import review
-from checker.families.mlperf_training.sheets.difference import differences
-from checker.report.objections import drafts
-from checker.report.page.review import page
 from checker.report.render import json, junit, sarif, text
 from rules.errors import NothingToCheckError, UsageError
 from rules.tiny import tiny_rules
 from tests.differential import tiny_passing
 from tests.differential.tiny_passing import ROUND
+from tests.unit.by_table import differences, drafts, page
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from checker.core.registry import judges
 from checker.core.round_ledger import authority
 from checker.families.mlperf_training.review import review
 from rules.cards import Card, Edit, Example
 from rules.ruleset import load
 from tests.differential import passing
 from tests.differential.mutations import change
+from tests.unit.by_table import known_checks
 
 ROUND = "mlperf-training/5.1"
 RESULT = "results/box/llama2_70b_lora"
@@ -27,8 +27,8 @@ def of_submissions() -> list[Card]:
         card
         for card in load(ROUND).cards.values()
         if card.judge in mine
-        or (card.judge and judges()[card.judge].scope.startswith("training-r"))
-        or (card.judge and judges()[card.judge].scope in ("training-folder", "training-organisation"))
+        or (card.judge and known_checks()[card.judge].scope.startswith("training-r"))
+        or (card.judge and known_checks()[card.judge].scope in ("training-folder", "training-organisation"))
     ]
 
 
@@ -108,7 +108,7 @@ def test_the_failing_example_is_a_finding_with_place_clause_and_fix(
 
 def test_every_judge_of_rounds_has_a_card_and_every_card_a_judge() -> None:
     named = {card.judge for card in load(ROUND).cards.values() if card.judge is not None}
-    assert named == {name for name, judge in judges().items() if judge.scope.startswith("training-")}
+    assert named == {name for name, judge in known_checks().items() if judge.scope.startswith("training-")}
 
 
 def test_a_system_twice_as_large_and_four_times_as_fast_wants_an_explanation(tmp_path: Path) -> None:

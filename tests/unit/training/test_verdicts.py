@@ -12,10 +12,10 @@ import pytest
 
 from checker.core.findings import Report
 from checker.families.mlperf_training.review import review
-from checker.report.page.review import page
 from checker.report.render import json as as_json
 from checker.report.render import text
 from tests.differential import passing
+from tests.unit.by_table import page
 
 ROUND = "mlperf-training/5.1"
 COPIED = "Other/results/box/llama2_70b_lora"

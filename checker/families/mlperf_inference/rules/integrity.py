@@ -83,7 +83,7 @@ def _asked(round_name: str, scope: Scope, case: object) -> Iterator[tuple[str, P
 
 @cache
 def _judges(round_name: str, scope: Scope) -> list[tuple[str, Callable[..., Iterator[Problem]]]]:
-    known = judges("families.mlperf_inference.judges")
+    known = judges("checker.families.mlperf_inference.judges")
     cards = load(round_name).cards.values()
     return [
         (card.id, known[card.judge].function)

@@ -1,4 +1,4 @@
-"""The results of a round of MLPerf Inference as tables, one for each benchmark, division and scenario, best first."""
+"""The results that measured a metric as tables, one for each benchmark, division and scenario, best first."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from checker.core.findings import Measured, Report, Score
 from checker.report.page.layout import ROWS, section, table, verdict_mark
 from checker.report.page.markup import Child, Markup, tag
-from checker.report.page.quantity import count, fixed, number
+from checker.report.page.quantity import NONE, count, number, significant
 from checker.report.page.round_results import naming
 
-NONE = "none"
 DIVISIONS = ("closed", "network", "open")
 SCENARIOS = ("Offline", "Server", "Interactive", "SingleStream", "MultiStream")
 
@@ -71,7 +70,7 @@ def _rank(score: Score) -> tuple[float, str]:
     return (metric if found.unit.startswith("Latency") else -metric), score.path
 
 
-def inference_results(report: Report) -> Markup:
+def measured_results(report: Report) -> Markup:
     """Return every result: what it measured, both verdicts."""
     of = naming(report)
     groups = grouped(report.scores)
@@ -169,13 +168,3 @@ def _accuracy(found: Measured) -> Child:
         "; ".join(f"{name} {significant(value)}" for name, value in found.accuracy.items()) or NONE,
         class_="fine",
     )
-
-
-def significant(value: object) -> str:
-    """Return a number with about five digits, thousands separated; a word where there is none."""
-    plain = number(value)
-    if plain is None:
-        return NONE if value is None else "out of range"
-    if plain == 0 or abs(plain) < 1e-3:
-        return f"{plain:.3g}"
-    return fixed(plain, max(0, 4 - math.floor(math.log10(abs(plain)))))
