@@ -244,5 +244,5 @@ def test_hostile_trees_are_looked_at_in_bounds(tmp_path: Path) -> None:
 def test_a_folder_above_a_round_is_not_judged_as_assays_own(tmp_path: Path) -> None:
     tiny_passing.submitter(tmp_path / "downloads/round/closed/Example")
     with pytest.raises(NothingToCheckError) as error:
-        recognised(tmp_path / "downloads")
+        checker.check(tmp_path / "downloads")
     assert "give the folder of one round" in error.value.fix
