@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import rules.workload
+import rules.round
 from checker.core.family import Family
 from rules.cards import Card, Severity
 from rules.errors import AssayError
-from rules.ruleset import RuleSet, load, rulesets
+from rules.round import rulesets
+from rules.ruleset import RuleSet, load
 
 
 def mistakes(family_of: Callable[[str], Family]) -> Iterator[str]:
@@ -25,7 +26,7 @@ def mistakes(family_of: Callable[[str], Family]) -> Iterator[str]:
 
 def _in(round_: RuleSet, family: Family) -> Iterator[str]:
     known = family.checks()
-    sections = _sections(rules.workload.ROOT.parent / round_.document)
+    sections = _sections(rules.round.ROOT.parent / round_.document)
     for card in round_.cards.values():
         if card.judge is not None and card.judge not in known:
             yield f"{card.id}: judge {card.judge!r} does not exist"

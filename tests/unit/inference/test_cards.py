@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from rules.cards import Card
-from rules.ruleset import load, rulesets
+from rules.round import rulesets
+from rules.ruleset import load
 from tests.unit.by_table import known_checks
 from tests.unit.inference.published import ROUND, apply, judged, resnet, rules_of
 
