@@ -137,7 +137,7 @@ def schemas() -> None:
 
 @app.command()
 def lint() -> None:
-    """Check every round's files: members, expressions, judges, clauses; say each mistake with its place."""
+    """Check every round's files: members, expressions, checks, units, clauses; say each mistake with its place."""
     from checker.explain.lint import mistakes
     from checker.families import family_of
 

@@ -24,9 +24,9 @@ LOOK = 1 << 16  # bytes of a log that are searched for who wrote it
 
 @dataclass(frozen=True)
 class Passed:
-    """What is wrong above the submitters' folders or with the place of one; the cards of `judge` speak of it."""
+    """What is wrong above the submitters' folders or with the place of one; the cards of `check` speak of it."""
 
-    judge: str
+    check: str
     path: Path
     problem: Problem
 
@@ -123,9 +123,9 @@ class _Walk:
         left_out = self._passed_over(depth, folders) if self._passed_over is not None else ()
         return [name for name in folders if name not in left_out]
 
-    def _pass(self, judge: str, path: Path, message: str, expected: str) -> None:
+    def _pass(self, check: str, path: Path, message: str, expected: str) -> None:
         if len(self.passed) < REPORTED:
-            self.passed.append(Passed(judge, path, Problem(message, expected)))
+            self.passed.append(Passed(check, path, Problem(message, expected)))
 
 
 def _kind(item: os.DirEntry[str]) -> str:

@@ -16,9 +16,9 @@ from checker.core.waivers import Waivers
 from rules.errors import UsageError
 
 if TYPE_CHECKING:
+    from checker.core.checks import Checks
     from checker.core.findings import Finding, Report
     from checker.core.likeness import Likeness
-    from checker.core.registry import Judge
     from rules.cards import Card
     from rules.prices import Prices
     from rules.ruleset import RuleSet
@@ -61,8 +61,10 @@ class Compared:
 class Family(ABC):
     """One kind of round."""
 
+    checks: Checks  # that its cards name
     states_round = False  # whether submissions themselves say of which round they are
     exclusive = False  # whether its rounds judge nothing that looks like another family's
+    officials: tuple[str, ...] = ()  # MLCommons' checkers that its cards speak for
     by_division = False  # whether submitters' folders lie in their division's, which a command then names too
 
     @abstractmethod
@@ -86,10 +88,6 @@ class Family(ABC):
     @abstractmethod
     def submissions(self, path: Path, ruleset: RuleSet) -> Submissions:
         """Return where the submissions are that `path` holds or lies in."""
-
-    @abstractmethod
-    def checks(self) -> dict[str, Judge]:
-        """Return the checks that its cards name."""
 
     def concerned(self, parts: Sequence[str]) -> tuple[str, str] | None:
         """Return system and benchmark of a finding at `parts` of a submitter's folder; None: as the items say."""

@@ -19,7 +19,7 @@ from rules.cards import Card, Example, Severity
 from rules.ruleset import RuleSet
 from rules.text import printable
 
-Unit = tuple[str, ...]  # (), ("systems", name), ("results", folder), ("results", folder, run)
+Subject = tuple[str, ...]  # (), ("systems", name), ("results", folder), ("results", folder, run)
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Raised:
     """A problem, the rule that raised it and the unit it is about; `path` is relative to the submitter's folder."""
 
     card: Card
-    unit: Unit
+    unit: Subject
     path: str
     problem: Problem
 
@@ -37,7 +37,7 @@ class Raised:
         return self.problem.path or self.path
 
 
-def raised(card: Card, unit: Unit, path: str, problems: Iterable[Problem]) -> Iterator[Raised]:
+def raised(card: Card, unit: Subject, path: str, problems: Iterable[Problem]) -> Iterator[Raised]:
     """Attach rule and unit to each problem."""
     return (Raised(card, unit, path, problem) for problem in problems)
 
@@ -46,14 +46,14 @@ _DEFECT = Card(
     id=DEFECT,
     title="Assay can judge whatever a submission holds",
     clause="",
-    judge=DEFECT,
+    check=DEFECT,
     hint="report this with the submission; ASSAY_DEBUG=1 shows where it arose",
     passes=Example(),
     fails=Example(),
 )
 
 
-def contained(unit: Unit, path: str, judging: Iterable[Raised]) -> Iterator[Raised]:
+def contained(unit: Subject, path: str, judging: Iterable[Raised]) -> Iterator[Raised]:
     """Yield what `judging` yields; where it fails itself, that as the last, so that everything else is judged too."""
     try:
         yield from judging
@@ -68,8 +68,8 @@ class Failures:
     """Which rules failed on which units."""
 
     def __init__(self, all_raised: Iterable[Raised]) -> None:
-        self._on: dict[str, set[Unit]] = {}
-        self._within: dict[str, set[Unit]] = {}  # the same units and all that they are part of
+        self._on: dict[str, set[Subject]] = {}
+        self._within: dict[str, set[Subject]] = {}  # the same units and all that they are part of
         self._files: set[str] = set()  # about which all is said
         for one in all_raised:
             if one.card.on_file == "explains":
@@ -95,8 +95,8 @@ class Errors:
     """Which units and files errors are about; warnings and notes fail nothing."""
 
     def __init__(self, all_raised: Iterable[Raised]) -> None:
-        self._units: set[Unit] = set()
-        self._about: set[Unit] = set()
+        self._units: set[Subject] = set()
+        self._about: set[Subject] = set()
         self._paths: set[str] = set()
         for one in all_raised:
             if one.card.severity is Severity.ERROR:
@@ -105,20 +105,20 @@ class Errors:
                 if one.unit == ():
                     self._paths.update(str(folder) for folder in (one.where, *PurePosixPath(one.where).parents))
 
-    def about(self, unit: Unit) -> bool:
+    def about(self, unit: Subject) -> bool:
         """Whether an error is about `unit` itself, not only about a part of it."""
         return unit in self._about
 
-    def against(self, path: str, unit: Unit) -> bool:
+    def against(self, path: str, unit: Subject) -> bool:
         """Whether an error is about `unit`, a part of it, the system it ran on, or a file at or below `path`."""
         return unit in self._units or not self._units.isdisjoint(_system(unit)) or path in self._paths
 
 
-def _wholes(unit: Unit) -> Iterator[Unit]:
+def _wholes(unit: Subject) -> Iterator[Subject]:
     return (unit[:length] for length in range(len(unit) + 1))
 
 
-def _system(unit: Unit) -> Iterator[Unit]:
+def _system(unit: Subject) -> Iterator[Subject]:
     """Yield the system that a result or run depends on."""
     if unit[:1] == ("results",):
         yield ("systems", unit[1].split("/")[1])
@@ -165,7 +165,7 @@ class Ledger:
             return None
         return self.waivers.on(one.card.id, self.shown(root, one.where), printable(one.problem.message))
 
-    def judge(self, root: Path, path: str, kind: ItemKind, unit: Unit, errors: Errors) -> Verdict:
+    def judge(self, root: Path, path: str, kind: ItemKind, unit: Subject, errors: Errors) -> Verdict:
         """Add the item `path` with the verdict that the errors about it give; return the verdict."""
         return self.item(root, path, kind, errors.against(path, unit))
 
@@ -180,7 +180,7 @@ class Ledger:
         return Finding(
             rule=card.id,
             severity=card.severity.value,
-            authority="assay",
+            authority=card.authority,
             audience=card.audience.value,
             path=self.shown(root, one.where),
             line=problem.line,

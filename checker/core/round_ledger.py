@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
-from typing import Literal
 
 from checker.core.findings import Finding, Item, ItemKind, Problem, Report, Score, Verdict, with_verdicts
-from checker.core.ledger import Failures, Raised, Unit, causes_first, fix
+from checker.core.ledger import Failures, Raised, Subject, causes_first, fix
 from checker.core.outcome import Outcome
 from checker.core.waivers import Waivers
-from rules.cards import Card, Severity
+from rules.cards import Severity
 from rules.ruleset import RuleSet
 from rules.text import printable
 
@@ -29,7 +28,7 @@ class RoundLedger:
     base: Path
     ruleset: RuleSet
     waivers: Waivers
-    unit_of: Callable[[str], Unit]
+    unit_of: Callable[[str], Subject]
     items: list[Item] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
@@ -51,7 +50,7 @@ class RoundLedger:
         found = Finding(
             rule=card.id,
             severity=_lower(card.severity, at_most).value,
-            authority=authority(card),
+            authority=card.authority,
             audience=card.audience.value,
             path=path,
             line=problem.line,
@@ -123,12 +122,6 @@ class RoundLedger:
             findings=self.findings,
             scores=with_verdicts(self.scores, self.items),
         )
-
-
-def authority(card: Card) -> Literal["assay", "official"]:
-    """Return whose verdict a rule's finding belongs to."""
-    official = card.id.startswith("official-") or (card.judge or "").startswith("official-")
-    return "official" if official else "assay"
 
 
 def _lower(severity: Severity, at_most: Severity | None) -> Severity:

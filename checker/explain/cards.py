@@ -39,8 +39,10 @@ def explained(round_: RuleSet, card: Card, family: Family) -> str:
 
 def demands(card: Card) -> Iterator[str]:
     """Yield what a card demands, a line per constraint."""
-    if card.judge is not None:
-        yield f"{card.title} (judged by procedure {card.judge!r})"
+    if card.check is not None:
+        yield f"{card.title} (check {card.check!r})"
+    if card.official is not None:
+        yield f"{card.title} (MLCommons' {card.official} checker)"
     for constraint in card.log or ():
         yield constrained(constraint)
     for part in card.sheets or ():

@@ -1,14 +1,15 @@
-"""Mistakes in rule files, found before a log is: unknown names in expressions, judges and clauses that do not exist."""
+"""Mistakes in rule files, found before a log is: unknown names in expressions, checks and clauses that do not exist."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
 
-import rules.round
+from checker.core.checks import UNITS
 from checker.core.family import Family
+from checker.explain.coverage import clauses
 from rules.cards import Card, Severity
-from rules.errors import AssayError
+from rules.errors import AssayError, UsageError
 from rules.round import rulesets
 from rules.ruleset import RuleSet, load
 
@@ -25,11 +26,13 @@ def mistakes(family_of: Callable[[str], Family]) -> Iterator[str]:
 
 
 def _in(round_: RuleSet, family: Family) -> Iterator[str]:
-    known = family.checks()
-    sections = _sections(rules.round.ROOT.parent / round_.document)
+    known, sections = family.checks.all(), _sections(round_)
     for card in round_.cards.values():
-        if card.judge is not None and card.judge not in known:
-            yield f"{card.id}: judge {card.judge!r} does not exist"
+        if card.check is not None and card.check not in known:
+            yield f"{card.id}: check {card.check!r} does not exist{_near(card.check, known)}"
+        if card.official is not None and card.official not in family.officials:
+            told = _near(card.official, family.officials)
+            yield f"{card.id}: official checker {card.official!r} does not exist{told}"
         yield from (f"{card.id}: requires {other!r}, which does not exist" for other in _missing(card.requires, round_))
         for other in (round_.cards[rule] for rule in card.requires if rule in round_.cards):
             if other.severity is not Severity.ERROR:
@@ -38,6 +41,9 @@ def _in(round_: RuleSet, family: Family) -> Iterator[str]:
                 yield f"{card.id}: requires {other.id!r}, which requires it: each would hide the other"
         if sections is not None and card.clause not in sections:
             yield f"{card.id}: {round_.document} has no section {card.clause}"
+    for check in known.values():
+        if check.unit not in UNITS:
+            yield f"check {check.name!r}: looks at {check.unit!r}, which is no unit{_near(check.unit, UNITS)}"
     yield from family.mistakes(round_)
 
 
@@ -57,9 +63,14 @@ def _missing(required: list[str], round_: RuleSet) -> list[str]:
     return [rule for rule in required if rule not in round_.cards]
 
 
-def _sections(document: Path) -> set[str] | None:
-    """Return the numbers of a rules document's sections; None where it is not part of this installation."""
-    if not document.is_file():
+def _near(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), n=1, cutoff=0.8)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _sections(round_: RuleSet) -> set[str] | None:
+    """Return the numbers of a rules document's sections; None where they are not known."""
+    try:
+        return {clause.number for clause in clauses(round_)}
+    except UsageError:
         return None
-    headings = (line.split() for line in document.read_text().splitlines() if line.startswith("##"))
-    return {words[1].rstrip(".") for words in headings if len(words) > 1}

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from checker.core.checks import Check
 from checker.core.findings import Report
-from checker.core.registry import Judge
 from checker.explain import cards, difference, lint
-from checker.families import families, family_of
+from checker.families import family_of
 from checker.report import objections
 from checker.report.page import review
 from rules.cards import Card
 from rules.ruleset import RuleSet, load
 
 
-def known_checks() -> dict[str, Judge]:
-    """Return the checks of all families."""
-    return {name: check for family in families() for name, check in family.checks().items()}
+def checks_of(round_name: str) -> Mapping[str, Check]:
+    """Return the checks of the family that judges a round."""
+    return family_of(round_name).checks.all()
 
 
 def mistakes() -> Iterator[str]:

@@ -161,6 +161,6 @@ def refuse_neither(path: Path, found: Found) -> None:
             what = f"{path}: a log of LoadGen, which says little by itself"
             raise UsageError(what, fix="give the folder of its result, in closed/<submitter>/results")
         raise NothingToCheckError(f"{path}: holds no log of a run", fix="give a submission, a result or a log")
-    if found.submitters and all(one.judge == "layout" for one in found.passed):
+    if found.submitters and all(one.check == "layout" for one in found.passed):
         what = f"{path}: results of no layout that Assay knows, neither its own nor of a round of MLPerf"
         raise NothingToCheckError(what, fix="give the folder of one round, or name the round: --round ROUND")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from checker.core.family import Asked, Compared, Family, Section, Submissions
 from checker.core.findings import Report
-from checker.core.registry import Judge, judges
+from checker.families.assay.checks import CHECKS
 from checker.families.assay.discovery import discover, owned
 from rules.errors import AssayError, UsageError
 from rules.prices import Prices
@@ -17,6 +17,7 @@ from rules.ruleset import RuleSet
 class Assay(Family):
     """Both suites: a submission says its round in its logs."""
 
+    checks = CHECKS
     states_round = True
     exclusive = True
 
@@ -40,10 +41,6 @@ class Assay(Family):
         """Return the submitters' folders."""
         found = discover(path)
         return Submissions(found.base, found.submitters)
-
-    def checks(self) -> dict[str, Judge]:
-        """Return the checks of both suites."""
-        return judges("checker.families.assay.judges")
 
     def compare(self, a: Path, b: Path, round_name: str) -> Compared:
         """Refuse: the result page has its results side by side."""

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from checker.core.discovery import Passed
 from checker.core.findings import Problem, Report, brief, limited
-from checker.core.ledger import Ledger, Raised, Unit, contained, raised
+from checker.core.ledger import Ledger, Raised, Subject, contained, raised
 from checker.core.log_rules import Program, compile_rules
 from checker.core.mllog import Log
-from checker.core.registry import cards, judges
 from checker.core.tree import Tree
 from checker.core.waivers import Waivers
+from checker.families.assay.checks import CHECKS
 from checker.families.assay.discovery import (
     DEFAULT,
     FAMILIES,
@@ -85,9 +85,10 @@ def review(path: Path, name: str | None, waivers: Waivers | None = None) -> Repo
 
 def _judging(name: str) -> RuleSet:
     """Load a round; UsageError where it has no rules on a submission of Assay's layout, which then all would pass."""
-    ruleset, known = load(name), judges("checker.families.assay.judges")
-    scopes = {known[card.judge].scope for card in ruleset.cards.values() if card.judge in known}
-    if ruleset.series not in OURS or not {"log", "run", "result"} <= scopes:
+    ruleset, known = load(name), CHECKS.all()
+    checks = (known.get(card.check) for card in ruleset.cards.values() if card.check is not None)
+    units = {check.unit for check in checks if check is not None}
+    if ruleset.series not in OURS or not {"log", "run", "result"} <= units:
         fix = "give a round of Assay's own, e.g. assay/1.0"
         raise UsageError(f"{name} has no rules on logs, runs and results of this layout", fix=fix)
     return ruleset
@@ -150,12 +151,12 @@ def _log_rules(
     division: str,
     log: Log | None,
     absent: list[Problem],
-    unit: Unit,
+    unit: Subject,
     path: str,
 ) -> Iterator[Raised]:
     """Judge one log by itself; `absent` says why there is none."""
     for card in ruleset.cards.values():
-        if card.judge == "log-present":
+        if card.check == "log-present":
             yield from raised(card, unit, path, absent)
     if log is None:
         return
@@ -168,16 +169,16 @@ def _log_rules(
 
 
 def _lines(
-    ruleset: RuleSet, rules: WorkloadRules | None, division: str, log: Log, unit: Unit, path: str
+    ruleset: RuleSet, rules: WorkloadRules | None, division: str, log: Log, unit: Subject, path: str
 ) -> Iterator[Raised]:
     """Judge a log that could be read by what its lines say."""
-    for card, function in cards(ruleset, division, "log"):
+    for card, function in CHECKS.of(ruleset, "log", division):
         yield from raised(card, unit, path, limited(function(log)))
     for rule, problem in program(ruleset.name, rules.workload if rules else None, division).judge(log.records):
         yield Raised(ruleset.cards[rule], unit, path, problem)
 
 
-def _serving_log(ruleset: RuleSet, division: str, run: ServingRun, unit: Unit) -> Iterator[Raised]:
+def _serving_log(ruleset: RuleSet, division: str, run: ServingRun, unit: Subject) -> Iterator[Raised]:
     """Judge the log of one container of inference by itself."""
     if run.log is not None:
         yield from _lines(ruleset, None, division, run.log, unit, run.log_path)
@@ -185,11 +186,11 @@ def _serving_log(ruleset: RuleSet, division: str, run: ServingRun, unit: Unit) -
 
 def _passed(ruleset: RuleSet, root: Path, passed: list[Passed]) -> list[Raised]:
     """Return what the search for submitters objects to, as problems of the submission at `root`."""
-    cards = {(card.judge or "").removeprefix("serving-"): card for card in ruleset.cards.values()}
+    cards = {(card.check or "").removeprefix("serving-"): card for card in ruleset.cards.values()}
     return [
-        Raised(cards[one.judge], (), Path(os.path.relpath(one.path, root)).as_posix(), one.problem)
+        Raised(cards[one.check], (), Path(os.path.relpath(one.path, root)).as_posix(), one.problem)
         for one in passed
-        if one.judge in cards
+        if one.check in cards
     ]
 
 
@@ -197,11 +198,11 @@ def _submission(ledger: Ledger, submission: Submission, found: list[Raised]) -> 
     """Judge one submitter's folder, `found` being known; every part is judged even where another is beyond reading."""
     ruleset, root = submission.ruleset, submission.root
     division = submission.division or "closed"
-    for card, function in cards(ruleset, division, "submission"):
+    for card, function in CHECKS.of(ruleset, "submitter", division):
         found += contained((), ".", raised(card, (), ".", limited(function(submission), 50)))
     for system in submission.systems.values():
-        for card, function in cards(ruleset, division, "system"):
-            unit: Unit = ("systems", system.name)
+        for card, function in CHECKS.of(ruleset, "system", division):
+            unit: Subject = ("systems", system.name)
             found += contained(unit, system.path, raised(card, unit, system.path, function(system)))
     results: list[Result] = []
     for folder in submission.result_folders:
@@ -211,7 +212,7 @@ def _submission(ledger: Ledger, submission: Submission, found: list[Raised]) -> 
             break
         unit = ("results", folder)
         found += contained(unit, folder, _result(submission, folder, unit, results))
-    for card, function in cards(ruleset, division, "results"):
+    for card, function in CHECKS.of(ruleset, "results", division):
         found += contained((), ".", raised(card, (), ".", limited(function(results), 50)))
     errors = ledger.settle(root, ruleset, found)
     if not submission.scope:
@@ -226,17 +227,17 @@ def _submission(ledger: Ledger, submission: Submission, found: list[Raised]) -> 
             ledger.judge(root, run.log_path, "log", (*unit, str(run.index)), errors)
 
 
-def _result(submission: Submission, folder: str, unit: Unit, results: list[Result]) -> Iterator[Raised]:
+def _result(submission: Submission, folder: str, unit: Subject, results: list[Result]) -> Iterator[Raised]:
     """Read the result in `folder`, add it to `results` and judge it."""
     ruleset, result = submission.ruleset, read_result(submission, folder)
     results.append(result)
-    for card, function in cards(ruleset, result.division, "result"):
+    for card, function in CHECKS.of(ruleset, "result", result.division):
         yield from raised(card, unit, result.folder, limited(function(result)))
     for run in result.runs:
         yield from _run(ruleset, result, run, (*unit, str(run.index)))
 
 
-def _run(ruleset: RuleSet, result: Result, run: Run, unit: Unit) -> Iterator[Raised]:
+def _run(ruleset: RuleSet, result: Result, run: Run, unit: Subject) -> Iterator[Raised]:
     yield from _log_rules(ruleset, result.rules, result.division, run.log, [], unit, run.log_path)
-    for card, function in cards(ruleset, result.division, "run"):
+    for card, function in CHECKS.of(ruleset, "run", result.division):
         yield from raised(card, unit, run.log_path, limited(function(result, run)))

@@ -9,7 +9,7 @@ from pathlib import Path
 from checker.core.family import Asked, Compared, Family, Section, Submissions
 from checker.core.findings import Report
 from checker.core.likeness import Likeness
-from checker.core.registry import Judge, judges
+from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.detect import likeness
 from rules.cards import Card
 from rules.ruleset import RuleSet
@@ -18,6 +18,8 @@ from rules.ruleset import RuleSet
 class MLPerfInference(Family):
     """Results of LoadGen and of endpoints, judged as the official checkers do and by the rules as written."""
 
+    checks = CHECKS
+    officials = ("modular", "single-file")
     by_division = True
 
     def detect(self, path: Path, logs_only: bool) -> Likeness | None:
@@ -37,10 +39,6 @@ class MLPerfInference(Family):
 
         found = find(path)
         return Submissions(found.base, [root for _, root in found.submitters])
-
-    def checks(self) -> dict[str, Judge]:
-        """Return the checks of these rounds."""
-        return judges("checker.families.mlperf_inference.judges")
 
     def concerned(self, parts: Sequence[str]) -> tuple[str, str] | None:
         """Return system, and benchmark with scenario, of what lies in results, measurements or compliance."""
@@ -64,7 +62,7 @@ class MLPerfInference(Family):
 
     def explained(self, ruleset: RuleSet, card: Card) -> Iterator[str]:
         """Yield where the official tables and the rules document differ, of the rule that says so."""
-        if card.judge == "inference-between-tables-and-rules":
+        if card.check == "inference-between-tables-and-rules":
             yield from self._drift(ruleset)
 
     def beyond_clauses(self, ruleset: RuleSet) -> Iterator[str]:

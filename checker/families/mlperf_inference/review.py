@@ -16,13 +16,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from checker.core.findings import Finding, Item, Problem, Report, Verdict
-from checker.core.ledger import Unit
+from checker.core.ledger import Subject
 from checker.core.likeness import named_otherwise
 from checker.core.outcome import Outcome
-from checker.core.registry import judges
 from checker.core.round_ledger import RoundLedger
 from checker.core.waivers import Waivers
 from checker.families.mlperf_inference.cases import ResultCase, Trace
+from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.detect import foreign
 from checker.families.mlperf_inference.facts import read_result, readable
 from checker.families.mlperf_inference.modular.official import (
@@ -95,7 +95,7 @@ def review(
     return ledger.report(path)
 
 
-def unit_of(path: str) -> Unit:
+def unit_of(path: str) -> Subject:
     """Return what a path of a submitter's folder is about: a system, a result, a benchmark, or the submission."""
     parts = path.split("/")
     if parts[0] == "systems" and len(parts) == 2:
@@ -168,7 +168,7 @@ def _judged(bench: _Bench, scope: Scope, jobs: int | None) -> Iterator[Iterator[
     if wanted < 2 or scope.only:
         yield ((one for chunk in mine for one in bench.judge(at, chunk)) for at, mine in enumerate(chunks))
         return
-    judges("checker.families.mlperf_inference.judges")  # loaded before the processes part, so that each has them
+    CHECKS.all()  # loaded before the processes part, so that each has them
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
     context = multiprocessing.get_context(method)
     with ProcessPoolExecutor(wanted, mp_context=context, initializer=_sit, initargs=(bench,)) as pool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from checker.core.family import Asked, Compared, Family, Section, Submissions
 from checker.core.findings import Report
 from checker.core.likeness import Likeness
-from checker.core.registry import Judge, judges
+from checker.families.mlperf_tiny.checks import CHECKS
 from checker.families.mlperf_tiny.detect import likeness
 from rules.ruleset import RuleSet
 
@@ -17,6 +17,8 @@ from rules.ruleset import RuleSet
 class MLPerfTiny(Family):
     """Results of a runner on devices, judged as the official checker does and by the rules as written."""
 
+    checks = CHECKS
+    officials = ("submission",)
     by_division = True
 
     def detect(self, path: Path, logs_only: bool) -> Likeness | None:
@@ -37,10 +39,6 @@ class MLPerfTiny(Family):
 
         found = find(path, tiny_rules(ruleset.name), ruleset.limits)
         return Submissions(found.base, [submitter.root for submitter in found.submitters])
-
-    def checks(self) -> dict[str, Judge]:
-        """Return the checks of these rounds."""
-        return judges("checker.families.mlperf_tiny.judges")
 
     def compare(self, a: Path, b: Path, round_name: str) -> Compared:
         """Compare what devices measured, and their descriptions."""

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from checker.core.checks import Unit
 from checker.core.findings import Problem, Report, Score, brief, limited
-from checker.core.ledger import Unit
+from checker.core.ledger import Subject
 from checker.core.likeness import named_otherwise
-from checker.core.registry import judges
 from checker.core.round_ledger import RoundLedger
 from checker.core.waivers import Waivers
+from checker.families.mlperf_tiny.checks import CHECKS
 from checker.families.mlperf_tiny.detect import foreign
 from checker.families.mlperf_tiny.facts import ResultFacts, read_result
 from checker.families.mlperf_tiny.integrity import ResultCase, SubmitterCase, Trace, traces_of
@@ -46,7 +47,7 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
     for judged in reviews:
         traces += _submitter(ledger, judged, fixed, round_name, scope)
         ledger.fold()
-    ledger.across(_raised(ledger, "tiny-round", traces), but=("system",))
+    ledger.across(_raised(ledger, "round", traces), but=("system",))
     for folder in scope.strangers:
         stray = Problem("no division of MLPerf Tiny: nothing in it is judged", ", ".join(fixed.divisions), folder.name)
         ledger.add(folder, "tiny-division", stray)
@@ -57,7 +58,7 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
     return ledger.report(path)
 
 
-def unit_of(path: str) -> Unit:
+def unit_of(path: str) -> Subject:
     """Return what a path of a submission is about: a system, a result or one of its files, or the submission."""
     parts = path.split("/")
     if parts[0] == "systems" and len(parts) == 2:
@@ -98,7 +99,7 @@ def _submitter(
         board = tuple(brief(document.get(member)) for member in fixed.board_members)
         traces += traces_of(facts, board, lambda path: ledger.shown(root, path))
     if scope.whole:
-        ledger.settle(root, _raised(ledger, "tiny-submitter", SubmitterCase(judged, fixed)))
+        ledger.settle(root, _raised(ledger, "submitter", SubmitterCase(judged, fixed)))
         failed = any(finding.fails for finding in ledger.findings[start:])
         whole = replace(judged.outcome, problems=[])
         whole.merge(result.outcome for result in judged.results)
@@ -111,7 +112,7 @@ def _result(
 ) -> None:
     root, start = judged.submitter.root, len(ledger.findings)
     ledger.settle(root, result.outcome.problems)
-    ledger.settle(root, _raised(ledger, "tiny-result", case))
+    ledger.settle(root, _raised(ledger, "result", case))
     failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, result.result.path, "result", failed, result.outcome)
     official = row(judged, judged.systems[result.result.system], result)
@@ -136,12 +137,10 @@ def _result(
     )
 
 
-def _raised(ledger: RoundLedger, scope: str, *facts: Any) -> Iterator[tuple[str, Problem]]:
-    """Run all judges of a scope that the round has cards for."""
-    known = judges("checker.families.mlperf_tiny.judges")
-    for card in ledger.ruleset.cards.values():
-        if card.judge is not None and known[card.judge].scope == scope:
-            yield from ((card.id, problem) for problem in limited(known[card.judge].function(*facts), MOST))
+def _raised(ledger: RoundLedger, unit: Unit, *facts: Any) -> Iterator[tuple[str, Problem]]:
+    """Run all checks of a unit that the round has cards for."""
+    for card, function in CHECKS.of(ledger.ruleset, unit):
+        yield from ((card.id, problem) for problem in limited(function(*facts), MOST))
 
 
 def _plain(value: Any) -> Any:

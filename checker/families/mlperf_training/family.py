@@ -10,7 +10,7 @@ from pathlib import Path
 from checker.core.family import Asked, Compared, Family, Section, Submissions
 from checker.core.findings import Finding, Report
 from checker.core.likeness import Likeness
-from checker.core.registry import Judge, judges
+from checker.families.mlperf_training.checks import CHECKS
 from checker.families.mlperf_training.detect import likeness
 from rules.cards import Card
 from rules.ruleset import RuleSet
@@ -18,6 +18,9 @@ from rules.ruleset import RuleSet
 
 class MLPerfTraining(Family):
     """Logs of training runs, judged by their round's sheets; results by the package checker and the rules."""
+
+    checks = CHECKS
+    officials = ("log", "package", "repository")
 
     def detect(self, path: Path, logs_only: bool) -> Likeness | None:
         """Return what `path` looks like, by its benchmarks."""
@@ -38,15 +41,11 @@ class MLPerfTraining(Family):
         around = [folder for folder in path.resolve().parents[:4] if scope.logs and is_organisation(folder)]
         return Submissions(scope.base, scope.organisations or around[:1])
 
-    def checks(self) -> dict[str, Judge]:
-        """Return the checks of these rounds."""
-        return judges("checker.families.mlperf_training.judges")
-
     def commands(self, ruleset: RuleSet, finding: Finding, log: str) -> list[str]:
         """Return how MLCommons' log checker is called on the log."""
         from rules.training import package_rules
 
-        if not finding.rule.startswith("official-log-"):
+        if ruleset.card(finding.rule).official != "log":
             return []
         tool = package_rules(ruleset.name).tool
         official = f"python3 -m mlperf_logging.compliance_checker --usage {tool.usage} --ruleset {tool.ruleset}"

@@ -17,14 +17,15 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from checker.core.checks import Unit
 from checker.core.findings import Problem, Report, Score, brief, limited
-from checker.core.ledger import Unit
+from checker.core.ledger import Subject
 from checker.core.likeness import named_otherwise
 from checker.core.links import LinkedTree
 from checker.core.outcome import Outcome
-from checker.core.registry import judges
 from checker.core.round_ledger import RoundLedger
 from checker.core.waivers import Waivers
+from checker.families.mlperf_training.checks import CHECKS
 from checker.families.mlperf_training.copies import Trace
 from checker.families.mlperf_training.detect import benchmarks, foreign
 from checker.families.mlperf_training.discovery import Scope, find
@@ -167,7 +168,7 @@ class _Ledger(RoundLedger):
     traces: list[Trace] = field(default_factory=list)
 
 
-def unit_of(path: str) -> Unit:
+def unit_of(path: str) -> Subject:
     """Return what a path of a submission is about: a system, a results folder, a run, or the submission."""
     parts = path.split("/")
     if parts[0] == "systems" and len(parts) == 2:
@@ -180,21 +181,16 @@ def unit_of(path: str) -> Unit:
     return ("results", folder, name) if name.endswith(".txt") else ("results", path)
 
 
-def _raised(ledger: _Ledger, scope: str, *facts: Any) -> Iterator[tuple[str, Problem]]:
-    """Run all judges of a scope that the round has cards for."""
-    known = judges("checker.families.mlperf_training.judges")
-    for card in ledger.ruleset.cards.values():
-        if card.judge is not None and known[card.judge].scope == scope:
-            yield from ((card.id, problem) for problem in limited(known[card.judge].function(*facts), MOST))
+def _raised(ledger: _Ledger, unit: Unit, *facts: Any) -> Iterator[tuple[str, Problem]]:
+    """Run all checks of a unit that the round has cards for."""
+    for card, function in CHECKS.of(ledger.ruleset, unit):
+        yield from ((card.id, problem) for problem in limited(function(*facts), MOST))
 
 
 def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Problem]]:
-    """Run the judges of a round; of one rule MOST findings are told of each result, so that none goes free for many."""
-    known = judges("checker.families.mlperf_training.judges")
-    for card in ledger.ruleset.cards.values():
-        if card.judge is None or known[card.judge].scope != "training-round":
-            continue
-        found = known[card.judge].function(ledger.traces)
+    """Run the checks of a round; of one rule MOST findings are told of each result, so that none goes free for many."""
+    for card, function in CHECKS.of(ledger.ruleset, "round"):
+        found = function(ledger.traces)
         for _, problems in groupby(found, key=lambda problem: PurePosixPath(problem.path or ".").parent):
             yield from ((card.id, problem) for problem in limited(problems, MOST))
 
@@ -218,7 +214,7 @@ def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope
     table = rows(judged, fixed) if not scope.only.startswith("systems") else []
     for folder in judged.folders:
         _folder(ledger, root, judged, folder)
-    ledger.settle(root, _raised(ledger, "training-organisation", OrganisationCase(judged, fixed)))
+    ledger.settle(root, _raised(ledger, "submitter", OrganisationCase(judged, fixed)))
     _scores(ledger, root, judged, table)
     if scope.whole:
         failed = any(finding.fails for finding in ledger.findings[start:])
@@ -240,7 +236,7 @@ def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fol
     if converged is not None:
         failed = ledger.settle(root, converged.problems)
         ledger.item(root, folder.folder.path, "rcp", failed, converged)
-    ledger.settle(root, _raised(ledger, "training-folder", FolderCase(folder, judged, fixed, meters)))
+    ledger.settle(root, _raised(ledger, "result", FolderCase(folder, judged, fixed, meters)))
     failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, folder.folder.path, "result", failed, folder.outcome)
 
@@ -251,7 +247,7 @@ def _log(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts, toler
     at_most = Severity.WARNING if dropped else None  # olympic scoring leaves the run out: its faults spoil no result
     problems = [] if log.verdict is None else [(rule, _placed(problem, log)) for rule, problem in log.verdict.problems]
     failed = ledger.settle(root, problems, at_most)
-    failed |= ledger.settle(root, _raised(ledger, "training-run", RunCase(folder, log, ledger.fixed)), at_most)
+    failed |= ledger.settle(root, _raised(ledger, "run", RunCase(folder, log, ledger.fixed)), at_most)
     ledger.item(root, log.path, "log", failed, log_outcome(log))
 
 

@@ -92,7 +92,7 @@ def refused_section(report: Report) -> Markup:
     refused = [item for item in report.items if item.official_verdict == "fail"]
     why: dict[str, list[Finding]] = {}
     for finding in report.findings:
-        if finding.authority == "official" and not finding.rule.endswith("-repeated"):
+        if finding.authority == "official" and finding.severity == "error":
             why.setdefault(finding.path, []).append(finding)
     if not refused:
         return section("refused", "Refused by the official checkers", tag("p", "Nothing."))

@@ -27,7 +27,7 @@ from checker.report.render.json import render
 from rules.cards import Card
 from rules.inference import inference_rules
 from rules.ruleset import load
-from tests.unit.by_table import known_checks
+from tests.unit.by_table import checks_of
 from tests.unit.inference import endpoint_trees as trees
 from tests.unit.inference.endpoint_trees import MODEL, RESULT, ROUND, change, errors_of, judged, put
 
@@ -149,13 +149,13 @@ def test_a_result_of_loadgen_whose_logs_are_missing_is_no_endpoints(base: Path) 
 
 
 def asked(card: Card) -> str:
-    return known_checks()[str(card.judge)].scope
+    return checks_of(ROUND)[str(card.check)].unit
 
 
 def test_every_rule_on_endpoints_is_asked_of_endpoints() -> None:
     assert len(CARDS) > 25
     assert {asked(card) for card in CARDS} == {"inference-endpoint", "inference-round"}
-    assert {card.id for card in load(ROUND).cards.values() if card.judge and asked(card) == "inference-endpoint"} <= {
+    assert {card.id for card in load(ROUND).cards.values() if card.check and asked(card) == "endpoint"} <= {
         card.id for card in CARDS
     }
 

@@ -18,7 +18,7 @@ ROUND = "mlperf-training/6.1"  # the newest has the cards of all
 CARDS = [
     card
     for card in load(ROUND).cards.values()
-    if card.sheets or (card.judge or "").startswith(("official-log", "log-sheets"))
+    if card.sheets or (card.check or "").startswith(("official-log", "log-sheets"))
 ]
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from checker.core.findings import Problem, Score, Use, Verdict, limited
-from checker.core.ledger import Errors, Ledger, Raised, Unit, contained, raised
-from checker.core.registry import cards
+from checker.core.ledger import Errors, Ledger, Raised, Subject, contained, raised
+from checker.families.assay.checks import CHECKS
 from checker.families.assay.inference.submission import (
     ScenarioResult,
     ServingResult,
@@ -25,29 +25,29 @@ from rules.systems import node_count
 from rules.text import printable
 
 FOUND = 5000  # problems of one submitter beyond which no further result is judged
-LogRules = Callable[[RuleSet, str, ServingRun, Unit], Iterator[Raised]]
+LogRules = Callable[[RuleSet, str, ServingRun, Subject], Iterator[Raised]]
 
 
 def judge_submission(ledger: Ledger, submission: ServingSubmission, found: list[Raised], log_rules: LogRules) -> None:
     """Judge a submitter's folder, `found` being known; every part is judged even where another is beyond reading."""
     ruleset, root = submission.ruleset, submission.root
     division = submission.division or "closed"
-    for card, function in cards(ruleset, division, "submission", "serving-submission"):
+    for card, function in CHECKS.of(ruleset, "submitter", division):
         found += contained((), ".", raised(card, (), ".", limited(function(submission), 50)))
     for system in submission.systems.values():
-        for card, function in cards(ruleset, division, "system"):
-            unit: Unit = ("systems", system.name)
+        for card, function in CHECKS.of(ruleset, "system", division):
+            unit: Subject = ("systems", system.name)
             found += contained(unit, system.path, raised(card, unit, system.path, function(system)))
     results: list[ServingResult] = []
     for folder in submission.result_folders:
         if len(found) > FOUND:
             problem = Problem("so much is wrong that this result and those after it were not judged", path=folder)
-            bounds = next(card for card in ruleset.cards.values() if card.judge == "bounds")
+            bounds = next(card for card in ruleset.cards.values() if card.check == "bounds")
             found.append(Raised(bounds, (), folder, problem))
             break
         unit = ("results", folder)
         found += contained(unit, folder, _result(submission, folder, unit, results, log_rules))
-    for card, function in cards(ruleset, division, "serving-results"):
+    for card, function in CHECKS.of(ruleset, "results", division):
         found += contained((), ".", raised(card, (), ".", limited(function(results), 50)))
     errors = ledger.settle(root, ruleset, found)
     if not submission.scope:
@@ -75,12 +75,12 @@ def _items(ledger: Ledger, submission: ServingSubmission, result: ServingResult,
 
 
 def _result(
-    submission: ServingSubmission, folder: str, unit: Unit, results: list[ServingResult], log_rules: LogRules
+    submission: ServingSubmission, folder: str, unit: Subject, results: list[ServingResult], log_rules: LogRules
 ) -> Iterator[Raised]:
     """Read the result in `folder`, add it to `results` and judge it."""
     ruleset, result = submission.ruleset, read_serving_result(submission, folder)
     results.append(result)
-    for card, function in cards(ruleset, result.division, "result", "serving-result"):
+    for card, function in CHECKS.of(ruleset, "result", result.division):
         yield from raised(card, unit, result.folder, limited(function(result)))
     for scenario in result.scenarios.values():
         inner = (*unit, scenario.name)
@@ -88,14 +88,14 @@ def _result(
 
 
 def _scenario(
-    ruleset: RuleSet, result: ServingResult, scenario: ScenarioResult, unit: Unit, log_rules: LogRules
+    ruleset: RuleSet, result: ServingResult, scenario: ScenarioResult, unit: Subject, log_rules: LogRules
 ) -> Iterator[Raised]:
-    for card, function in cards(ruleset, result.division, "serving-scenario"):
+    for card, function in CHECKS.of(ruleset, "scenario", result.division):
         yield from raised(card, unit, scenario.folder, limited(function(result, scenario)))
     for run in scenario.runs.values():
         inner = (*unit, run.name)
         yield from log_rules(ruleset, result.division, run, inner)
-        for card, function in cards(ruleset, result.division, "run", "serving-run"):
+        for card, function in CHECKS.of(ruleset, "run", result.division):
             yield from raised(card, inner, run.log_path, limited(function(result, run)))
 
 

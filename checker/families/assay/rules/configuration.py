@@ -8,7 +8,7 @@ from typing import Any
 
 from checker.core.documents import Document
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Run
 from rules.documents import RunRecord
 from rules.images import images
@@ -51,7 +51,7 @@ def _parsed(words: list[str]) -> tuple[str, dict[str, str], list[str]]:
     return words[2], given, settings
 
 
-@judge("arguments", "run")
+@check("arguments", "run")
 def arguments(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that the recorded command line is one of `assay run`, and asks for what the record says was run."""
     if run.record is None:
@@ -111,7 +111,7 @@ def _settings(record: Document[RunRecord], rules: WorkloadRules, settings: list[
             yield record.problem(message, brief(value), brief(ran), "hyperparameters", name)
 
 
-@judge("environment", "result")
+@check("environment", "result")
 def environment(result: Result) -> Iterator[Problem]:
     """Judge that processes held exactly the round's environment."""
     for record, wanted in _environments(result):
@@ -124,7 +124,7 @@ def environment(result: Result) -> Iterator[Problem]:
         return  # the other runs have the first one's, or differ from it by their own rule
 
 
-@judge("environment-source", "result")
+@check("environment-source", "result")
 def environment_source(result: Result) -> Iterator[Problem]:
     """Judge that nothing but the submitted source was put before a process's own code."""
     for record, wanted in _environments(result):
@@ -149,7 +149,7 @@ def _environments(result: Result) -> Iterator[tuple[Document[RunRecord], Mapping
             yield run.record, {**known.environment, **fixed.environment}
 
 
-@judge("hyperparameter-form", "run")
+@check("hyperparameter-form", "run")
 def hyperparameter_form(result: Result, run: Run) -> Iterator[Problem]:
     """Judge the types of hyperparameters in log and record (128 is not 128.0), and what each must be to another."""
     if result.rules is None:
@@ -186,7 +186,7 @@ def _kind(usual: Any) -> str:
     return kinds.get(type(usual), "letters, digits, '_', '.', '+', '-', at most 50")
 
 
-@judge("known-events", "run")
+@check("known-events", "run")
 def known_events(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that a log holds only events that the round's rules speak of."""
     if run.log is None or result.rules is None:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from checker.core.findings import Problem
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Run
 
 Numbers = tuple[float, ...]
@@ -72,7 +72,7 @@ TRACES = (
 )
 
 
-@judge("runs-distinct", "result")
+@check("runs-distinct", "result")
 def runs_distinct(result: Result) -> Iterator[Problem]:
     """Judge that no run is a copy of another: seeds, initial weights, courses and final weights all differ."""
     seen: dict[tuple[str, Any], Run] = {}
@@ -84,7 +84,7 @@ def runs_distinct(result: Result) -> Iterator[Problem]:
     yield from _copies(result.runs)
 
 
-@judge("results-distinct", "results")
+@check("results-distinct", "results")
 def results_distinct(results: list[Result]) -> Iterator[Problem]:
     """Judge that no run of one result is a copy of a run of another."""
     owners = {id(run): result for result in results for run in result.runs}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from checker.core.documents import Document
 from checker.core.findings import Problem
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Run
 from rules.documents import RunRecord, SystemDescription
 from rules.serving_documents import ServingRecord
@@ -19,7 +19,7 @@ SLACK = 16 * MIB  # a kernel charges in batches, and some of its own memory even
 MOST_MACHINES = 16  # a limit this many times a machine's memory is none
 
 
-@judge("limits", "run")
+@check("limits", "run")
 def limits(result: Result, run: Run) -> Iterator[Problem]:
     """Judge threads, processors and memory of a run against each other and against the system's description."""
     if run.record is None:

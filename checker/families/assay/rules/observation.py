@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from checker.core.findings import Problem
-from checker.core.registry import flaws, judge
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check, flaws
 from checker.families.assay.submission import Result, Run
 from checker.machine.energy import timed
 from checker.machine.metering import METERS, SETTLE_S, NotMeasured, Reading, energy, idle, total
@@ -28,7 +28,7 @@ flaws("result", "idle")
 ALWAYS = ("busy", "steal", "queue", "swap")  # any Linux kernel says these
 
 
-@judge("observed", "run")
+@check("observed", "run")
 def observed(_result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
     """Point at a run whose machine nobody watched, but for one that is no performance result anyway."""
     record = run.record
@@ -38,13 +38,13 @@ def observed(_result: Result | ServingResult, run: Run | ServingRun) -> Iterator
     yield record.problem(message, run.observation_path, record.model.unobserved or "no reason given", "observation")
 
 
-@judge("observation-digest", "run")
+@check("observation-digest", "run")
 def observation_digest(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
     """Judge that the observation is the one the record names, and stands where it belongs."""
     yield from _recorded(result, run, "observation", run.observation_path, there=run.observation is not None)
 
 
-@judge("idle-digest", "run")
+@check("idle-digest", "run")
 def idle_digest(result: Result, run: Run) -> Iterator[Problem]:
     """Judge the same of the idle baseline, which all runs share."""
     yield from _recorded(result, run, "idle", result.idle_path, there=result.idle is not None)
@@ -72,7 +72,7 @@ def _recorded(
         yield run.record.problem(message, stated.sha256, found, member, "sha256")
 
 
-@judge("observation-covers", "run")
+@check("observation-covers", "run")
 def observation_covers(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
     """Judge that samples enclose the timed region, are frequent enough, and hold what any kernel says."""
     bears, at = result.ruleset.steadiness, timed(run)
@@ -98,7 +98,7 @@ def observation_covers(result: Result | ServingResult, run: Run | ServingRun) ->
             yield seen.problem("a channel is missing", quantity, ", ".join(sorted(there)), "channels")
 
 
-@judge("observation-meters", "run")
+@check("observation-meters", "run")
 def observation_meters(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
     """Judge that every meter of the target was read or is said to be missing, and that no other one was."""
     if run.observation is None or run.record is None:
@@ -118,14 +118,14 @@ def observation_meters(result: Result | ServingResult, run: Run | ServingRun) ->
             yield seen.problem(message, ", ".join(METERS), channel.name, "channels", position, "name")
 
 
-@judge("steady", "run")
+@check("steady", "run")
 def steady(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
     """Point at what disturbed the machine while the clock ran."""
     for one in disturbed(run, result.ruleset.steadiness):
         yield Problem(f"the machine was disturbed: {one.what}", one.expected, one.found, run.observation_path)
 
 
-@judge("idle-fit", "result")
+@check("idle-fit", "result")
 def idle_fit(result: Result) -> Iterator[Problem]:
     """Judge that the idle baseline was long enough, was over before the runs, and is of their meters."""
     seen, bears, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
@@ -155,7 +155,7 @@ def idle_fit(result: Result) -> Iterator[Problem]:
             yield seen.problem(message, taken.channel.name, found.channel.name, "channels")
 
 
-@judge("idle-steady", "result")
+@check("idle-steady", "result")
 def idle_steady(result: Result) -> Iterator[Problem]:
     """Point at what the machine did while it was to be idle."""
     seen, bears, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle

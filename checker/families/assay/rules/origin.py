@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Run
 
 SOURCE_BYTES = 1 << 20  # of a source file whose lines are counted
 
 
-@judge("log-source", "run")
+@check("log-source", "run")
 def log_source(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that each record names a file of the submitted source, and a line that the file has."""
     if run.log is None or not result.framework:
@@ -42,7 +42,7 @@ def _lines(result: Result, file: str) -> int | None:
     return len(content.splitlines())
 
 
-@judge("warmup-time", "run")
+@check("warmup-time", "run")
 def warmup_time(_result: Result, run: Run) -> Iterator[Problem]:
     """Judge that warm-up takes time."""
     seconds = run.interval("warmup_start", "warmup_stop")

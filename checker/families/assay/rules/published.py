@@ -8,7 +8,7 @@ from pathlib import Path
 
 from checker.core.documents import Document
 from checker.core.findings import Problem
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.submission import Result
 from checker.families.assay.training.parity import relative_difference
 from rules.documents import FrameworkParity, ParityCertificate
@@ -26,7 +26,7 @@ def _read(path: Path) -> ParityCertificate:
     return ParityCertificate.model_validate_json(path.read_bytes())
 
 
-@judge("parity-published", "result")
+@check("parity-published", "result")
 def parity_published(result: Result) -> Iterator[Problem]:
     """Judge that the certificate is of the round's model: its frameworks, tensors, initial weights, first losses."""
     certificate, published = result.certificate, _published(result)
@@ -76,7 +76,7 @@ def _side(
             return
 
 
-@judge("parity-versions", "result")
+@check("parity-versions", "result")
 def parity_versions(result: Result) -> Iterator[Problem]:
     """Judge that the certificate's wheels of this framework are those of the image that ran."""
     record = next((run.record.model for run in result.runs if run.record), None)
@@ -90,7 +90,7 @@ def parity_versions(result: Result) -> Iterator[Problem]:
             yield result.certificate.problem(message, "the image's wheels", "other wheels", *place)
 
 
-@judge("source-published", "result")
+@check("source-published", "result")
 def source_published(result: Result) -> Iterator[Problem]:
     """Point at source that is not the published one: its own certificate speaks for it, and a reviewer reads it."""
     published = _published(result)
@@ -102,7 +102,7 @@ def source_published(result: Result) -> Iterator[Problem]:
         yield record.problem("the source is not the published one", wanted, found, "source_sha256")
 
 
-@judge("source-files", "result")
+@check("source-files", "result")
 def source_files(result: Result) -> Iterator[Problem]:
     """Judge that the source holds the harness and the framework's side of the workload."""
     if not result.framework:

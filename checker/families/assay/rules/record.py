@@ -8,8 +8,8 @@ from typing import Any
 
 from checker.core.documents import Document
 from checker.core.findings import Problem, brief
-from checker.core.registry import flaws, judge
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check, flaws
 from checker.families.assay.inference.submission import ServingResult
 from checker.families.assay.rules.image import names_version
 from checker.families.assay.submission import Result, Run
@@ -33,7 +33,7 @@ def _differs(record: Document[RunRecord], run: Run, key: str, wanted: Any, *plac
         yield Problem(message, at, brief(logged.value), run.log_path, logged.number)
 
 
-@judge("record-agrees", "run")
+@check("record-agrees", "run")
 def record_agrees(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that log and record state the same settings, seed, digests and names."""
     if run.record is None or run.log is None:
@@ -80,7 +80,7 @@ def _framework(record: Document[RunRecord], run: Run) -> Iterator[Problem]:
         yield Problem("the framework's version is not the image's", wanted, found, run.log_path, logged.number)
 
 
-@judge("record-place", "run")
+@check("record-place", "run")
 def record_place(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that the record is of the submitter, system, workload, division and run that its place says."""
     if run.record is None:
@@ -111,7 +111,7 @@ def misplaced(record: Document[Any], stated: Mapping[str, Any]) -> Iterator[Prob
             yield record.problem(f"the image is of another {member}", wanted, found, "image", member)
 
 
-@judge("workload-known", "result")
+@check("workload-known", "result")
 def workload_known(result: Result) -> Iterator[Problem]:
     """Judge that the round has rules on the workload."""
     if result.rules is None:
@@ -119,7 +119,7 @@ def workload_known(result: Result) -> Iterator[Problem]:
         yield Problem("the round has no rules on this workload", known, result.workload, result.folder)
 
 
-@judge("seed-derived", "run")
+@check("seed-derived", "run")
 def seed_derived(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that the seed is the one that follows from submitter, system, workload, division and run."""
     if run.record is None:
@@ -136,7 +136,7 @@ def seed_derived(result: Result, run: Run) -> Iterator[Problem]:
         yield Problem(message, str(wanted), found, run.log_path, logged.number)
 
 
-@judge("log-digest", "run")
+@check("log-digest", "run")
 def log_digest(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that the log is the one the record was written for."""
     if run.record is None or run.log is None:
@@ -154,7 +154,7 @@ def log_digest(result: Result, run: Run) -> Iterator[Problem]:
         yield Problem("the log was changed after it was recorded", wanted, found, run.log_path)
 
 
-@judge("outcome", "run")
+@check("outcome", "run")
 def outcome(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that the run ended by target or budget, and that the record says what the log says."""
     if run.record is None:
@@ -180,7 +180,7 @@ def outcome(result: Result, run: Run) -> Iterator[Problem]:
             yield Problem(message, f"{steps * batch} samples", brief(seen), run.log_path, stop.number)
 
 
-@judge("hardening", "run")
+@check("hardening", "run")
 def hardening(_result: Result, run: Run) -> Iterator[Problem]:
     """Judge that the container had no network, a read-only root, no capabilities and an unprivileged user."""
     if run.record is None:
@@ -206,7 +206,7 @@ def hardening(_result: Result, run: Run) -> Iterator[Problem]:
             yield run.record.problem(f"the container had no limit on {member}", "a limit", "none", "container", member)
 
 
-@judge("data-digests", "run")
+@check("data-digests", "run")
 def data_digests(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that log and record name exactly the rule set's data files, with their digests."""
     if result.rules is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checker.core.documents import Document
 from checker.core.findings import Problem
-from checker.core.registry import flaws, judge
+from checker.families.assay.checks import check, flaws
 from checker.families.assay.rules.image import names_version
 from checker.families.assay.submission import Result
 from rules.documents import SystemDescription
@@ -21,7 +21,7 @@ EMULATED = "the run was emulated: its times are those of an emulator, of no mach
 flaws("system", "system-document")
 
 
-@judge("system-agrees", "result")
+@check("system-agrees", "result")
 def system_agrees(result: Result) -> Iterator[Problem]:
     """Judge that the description is of this result's submitter and division, and names its framework."""
     described = result.system_document
@@ -63,7 +63,7 @@ def _machine(result: Result, described: Document[SystemDescription]) -> Iterator
             yield described.problem(message, wanted, found, "accelerators_per_node")
 
 
-@judge("system-status", "result")
+@check("system-status", "result")
 def system_status(result: Result) -> Iterator[Problem]:
     """Judge that the status is one of MLPerf's."""
     described = result.system_document
@@ -71,7 +71,7 @@ def system_status(result: Result) -> Iterator[Problem]:
         yield described.problem("the status is none of MLPerf's", "; ".join(STATUSES), described.model.status, "status")
 
 
-@judge("system-emulated", "result")
+@check("system-emulated", "result")
 def system_emulated(result: Result) -> Iterator[Problem]:
     """Judge that description and records agree on emulation, and that nothing emulated is a performance result."""
     described = result.system_document
@@ -82,7 +82,7 @@ def system_emulated(result: Result) -> Iterator[Problem]:
             yield run.record.problem(EMULATED, "a machine of the target", "emulated", "emulated")
 
 
-@judge("system-uncontained", "result")
+@check("system-uncontained", "result")
 def system_uncontained(result: Result) -> Iterator[Problem]:
     """Judge that a result's runs happened in containers of the round's images."""
     described = result.system_document

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from checker.core.files import look
 from checker.core.findings import Problem
-from checker.core.registry import judge
 from checker.core.tree import Entry
+from checker.families.assay.checks import check
 from checker.families.assay.inference.submission import ServingSubmission
 from checker.families.assay.submission import RUN_FILE, Result, Submission, in_scope
 
@@ -32,7 +32,7 @@ def entries(submission: Submission | ServingSubmission) -> Iterator[Entry]:
     return (entry for entry in submission.tree.entries.values() if in_scope(entry.path, submission.scope))
 
 
-@judge("plain-files", "submission")
+@check("plain-files", "submitter")
 def plain_files(submission: Submission) -> Iterator[Problem]:
     """Judge that everything is a plain, readable file or folder."""
     for entry in entries(submission):
@@ -40,7 +40,7 @@ def plain_files(submission: Submission) -> Iterator[Problem]:
             yield Problem(KINDS[entry.kind], "a plain file", entry.kind, entry.path)
 
 
-@judge("file-readable", "submission")
+@check("file-readable", "submitter")
 def file_readable(submission: Submission) -> Iterator[Problem]:
     """Judge that logs and documents are what their names say: none empty, a pointer, an archive, or cut off."""
     for entry in entries(submission):
@@ -52,7 +52,7 @@ def file_readable(submission: Submission) -> Iterator[Problem]:
             yield state.problem(entry.path, "the file as `assay run` wrote it")
 
 
-@judge("bounds", "submission")
+@check("bounds", "submitter")
 def bounds(submission: Submission) -> Iterator[Problem]:
     """Judge that the submission can be listed whole and no file is too large."""
     limits = submission.tree.limits
@@ -74,7 +74,7 @@ def bounds(submission: Submission) -> Iterator[Problem]:
             yield Problem("the file is too large and was not read", most, f"{entry.size:,} bytes", entry.path)
 
 
-@judge("names", "submission")
+@check("names", "submitter")
 def names(submission: Submission) -> Iterator[Problem]:
     """Judge that names are plain: no blank, control character or leading dot."""
     for entry in entries(submission):
@@ -85,7 +85,7 @@ def names(submission: Submission) -> Iterator[Problem]:
             )
 
 
-@judge("layout", "submission")
+@check("layout", "submitter")
 def layout(submission: Submission) -> Iterator[Problem]:
     """Judge that every file stands where the layout has a place for it."""
     for entry in entries(submission):
@@ -103,7 +103,7 @@ def layout(submission: Submission) -> Iterator[Problem]:
             yield Problem("the layout has no place for this", ", ".join(TOP), entry.path, entry.path)
 
 
-@judge("results", "submission")
+@check("results", "submitter")
 def results_there(submission: Submission) -> Iterator[Problem]:
     """Judge that the submitter, and each system's folder, has a result."""
     yield from without_result(submission)
@@ -122,7 +122,7 @@ def without_result(submission: Submission | ServingSubmission) -> Iterator[Probl
             yield Problem("the system's folder holds no result", "<workload>/", "none", entry.path)
 
 
-@judge("unused", "results")
+@check("unused", "results")
 def unused(results: list[Result]) -> Iterator[Problem]:
     """Judge that each system and each implementation is that of a result; only where all results were asked for."""
     if not results or results[0].scope or not all(result.framework for result in results):
@@ -136,7 +136,7 @@ def unused(results: list[Result]) -> Iterator[Problem]:
             yield Problem("no result uses this", "only what the results need", path, path)
 
 
-@judge("result-files", "result")
+@check("result-files", "result")
 def result_files(result: Result) -> Iterator[Problem]:
     """Judge that a result's folder holds only the files that a result has."""
     for entry in result.tree.files(result.folder):

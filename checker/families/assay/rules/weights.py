@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.core.safetensors import FormError, Tensor, differences, header, numbers
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Run
 from rules.documents import Outcome
 
 
-@judge("source-digest", "result")
+@check("source-digest", "result")
 def source_digest(result: Result) -> Iterator[Problem]:
     """Judge that the source in the submission is the one that each run executed.
 
@@ -42,7 +42,7 @@ def source_digest(result: Result) -> Iterator[Problem]:
             yield run.record.problem(message, stated, found, "source_sha256")
 
 
-@judge("final-weights", "run")
+@check("final-weights", "run")
 def final_weights(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that the final weights are kept, and are those that log and record name."""
     if run.record is None:
@@ -69,7 +69,7 @@ def final_weights(result: Result, run: Run) -> Iterator[Problem]:
         yield Problem(message, stated.sha256, brief(logged.value), run.log_path, logged.number)
 
 
-@judge("weights-form", "run")
+@check("weights-form", "run")
 def weights_form(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that the final weights are a safetensors file of numbers that training changed.
 
@@ -101,7 +101,7 @@ def weights_form(result: Result, run: Run) -> Iterator[Problem]:
         yield from found
 
 
-@judge("weights-diverged", "run")
+@check("weights-diverged", "run")
 def weights_diverged(result: Result, run: Run) -> Iterator[Problem]:
     """Point at a run that is said to have diverged though all its final weights are finite.
 

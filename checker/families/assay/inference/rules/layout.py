@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from checker.core.documents import read_json
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.core.strict_json import JsonError
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check
 from checker.families.assay.inference.submission import ScenarioResult, ServingResult, ServingSubmission
 from checker.families.assay.rules.tree import entries, without_result
 
@@ -40,7 +40,7 @@ MEASUREMENTS = (
 TEXT = 1 << 16
 
 
-@judge("serving-layout", "serving-submission")
+@check("serving-layout", "submitter")
 def layout(submission: ServingSubmission) -> Iterator[Problem]:
     """Judge that every file stands where the layout has a place for it."""
     for entry in entries(submission):
@@ -50,13 +50,13 @@ def layout(submission: ServingSubmission) -> Iterator[Problem]:
             yield Problem("the layout has no place for this", ", ".join(TOP), entry.path, entry.path)
 
 
-@judge("serving-results-there", "serving-submission")
+@check("serving-results-there", "submitter")
 def results_there(submission: ServingSubmission) -> Iterator[Problem]:
     """Judge that the submitter has a result, and each system's folder too."""
     yield from without_result(submission)
 
 
-@judge("serving-unused", "serving-results")
+@check("serving-unused", "results")
 def unused(results: list[ServingResult]) -> Iterator[Problem]:
     """Judge that each system, source and folder of ours is that of a result; only where all results were asked for."""
     if not results or results[0].scope or not all(result.framework for result in results):
@@ -71,7 +71,7 @@ def unused(results: list[ServingResult]) -> Iterator[Problem]:
             yield Problem("no result uses this", "only what the results need", path, path)
 
 
-@judge("serving-scenarios", "serving-result")
+@check("serving-scenarios", "result")
 def scenarios(result: ServingResult) -> Iterator[Problem]:
     """Judge that the result has a scenario, and that what is ours of each stands beside what is MLPerf's."""
     if not result.scenarios:
@@ -82,7 +82,7 @@ def scenarios(result: ServingResult) -> Iterator[Problem]:
                 yield Problem("the scenario has one half only", path, "nothing", path)
 
 
-@judge("serving-described", "serving-scenario")
+@check("serving-described", "scenario")
 def described(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that the scenario has user.conf, README.md and a measurements.json with what MLPerf asks for."""
     for name in ("user.conf", "README.md"):

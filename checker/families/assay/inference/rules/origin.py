@@ -8,8 +8,8 @@ from operator import attrgetter
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check
 from checker.families.assay.inference.submission import PERFORMANCE, RUNS, ServingResult, ServingRun
 from checker.families.assay.rules.limits import cpus, memory_limits
 from checker.families.assay.rules.record import misplaced, of_place
@@ -23,7 +23,7 @@ STATUSES = ("available", "preview", "rdi")
 EARLY_S = 0.25  # by so much may the host's clock have run slower than LoadGen's
 
 
-@judge("serving-record-place", "serving-run")
+@check("serving-record-place", "run")
 def record_place(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     """Judge that a record is of the submitter, system, workload, division, scenario and run that its place says."""
     if run.record is None:
@@ -31,7 +31,7 @@ def record_place(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     yield from misplaced(run.record, of_place(result) | {"scenario": run.scenario, "run": run.name})
 
 
-@judge("serving-record-agrees", "serving-run")
+@check("serving-record-agrees", "run")
 def record_agrees(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     """Judge that the container's log and the record state the same."""
     if run.record is None or run.log is None:
@@ -63,7 +63,7 @@ def record_agrees(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield Problem("the log names another framework", model.framework, found, run.log_path, line)
 
 
-@judge("serving-limits", "serving-run")
+@check("serving-limits", "run")
 def limits(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     """Judge processors and memory of a container against the declared threads and the machine.
 
@@ -86,7 +86,7 @@ def limits(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield record.problem(message, system.assay.engine, found, "container", "engine")
 
 
-@judge("serving-status", "serving-result")
+@check("serving-status", "result")
 def status(result: ServingResult) -> Iterator[Problem]:
     """Judge that a system's status is one that MLPerf Inference knows."""
     described = result.system_document
@@ -95,7 +95,7 @@ def status(result: ServingResult) -> Iterator[Problem]:
         yield described.problem("the status is none of MLPerf's", ", ".join(STATUSES), found, "status")
 
 
-@judge("serving-outcome", "serving-run")
+@check("serving-outcome", "run")
 def outcome(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     """Judge that the run came to its end."""
     if run.record is not None and run.record.model.outcome is not ServingOutcome.SUCCESS:
@@ -103,7 +103,7 @@ def outcome(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield run.record.problem(f"the run ended as {found}", ServingOutcome.SUCCESS, found, "outcome")
 
 
-@judge("serving-attempts", "serving-run")
+@check("serving-attempts", "run")
 def attempts(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     """Point at runs that needed more than one attempt."""
     for position, attempt in enumerate(run.record.model.earlier_attempts if run.record else ()):
@@ -113,7 +113,7 @@ def attempts(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield run.record.problem(message, "one attempt", brief(attempt.explanation), *place)
 
 
-@judge("serving-files", "serving-run")
+@check("serving-files", "run")
 def files(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     """Judge that LoadGen's files are those the record was written for, each of them."""
     if run.record is None:
@@ -162,7 +162,7 @@ SAME: dict[str, Callable[[ServingRecord], Any]] = {
 }
 
 
-@judge("serving-runs-alike", "serving-result")
+@check("serving-runs-alike", "result")
 def runs_alike(result: ServingResult) -> Iterator[Problem]:
     """Judge that all runs had the same image, source, data, parameters, arguments, environment and limits."""
     records = [run.record for run in result.runs if run.record]
@@ -175,7 +175,7 @@ def runs_alike(result: ServingResult) -> Iterator[Problem]:
                 yield record.problem(message, other, "another value", name)
 
 
-@judge("serving-runs-there", "serving-result")
+@check("serving-runs-there", "result")
 def runs_there(result: ServingResult) -> Iterator[Problem]:
     """Judge that the manifest declares the runs there are."""
     if result.manifest is not None and result.manifest.model.runs != len(result.runs):
@@ -184,7 +184,7 @@ def runs_there(result: ServingResult) -> Iterator[Problem]:
         yield result.manifest.problem(message, str(result.manifest.model.runs), found, "runs")
 
 
-@judge("serving-warm-up", "serving-run")
+@check("serving-warm-up", "run")
 def warm_up(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     """Judge that the system was warmed up before the clock started: logged, in order, taking time."""
     if run.log is None:
@@ -202,7 +202,7 @@ def warm_up(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield run.record.problem("warm-up took no time", "above 0 s", f"{run.record.model.warm_up_s:g} s", "warm_up_s")
 
 
-@judge("serving-host-clock", "serving-run")
+@check("serving-host-clock", "run")
 def host_clock(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
     """Judge that by the host's receipts the run lasted as long as LoadGen's clock says, and not much longer."""
     if run.record is None or run.log is None or run.name not in PERFORMANCE or run.latencies is None:
@@ -222,7 +222,7 @@ def host_clock(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield Problem(message, f"about {measured:.3f} s", f"{seen:.3f} s", run.log_path)
 
 
-@judge("serving-apart", "serving-result")
+@check("serving-apart", "result")
 def apart(result: ServingResult) -> Iterator[Problem]:
     """Judge by receipts that no two runs of a result were made at the same time."""
     spans = sorted(
@@ -236,7 +236,7 @@ def apart(result: ServingResult) -> Iterator[Problem]:
             yield record.problem(message, f"after {ended:.3f}", f"{began:.3f}", "receipts", 0)
 
 
-@judge("serving-distinct", "serving-results")
+@check("serving-distinct", "results")
 def distinct(results: list[ServingResult]) -> Iterator[Problem]:
     """Judge that no run's logs or latencies are those of another, of any result of the submitter."""
     seen: dict[tuple[str, Any], str] = {}
@@ -257,7 +257,7 @@ def _marks(run: ServingRun) -> Iterator[tuple[str, Any, str]]:
         yield "container's log", run.record.model.log.sha256, run.log_path
 
 
-@judge("serving-known", "serving-result")
+@check("serving-known", "result")
 def known(result: ServingResult) -> Iterator[Problem]:
     """Judge that the round has rules on the workload and on each scenario of it, each with a run."""
     if result.rules is None:
