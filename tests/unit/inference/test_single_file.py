@@ -17,7 +17,7 @@ from tests.differential import single_file_passing
 
 ROUND = "mlperf-inference/5.1"
 RESULT = "results/box/resnet/Offline"
-CARDS = [card for card in load(ROUND).cards.values() if card.check == "official-single-file"]
+CARDS = [card for card in load(ROUND).cards.values() if card.official == "single-file"]
 FOLLOW = {
     "single-file-unseen",
     "single-file-system-unseen",
