@@ -28,9 +28,10 @@ from suite.images.matrix import cell, select
 from suite.images.matrix import target as described
 from suite.progress import Phase
 from suite.result.job import job, job_files, run_job
-from suite.result.plan import Plan, last_cpus
+from suite.result.plan import last_cpus
 from suite.settings import settings
 from suite.tensors import largest_differences, read_float64
+from suite.training.plan import TrainingPlan
 
 Loss = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -162,7 +163,7 @@ def write(found: ParityCertificate, path: Path) -> None:
         cache.publish(scratch / path.name, path)
 
 
-def certificate(plan: Plan) -> ParityCertificate:
+def certificate(plan: TrainingPlan) -> ParityCertificate:
     """Return a certificate that fits `plan`: the round's own, or one made here; raise UsageError where none does."""
     places = [published(plan.ruleset, plan.workload)]
     places += sorted(cache.folder("parity", plan.workload).glob("*.json"))
@@ -182,7 +183,7 @@ def _read(path: Path) -> ParityCertificate:
         raise UsageError(f"{path} is not a parity certificate: {error}", fix="delete it, or make it anew") from None
 
 
-def _fits(found: ParityCertificate, plan: Plan) -> bool:
+def _fits(found: ParityCertificate, plan: TrainingPlan) -> bool:
     """Say whether a certificate is bound to what the plan will run."""
     locks: Sequence[str] = [s.wheel_lock_sha256 for s in found.frameworks if s.framework == plan.framework]
     bound = (found.ruleset, found.workload, found.source_sha256, found.data)
