@@ -12,7 +12,7 @@ from rules.serving import SCENARIOS, Scenario, ScenarioRules, ServingRules
 from rules.serving_documents import RunName, SutParameters
 from rules.text import printable
 from rules.workload import Division
-from suite.result.plan import Plan
+from suite.result.plan import Plan, named
 from suite.settings import Served
 
 SETTINGS = ("min_duration_ms", "min_query_count", "samples_per_query")  # of LoadGen, free in the open division
@@ -55,7 +55,7 @@ def scenarios(
     if asked != "all" and asked not in rules.scenarios:
         raise unknown("scenario", asked, [*rules.scenarios, "all"])
     changes: dict[str, int] = {}
-    for name, text in _pairs(settings):
+    for name, text in named(settings):
         if name in DECLARED:
             continue
         if name not in SETTINGS:
@@ -82,7 +82,7 @@ def parameters(rules: ServingRules, tuned: Served, threads: int | None, settings
         "precision": tuned.precision,
         "workers": tuned.workers,
     }
-    for name, text in _pairs(settings):
+    for name, text in named(settings):
         if name == "precision":
             if text not in rules.outputs.tolerance:
                 raise unknown("precision", text, rules.outputs.tolerance)
@@ -92,13 +92,3 @@ def parameters(rules: ServingRules, tuned: Served, threads: int | None, settings
                 raise UsageError(f"--set {name}={printable(text)}: not a whole number from 1 to {1 << 16}")
             values[name] = int(text)
     return SutParameters.model_validate(values)
-
-
-def _pairs(settings: list[str]) -> list[tuple[str, str]]:
-    found = []
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals:
-            raise UsageError(f"--set {printable(setting)}: no value", fix=f"write --set {printable(name)}=VALUE")
-        found.append((name, text))
-    return found

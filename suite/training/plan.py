@@ -14,7 +14,7 @@ from rules.seeds import run_seed
 from rules.text import printable
 from rules.workload import Division, Value, WorkloadRules
 from suite.result.job import job
-from suite.result.plan import Plan
+from suite.result.plan import Plan, named
 
 
 class TrainingPlan(Plan):
@@ -41,21 +41,10 @@ class TrainingPlan(Plan):
 
     def job(self, run: int, rules: WorkloadRules) -> dict[str, object]:
         """Return `job.json` of run `run`."""
-        return job(
-            "train",
-            rules,
-            ruleset=self.ruleset,
-            framework=self.framework,
-            target=self.target,
-            seed=self.seed(run),
-            source_sha256=self.source_sha256,
-            division=self.division,
-            run=run,
-            threads=self.threads,
-            submission={"org": self.submitter, "platform": self.system},
-            hyperparameters=self.hyperparameters,
-            **({"first_samples": self.first_samples} if self.first_samples else {}),
-        )
+        said = {"ruleset", "framework", "target", "source_sha256", "division", "threads", "hyperparameters"}
+        said |= {"first_samples"} if self.first_samples else set()
+        submission = {"org": self.submitter, "platform": self.system}
+        return job("train", rules, seed=self.seed(run), run=run, submission=submission, **self.model_dump(include=said))
 
 
 def number_of_runs(rules: WorkloadRules, division: Division, asked: int | None) -> int:
@@ -82,17 +71,14 @@ def hyperparameters(rules: WorkloadRules, division: Division, settings: list[str
         raise UsageError(
             "hyperparameters are fixed in the closed division", fix="leave --set out, or add --division open"
         )
-    for setting in settings:
-        name, equals, text = setting.partition("=")
+    for name, text in named(settings):
         if name not in values:
             raise unknown("hyperparameter", name, values)
-        if not equals:
-            raise UsageError(f"--set {printable(setting)}: no value", fix=f"write --set {name}=VALUE")
         kind = type(values[name])
         try:
             values[name] = kind(text)
         except ValueError:
-            raise UsageError(f"--set {printable(setting)}: the value is not of type {kind.__name__}") from None
+            raise UsageError(f"--set {name}={printable(text)}: the value is not of type {kind.__name__}") from None
     for refused in insane(values, rules):
         raise UsageError(f"hyperparameters: {refused}", fix="see docs/rules-assay-1.0.md, section 3.3")
     return values

@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from rules.documents import Outcome, RunRecord, Steps
 from rules.workload import WorkloadRules
-from suite.meters.idle import baseline
 from suite.progress import say
 from suite.result.context import Ran, RunContext, digest
 from suite.result.job import Finished
@@ -35,9 +34,6 @@ class TrainingContext(RunContext):
 def execute(context: TrainingContext) -> None:
     """Make what is left of the result's runs."""
     work, plan = context.work, context.work.plan
-    if plan.idle_s and not work.at(work.idle).exists():
-        context.require_alone()
-        work.keep({work.idle: baseline(context.place, plan, context.power_log)})
     for run in range(plan.runs):
         if work.at(work.record(run)).exists():
             continue

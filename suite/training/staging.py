@@ -16,11 +16,6 @@ class TrainingWork(Work):
     ATTEMPT: ClassVar[type[Document]] = Attempt
     plan: TrainingPlan
 
-    @property
-    def idle(self) -> str:
-        """Where the samples of the idle machine will stand, if there are any."""
-        return f"{self.plan.results}/observation_idle.json"
-
     def record(self, run: int) -> str:
         """Return where a run's record will stand."""
         return f"{self.plan.results}/result_{run}.json"

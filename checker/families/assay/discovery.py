@@ -13,7 +13,8 @@ from checker.core.findings import Problem
 from checker.core.marks import head
 from checker.core.strict_json import JsonError, loads
 from checker.core.tree import Tree
-from checker.families.assay.submission import DIVISIONS, RUN_FILE
+from checker.families.assay.submission import DIVISIONS
+from checker.families.assay.training.submission import RUN_FILE
 from rules.errors import NothingToCheckError, UsageError
 from rules.round import rulesets
 from rules.ruleset import load

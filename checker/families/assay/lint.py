@@ -9,16 +9,19 @@ from checker.families.assay.discovery import FAMILIES
 from checker.families.assay.review import program
 from rules.compliance import compliance_rules
 from rules.errors import AssayError
-from rules.references import references
+from rules.published import evidence
 from rules.ruleset import RuleSet
 from rules.serving import loadgen_rules, serving_rules
+from rules.thresholds import inference_thresholds, training_thresholds
 
 
 def mistakes(round_: RuleSet) -> Iterator[str]:
     """Yield each mistake, with its place."""
     for name in round_.workloads():
         try:
-            references(round_, name)
+            evidence(round_.name, name)
+            if round_.series == FAMILIES["training"]:
+                training_thresholds(round_.name)
         except AssayError as error:
             yield error.message
     serving = round_.series == FAMILIES["inference"]
@@ -35,6 +38,7 @@ def _serving(round_: RuleSet) -> Iterator[str]:
     """Yield mistakes in what a round of inference fixes: files that cannot be read, a workload without its tests."""
     try:
         loadgen_rules(round_.name)
+        inference_thresholds(round_.name)
         tested = compliance_rules(round_.name).workloads
         for name in round_.workloads():
             serving_rules(round_.name, name)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from checker.core.findings import Problem, brief
 from checker.families.assay.checks import check, flaws
-from checker.families.assay.inference.submission import ServingResult
+from checker.families.assay.inference.submission import InferenceResult
 from rules.serving import ServingRules, loadgen_scenario
 
 flaws("result", "outputs")
@@ -19,7 +19,7 @@ flaws("result", "search")
 
 
 @check("serving-outputs-bound", "result")
-def outputs_bound(result: ServingResult) -> Iterator[Problem]:
+def outputs_bound(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the certificate is of this workload, framework, precision, source and data."""
     certificate, record = result.outputs, next((run.record for run in result.runs if run.record), None)
     if certificate is None or record is None:
@@ -36,7 +36,7 @@ def outputs_bound(result: ServingResult) -> Iterator[Problem]:
 
 
 @check("serving-outputs-agree", "result")
-def outputs_agree(result: ServingResult) -> Iterator[Problem]:
+def outputs_agree(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the outputs are the reference's, of the round's samples, as closely as the precision must be."""
     if result.outputs is None or result.rules is None:
         return
@@ -70,7 +70,7 @@ def _difference(found: Sequence[float], wanted: Sequence[float]) -> float:
     return max((abs(a - b) for a, b in zip(found, wanted, strict=True)), default=0.0) / scale
 
 
-def _reference(result: ServingResult, rules: ServingRules) -> list[list[float]] | None:
+def _reference(result: InferenceResult, rules: ServingRules) -> list[list[float]] | None:
     path = result.ruleset.data("outputs", f"{rules.workload}.json")
     return None if path is None else _read(path, rules.outputs.reference_sha256)
 
@@ -86,7 +86,7 @@ def _read(path: Path, digest: str) -> list[list[float]]:
 
 
 @check("serving-searched", "result")
-def searched(result: ServingResult) -> Iterator[Problem]:
+def searched(result: InferenceResult) -> Iterator[Problem]:
     """Judge that Server's rate was searched: a higher one was tried and not valid, or the bracket is told."""
     if result.search is None:
         return
@@ -104,7 +104,7 @@ def searched(result: ServingResult) -> Iterator[Problem]:
 
 
 @check("serving-left-out", "result")
-def left_out(result: ServingResult) -> Iterator[Problem]:
+def left_out(result: InferenceResult) -> Iterator[Problem]:
     """Judge that no scenario was asked for and left out."""
     if result.search is None:
         return
@@ -113,7 +113,7 @@ def left_out(result: ServingResult) -> Iterator[Problem]:
 
 
 @check("serving-search-bound", "result")
-def search_bound(result: ServingResult) -> Iterator[Problem]:
+def search_bound(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the search was made with this workload, framework, source and parameters."""
     search, record = result.search, next((run.record for run in result.runs if run.record), None)
     if search is None or record is None:

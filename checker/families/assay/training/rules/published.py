@@ -1,0 +1,115 @@
+"""Rules that compare a closed result with what the round publishes: its parity certificate and its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checker.core.documents import Document
+from checker.core.findings import Problem
+from checker.families.assay.checks import check
+from checker.families.assay.training.parity import relative_difference
+from checker.families.assay.training.submission import TrainingResult
+from rules.documents import FrameworkParity, ParityCertificate
+from rules.published import certificates, sources
+from rules.thresholds import training_thresholds
+
+
+def _published(result: TrainingResult) -> ParityCertificate | None:
+    """Return the round's certificate on the source that ran, of its wheels where there are several."""
+    published = certificates(result.ruleset.name, result.workload, result.source_sha256)
+    wheels = None if result.certificate is None else _wheels(result.certificate.model)
+    return next((one for one in published if _wheels(one) == wheels), published[0] if published else None)
+
+
+def _wheels(certificate: ParityCertificate) -> dict[str, str]:
+    return {side.framework: side.wheel_lock_sha256 for side in certificate.frameworks}
+
+
+@check("parity-published", "result")
+def parity_published(result: TrainingResult) -> Iterator[Problem]:
+    """Judge that the certificate is of the round's model: its frameworks, tensors, initial weights, first losses."""
+    certificate, published = result.certificate, _published(result)
+    if certificate is None or published is None or result.rules is None:
+        return
+    model = certificate.model
+    wanted, found = published.initial_weights_sha256, model.initial_weights_sha256
+    if wanted != found:
+        message = "the certificate began with other weights than the round's"
+        yield certificate.problem(message, wanted, found, "initial_weights_sha256")
+    for member in ("gradient_differences", "weight_differences"):
+        missing = sorted(getattr(published, member).keys() ^ getattr(model, member).keys())
+        if missing:
+            message = f"the certificate compares other tensors than the round's: {missing[0][:100]}"
+            tensors = f"{len(getattr(published, member))} tensors"
+            yield certificate.problem(message, tensors, f"{len(getattr(model, member))} tensors", member)
+    sides = {side.framework: (position, side) for position, side in enumerate(model.frameworks)}
+    expected = {side.framework: side for side in published.frameworks}
+    if set(sides) != set(expected):
+        names = ", ".join(sorted(expected))
+        message = "the certificate is not of the round's frameworks"
+        yield certificate.problem(message, names, ", ".join(sorted(sides)), "frameworks")
+    for name, (position, side) in sides.items():
+        if name in expected:
+            yield from _side(result, certificate, position, side, expected[name])
+
+
+def _side(
+    result: TrainingResult,
+    certificate: Document[ParityCertificate],
+    position: int,
+    side: FrameworkParity,
+    published: FrameworkParity,
+) -> Iterator[Problem]:
+    """Judge one framework's side: wheels and versions of the round, losses as published."""
+    for member, what in (("wheel_lock_sha256", "another wheel lock"), ("versions", "other wheels")):
+        wanted, found = getattr(published, member), getattr(side, member)
+        if wanted != found:
+            message = f"{side.framework} of the certificate has {what} than the round's"
+            yield certificate.problem(message, str(wanted)[:200], str(found)[:200], "frameworks", position, member)
+    first = training_thresholds(result.ruleset.name).first_losses
+    bound = result.rules.parity.losses_float64 if result.rules else 0.0
+    pairs = zip(side.losses_float64[:first], published.losses_float64[:first], strict=False)
+    for step, (found_loss, wanted_loss) in enumerate(pairs):
+        if relative_difference(found_loss, wanted_loss) > bound:
+            message = f"{side.framework} has another float64 loss than published at step {step + 1}"
+            place = ("frameworks", position, "losses_float64", step)
+            yield certificate.problem(message, f"{wanted_loss!r} within {bound:g}", f"{found_loss!r}", *place)
+            return
+
+
+@check("parity-versions", "result")
+def parity_versions(result: TrainingResult) -> Iterator[Problem]:
+    """Judge that the certificate's wheels of this framework are those of the image that ran."""
+    record = next((run.record.model for run in result.runs if run.record), None)
+    if result.certificate is None or record is None:
+        return
+    for position, side in enumerate(result.certificate.model.frameworks):
+        if side.framework == record.framework and side.versions != record.versions:
+            changed = sorted(side.versions.items() ^ record.versions.items())
+            message = f"the certificate was made with other wheels than ran, e.g. {changed[0][0][:100]}"
+            place = ("frameworks", position, "versions")
+            yield result.certificate.problem(message, "the image's wheels", "other wheels", *place)
+
+
+@check("source-published", "result")
+def source_published(result: TrainingResult) -> Iterator[Problem]:
+    """Point at source that is not the published one: its own certificate speaks for it, and a reviewer reads it."""
+    published = [one.source_sha256 for one in sources(result.ruleset.name, result.workload)]
+    record = next((run.record for run in result.runs if run.record), None)
+    if not published or record is None:
+        return
+    wanted, found = published[0], record.model.source_sha256
+    if found not in published:
+        yield record.problem("the source is not the published one", wanted, found, "source_sha256")
+
+
+@check("source-files", "result")
+def source_files(result: TrainingResult) -> Iterator[Problem]:
+    """Judge that the source holds the harness and the framework's side of the workload."""
+    if not result.framework:
+        return
+    side = f"suite/workloads/{result.workload.replace('-', '_')}/{result.framework}.py"
+    for name in ("suite/harness/train.py", side):
+        path = f"{result.implementation}/{name}"
+        if not result.tree.is_file(path):
+            yield Problem("the source lacks what every closed result runs", name, "nothing", path)
