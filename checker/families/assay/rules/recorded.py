@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from checker.core.findings import Problem
+from checker.families.assay.checks import check
 
 Judging = Callable[[Any, Any, Any], Iterator[Problem]]
 
