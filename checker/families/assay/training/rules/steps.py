@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from checker.core.findings import Problem
 from checker.core.mllog import Record
 from checker.core.registry import judge
-from checker.families.assay.submission import Result, Run
+from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.images import images
 from rules.thresholds import training_thresholds
 
@@ -28,7 +28,7 @@ class Block:
 
 
 @judge("step-times", "run")
-def step_times(result: Result, run: Run) -> Iterator[Problem]:
+def step_times(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that there is a time for each step, above zero, and that no block took less time than its steps."""
     blocks = list(_blocks(run))
     if run.record is None or not blocks:
@@ -55,7 +55,7 @@ def step_times(result: Result, run: Run) -> Iterator[Problem]:
 
 
 @judge("device-times", "run")
-def device_times(result: Result, run: Run) -> Iterator[Problem]:
+def device_times(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that an accelerator's own times are of one there is, one a step, and no longer than the host's."""
     steps = run.record.model.steps if run.record else None
     if run.record is None or steps is None or steps.device_seconds is None:
@@ -84,7 +84,7 @@ def device_times(result: Result, run: Run) -> Iterator[Problem]:
 
 
 @judge("step-share", "run")
-def step_share(result: Result, run: Run) -> Iterator[Problem]:
+def step_share(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Point at blocks that took much longer than their steps: other work, or step times that were made up."""
     blocks, bounds = list(_blocks(run)), training_thresholds(result.ruleset.name).steps
     steps = run.record.model.steps if run.record else None
@@ -98,13 +98,13 @@ def step_share(result: Result, run: Run) -> Iterator[Problem]:
             yield Problem(message, expected, found, run.log_path, block.stop.number)
 
 
-def _longest(result: Result, seconds: float) -> float:
+def _longest(result: TrainingResult, seconds: float) -> float:
     """Return how long steps may seem, of which another clock says that they took `seconds`."""
     bounds = training_thresholds(result.ruleset.name).steps
     return seconds * (1 + bounds.rate) + bounds.rounding_s
 
 
-def _blocks(run: Run) -> Iterator[Block]:
+def _blocks(run: TrainingRun) -> Iterator[Block]:
     """Yield the blocks of a log; none where batch, positions or times are not as other rules want them."""
     batch = run.log.value("global_batch_size") if run.log else None
     if run.log is None or type(batch) is not int or batch < 1:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from checker.core.documents import Document
 from checker.core.findings import Problem
 from checker.core.registry import judge
-from checker.families.assay.submission import Result
 from checker.families.assay.training.parity import relative_difference
+from checker.families.assay.training.submission import TrainingResult
 from rules.documents import FrameworkParity, ParityCertificate
 from rules.published import certificates, sources
 from rules.thresholds import training_thresholds
 
 
-def _published(result: Result) -> ParityCertificate | None:
+def _published(result: TrainingResult) -> ParityCertificate | None:
     """Return the round's certificate on the source that ran, of its wheels where there are several."""
     published = certificates(result.ruleset.name, result.workload, result.source_sha256)
     wheels = None if result.certificate is None else _wheels(result.certificate.model)
@@ -26,7 +26,7 @@ def _wheels(certificate: ParityCertificate) -> dict[str, str]:
 
 
 @judge("parity-published", "result")
-def parity_published(result: Result) -> Iterator[Problem]:
+def parity_published(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the certificate is of the round's model: its frameworks, tensors, initial weights, first losses."""
     certificate, published = result.certificate, _published(result)
     if certificate is None or published is None or result.rules is None:
@@ -54,7 +54,7 @@ def parity_published(result: Result) -> Iterator[Problem]:
 
 
 def _side(
-    result: Result,
+    result: TrainingResult,
     certificate: Document[ParityCertificate],
     position: int,
     side: FrameworkParity,
@@ -78,7 +78,7 @@ def _side(
 
 
 @judge("parity-versions", "result")
-def parity_versions(result: Result) -> Iterator[Problem]:
+def parity_versions(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the certificate's wheels of this framework are those of the image that ran."""
     record = next((run.record.model for run in result.runs if run.record), None)
     if result.certificate is None or record is None:
@@ -92,7 +92,7 @@ def parity_versions(result: Result) -> Iterator[Problem]:
 
 
 @judge("source-published", "result")
-def source_published(result: Result) -> Iterator[Problem]:
+def source_published(result: TrainingResult) -> Iterator[Problem]:
     """Point at source that is not the published one: its own certificate speaks for it, and a reviewer reads it."""
     published = [one.source_sha256 for one in sources(result.ruleset.name, result.workload)]
     record = next((run.record for run in result.runs if run.record), None)
@@ -104,7 +104,7 @@ def source_published(result: Result) -> Iterator[Problem]:
 
 
 @judge("source-files", "result")
-def source_files(result: Result) -> Iterator[Problem]:
+def source_files(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the source holds the harness and the framework's side of the workload."""
     if not result.framework:
         return
