@@ -27,6 +27,7 @@ from checker.families.assay.discovery import (
     suite_of,
 )
 from checker.families.assay.kinds import KINDS, Kind
+from checker.families.assay.metric import of_workload
 from checker.families.assay.submission import Result, Run, Scenario, Submission, open_log
 from rules.cards import Card
 from rules.errors import NothingToCheckError, UsageError
@@ -117,7 +118,7 @@ def program(ruleset: str, workload: str | None, division: str) -> Program:
     if rules is None:
         cards = [card for card in cards if not needs_workload(card)]
     derived = resolved.derived if rules else {}
-    return compile_rules(cards, constants, mappings, derived, division)
+    return compile_rules([of_workload(card, rules) for card in cards], constants, mappings, derived, division)
 
 
 def needs_workload(card: Card) -> bool:

@@ -26,6 +26,7 @@ class TrainingRun(Run):
 
     index: int
     folder: str
+    metric: str  # the log's key of the workload's metric; empty where the round does not know the workload
     weights_path: str  # what it ended with
     record: Document[RunRecord] | None = None
 
@@ -80,7 +81,7 @@ class TrainingResult(Result):
     def read(self) -> None:
         """Read runs, certificate and idle baseline too."""
         tree = self.tree
-        self.numbered = list(_runs(tree, self.folder))
+        self.numbered = list(_runs(tree, self.folder, self.rules.quality.log if self.rules else ""))
         for run in self.numbered:
             run.read(tree)
         super().read()
@@ -124,7 +125,7 @@ class TrainingSubmission(Submission):
         return top == "results" and len(rest) == 3
 
 
-def _runs(tree: Tree, folder: str) -> Iterator[TrainingRun]:
+def _runs(tree: Tree, folder: str, metric: str) -> Iterator[TrainingRun]:
     names = [e.path.rpartition("/")[2] for e in tree.files(folder) if e.path.count("/") == 3]
     numbers = sorted({int(match[1]) for name in names if (match := RUN_FILE.fullmatch(name))})
     for number in numbers[: tree.limits.runs]:
@@ -134,6 +135,7 @@ def _runs(tree: Tree, folder: str) -> Iterator[TrainingRun]:
             index=number,
             place={"run": number},
             folder=folder,
+            metric=metric,
             log_path=f"{stem}.txt",
             record_path=f"{stem}.json",
             weights_path=f"{stem}.safetensors",
