@@ -51,7 +51,7 @@ def job(
         "data": rules.data,
         "hyperparameters": rules.hyperparameters,
         "evaluation": rules.evaluation.model_dump(),
-        "quality": rules.quality.model_dump(),
+        "quality": rules.quality.model_dump(include={"metric", "target"}),
         "warmup_steps": rules.warmup_steps,
     } | given
 
@@ -138,7 +138,7 @@ class Finished:
         if self.ended.status == 0 and status and status[-1]["metadata"].get("status") == "success":
             return Outcome.SUCCESS, ""
         if self.ended.status == 0 and status:
-            reached = printable(str(self.watch.value("eval_accuracy")), 40)
+            reached = printable(str(self.watch.value(rules.quality.log)), 40)
             return (
                 Outcome.TARGET_NOT_REACHED,
                 f"{rules.quality.metric} ended at {reached}, target {rules.quality.target}",

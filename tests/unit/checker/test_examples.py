@@ -12,13 +12,14 @@ from checker.core.findings import Report
 from checker.core.log_rules import compile_rules
 from checker.core.mllog import Record, read_log
 from checker.core.registry import judges
+from checker.families.assay.metric import of_workload
 from checker.families.assay.review import constants_of
 from rules.cards import Card, Example
 from rules.ruleset import load
 from tests.unit.checker.submissions import WORKLOAD, Built, said
 
 CARDS = sorted(load("assay/1.0").cards.values(), key=lambda card: card.id)
-SCOPES = {"log", "run", "result", "system", "submission", "results"}
+SCOPES = {"log", "run", "scenario", "result", "system", "submission", "results"}
 TEXT = {"log-line", "log-json", "log-members"}
 
 
@@ -35,7 +36,8 @@ def objections(card: Card, example: Example, built: Callable[..., Built]) -> lis
     if card.log is not None:
         constants, mappings = constants_of(round_.workload(WORKLOAD))
         constants["round.name"] = round_.name
-        program = compile_rules([card], constants, mappings, round_.derived, example.division)
+        own = of_workload(card, round_.workload(WORKLOAD))
+        program = compile_rules([own], constants, mappings, round_.derived, example.division)
         return [problem.message for _, problem in program.judge(records(example))]
     if example.text is not None:
         log = read_log(io.BytesIO(example.text.encode() + b"\n"), "log", round_.limits)
@@ -71,8 +73,9 @@ def test_the_example_that_fails_is_named_by_its_rule(card: Card, built: Callable
 
 
 def test_every_judge_has_a_card_and_every_card_a_judge_or_constraints() -> None:
-    named = {card.judge for card in CARDS if card.judge is not None}
-    # Those of inference and of MLPerf rounds have their cards there (tests/unit/serving, training, inference, tiny).
+    cards = [*CARDS, *load("assay-inference/1.0").cards.values()]
+    named = {card.judge for card in cards if card.judge is not None}
+    # Those of MLPerf rounds have their cards there (tests/unit/training, inference, tiny).
     assert named == {name for name, judge in judges().items() if judge.scope in SCOPES}
 
 

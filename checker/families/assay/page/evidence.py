@@ -12,10 +12,9 @@ from pathlib import Path
 from checker.core.findings import Item, Report, Score, Verdict
 from checker.core.mllog import Log, Record
 from checker.core.tree import Tree
-from checker.families.assay import submission
 from checker.families.assay.discovery import discover, suite_of
 from checker.families.assay.page.traces import Seen, seen
-from checker.families.assay.submission import Submission, read_result
+from checker.families.assay.training.submission import TrainingResult, TrainingRun, TrainingSubmission
 from checker.report.page.quantity import number
 from rules.documents import FileDigest, Outcome, ParityCertificate, RunRecord, SystemDescription
 from rules.ruleset import RuleSet
@@ -46,7 +45,7 @@ class Run:
     seconds: float | None = None  # run_start to run_stop
     samples: float | None = None  # trained on, up to run_stop
     reached: bool | None = None  # run_stop says success; None: no run_stop
-    accuracy: tuple[Moment, ...] = ()
+    metric: tuple[Moment, ...] = ()  # the workload's, at each evaluation
     loss: tuple[Moment, ...] = ()
     digests: dict[str, str] = field(default_factory=dict)  # what the log itself says, by key
     clock_gap_s: float | None = None  # largest |host's receipt - log's own time| of a line
@@ -111,17 +110,17 @@ def gather(path: Path, report: Report, ruleset: RuleSet) -> tuple[list[Result], 
     results: list[Result] = []
     more = 0
     for root in (root for root in found.submitters if suite_of(root) == "training"):
-        submitted = Submission(root, found.scope, Tree(root, ruleset.limits), ruleset)
+        submitted = TrainingSubmission(root, found.scope, Tree(root, ruleset.limits), ruleset)
         for folder in submitted.result_folders:
             shown = printable(Path(os.path.relpath(root / folder, found.base)).as_posix(), 1000)
             if shown in judged and len(results) == RESULTS:
                 more += 1
             elif shown in judged:
-                results.append(_result(read_result(submitted, folder), judged[shown], scores.get(shown)))
+                results.append(_result(submitted.read(folder), judged[shown], scores.get(shown)))
     return results, more
 
 
-def _result(found: submission.Result, item: Item, score: Score | None) -> Result:
+def _result(found: TrainingResult, item: Item, score: Score | None) -> Result:
     system = found.system_document
     absent = "the submission holds no parity certificate" if "parity-document" not in found.flaws else ""
     return Result(
@@ -144,7 +143,7 @@ def _result(found: submission.Result, item: Item, score: Score | None) -> Result
     )
 
 
-def _run(run: submission.Run) -> Run:
+def _run(run: TrainingRun) -> Run:
     record = run.record.model if run.record else None
     flaws = [p for name in ("log-present", "record") for p in run.flaws.get(name, [])]
     problems = tuple(f"{problem.path}: {problem.message}" for problem in flaws)
@@ -160,7 +159,7 @@ def _run(run: submission.Run) -> Run:
         seconds=None if stop is None else _between(start, stop),
         samples=None if stop is None else number(stop.metadata.get("samples_count")),
         reached=None if stop is None else run.converged,
-        accuracy=_moments(log, "eval_accuracy", start),
+        metric=_moments(log, run.metric, start),
         loss=_moments(log, "train_loss", start),
         digests={key: value for key in LOGGED_DIGESTS if isinstance(value := log.value(key), str)},
         clock_gap_s=_clock_gap(log, record),
