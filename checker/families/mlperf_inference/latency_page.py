@@ -99,7 +99,7 @@ def _drawn(group: Group) -> list[Score]:
     seen: set[tuple[float, ...]] = set()
     kept = []
     for score in group.scores:
-        found = score.measured
+        found = score.inference
         if found is None or found.inferred or not found.latency_ms:
             continue
         course = tuple(found.latency_ms.values())
@@ -117,7 +117,7 @@ def _charts(group: Group, rules: ModelRules | None) -> Sequence[Markup]:
     if group.scenario == "Offline":
         return []  # one query: its latency is the run's duration
     drawn = _drawn(group)
-    found = [(score, score.measured) for score in drawn if score.measured is not None]
+    found = [(score, score.inference) for score in drawn if score.inference is not None]
     if not found:
         return []
     strict = group.division != "open"

@@ -298,7 +298,7 @@ def _result(settled: _Settled, result: _Judged, case: ResultCase) -> bool:
     """Add the findings on a result and the result as an item; return whether it fails by our verdict."""
     judged, failed = result.review, settled.settle(result.problems)
     path = settled.ledger.shown(settled.root, judged.place.path)
-    settled.ledger.scores.append(score(case, judged, path, failed))
+    settled.ledger.scores.append(score(case, judged, path))
     phases: dict[str, bool] | None = None
     if judged.told:
         phases = {name: judged.phases[name].passed for name in PHASES}
@@ -338,7 +338,7 @@ def _single_file_result(settled: _Settled, result: Result, judged: ResultReview,
     failed = settled.settle(result.outcome.problems)
     failed |= settled.settle(result_problems(case))
     path = settled.ledger.shown(settled.root, result.place.path)
-    settled.ledger.scores.append(single_file_score(case, judged, result, path, failed))
+    settled.ledger.scores.append(single_file_score(case, judged, result, path))
     crash = printable(result.outcome.cause) if result.outcome.answer == "crash" else None
     ours: Verdict = "fail" if failed else "pass"
     settled.ledger.items.append(Item(path, "result", ours, "pass" if result.listed else "fail", crash))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from checker.core.checks import Unit
-from checker.core.findings import Problem, Report, Score, brief, limited
+from checker.core.findings import Problem, Report, Score, Windows, brief, limited
 from checker.core.ledger import Subject
 from checker.core.likeness import named_otherwise
 from checker.core.round_ledger import RoundLedger
@@ -116,8 +116,6 @@ def _result(
     failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, result.result.path, "result", failed, result.outcome)
     official = row(judged, judged.systems[result.result.system], result)
-    timed = facts.tests["performance"].log if "performance" in facts.tests else None
-    runtimes = [window.runtime for window in timed.windows if window.runtime is not None] if timed is not None else []
     ledger.scores.append(
         Score(
             path=ledger.shown(root, result.result.path),
@@ -126,15 +124,17 @@ def _result(
             workload=printable(result.result.benchmark, 80),
             division="closed" if judged.submitter.closed else "open",
             framework=printable(str(judged.systems[result.result.system].document.get("Inference Framework") or "")),
-            runs=len(runtimes),
-            converged=sum(seconds >= case.fixed.run.window_s for seconds in runtimes),
-            score_s=None,
-            fastest_s=min(runtimes, default=None),
-            slowest_s=max(runtimes, default=None),
             official=None if official is None else {name: _plain(value) for name, value in official.items()},
-            measured=measured(facts),
+            inference=replace(measured(facts), windows=_windows(facts, case)),
         )
     )
+
+
+def _windows(facts: ResultFacts, case: ResultCase) -> Windows:
+    timed = facts.tests["performance"].log if "performance" in facts.tests else None
+    runtimes = [window.runtime for window in timed.windows if window.runtime is not None] if timed is not None else []
+    long_enough = sum(seconds >= case.fixed.run.window_s for seconds in runtimes)
+    return Windows(len(runtimes), long_enough, min(runtimes, default=None), max(runtimes, default=None))
 
 
 def _raised(ledger: RoundLedger, unit: Unit, *facts: Any) -> Iterator[tuple[str, Problem]]:

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from checker.core.checks import Unit
-from checker.core.findings import Problem, Report, Score, brief, limited
+from checker.core.findings import Problem, Report, Score, TimeToTarget, brief, limited
 from checker.core.ledger import Subject
 from checker.core.likeness import named_otherwise
 from checker.core.links import LinkedTree
@@ -304,12 +304,14 @@ def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list
                 workload=folder.folder.benchmark,
                 division="closed" if system.division == "closed" else "open",  # as the official tools take it
                 framework=printable(str(row.columns.get("framework", ""))),
-                runs=len(folder.folder.logs),
-                converged=len(minutes),
-                score_s=_seconds(score),
-                fastest_s=_seconds(min(minutes, default=None)),
-                slowest_s=_seconds(max(minutes, default=None)),
-                scaled_by=factor if scaled else None,
+                training=TimeToTarget(
+                    runs=len(folder.folder.logs),
+                    converged=len(minutes),
+                    score_s=_seconds(score),
+                    fastest_s=_seconds(min(minutes, default=None)),
+                    slowest_s=_seconds(max(minutes, default=None)),
+                    scaled_by=factor if scaled else None,
+                ),
                 official=_official_row(row, folder.folder.benchmark),
                 nodes=node_count(system.document["number_of_nodes"]),
             )

@@ -35,7 +35,7 @@ def grouped(scores: Sequence[Score]) -> list[Group]:
     """Return results in groups: by division, model, scenario and unit."""
     found: dict[tuple[str, str, str, str], list[Score]] = {}
     for score in scores:
-        if (its := score.measured) is not None:
+        if (its := score.inference) is not None:
             found.setdefault((score.division, model_of(score), its.scenario, its.unit), []).append(score)
 
     def rank(names: tuple[str, str, str, str]) -> tuple[int, str, int, str]:
@@ -63,7 +63,7 @@ def label_of(score: Score) -> str:
 
 
 def _rank(score: Score) -> tuple[float, str]:
-    found = score.measured
+    found = score.inference
     metric = number(found.metric) if found is not None else None
     if found is None or metric is None:
         return math.inf, score.path
@@ -107,9 +107,9 @@ def measured_results(report: Report) -> Markup:
 
 
 def _table(group: Group, scores: Sequence[Score], of: Callable[[str], str]) -> Markup:
-    unit = next((s.measured.unit for s in scores if s.measured is not None), "")
-    tokens = any(s.measured is not None and s.measured.first_token_ms for s in scores)
-    power = any(s.measured is not None and s.measured.power is not None for s in scores)
+    unit = next((s.inference.unit for s in scores if s.inference is not None), "")
+    tokens = any(s.inference is not None and s.inference.first_token_ms for s in scores)
+    power = any(s.inference is not None and s.inference.power is not None for s in scores)
     own = any(score.workload != group.model for score in scores)
     rate = not unit.startswith("Latency")
     result = f"Result, {unit}" if rate else f"Latency, {unit.partition('(')[2].rstrip(')')}"
@@ -119,7 +119,7 @@ def _table(group: Group, scores: Sequence[Score], of: Callable[[str], str]) -> M
     heads += ["Chips", "Type", "Accuracy"]
     rows: list[Sequence[Child]] = []
     for score in scores:
-        found = score.measured
+        found = score.inference
         if found is None:
             continue
         stated = score.official or {}
@@ -150,7 +150,7 @@ def _table(group: Group, scores: Sequence[Score], of: Callable[[str], str]) -> M
 
 
 def _power_unit(scores: Sequence[Score]) -> str:
-    units = [s.measured.power_unit for s in scores if s.measured is not None and s.measured.power_unit]
+    units = [s.inference.power_unit for s in scores if s.inference is not None and s.inference.power_unit]
     return "mJ per query" if units[:1] == ["mJ"] else units[0] if units else "W"
 
 

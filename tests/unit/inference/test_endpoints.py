@@ -105,7 +105,7 @@ def test_published_figures_with_two_windows_pass(tokens: Path, tmp_path: Path) -
     (result / REPORT).unlink()
     report = judged(tmp_path)
     assert errors_of(report, "error", "warning") == {}
-    shown = next(score.measured for score in report.scores if score.path.endswith("Server"))
+    shown = next(score.inference for score in report.scores if score.path.endswith("Server"))
     assert shown is not None
     assert (shown.metric, shown.unit) == (PUBLISHED["tps"], "Tokens/s")
 
@@ -461,7 +461,7 @@ def test_results_in_different_units_stand_in_different_tables(tokens: Path) -> N
 
 
 def test_a_model_of_no_tokens_shows_the_latency_that_is_bounded(honest: Path) -> None:
-    shown = next(score.measured for score in judged(honest.parents[1]).scores if score.path.endswith("Server"))
+    shown = next(score.inference for score in judged(honest.parents[1]).scores if score.path.endswith("Server"))
     assert shown is not None
     assert shown.latency_ms["99"] > 0
     assert shown.first_token_ms == shown.output_token_ms == {}
@@ -477,7 +477,7 @@ def test_a_result_between_tables_and_rules_is_noted(tokens: Path, tmp_path: Path
 
 
 def test_latencies_and_accuracy_are_shown(tokens: Path) -> None:
-    scores = {score.path.rpartition("/")[2]: score.measured for score in judged(tokens.parents[1]).scores}
+    scores = {score.path.rpartition("/")[2]: score.inference for score in judged(tokens.parents[1]).scores}
     server, offline = scores["Server"], scores["Offline"]
     assert server is not None
     assert offline is not None

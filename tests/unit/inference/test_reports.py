@@ -39,7 +39,7 @@ def test_the_table_has_the_official_columns_and_what_the_log_says(tmp_path: Path
     score = next(s for s in report.scores if s.path.endswith("SingleStream"))
     log = logged(base / "results/box/resnet/SingleStream" / RUN)
     assert score.official is not None
-    assert score.measured is not None
+    assert score.inference is not None
     assert score.official["Result"] == log["early_stopping_latency_ss"] / 1e6  # type: ignore[operator]
     assert score.official["Units"] == "Latency (ms)"
     assert score.official["MlperfModel"] == "resnet"
@@ -47,7 +47,7 @@ def test_the_table_has_the_official_columns_and_what_the_log_says(tmp_path: Path
     keys = {"50": "result_50.00_percentile_latency_ns", "99.9": "result_99.90_percentile_latency_ns"}
     keys |= {"min": "result_min_latency_ns", "max": "result_max_latency_ns"}
     for place, key in keys.items():
-        assert score.measured.latency_ms[place] == log[key] / 1e6  # type: ignore[operator]
+        assert score.inference.latency_ms[place] == log[key] / 1e6  # type: ignore[operator]
     multi = next(s for s in report.scores if s.path.endswith("MultiStream")).measured
     logged_multi = logged(base / "results/box/resnet/MultiStream" / RUN)
     assert multi is not None
@@ -60,7 +60,7 @@ def test_the_report_is_what_its_schema_says(tmp_path: Path) -> None:
     schema = json.loads((Path(__file__).parents[3] / "rules/schemas/report.json").read_text())
     report = json.loads(as_report(judged(tmp_path)))
     jsonschema.validate(report, schema)
-    assert report["scores"][0]["measured"]["first_token_ms"]["99"] > 0
+    assert report["scores"][0]["inference"]["first_token_ms"]["99"] > 0
 
 
 def test_the_text_names_metric_unit_and_both_verdicts(tmp_path: Path) -> None:

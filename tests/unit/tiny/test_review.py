@@ -139,7 +139,7 @@ def test_the_report_with_energy_is_what_its_schema_says(root: Path) -> None:
     schema = loads((Path(__file__).parents[3] / "rules/schemas/report.json").read_text())
     report = loads(json.render(review(root, ROUND)))
     jsonschema.validate(report, schema)
-    assert {score["measured"]["power_unit"] for score in report["scores"]} == {"uJ/inf.", "mW"}
+    assert {score["inference"]["power_unit"] for score in report["scores"]} == {"uJ/inf.", "mW"}
 
 
 def test_two_systems_are_compared_with_how_far_their_windows_scatter(root: Path) -> None:

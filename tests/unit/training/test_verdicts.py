@@ -54,13 +54,13 @@ def test_text_json_and_page_say_both(round_: Path) -> None:
 
 def scaled(report: Report) -> float:
     score = next(score for score in report.scores if score.path == COPIED)
-    assert score.scaled_by is not None
-    assert score.score_s is not None
-    assert score.fastest_s is not None
-    assert score.slowest_s is not None
-    assert score.fastest_s - 1e-9 <= score.score_s <= score.slowest_s + 1e-9
-    assert score.score_s == pytest.approx(score.scaled_by * 604.62, rel=1e-3)  # the mean as measured
-    return score.scaled_by
+    assert score.training.scaled_by is not None
+    assert score.training.score_s is not None
+    assert score.training.fastest_s is not None
+    assert score.training.slowest_s is not None
+    assert score.training.fastest_s - 1e-9 <= score.training.score_s <= score.training.slowest_s + 1e-9
+    assert score.training.score_s == pytest.approx(score.training.scaled_by * 604.62, rel=1e-3)  # the mean as measured
+    return score.training.scaled_by
 
 
 def test_a_scaled_score_is_marked_and_stands_inside_its_own_range(round_: Path) -> None:
