@@ -10,9 +10,8 @@ from typing import Any
 
 from checker.core.checks import Unit
 from checker.core.findings import Problem, Report, Score, Windows, brief, limited
-from checker.core.ledger import Subject
+from checker.core.ledger import Ledger, Subject
 from checker.core.likeness import named_otherwise
-from checker.core.round_ledger import RoundLedger
 from checker.core.waivers import Waivers
 from checker.families.mlperf_tiny.checks import CHECKS
 from checker.families.mlperf_tiny.detect import foreign
@@ -35,7 +34,7 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
     """
     fixed, ruleset = tiny_rules(round_name), load(round_name)
     scope = find(path, fixed, ruleset.limits)
-    ledger = RoundLedger(scope.base, ruleset, waivers or Waivers(), unit_of)
+    ledger = Ledger(scope.base, waivers or Waivers(), ruleset, subject_of)
     if (wrong := foreign(scope, round_name)) is not None:
         ledger.add(scope.base, "round-as-given", wrong)
     elif (otherwise := named_otherwise(path, round_name)) is not None:
@@ -58,7 +57,7 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
     return ledger.report(path)
 
 
-def unit_of(path: str) -> Subject:
+def subject_of(path: str) -> Subject:
     """Return what a path of a submission is about: a system, a result or one of its files, or the submission."""
     parts = path.split("/")
     if parts[0] == "systems" and len(parts) == 2:
@@ -71,7 +70,7 @@ def unit_of(path: str) -> Subject:
     return ("results", result) if len(parts) == 3 else ("results", result, "/".join(parts[3:5]))
 
 
-def _nothing_measured(ledger: RoundLedger, scope: Scope, reviews: Sequence[SubmitterReview]) -> None:
+def _nothing_measured(ledger: Ledger, scope: Scope, reviews: Sequence[SubmitterReview]) -> None:
     """Note that the official program ends with a traceback where it comes to measure nothing at all."""
     results = [result for judged in reviews for result in judged.results]
     stopped = any(result.outcome.answer == "crash" for result in results)
@@ -83,14 +82,12 @@ def _nothing_measured(ledger: RoundLedger, scope: Scope, reviews: Sequence[Submi
     ledger.add(scope.base, "official-crash", Problem("the official checker ends with a traceback", "", cause, "."))
 
 
-def _submitter(
-    ledger: RoundLedger, judged: SubmitterReview, fixed: TinyRules, round_name: str, scope: Scope
-) -> list[Trace]:
+def _submitter(ledger: Ledger, judged: SubmitterReview, fixed: TinyRules, round_name: str, scope: Scope) -> list[Trace]:
     root, start = judged.submitter.root, len(ledger.findings)
     traces: list[Trace] = []
-    ledger.settle(root, judged.outcome.problems)
+    ledger.add_all(root, judged.outcome.problems)
     for system in judged.systems.values():
-        failed = ledger.settle(root, system.outcome.problems)
+        failed = ledger.add_all(root, system.outcome.problems)
         ledger.item(root, f"systems/{system.name}.json", "system", failed, system.outcome)
     for result in judged.results:
         facts = read_result(judged.submitter, result.result, fixed)
@@ -99,7 +96,7 @@ def _submitter(
         board = tuple(brief(document.get(member)) for member in fixed.board_members)
         traces += traces_of(facts, board, lambda path: ledger.shown(root, path))
     if scope.whole:
-        ledger.settle(root, _raised(ledger, "submitter", SubmitterCase(judged, fixed)))
+        ledger.add_all(root, _raised(ledger, "submitter", SubmitterCase(judged, fixed)))
         failed = any(finding.fails for finding in ledger.findings[start:])
         whole = replace(judged.outcome, problems=[])
         whole.merge(result.outcome for result in judged.results)
@@ -108,11 +105,11 @@ def _submitter(
 
 
 def _result(
-    ledger: RoundLedger, judged: SubmitterReview, result: ResultReview, facts: ResultFacts, case: ResultCase
+    ledger: Ledger, judged: SubmitterReview, result: ResultReview, facts: ResultFacts, case: ResultCase
 ) -> None:
     root, start = judged.submitter.root, len(ledger.findings)
-    ledger.settle(root, result.outcome.problems)
-    ledger.settle(root, _raised(ledger, "result", case))
+    ledger.add_all(root, result.outcome.problems)
+    ledger.add_all(root, _raised(ledger, "result", case))
     failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, result.result.path, "result", failed, result.outcome)
     official = row(judged, judged.systems[result.result.system], result)
@@ -137,9 +134,9 @@ def _windows(facts: ResultFacts, case: ResultCase) -> Windows:
     return Windows(len(runtimes), long_enough, min(runtimes, default=None), max(runtimes, default=None))
 
 
-def _raised(ledger: RoundLedger, unit: Unit, *facts: Any) -> Iterator[tuple[str, Problem]]:
+def _raised(ledger: Ledger, unit: Unit, *facts: Any) -> Iterator[tuple[str, Problem]]:
     """Run all checks of a unit that the round has cards for."""
-    for card, function in CHECKS.of(ledger.ruleset, unit):
+    for card, function in CHECKS.of(ledger.by, unit):
         yield from ((card.id, problem) for problem in limited(function(*facts), MOST))
 
 
