@@ -100,8 +100,8 @@ def test_inference_is_priced_by_the_million(metric: float, unit: str, seconds: f
 
 
 def test_our_own_inference_results_are_priced_too() -> None:
-    row = {"Scenario": "SingleStream", "Result": 2.0, "Units": "Latency (ms)"}
-    [one] = costs([score("a", None, official=row)], listed(("a", 3.6, True)))
+    measured = Measured("SingleStream", 2.0, "Latency (ms)")
+    [one] = costs([score("a", None, training=None, inference=measured)], listed(("a", 3.6, True)))
     assert one.what == "per million inferences, SingleStream"
     assert one.cost == pytest.approx(2.0)
 

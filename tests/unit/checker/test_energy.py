@@ -93,6 +93,7 @@ def test_every_form_of_the_report_says_energy_and_memory(result: Built) -> None:
         "accelerator_memory_bytes": None,
         "utilisation": 1.0,
         "utilised": "processors",
+        "runs": 5,
         "disturbed": 0,
         "unobserved": 0,
     }

@@ -454,7 +454,7 @@ def test_results_in_different_units_stand_in_different_tables(tokens: Path) -> N
     assert offline.measured is not None
     loadgen = replace(offline, measured=replace(offline.measured, metric=5e6, unit="Tokens/s"))
     groups = grouped([offline, loadgen])
-    assert [[one.measured and one.measured.unit for one in group.scores] for group in groups] == [
+    assert [[one.inference and one.inference.unit for one in group.scores] for group in groups] == [
         ["Samples/s"],
         ["Tokens/s"],
     ]

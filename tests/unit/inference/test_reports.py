@@ -48,7 +48,7 @@ def test_the_table_has_the_official_columns_and_what_the_log_says(tmp_path: Path
     keys |= {"min": "result_min_latency_ns", "max": "result_max_latency_ns"}
     for place, key in keys.items():
         assert score.inference.latency_ms[place] == log[key] / 1e6  # type: ignore[operator]
-    multi = next(s for s in report.scores if s.path.endswith("MultiStream")).measured
+    multi = next(s for s in report.scores if s.path.endswith("MultiStream")).inference
     logged_multi = logged(base / "results/box/resnet/MultiStream" / RUN)
     assert multi is not None
     per_query = logged_multi["result_99.00_percentile_per_query_latency_ns"]

@@ -96,5 +96,5 @@ def test_a_fault_of_a_run_that_counts_not_stands_under_a_warning_of_its_own(roun
 
 def test_the_longest_times_stand_apart(round_: Path) -> None:
     report = review(round_, ROUND)
-    long = [replace(score, fastest_s=1e6, slowest_s=2e6) for score in report.scores]
+    long = [replace(score, training=replace(score.training, fastest_s=1e6, slowest_s=2e6)) for score in report.scores]
     assert " 16666:40.00 33333:20.00" in text.render(replace(report, scores=long))
