@@ -45,7 +45,7 @@ Row = Sequence[Any]  # monotonic seconds, wall-clock seconds, a value per channe
 
 
 @dataclass(frozen=True)
-class Observed:
+class Samples:
     """What an observer brought back: its document's bytes, or why there is none."""
 
     content: bytes | None
@@ -92,9 +92,9 @@ class Unwatched:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def observed(self) -> Observed:
+    def observed(self) -> Samples:
         """Return why nothing was seen."""
-        return Observed(None, "under emulation nothing is measured")
+        return Samples(None, "under emulation nothing is measured")
 
 
 class Observer:
@@ -194,15 +194,15 @@ class Observer:
             self._rows.append(said)
             self._sampled.set()
 
-    def observed(self) -> Observed:
+    def observed(self) -> Samples:
         """Return what was seen, once left; never raises."""
         if self._why_not:
-            return Observed(None, printable(self._why_not, 400))
+            return Samples(None, printable(self._why_not, 400))
         try:
             seen = assembled(self._head, self._rows, self._power_log, expects_log=self._external)
         except MachineError as error:
-            return Observed(None, printable(error.message, 400))
-        return Observed(encoded(seen))
+            return Samples(None, printable(error.message, 400))
+        return Samples(encoded(seen))
 
 
 @cache

@@ -43,7 +43,7 @@ class _Said(Document):
 
 
 @dataclass(frozen=True)
-class Side:
+class FrameworkSide:
     """What one framework's container gave back."""
 
     parity: FrameworkParity
@@ -72,7 +72,9 @@ def certify(
     return certificate_of(ruleset, limits, source.digest(code), sides)
 
 
-def certificate_of(ruleset: str, limits: WorkloadRules, source_sha256: str, sides: Sequence[Side]) -> ParityCertificate:
+def certificate_of(
+    ruleset: str, limits: WorkloadRules, source_sha256: str, sides: Sequence[FrameworkSide]
+) -> ParityCertificate:
     """Compare the sides; raise JudgedError where they did not start alike or do not hold the same tensors."""
     initial = {side.initial_weights_sha256 for side in sides}
     if len(initial) > 1:
@@ -99,7 +101,7 @@ def run_side(
     code: Mapping[str, bytes],
     data: Mapping[str, Path],
     phase: Phase,
-) -> Side:
+) -> FrameworkSide:
     """Run one framework's parity job on `cpus`; raise JudgedError where it fails or gives back nonsense."""
     seed, steps = limits.parity.seed, limits.parity.steps
     finished = run_unmeasured(runner, "parity", ruleset, limits, code, data, cpus, phase, seed=seed, parity_steps=steps)
@@ -114,7 +116,7 @@ def run_side(
         gradients, weights = out["gradients.safetensors"], out["weights.safetensors"]
     except (KeyError, ValidationError) as error:
         raise JudgedError(f"the parity run of {framework} gave back no usable result: {type(error).__name__}") from None
-    return Side(
+    return FrameworkSide(
         FrameworkParity(
             framework=framework,
             wheel_lock_sha256=image.wheel_lock_sha256,

@@ -22,7 +22,7 @@ from suite.harness import probe
 from suite.images.matrix import Cell
 from suite.progress import say
 from suite.targets import fitness, host
-from suite.targets.data import NOTHING, Check, Target
+from suite.targets.data import NOTHING, FactDemand, Target
 from suite.targets.execution import ExecutionMode
 
 IMAGES_OWN = ("disk_free_gib",)  # facts that matter to an engine that keeps images
@@ -115,6 +115,6 @@ class ProcessEngine(Engine):
         yield from fitness.diagnoses(_of(target), self._facts())
 
 
-def _of(target: Target) -> tuple[Check, ...]:
+def _of(target: Target) -> tuple[FactDemand, ...]:
     """Return the target's checks that hold without an image."""
     return tuple(check for check in target.checks if check.fact not in IMAGES_OWN)

@@ -23,7 +23,7 @@ from rules.documents import Container
 from rules.errors import MachineError
 from suite.diagnosis import Level
 from suite.engines import output
-from suite.engines.base import Ended, Engine, EngineLostError, Limits, Runner, Sandbox
+from suite.engines.base import Ended, Engine, EngineLostError, Runner, Sandbox, SandboxLimits
 from suite.images.matrix import target
 from suite.meters.sampler import Observer
 from suite.source import ROOT
@@ -66,8 +66,8 @@ def job(program: str) -> list[tuple[str, bytes | Path]]:
     return [*files, ("source/work.py", program.encode()), ("data/deep/file", Path(__file__))]
 
 
-def limits(memory: int = 256 << 20) -> Limits:
-    return Limits("0", memory, pids=64)
+def limits(memory: int = 256 << 20) -> SandboxLimits:
+    return SandboxLimits("0", memory, pids=64)
 
 
 def run(

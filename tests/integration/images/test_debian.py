@@ -68,6 +68,6 @@ def test_a_package_file_is_fetched_without_touching_the_machines_lists(
 
 
 def _candidate(name: str) -> str:
-    archive = debian.Archive(cache.folder("apt-host"))
+    archive = debian.DebianArchive(cache.folder("apt-host"))
     archive.refresh()
     return archive.versions(name)[0]

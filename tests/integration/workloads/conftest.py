@@ -57,7 +57,7 @@ def fashion() -> dict[str, Path]:
 def run_job(client: docker.DockerClient, images: dict[str, BuiltImage], fashion: dict[str, Path]) -> Callable[..., Ran]:
     """Run a short training job: twelve steps, an evaluation after eight, on one core."""
     from suite import source
-    from suite.engines.base import Limits
+    from suite.engines.base import SandboxLimits
     from suite.engines.docker.sandbox import ContainerSandbox
     from suite.engines.job import command
 
@@ -90,7 +90,7 @@ def run_job(client: docker.DockerClient, images: dict[str, BuiltImage], fashion:
         ran = Ran(None, [], [])
         image = images[framework] if framework in images else images["jax"]
         environment = image.environment | {"PYTHONPATH": "/io/job/source"}
-        with ContainerSandbox(client, image.image_id, Limits("1", 4 << 30), environment, command()) as box:
+        with ContainerSandbox(client, image.image_id, SandboxLimits("1", 4 << 30), environment, command()) as box:
             box.put(files)
             ended = box.run(
                 300,
