@@ -67,10 +67,10 @@ def disk(name: str, folder: Path) -> Diagnosis:
     if not os.access(here, os.W_OK):
         return Diagnosis(name, Level.FAIL, f"{shown} is not writable", "choose another folder or change its owner")
     if usage.total == 0:
-        return Diagnosis(name, Level.FAIL, f"no file can be kept at {shown}", "choose another folder")
+        return Diagnosis(name, Level.FAIL, f"no file can be written at {shown}", "choose another folder")
     free = usage.free / GIB
     level = Level.OK if free >= NEED_DISK_GIB else Level.WARN
-    fix = "" if level is Level.OK else f"free space: building three images wants {NEED_DISK_GIB} GiB"
+    fix = "" if level is Level.OK else f"free space: building three images needs {NEED_DISK_GIB} GiB"
     return Diagnosis(name, level, f"{free:.0f} GiB free at {shown}", fix)
 
 
@@ -81,7 +81,7 @@ def base_builder() -> Diagnosis:
         return Diagnosis("base", Level.WARN, "mmdebstrap is not installed", fix)
     if os.geteuid() != 0:
         return Diagnosis(
-            "base", Level.WARN, "mmdebstrap is there, but needs root", "run as root, or build with --base registry"
+            "base", Level.WARN, "mmdebstrap is installed, but needs root", "run as root, or build with --base registry"
         )
     return Diagnosis("base", Level.OK, "mmdebstrap is there")
 

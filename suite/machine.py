@@ -21,7 +21,7 @@ NONE = "N/A"
 
 
 class Personal(BaseModel):
-    """`system.yaml`: what no program can read off a machine. All of it optional."""
+    """`system.yaml`: system details that a person must supply. All of it optional."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -14,9 +14,7 @@ Target = Annotated[str, typer.Option(help="hardware target")]
 Data = Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")]
 Logs = Annotated[Path, typer.Option(help="folder for the logs; a run whose log is in it is not repeated")]
 Round = Annotated[str | None, typer.Option("--round", metavar="ROUND", help="default: the newest, e.g. assay/1.0")]
-Wait = Annotated[
-    bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
-]
+Wait = Annotated[bool, typer.Option("--wait", help="wait for another measurement on this machine to end; else refuse")]
 RUNS = 8  # of each framework: 24 in three, and a round needs 20
 
 

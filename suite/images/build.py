@@ -108,7 +108,7 @@ def verify(store: ImageStore, built: BuiltImage) -> None:
     if len(found) > len(built.identity.diff_ids):
         extra = found[len(built.identity.diff_ids)]
         raise MachineError(
-            f"image {built.image_id}: layer {len(built.identity.diff_ids)} ({extra}) is none the build recorded",
+            f"image {built.image_id}: layer {len(built.identity.diff_ids)} ({extra}) was not recorded by the build",
             fix="do not trust this image; remove it and build again: assay images build",
         )
 

@@ -173,8 +173,10 @@ def _check_installed(tar: Path, pinned: list[Package]) -> None:
     found = {(package.name, package.version) for package in debian.installed([tar])}
     if different := sorted(wanted ^ found):
         name, version = different[0]
-        where = "the lock has it, the assembled base does not" if (name, version) in wanted else "nobody asked for it"
-        raise MachineError(f"base: {name} {version}: {where}", fix="write the lock anew: assay images lock")
+        where = (
+            "it is in the lock, but not in the assembled base" if (name, version) in wanted else "it is not in the lock"
+        )
+        raise MachineError(f"base: {name} {version}: {where}", fix="rewrite the lock: assay images lock")
 
 
 def _write_archive(folder: Path, files: list[Path], pinned: list[Package], suite: str) -> None:

@@ -84,7 +84,7 @@ class Inference(Procedure):
         name, kind = self.request.target, target(self.request.target)
         raise MachineError(
             f"inference on {name} is measured on {kind.machine}; under emulation LoadGen has nothing to time",
-            fix="point DOCKER_HOST at one (DOCKER_HOST=ssh://user@machine), or leave the scenario out for a functional "
+            fix="point DOCKER_HOST at one (DOCKER_HOST=ssh://user@machine), or leave the scenario out for a smoke "
             "run of training",
         )
 

@@ -41,7 +41,7 @@ def agree(context: InferenceContext) -> None:
     if largest > bound:
         raise JudgedError(
             f"{plan.workload} in {plan.framework}: the outputs of sample {sample} differ from the reference by "
-            f"{largest:.2g}, and {plan.sut.precision} may differ by {bound:g}: this is another model, and is not timed",
+            f"{largest:.2g}, {plan.sut.precision} allows {bound:g}: this is a different model, so it is not timed",
             fix="compare the model with the workload's description, layer by layer",
         )
     say(f"  outputs differ from the reference by {largest:.2g} at most, {bound:g} is allowed")

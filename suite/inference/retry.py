@@ -50,7 +50,7 @@ def taken_back(context: InferenceContext, scenario: Scenario, run: RunName) -> R
         offer_less(context, scenario)
     for name in back:
         if work.record(scenario, name) is not None:
-            said = why if name == run else f"made anew with the others, for {run} fails however often it is made: {why}"
+            said = why if name == run else f"made again with the others, because {run} always fails: {why}"
             work.note(f"{scenario}-{name}", ServingOutcome.OFF_PACE, said)
     work.take_back(scenario, back)
     say(f"  {scenario} {run}: {why}; {'performance run and tests are' if last else 'it is'} made again")

@@ -38,7 +38,7 @@ def baseline(runner: Runner, plan: IdlePlanned, power_log: PowerLog | None) -> b
             time.sleep(min(TICK_S, seconds - passed))
     seen = watched.observed()
     if seen.content is None:
-        raise MachineError(f"the idle machine was not observed: {seen.why_not}", fix=fix)
+        raise MachineError(f"the idle machine was not sampled: {seen.why_not}", fix=fix)
     found, _, _ = idle(Observation.model_validate_json(seen.content))
     if isinstance(found, NotMeasured):
         raise MachineError(f"nothing says what the idle machine takes: {found.what}: {found.reason}", fix=fix)

@@ -134,7 +134,7 @@ class Observer:
             raise
         except MachineError as error:
             self._why_not = error.message
-            say(f"  warning: the machine is not observed: {error.message}")
+            say(f"  warning: the machine is not sampled: {error.message}")
         return self
 
     def _start(self) -> None:
@@ -147,8 +147,8 @@ class Observer:
             self._thread = threading.Thread(target=self._listen, args=(box,), daemon=True)
             self._thread.start()
             if not self._sampled.wait(READY_S) or not self._rows:
-                said = printable(" ".join(self._words)[-300:]) or "it said nothing"
-                raise MachineError(f"the observer of the machine's meters did not start: {said}")
+                said = printable(" ".join(self._words)[-300:]) or "no output"
+                raise MachineError(f"the meter sampler did not start: {said}")
             for one in self._head.get("unavailable", ()):
                 if one["source"].partition("/")[0] in self._meters:
                     _once(f"  warning: meter {one['source']} is not read: {printable(one['reason'], 200)}; {OUTSIDE}")
@@ -164,7 +164,7 @@ class Observer:
             self._sampled.clear()
             if not self._sampled.wait(LAST_S) or self._ended:
                 said = printable(" ".join(self._words)[-200:])
-                self._why_not = f"the observer of the machine's meters ended before the run did: {said or 'no word'}"
+                self._why_not = f"the meter sampler ended before the run: {said or 'no output'}"
                 say(f"  warning: {self._why_not}")
         self._leave(error)
 
@@ -243,7 +243,9 @@ def assembled(
                 outside = [(at, watts) for wall, watts in logged if (at := _monotonic(clocks, wall)) >= 0]
                 channels.append(Channel(name=power_log.name, quantity="power", source=power_log.source, kind="gauge"))
                 if not outside:
-                    unavailable.append(Unavailable(source="external", reason="the power log has nothing of this time"))
+                    unavailable.append(
+                        Unavailable(source="external", reason="the power log has no samples of this time")
+                    )
             except PowerLogError as error:
                 unavailable.append(
                     Unavailable(source="external", reason=f"the power log: {printable(str(error), 300)}")
@@ -260,7 +262,7 @@ def assembled(
                 return seen
             every = max(every + 1, -(-total // VALUES))
     except (ValidationError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise MachineError(f"the observer's samples cannot be used: {printable(str(error), 300)}") from None
+        raise MachineError(f"the sampler's output cannot be used: {printable(str(error), 300)}") from None
 
 
 def _document(

@@ -25,7 +25,7 @@ from suite.result.staging import Work, sha256
 
 UNUSABLE = 2  # exit code of a harness that refuses its job
 FIX = {
-    "out-of-memory": "free memory there and --resume, or in containers start anew with --discard --memory MIB",
+    "out-of-memory": "free memory there and --resume, or in containers start over with --discard --memory MIB",
     "disk-full": "free space there (an engine's disk: `docker system df`); then --resume",
     "timeout": "find out what slowed the machine down; then --resume",
     "crashed": "read the lines above; once the cause is gone, --resume",
@@ -110,7 +110,7 @@ class RunContext(ABC):
         """Raise MachineError where another run is being measured here."""
         if other := self.runner.busy():
             raise MachineError(
-                f"something is measuring already: {other}; two at a time would measure each other",
+                f"another measurement is running: {other}; two at a time would disturb each other",
                 fix="wait for it to end; then --resume",
             )
 
@@ -146,7 +146,7 @@ class RunContext(ABC):
         try:
             return record()
         except (ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
-            why = f"what the harness left cannot be recorded: {_first(error)}"
+            why = f"the harness's results cannot be recorded: {_first(error)}"
             self.work.note(name, Outcome.CRASHED, why)
             raise JudgedError(f"{title}: {why}", fix=FIX["crashed"]) from None
 

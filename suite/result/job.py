@@ -158,9 +158,9 @@ class Finished:
         if any(DISK_FULL in line for line in self.watch.words):
             return Outcome.DISK_FULL, "the disk that it runs on is full"
         if self.ended.status is None:
-            return Outcome.CRASHED, "it was ended from outside"
+            return Outcome.CRASHED, "it was ended by another program"
         how = f"signal {-self.ended.status}" if self.ended.status < 0 else f"exit code {self.ended.status}"
-        last = next((printable(line, 200) for line in reversed(self.watch.words) if line.strip()), "it said nothing")
+        last = next((printable(line, 200) for line in reversed(self.watch.words) if line.strip()), "no output")
         return Outcome.CRASHED, f"the harness ended with {how}: {last}"
 
 

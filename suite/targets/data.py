@@ -57,7 +57,7 @@ class FactDemand(Strict):
 
 
 class Emulation(Strict):
-    """The functional run of a target that no machine in reach is: how short, how long it may take, how long it does."""
+    """The smoke run of a target that no machine in reach is: how short, how long it may take, how long it does."""
 
     training_steps: Annotated[int, Field(ge=2)]
     batch: Annotated[int, Field(ge=1)]

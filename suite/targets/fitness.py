@@ -67,7 +67,7 @@ def _meets(check: FactDemand, value: str) -> tuple[bool, str]:
             return not _below(value, str(check.at_least)), f"at least {check.at_least} is needed"
         return not _below(str(check.at_most), value), f"at most {check.at_most:g} is allowed"
     except ValueError:
-        return False, "which is no number"
+        return False, "which is not a number"
 
 
 def _below(a: str, b: str) -> bool:

@@ -171,7 +171,7 @@ def _read(path: Path) -> ParityCertificate:
     try:
         return ParityCertificate.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise UsageError(f"{path} is not a parity certificate: {error}", fix="delete it, or make it anew") from None
+        raise UsageError(f"{path} is not a parity certificate: {error}", fix="delete it, or make it again") from None
 
 
 def _fits(found: ParityCertificate, plan: TrainingPlan) -> bool:

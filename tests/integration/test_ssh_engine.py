@@ -133,7 +133,7 @@ def test_without_the_ssh_program_its_package_is_named(monkeypatch: pytest.Monkey
     ],
 )
 def test_an_address_that_ssh_could_misread_is_refused(address: str) -> None:
-    with pytest.raises(UsageError, match="is no address of an engine over ssh"):
+    with pytest.raises(UsageError, match="is not the address of an engine over ssh"):
         tunnel.parse(address)
 
 

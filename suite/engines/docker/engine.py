@@ -84,7 +84,7 @@ class DockerEngine(Engine):
         how = "under emulation (qemu)" if here != target.architecture else f"on {here} that is not {target.machine}"
         return ExecutionMode(
             NOTHING,
-            f"target {name}: {where} is not {target.machine}, so its {target.platform} image runs {how}: a functional "
+            f"target {name}: {where} is not {target.machine}, so its {target.platform} image runs {how}: a smoke "
             f"run of {short.training_steps} training steps and one evaluation, not a performance result. That takes "
             f"about {short.minutes} minutes, the first time about {short.first_minutes}; the run is ended after "
             f"{short.time_limit_s:g} s. To measure {target.machine}: DOCKER_HOST=ssh://user@machine",

@@ -120,7 +120,7 @@ def machine(client: docker.DockerClient, image: str) -> dict[str, Any]:
         client, image, command("suite.harness.probe"), {}, SandboxLimits("", SMALL), files, "probe.json"
     )
     if not found:
-        raise MachineError(f"the probe container said nothing of this machine: {said}")
+        raise MachineError(f"the probe container reported nothing about this machine: {said}")
     facts: dict[str, Any] = json.loads(found)
     return facts
 
@@ -141,7 +141,7 @@ def facts(
     try:
         return {fact: printable(value, 200) for fact, value in FACTS.validate_json(found).items()}
     except ValidationError:
-        raise MachineError(f"the probe container said nothing of the engine's machine: {said}") from None
+        raise MachineError(f"the probe container reported nothing about the engine's machine: {said}") from None
 
 
 def _answer(

@@ -43,8 +43,8 @@ class ProcessRunner(Runner):
         """Return processes for a job of `module`; the interpreter must have what was recorded of it."""
         if ask(Path(self._path)) != self.interpreter:
             raise MachineError(
-                f"{printable(self._path, 200)} has other distributions than were recorded when this began",
-                fix="install nothing while runs are made; then start anew with --discard",
+                f"{printable(self._path, 200)} no longer has the distributions recorded at the start",
+                fix="install nothing during a run; then start over with --discard",
             )
         return self._sandbox("job", limits, module)
 

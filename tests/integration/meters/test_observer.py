@@ -114,7 +114,7 @@ def test_a_clock_that_was_tampered_with_is_caught(jax_image, tmp_path, how):
     words = [sys.executable, "-c", code, *command(tmp_path, *SHORT)[3:], "--resume"]
     for _ in range(PATIENCE):
         done = subprocess.run(words, capture_output=True, text=True, check=False)
-        if "is measuring already" not in done.stderr:
+        if "another measurement is running" not in done.stderr:
             break
         time.sleep(2)
     assert done.returncode == 1, done.stdout + done.stderr

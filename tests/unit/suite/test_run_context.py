@@ -87,6 +87,6 @@ def test_a_run_of_which_no_record_can_be_made_is_noted(tmp_path: Path) -> None:
     def record() -> Container:
         return Container.model_validate({"engine": 1})
 
-    with pytest.raises(JudgedError, match="the run: what the harness left cannot be recorded: engine: "):
+    with pytest.raises(JudgedError, match="the run: the harness's results cannot be recorded: engine: "):
         table.recorded("0", "the run", record)
     assert [attempt.outcome for attempt in table.work.attempts("0")] == [Outcome.CRASHED]
