@@ -18,9 +18,9 @@ from typing import Any, Literal, Protocol, Self
 
 from rules.documents import Container, ImageIdentity, Interpreter, Memory
 from rules.errors import MachineError
-from suite.diagnosis import Diagnosis
 from suite.engines.job import MAX_OUT, Files
 from suite.engines.output import DONE, MAX_WORDS, Line, LineCutter, SupervisorReport, bounded
+from suite.host.diagnosis import Diagnosis
 from suite.images.matrix import Cell
 from suite.images.store import ImageStore
 from suite.targets.data import NOTHING, Access, Emulation, Target
@@ -282,7 +282,7 @@ class Engine(ABC):
 
     @abstractmethod
     def locks(self) -> list[str]:
-        """Return the names under which one command at a time holds the machine (`suite.turn`)."""
+        """Return the names under which one command at a time holds the machine (`suite.result.turn`)."""
 
     @abstractmethod
     def busy(self) -> str | None:

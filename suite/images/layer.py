@@ -15,7 +15,7 @@ from typing import IO
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite import cache
+from suite.host import cache
 from suite.images import bytecode, wheelhouse, wheels
 from suite.images.files import Layer, Progress
 from suite.images.matrix import Cell

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rules.errors import MachineError
-from suite import cache
+from suite.host import cache
 from suite.images import debian, locks
 from suite.images.debian import DebianArchive, Package
 from suite.images.files import Layer, Progress, sha256_of

@@ -22,9 +22,9 @@ from rules.observation import CHANNELS, Channel, Clock, Observation, Unavailable
 from rules.text import printable
 from suite.engines.base import EngineLostError, Runner, Sandbox
 from suite.engines.job import Files
+from suite.host.progress import say
 from suite.images.matrix import target
 from suite.meters.power_log import PowerLog, PowerLogError
-from suite.progress import say
 from suite.targets.data import NOTHING, Access
 
 ROOT = Path(__file__).parents[2]
@@ -310,6 +310,6 @@ def _monotonic(clocks: Sequence[Clock], wall_s: float) -> float:
 def beside(cpuset: str) -> str:
     """Return the CPU list of a run's observer: the first processor, unless the run has it too, else any.
 
-    A run has the machine's last processors (`suite.cpus`).
+    A run has the machine's last processors (`suite.host.cpus`).
     """
     return "" if cpuset.startswith("0") else "0"

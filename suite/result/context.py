@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from rules.documents import Document, FileDigest, Outcome
 from rules.errors import AssayError, JudgedError, MachineError, UsageError
 from rules.text import printable
-from suite.disk import DiskError
 from suite.engines.base import EngineLostError, Runner, SandboxLimits
+from suite.host.disk import DiskError
+from suite.host.progress import Phase, say
 from suite.meters.idle import baseline
 from suite.meters.power_log import PowerLog
 from suite.meters.sampler import Samples, watching
-from suite.progress import Phase, say
 from suite.result.job import Files, Finished, run_job
 from suite.result.staging import Work, sha256
 

@@ -15,7 +15,7 @@ from rules.text import printable
 from rules.workload import WorkloadRules
 from suite.engines.base import Ended, Runner, SandboxLimits
 from suite.engines.output import PROGRESS
-from suite.progress import Phase
+from suite.host.progress import Phase
 
 MLLOG = ":::MLLOG "
 STDERR_KEPT = 200  # last lines of the framework's own words, for the explanation of a failure

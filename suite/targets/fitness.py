@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rules.errors import MachineError
-from suite.diagnosis import Diagnosis, Level
-from suite.progress import say
+from suite.host.diagnosis import Diagnosis, Level
+from suite.host.progress import say
 from suite.targets.data import FactDemand
 
 

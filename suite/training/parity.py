@@ -20,14 +20,15 @@ from rules.documents import Document, FrameworkParity, ParityCertificate, Sha256
 from rules.errors import JudgedError, UsageError
 from rules.published import add, certificates, new_file
 from rules.workload import WorkloadRules
-from suite import cache, source
-from suite.cpus import last_cpus
 from suite.engines.base import Engine, Runner
+from suite.host import cache
+from suite.host.cpus import last_cpus
+from suite.host.progress import Phase
 from suite.images.matrix import cell, select
-from suite.progress import Phase
-from suite.settings import settings
-from suite.tensors import largest_differences, read_float64
+from suite.inputs import source
+from suite.inputs.settings import settings
 from suite.training.plan import TrainingPlan
+from suite.training.tensors import largest_differences, read_float64
 from suite.training.unmeasured import run_unmeasured
 
 Loss = Annotated[float, Field(allow_inf_nan=False)]

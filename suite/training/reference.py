@@ -21,9 +21,9 @@ from rules.published import add, new_file
 from rules.ruleset import load
 from rules.seeds import run_seed
 from rules.workload import WorkloadRules
-from suite import source
 from suite.engines.base import Runner
-from suite.progress import Phase
+from suite.host.progress import Phase
+from suite.inputs import source
 from suite.result.job import RunWatch
 from suite.training.unmeasured import run_unmeasured
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rules.workload import WorkloadRules
-from suite import source
 from suite.engines.base import Runner, SandboxLimits
+from suite.host.progress import Phase
 from suite.images.matrix import target
-from suite.progress import Phase
+from suite.inputs import source
+from suite.inputs.settings import settings
 from suite.result.job import Finished, job, job_files, run_job
-from suite.settings import settings
 
 
 def run_unmeasured(

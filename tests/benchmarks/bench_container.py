@@ -14,15 +14,15 @@ import venv
 from pathlib import Path
 
 from rules.workload import workload_rules
-from suite import data, source
-from suite.cache import folder
 from suite.engines.base import SandboxLimits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.runner import DockerRunner
+from suite.host.cache import folder
 from suite.images import wheelhouse
 from suite.images.build import BuiltImage, build
 from suite.images.matrix import cell
+from suite.inputs import data, source
 from suite.result.job import job, job_files, run_job
 
 WORKLOAD = "image-classification"

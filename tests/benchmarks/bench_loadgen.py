@@ -12,15 +12,15 @@ import statistics
 import sys
 from pathlib import Path
 
-from suite import source
-from suite.cpus import last_cpus
 from suite.engines.base import SandboxLimits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.sandbox import ContainerSandbox
 from suite.engines.job import command
+from suite.host.cpus import last_cpus
 from suite.images.build import build
 from suite.images.matrix import cell
+from suite.inputs import source
 
 FOLDER = Path(__file__).parent / "loadgen"
 

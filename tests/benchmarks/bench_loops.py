@@ -12,16 +12,16 @@ import sys
 from pathlib import Path
 
 from rules.workload import workload_rules
-from suite import data, source
-from suite.cpus import last_cpus
 from suite.engines.base import SandboxLimits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.sandbox import ContainerSandbox
 from suite.engines.job import command
+from suite.host.cpus import last_cpus
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.settings import settings
+from suite.inputs import data, source
+from suite.inputs.settings import settings
 
 WORKLOAD = "image-classification"
 LOOPS = Path(__file__).parent / "loops"

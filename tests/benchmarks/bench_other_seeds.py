@@ -29,7 +29,6 @@ from rules.compliance import ComplianceRules, compliance_rules
 from rules.ruleset import load
 from rules.scenarios import Scenario, scenario_named
 from rules.serving import loadgen_rules, serving_rules, shipped
-from suite import data, source
 from suite.engines.base import SandboxLimits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
@@ -38,6 +37,7 @@ from suite.images.build import build
 from suite.images.matrix import cell
 from suite.inference.compliance import told
 from suite.inference.loadgen_config import user_conf
+from suite.inputs import data, source
 from suite.result.job import job_files, run_job
 
 ROUND, WORKLOAD, FRAMEWORK = "assay-inference/1.0", "image-classification", "onnxruntime"

@@ -16,13 +16,13 @@ import time
 from pathlib import Path
 
 from rules.workload import workload_rules
-from suite import data, source
 from suite.engines.base import SandboxLimits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell
+from suite.inputs import data, source
 from suite.result.job import job, job_files, run_job
 from tests.integration.ssh_engine import ssh_server
 

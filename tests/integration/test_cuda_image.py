@@ -11,13 +11,13 @@ import pytest
 
 from rules.documents import Outcome
 from rules.workload import workload_rules
-from suite import data, source
 from suite.engines.base import SandboxLimits
 from suite.engines.docker import questions
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell, target
+from suite.inputs import data, source
 from suite.result.job import job, job_files, run_job
 
 pytestmark = [

@@ -23,17 +23,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite import cache
 from suite.engines.base import EngineLostError, Host, SandboxLimits
 from suite.engines.docker.connection import name, reason, sentences
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.labels import labels
 from suite.engines.docker.sandbox import ContainerSandbox, mount, options
 from suite.engines.job import JOB, command
+from suite.host import cache
 from suite.images import archive
 from suite.images.files import Layer
 from suite.images.matrix import Cell
-from suite.source import ROOT
+from suite.inputs.source import ROOT
 from suite.targets.data import NOTHING, Access
 from suite.targets.program import program
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from rules.documents import Interpreter
 from rules.errors import AssayError, MachineError
 from rules.text import printable
-from suite.diagnosis import Diagnosis, Level
 from suite.engines.base import NO_ENGINE, Engine, Host, RunEnvironment
 from suite.engines.process.interpreter import ask, environment_of, framework
 from suite.engines.process.runner import ProcessRunner
 from suite.harness import probe
+from suite.host.diagnosis import Diagnosis, Level
+from suite.host.progress import say
 from suite.images.matrix import Cell
-from suite.progress import say
 from suite.targets import fitness, host
 from suite.targets.data import NOTHING, FactDemand, Target
 from suite.targets.execution import ExecutionMode

@@ -32,7 +32,7 @@ class ProcessRunner(Runner):
         return {**self._held, "PYTHONPATH": str(self._folder / job / "source")}
 
     def busy(self) -> str | None:
-        """Return None: whoever measures on this machine holds it (`suite.turn`)."""
+        """Return None: whoever measures on this machine holds it (`suite.result.turn`)."""
         return None
 
     def taken(self) -> AbstractContextManager[object]:

@@ -23,10 +23,10 @@ from checker.machine.use import cpus
 from rules.documents import Container
 from rules.errors import MachineError
 from rules.text import printable
-from suite.disk import disk
 from suite.engines.base import KILL_S, NO_ENGINE, Ended, Sandbox, SandboxLimits
 from suite.engines.job import Files, folders, stray, too_much
 from suite.engines.output import SupervisorReport
+from suite.host.disk import disk
 
 CHUNK = 64 << 10
 VMSTAT = Path("/proc/vmstat")

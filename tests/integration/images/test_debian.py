@@ -10,8 +10,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from suite import cache
 from suite.engines.docker.images import DockerImages
+from suite.host import cache
 from suite.images import base, build, debian
 from suite.images.debian import NotInArchiveError
 from suite.images.matrix import Cell

@@ -10,8 +10,8 @@ import pytest
 from checker.families.assay.training.parity import disagreements
 from rules.documents import ParityCertificate
 from rules.workload import workload_rules
-from suite import source
 from suite.engines.docker.runner import DockerRunner
+from suite.inputs import source
 from suite.training import parity
 
 if TYPE_CHECKING:

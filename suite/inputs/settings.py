@@ -12,7 +12,7 @@ from rules.documents import Sha256
 from rules.errors import unknown
 from rules.round import Strict, content, validated
 
-WORKLOADS = Path(__file__).parent / "workloads"
+WORKLOADS = Path(__file__).parents[1] / "workloads"
 
 
 class DebianData(Strict):
