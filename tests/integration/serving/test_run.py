@@ -121,7 +121,7 @@ def test_a_framework_that_gives_other_outputs_is_refused_before_anything_is_time
     bench, _ = bench_of(client, tmp_path, code, {})
     with bench.work.held():
         bench.work.begin(resume=False)
-        with pytest.raises(JudgedError, match="this is another model"):
+        with pytest.raises(JudgedError, match="this is a different model"):
             execute(bench)
     assert bench.work.outputs() is None
     assert bench.work.search() is None
