@@ -38,7 +38,7 @@ class _File(Strict):
     runs: Annotated[list[ReferenceRun], Field(min_length=20)]
 
 
-class Source(Strict):
+class PublishedSource(Strict):
     """One published source; its evidence as files of the round."""
 
     source_sha256: Sha256
@@ -46,7 +46,7 @@ class Source(Strict):
     references: str | None = None
 
 
-def sources(round_name: str, workload: str) -> list[Source]:
+def sources(round_name: str, workload: str) -> list[PublishedSource]:
     """Return the published sources of a workload, oldest first."""
     return _listed(round_name).get(workload, [])
 
@@ -83,7 +83,7 @@ def add(round_name: str, workload: str, source_sha256: str, **files: str) -> Non
             mine[at] = one.model_copy(update=files)
             break
     else:
-        mine.append(Source(source_sha256=source_sha256, **files))
+        mine.append(PublishedSource(source_sha256=source_sha256, **files))
     listed[workload] = mine
     body = {name: [one.model_dump(exclude_none=True) for one in its] for name, its in listed.items()}
     path = rules.round.ROOT / round_name / FILE
@@ -129,8 +129,8 @@ def forget() -> None:
 
 
 @cache
-def _listed(round_name: str) -> dict[str, list[Source]]:
-    return {} if find(round_name, FILE) is None else read(round_name, FILE, dict[str, list[Source]])
+def _listed(round_name: str) -> dict[str, list[PublishedSource]]:
+    return {} if find(round_name, FILE) is None else read(round_name, FILE, dict[str, list[PublishedSource]])
 
 
 def _runs(round_name: str, file: str) -> list[ReferenceRun]:

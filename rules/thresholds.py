@@ -49,7 +49,7 @@ class HostClock(Strict):
     early_s: Positive
 
 
-class Search(Strict):
+class SearchThresholds(Strict):
     """How the rates that LoadGen is told are searched."""
 
     probe_ms: Annotated[int, Field(ge=1)]
@@ -68,7 +68,7 @@ class InferenceThresholds(Strict):
     """`thresholds.yaml` of a round of inference."""
 
     host_clock: HostClock
-    search: Search
+    search: SearchThresholds
 
 
 @cache

@@ -19,7 +19,7 @@ from rules.ruleset import RuleSet, load
 FAMILIES = ("mlperf-training", "mlperf-hpc")  # whose rounds are judged by what stands here
 
 
-class Tool(Strict):
+class TrainingTool(Strict):
     """The official checker whose verdict is the official one, and what it calls this round."""
 
     name: str
@@ -28,7 +28,7 @@ class Tool(Strict):
     ruleset: str
 
 
-class SystemRules(Strict):
+class TrainingSystemRules(Strict):
     """What the official system-description check asks for."""
 
     members: list[str]
@@ -76,10 +76,10 @@ class Bound(Strict):
         return bool(below and (self.at_least is None or value >= self.at_least))
 
 
-class PackageRules(Strict):
+class TrainingPackage(Strict):
     """`package.yaml`, resolved."""
 
-    tool: Tool
+    tool: TrainingTool
     scaling: list[str]  # folders between system and benchmark, e.g. strong and weak; empty: none
     benchmarks: list[str]  # folder names the official package checker looks into; it passes over others
     references: list[str]  # those with reference convergence points
@@ -91,7 +91,7 @@ class PackageRules(Strict):
     columns: dict[str, str]  # folder's benchmark -> column of the result table, where they differ
     leniency: dict[str, int]  # taken off the least acceptable mean
     significance: float = Field(gt=0, lt=0.5)
-    system: SystemRules
+    system: TrainingSystemRules
     power: Power
     repository: Repository
     reviewed: Reviewed
@@ -117,9 +117,9 @@ class References(msgspec.Struct, frozen=True):
 
 
 @cache
-def package_rules(round_name: str) -> PackageRules:
+def package_rules(round_name: str) -> TrainingPackage:
     """Return the package rules of a round; UsageError for a mistake in its files."""
-    return read(round_name, "package.yaml", PackageRules)
+    return read(round_name, "package.yaml", TrainingPackage)
 
 
 @cache

@@ -28,15 +28,15 @@ def profile(
     from rules.ruleset import newest
     from rules.text import printable
     from rules.workload import workload_rules
-    from suite import source
-    from suite.cpus import last_cpus
-    from suite.data import obtain
     from suite.engines.table import engine as find_engine
+    from suite.host.cpus import last_cpus
+    from suite.host.progress import Phase
     from suite.images.matrix import cell
-    from suite.progress import Phase
-    from suite.settings import settings
+    from suite.inputs import source
+    from suite.inputs.data import obtain
+    from suite.inputs.settings import settings
+    from suite.result.turn import turn
     from suite.training.unmeasured import run_unmeasured
-    from suite.turn import turn
 
     name = newest("assay")
     rules = workload_rules(name, workload)

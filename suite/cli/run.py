@@ -110,8 +110,8 @@ def doctor(
     target: Annotated[str, typer.Option(help="what would be measured: cpu, cuda, jetson, …")] = "cpu",
 ) -> None:
     """Say what this machine can run, and how to fix what it cannot."""
-    from suite import cache
-    from suite.doctor import examine, report
+    from suite.cli.examination import examine, report
+    from suite.host import cache
 
     if not report(examine(cache.root(), output, target), typer.echo):
         raise typer.Exit(Exit.MACHINE)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rules.documents import ImageIdentity
 from rules.errors import MachineError
-from suite import cache
+from suite.host import cache
 from suite.images import archive, base, layer, locks, registry, sbom, wheelhouse
 from suite.images.base import BaseLock
 from suite.images.files import Layer, Progress

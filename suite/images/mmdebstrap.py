@@ -16,9 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from rules.errors import MachineError
-from suite import cache
+from suite.host import cache
 from suite.images import debian, locks
-from suite.images.debian import Archive, Package
+from suite.images.debian import DebianArchive, Package
 from suite.images.files import Layer, Progress, sha256_of
 from suite.images.matrix import Cell
 from suite.targets import emulation
@@ -212,7 +212,7 @@ def _require_mmdebstrap() -> None:
     )
 
 
-def _archive(cell: Cell) -> Archive:
+def _archive(cell: Cell) -> DebianArchive:
     sources = debian.sources(cell.base.suite)
     state = f"apt-{cell.base.suite}-{cell.base.architecture}"
-    return Archive(cache.folder(state), cell.base.architecture, sources)
+    return DebianArchive(cache.folder(state), cell.base.architecture, sources)

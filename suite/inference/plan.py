@@ -13,8 +13,8 @@ from rules.serving import ScenarioRules, ServingRules
 from rules.serving_documents import RunName, SutParameters
 from rules.text import printable
 from rules.workload import Division
+from suite.inputs.settings import ServingSettings
 from suite.result.plan import Plan, named
-from suite.settings import Served
 
 SETTINGS = ("min_duration_ms", "min_query_count", "samples_per_query")  # of LoadGen, free in the open division
 DECLARED = ("batch", "precision", "workers")  # of the system under test, free in both
@@ -75,7 +75,7 @@ def scenarios(
     return found
 
 
-def parameters(rules: ServingRules, tuned: Served, threads: int | None, settings: list[str]) -> SutParameters:
+def parameters(rules: ServingRules, tuned: ServingSettings, threads: int | None, settings: list[str]) -> SutParameters:
     """Return the declared parameters of the system under test: the workload's tuned ones with the user's put in."""
     values: dict[str, object] = {
         "threads": threads or tuned.threads,

@@ -14,9 +14,8 @@ from rules.ruleset import newest
 from rules.scenarios import Scenario
 from rules.serving import ScenarioRules, ServingRules, serving_rules
 from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem, SutParameters
-from suite import machine, source
-from suite.cpus import last_of
 from suite.engines.base import RunEnvironment
+from suite.host.cpus import last_of
 from suite.images.matrix import Suite, target
 from suite.inference import compliance
 from suite.inference.context import InferenceContext
@@ -24,12 +23,14 @@ from suite.inference.plan import InferencePlan, parameters, scenarios
 from suite.inference.run import execute
 from suite.inference.staging import InferenceWork
 from suite.inference.tree import complete
+from suite.inputs import source
+from suite.inputs.settings import settings
+from suite.result import machine
 from suite.result.context import RunContext
 from suite.result.plan import Plan
 from suite.result.procedure import Procedure
 from suite.result.request import Request
 from suite.result.staging import Work
-from suite.settings import settings
 from suite.targets.data import Emulation
 
 RDI = "rdi"  # how MLPerf Inference writes "Research, Development, or Internal (RDI)"

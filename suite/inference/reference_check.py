@@ -10,9 +10,9 @@ from rules.errors import JudgedError, UsageError
 from rules.round import find
 from rules.serving import ServingRules
 from rules.serving_documents import OutputsCertificate
+from suite.host.progress import say
 from suite.inference import loadgen_config as told
 from suite.inference.context import InferenceContext
-from suite.progress import say
 
 
 def agree(context: InferenceContext) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rules.compliance import compliance_rules
 from rules.scenarios import Scenario, scenario_named
 from rules.serving_documents import REPEATED, RunName, ServingOutcome
+from suite.host.progress import say
 from suite.inference import compliance
 from suite.inference.context import InferenceContext
 from suite.inference.search import offer_less
-from suite.progress import say
 
 
 def retakes(context: InferenceContext, scenario: Scenario) -> int:

@@ -11,13 +11,13 @@ from rules.serving import loadgen_rules
 from rules.serving_documents import RunName, ServingOutcome, ServingRecord
 from rules.text import printable
 from rules.thresholds import inference_thresholds
+from suite.host.progress import say
 from suite.inference import compliance
 from suite.inference import loadgen_config as told
 from suite.inference.context import InferenceContext
 from suite.inference.reference_check import agree
 from suite.inference.retry import retakes, taken_back, undone
 from suite.inference.search import leave_out, next_rate, search_rates
-from suite.progress import say
 from suite.result.context import Ran
 from suite.result.staging import sha256
 

@@ -10,9 +10,9 @@ from rules.serving import loadgen_rules
 from rules.serving_documents import Probe, SearchRecord
 from rules.text import printable
 from rules.thresholds import inference_thresholds
+from suite.host.progress import say
 from suite.inference import loadgen_config as told
 from suite.inference.context import InferenceContext
-from suite.progress import say
 
 
 def search_rates(context: InferenceContext) -> None:

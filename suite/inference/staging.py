@@ -16,7 +16,7 @@ from rules.serving_documents import (
     ServingAttempt,
     ServingRecord,
 )
-from suite.disk import disk
+from suite.host.disk import disk
 from suite.inference.plan import InferencePlan
 from suite.result.staging import Work, document, write
 

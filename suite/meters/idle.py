@@ -9,9 +9,9 @@ from checker.machine.metering import SETTLE_S, NotMeasured, idle
 from rules.errors import MachineError
 from rules.observation import Observation
 from suite.engines.base import Runner
+from suite.host.progress import Phase
 from suite.meters.power_log import PowerLog
 from suite.meters.sampler import Planned, watching
-from suite.progress import Phase
 
 TICK_S = 0.5
 

@@ -22,9 +22,9 @@ from rules.observation import CHANNELS, Channel, Clock, Observation, Unavailable
 from rules.text import printable
 from suite.engines.base import EngineLostError, Runner, Sandbox
 from suite.engines.job import Files
+from suite.host.progress import say
 from suite.images.matrix import target
 from suite.meters.power_log import PowerLog, PowerLogError
-from suite.progress import say
 from suite.targets.data import NOTHING, Access
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ Row = Sequence[Any]  # monotonic seconds, wall-clock seconds, a value per channe
 
 
 @dataclass(frozen=True)
-class Observed:
+class Samples:
     """What an observer brought back: its document's bytes, or why there is none."""
 
     content: bytes | None
@@ -92,9 +92,9 @@ class Unwatched:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def observed(self) -> Observed:
+    def observed(self) -> Samples:
         """Return why nothing was seen."""
-        return Observed(None, "under emulation nothing is measured")
+        return Samples(None, "under emulation nothing is measured")
 
 
 class Observer:
@@ -194,15 +194,15 @@ class Observer:
             self._rows.append(said)
             self._sampled.set()
 
-    def observed(self) -> Observed:
+    def observed(self) -> Samples:
         """Return what was seen, once left; never raises."""
         if self._why_not:
-            return Observed(None, printable(self._why_not, 400))
+            return Samples(None, printable(self._why_not, 400))
         try:
             seen = assembled(self._head, self._rows, self._power_log, expects_log=self._external)
         except MachineError as error:
-            return Observed(None, printable(error.message, 400))
-        return Observed(encoded(seen))
+            return Samples(None, printable(error.message, 400))
+        return Samples(encoded(seen))
 
 
 @cache
@@ -308,6 +308,6 @@ def _monotonic(clocks: Sequence[Clock], wall_s: float) -> float:
 def beside(cpuset: str) -> str:
     """Return the CPU list of a run's observer: the first processor, unless the run has it too, else any.
 
-    A run has the machine's last processors (`suite.cpus`).
+    A run has the machine's last processors (`suite.host.cpus`).
     """
     return "" if cpuset.startswith("0") else "0"

@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from rules.documents import Document, FileDigest, Outcome
 from rules.errors import AssayError, JudgedError, MachineError, UsageError
 from rules.text import printable
-from suite.disk import DiskError
-from suite.engines.base import EngineLostError, Limits, Runner
+from suite.engines.base import EngineLostError, Runner, SandboxLimits
+from suite.host.disk import DiskError
+from suite.host.progress import Phase, say
 from suite.meters.idle import baseline
 from suite.meters.power_log import PowerLog
-from suite.meters.sampler import Observed, watching
-from suite.progress import Phase, say
+from suite.meters.sampler import Samples, watching
 from suite.result.job import Files, Finished, run_job
 from suite.result.staging import Work, sha256
 
@@ -46,7 +46,7 @@ class Ran:
     outcome: str
     explanation: str
     attempts: list[Any]
-    observed: Observed | None  # None: nobody was to watch
+    observed: Samples | None  # None: nobody was to watch
 
     @property
     def seen(self) -> bytes | None:
@@ -82,7 +82,7 @@ class RunContext(ABC):
         self.require_alone()
         attempts = self.work.start(name)
         plan = self.work.plan
-        limits = Limits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes, access=plan.access)
+        limits = SandboxLimits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes, access=plan.access)
         watch = watching(self.runner, plan, self.power_log) if watched else None
         with Phase(title) as phase:
             try:

@@ -16,12 +16,12 @@ from rules.documents import SystemDescription
 from rules.errors import Stopped, UsageError
 from rules.serving import shipped
 from rules.systems import system_name
-from suite import data, machine, source
 from suite.engines import table
 from suite.engines.base import Engine, RunEnvironment
+from suite.host.progress import Phase, say
 from suite.images.matrix import cell, target
-from suite.progress import Phase, say
-from suite.result import uncontained
+from suite.inputs import data, source
+from suite.result import machine, uncontained
 from suite.result.context import RunContext
 from suite.result.job import job_files
 from suite.result.page import show_page
@@ -29,8 +29,8 @@ from suite.result.plan import Plan
 from suite.result.procedure import Judge, Procedure, Show
 from suite.result.request import Request
 from suite.result.staging import prepare
+from suite.result.turn import turn
 from suite.targets.execution import ExecutionMode
-from suite.turn import turn
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rules.documents import Document, FileDigest, Manifest, Outcome, SystemDescription
 from rules.errors import UsageError
-from suite.disk import disk
+from suite.host.disk import disk
 from suite.result.plan import Plan
 
 PLAN = "plan.json"

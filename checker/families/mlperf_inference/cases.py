@@ -81,7 +81,7 @@ class SubmitterCase:
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class ResultTrace:
     """What a result leaves for comparison with every other of the round; paths relative to what is checked."""
 
     path: str  # of the performance log

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from checker.core.findings import Measured, Score
+from checker.core.findings import InferenceScore, Score
 from checker.families.mlperf_inference.cases import ResultCase, number
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles, finite, number_at
 from checker.families.mlperf_inference.modular.official import ResultReview
@@ -27,12 +27,12 @@ DESCRIBED = (
 )  # fmt: skip
 
 
-def measured(case: ResultCase, review: ResultReview) -> Measured:
+def measured(case: ResultCase, review: ResultReview) -> InferenceScore:
     """Return what a result measured, as far as its logs say."""
     scenario = case.asked or case.facts.place.scenario
     log = case.log
     spread = _logged(log) if case.endpoint is None else _summarised(case.endpoint, case.model_rules.tokens)
-    return Measured(
+    return InferenceScore(
         scenario=printable(scenario, 40),
         metric=finite(review.metric),
         unit=own_unit(case, scenario),
@@ -47,7 +47,7 @@ def measured(case: ResultCase, review: ResultReview) -> Measured:
 
 
 def _logged(log: DetailLog | None) -> dict[str, dict[str, float]]:
-    """Return the latencies that LoadGen logged, by member of `Measured`."""
+    """Return the latencies that LoadGen logged, by member of `InferenceScore`."""
     return {
         "latency_ms": _latencies(log, "query_" if logged_scenario(scenario_of(log)).by_query else ""),
         "first_token_ms": _latencies(log, "first_token_"),
@@ -137,7 +137,7 @@ def score(case: ResultCase, review: ResultReview, path: str) -> Score:
     )
 
 
-def row(case: ResultCase, review: ResultReview, found: Measured) -> dict[str, Any]:
+def row(case: ResultCase, review: ResultReview, found: InferenceScore) -> dict[str, Any]:
     """Return the official row of a valid result, by the table's column names; private identifiers left out."""
     place, system = case.facts.place, case.system
     description = case.facts.measurements

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from checker.core.findings import Measured, Report, Score
+from checker.core.findings import InferenceScore, Report, Score
 from checker.report.page.layout import ROWS, section, table, verdict_mark
 from checker.report.page.markup import Child, Markup, tag
 from checker.report.page.quantity import NONE, count, number, significant
@@ -18,7 +18,7 @@ ORDER = sorted(SCENARIOS, key=lambda name: (SCENARIOS[name].is_latency, not SCEN
 
 
 @dataclass(frozen=True)
-class Group:
+class ResultGroup:
     """Results that may be compared: a model in one division, scenario and unit; best first."""
 
     model: str
@@ -32,7 +32,7 @@ class Group:
         return f"{self.model}, {self.scenario}, {self.division} division"
 
 
-def grouped(scores: Sequence[Score]) -> list[Group]:
+def grouped(scores: Sequence[Score]) -> list[ResultGroup]:
     """Return results in groups: by division, model, scenario and unit."""
     found: dict[tuple[str, str, str, str], list[Score]] = {}
     for score in scores:
@@ -44,7 +44,8 @@ def grouped(scores: Sequence[Score]) -> list[Group]:
         return _place(division, DIVISIONS), model, _place(scenario, ORDER), unit
 
     return [
-        Group(names[1], names[0], names[2], tuple(sorted(found[names], key=_rank))) for names in sorted(found, key=rank)
+        ResultGroup(names[1], names[0], names[2], tuple(sorted(found[names], key=_rank)))
+        for names in sorted(found, key=rank)
     ]
 
 
@@ -107,7 +108,7 @@ def measured_results(report: Report) -> Markup:
     )
 
 
-def _table(group: Group, scores: Sequence[Score], of: Callable[[str], str]) -> Markup:
+def _table(group: ResultGroup, scores: Sequence[Score], of: Callable[[str], str]) -> Markup:
     unit = next((s.inference.unit for s in scores if s.inference is not None), "")
     tokens = any(s.inference is not None and s.inference.first_token_ms for s in scores)
     power = any(s.inference is not None and s.inference.power is not None for s in scores)
@@ -156,7 +157,7 @@ def _power_unit(scores: Sequence[Score]) -> str:
     return "mJ per query" if units[:1] == ["mJ"] else units[0] if units else "W"
 
 
-def _percentiles(found: Measured, tokens: bool, scenario: str) -> Iterator[Child]:
+def _percentiles(found: InferenceScore, tokens: bool, scenario: str) -> Iterator[Child]:
     if tokens:
         yield significant(found.first_token_ms.get("99"))
         yield significant(found.output_token_ms.get("99"))
@@ -164,7 +165,7 @@ def _percentiles(found: Measured, tokens: bool, scenario: str) -> Iterator[Child
         yield significant(found.latency_ms.get("99"))
 
 
-def _accuracy(found: Measured) -> Child:
+def _accuracy(found: InferenceScore) -> Child:
     return tag(
         "span",
         "; ".join(f"{name} {significant(value)}" for name, value in found.accuracy.items()) or NONE,

@@ -12,7 +12,7 @@ from rules.documents import DISTRIBUTIONS, Interpreter
 from rules.errors import UsageError
 from rules.text import printable
 from suite.images.matrix import Cell, matrix
-from suite.source import ROOT
+from suite.inputs.source import ROOT
 
 INHERITED = ("PATH", "HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 NOT_OURS = ("PYTHONNOUSERSITE",)  # of an image: what the user installed for himself is part of this interpreter

@@ -20,8 +20,8 @@ import docker
 import pytest
 
 from rules.errors import MachineError
-from suite import cache
 from suite.engines.docker.images import DockerImages
+from suite.host import cache
 from suite.images import base, build
 from suite.images.matrix import Cell, cell
 

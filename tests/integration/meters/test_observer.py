@@ -104,12 +104,12 @@ def test_a_clock_that_was_tampered_with_is_caught(jax_image, tmp_path, how):
     lie = f"\nREAL = time.time_ns\nBEGAN = REAL()\ntime.time_ns = lambda: {told}\n"
     # The harness that is put into the container, and recorded as what ran, has a clock of its own making.
     code = (
-        "import sys, suite.source\nfrom suite.cli import main\nhonest = suite.source.files\n"
+        "import sys, suite.inputs.source\nfrom suite.cli import main\nhonest = suite.inputs.source.files\n"
         "def files(workload):\n"
         "    found = dict(honest(workload))\n"
         f"    found['suite/harness/log.py'] += {lie.encode()!r}\n"
         "    return found\n"
-        "suite.source.files = files\nsys.exit(main())\n"
+        "suite.inputs.source.files = files\nsys.exit(main())\n"
     )
     words = [sys.executable, "-c", code, *command(tmp_path, *SHORT)[3:], "--resume"]
     for _ in range(PATIENCE):

@@ -17,7 +17,6 @@ import pytest
 from rules.errors import JudgedError
 from rules.serving import serving_rules
 from rules.serving_documents import ServingRecord
-from suite import source
 from suite.engines.docker.engine import DockerEngine
 from suite.engines.docker.labels import LABEL, busy
 from suite.images.matrix import cell
@@ -26,9 +25,10 @@ from suite.inference.procedure import Inference
 from suite.inference.run import execute
 from suite.inference.staging import InferenceWork
 from suite.inference.tree import complete
-from suite.machine import Personal
+from suite.inputs import source
 from suite.result import produce
 from suite.result.job import job_files
+from suite.result.machine import Personal
 from suite.result.request import Request
 from suite.targets.data import NOTHING
 from suite.targets.execution import ExecutionMode

@@ -19,16 +19,16 @@ from typing import Any
 import pytest
 
 from rules.errors import MachineError
-from suite import turn as turns
 from suite.engines.base import NO_ENGINE, Host
 from suite.engines.docker.engine import DockerEngine
 from suite.engines.docker.labels import LABEL, OWNER, owner
 from suite.result import produce, uncontained
+from suite.result import turn as turns
 from suite.result.request import Request
+from suite.result.turn import turn
 from suite.targets.data import NOTHING
 from suite.targets.execution import ExecutionMode
 from suite.training.procedure import Training
-from suite.turn import turn
 
 # This machine without an engine, as `turn` and `produce` see it.
 HERE: Any = SimpleNamespace(
@@ -43,7 +43,8 @@ PROGRAM = """
 import signal, sys
 from pathlib import Path
 from types import SimpleNamespace
-from suite import cli, turn
+from suite import cli
+from suite.result import turn
 turn.FOLDERS = (Path(sys.argv[1]),)
 turn.POLL_S = 0.05
 def command():

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from checker.families.mlperf_training.facts import TEXTS, gather
-from checker.families.mlperf_training.reading import BLOCK, HUGE, Record, Wanted, read
+from checker.families.mlperf_training.reading import BLOCK, HUGE, ReadRecord, Wanted, read
 from rules.training import package_rules
 
 TOKEN = b":::MLLOG "
@@ -240,5 +240,5 @@ def test_only_what_is_wanted_is_kept_and_all_of_it_is_timed() -> None:
 
 def test_a_member_cannot_pose_as_the_line_number() -> None:
     (line,) = read(b"\n" + record(**{"(line)": 99})).records
-    assert isinstance(line, Record)
+    assert isinstance(line, ReadRecord)
     assert line.line == 2

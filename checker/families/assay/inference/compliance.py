@@ -28,7 +28,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Measured:
+class PerformanceTest:
     """One run in performance mode: LoadGen's detail log by key, and its latencies where they are known."""
 
     scenario: str  # the round's name: SingleStream, MultiStream, Server, Interactive, Offline
@@ -54,8 +54,8 @@ def verdict(
     test: str,
     rules: ComplianceRules,
     workload: WorkloadTests,
-    reference: Measured,
-    run: Measured,
+    reference: PerformanceTest,
+    run: PerformanceTest,
     accuracy: Sequence[Answer],
     logged: Sequence[Answer],
 ) -> dict[str, list[Fault]]:
@@ -87,7 +87,7 @@ def verdict(
 
 
 def same_performance(
-    reference: Measured, test: Measured, rules: Performance, *, faster: bool, slower: bool
+    reference: PerformanceTest, test: PerformanceTest, rules: Performance, *, faster: bool, slower: bool
 ) -> Iterator[Fault]:
     """Yield a fault where the test's pace is further from the reference's than the round allows, the ways asked.
 
@@ -105,7 +105,7 @@ def same_performance(
 
 
 def _same_score(
-    reference: Measured, test: Measured, rules: Performance, *, faster: bool, slower: bool
+    reference: PerformanceTest, test: PerformanceTest, rules: Performance, *, faster: bool, slower: bool
 ) -> Iterator[Fault]:
     if reference.score is None or test.score is None:
         yield Fault("there is no score to compare", reference.metric, "none")
@@ -135,14 +135,14 @@ def _ahead(
         yield Fault(message, wanted, f"{ahead:.1%}, e.g. at {at:,} ns", pace=True)
 
 
-def valid(test: Measured) -> Iterator[Fault]:
+def valid(test: PerformanceTest) -> Iterator[Fault]:
     """Yield a fault where LoadGen does not call the run valid."""
     if test.log.get("result_validity") != "VALID":
         found = str(test.log.get("result_validity"))
         yield Fault("LoadGen does not call the run valid", "VALID", found, pace=True)
 
 
-def long_enough(test: Measured) -> Iterator[Fault]:
+def long_enough(test: PerformanceTest) -> Iterator[Fault]:
     """Yield a fault where a run stopped before its time, or asked too little."""
     for key in ("result_min_duration_met", "result_min_queries_met"):
         if test.log.get(key) is not True:
@@ -182,7 +182,7 @@ def _alike(one: str, other: str, workload: WorkloadTests) -> bool:
         return False
 
 
-def one_sample(test: Measured, rules: ComplianceRules) -> Iterator[Fault]:
+def one_sample(test: PerformanceTest, rules: ComplianceRules) -> Iterator[Fault]:
     """TEST04: yield a fault where the run was not of one sample, again and again."""
     if test.log.get("effective_performance_issue_same") is not True:
         found = str(test.log.get("effective_performance_issue_same"))
@@ -196,7 +196,7 @@ def one_sample(test: Measured, rules: ComplianceRules) -> Iterator[Fault]:
         yield Fault("more than one sample was asked", f"{width} at most", found)
 
 
-def cached(reference: Measured, test: Measured, rules: ComplianceRules) -> Iterator[Fault]:
+def cached(reference: PerformanceTest, test: PerformanceTest, rules: ComplianceRules) -> Iterator[Fault]:
     """TEST04: yield a fault where a sample's first answer takes longer than an answer to one asked again and again.
 
     MLCommons compares scores, which a cache that the performance run profits from already leaves equal.
@@ -247,7 +247,7 @@ def loaded(seconds: float, samples: int, pace_s: float, rules: ComplianceRules) 
         yield Fault(message, f"at most {most:.4f} s for {samples:,} samples", f"{seconds:.4f} s")
 
 
-def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> Iterator[Fault]:
+def seeds_alike(reference: PerformanceTest, test: PerformanceTest, rules: ComplianceRules) -> Iterator[Fault]:
     """Yield a fault where the performance run was faster with the round's seeds than a run with others.
 
     In Server, where queries wait for each other, the fastest are compared. The run need not be valid: near Server's
@@ -271,7 +271,7 @@ def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> 
     yield from _ahead(ours, theirs, rules.performance, rules.seeds.faster_by, rules.seeds.share, message)
 
 
-def ranked(measured: Measured) -> list[int]:
+def ranked(measured: PerformanceTest) -> list[int]:
     """Return the sorted latencies that LoadGen ranks in the run's scenario."""
     assert measured.latencies is not None
     by_query = scenario_named(measured.scenario).by_query

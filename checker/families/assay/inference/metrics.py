@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from checker.families.assay.inference.answers import numbers
-from rules.compliance import Answers
+from rules.compliance import AnswerComparison
 from rules.ruleset import RuleSet
 from rules.serving import Comparison, ServingRules
 
 Vector = Sequence[float]
-EMBEDDING, TOKENS = Answers(dtype="float32"), Answers(dtype="int32")
+EMBEDDING, TOKENS = AnswerComparison(dtype="float32"), AnswerComparison(dtype="int32")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from checker.core.findings import Measured, Score, Use, Verdict
+from checker.core.findings import InferenceScore, Score, Use, Verdict
 from checker.core.ledger import Errors, Ledger
 from checker.families.assay.inference.submission import InferenceResult, ScenarioResult
 from checker.families.assay.submission import in_scope
@@ -46,7 +46,7 @@ def score(path: str, result: InferenceResult, scenario: ScenarioResult, verdict:
         division=result.division,
         framework=result.framework,
         verdict=verdict,
-        inference=Measured(scenario.name, row.get("Result"), row.get("Units", "")),
+        inference=InferenceScore(scenario.name, row.get("Result"), row.get("Units", "")),
         energy=None if run is None else energy_served(run, run.detail.values, len(run.latencies or ()) or None),
         use=_use(result, scenario),
         nodes=node_count(result.system_document.model.number_of_nodes) if result.system_document else None,

@@ -9,11 +9,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from checker.families.assay.inference.compliance import Measured, ranked
+from checker.families.assay.inference.compliance import PerformanceTest, ranked
 from checker.families.assay.inference.latencies import PERCENTILES, percentile
 from checker.families.assay.inference.rules.tokens import token_counts, told
 from checker.families.assay.inference.submission import InferenceResult, LoadGenRun, ScenarioResult
-from checker.report.page.chart import Line, key, line_chart
+from checker.report.page.chart import ChartLine, key, line_chart
 from checker.report.page.layout import section, table
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import fixed, number
@@ -38,7 +38,7 @@ class Times:
     by_run: Mapping[str, Sequence[int]]  # sorted, nanoseconds
 
 
-def measured_of(run: LoadGenRun | None) -> Measured | None:
+def measured_of(run: LoadGenRun | None) -> PerformanceTest | None:
     """Return what a run in performance mode measured; None where its logs cannot be read."""
     if run is None or run.detail.refused is not None or run.latencies is None:
         return None
@@ -134,7 +134,7 @@ def _charts(scenario: ScenarioResult, times: Times) -> list[Markup]:
             f"{name}: {times.what}, distribution",
             f"Share of {asked} answered within a time, without the slowest. {text}",
             [
-                Line(called(run), COMPARED.index(run), [(x, y) for x, y in _distribution(values) if x <= cut])
+                ChartLine(called(run), COMPARED.index(run), [(x, y) for x, y in _distribution(values) if x <= cut])
                 for run, values in runs.items()
             ],
             ("ms", None),
@@ -149,7 +149,7 @@ def _charts(scenario: ScenarioResult, times: Times) -> list[Markup]:
         line_chart(
             f"{name}: {times.what}, the slow ones",
             f"Time by percentile, to the slowest of all. {text}",
-            [Line(called(run), COMPARED.index(run), list(_tail(values))) for run, values in runs.items()],
+            [ChartLine(called(run), COMPARED.index(run), list(_tail(values))) for run, values in runs.items()],
             (f"percentile of {asked}", 0.0),
             ("ms", None),
             target=(bound, f"bound {bound:g} ms") if bound else None,

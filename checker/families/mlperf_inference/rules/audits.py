@@ -15,7 +15,7 @@ from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.facts import TestFacts, Text
 from checker.families.mlperf_inference.rules.measured import PERFORMANCE_MODES
 from checker.loadgen.detail_log import DetailLog
-from rules.inference_review import Told
+from rules.inference_review import TestSettings
 from rules.scenarios import logged_scenario
 
 PASS = re.compile(r"\s*TEST PASS\s*")
@@ -84,7 +84,7 @@ def test_as_told(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, expected, found, log.path, log.at(wrong[0][0]))
 
 
-def _untold(told: Told, log: DetailLog) -> Iterator[tuple[str, str]]:
+def _untold(told: TestSettings, log: DetailLog) -> Iterator[tuple[str, str]]:
     """Yield each key of a test's log that says another setting than the test's, with what it must say."""
     for key, value in told.settings.items():
         logged = log.values.get(key)

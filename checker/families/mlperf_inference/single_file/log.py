@@ -94,7 +94,7 @@ def has_errors(log: DetailLog) -> bool:
 
 
 @dataclass
-class Run:
+class PerformanceLog:
     """A performance log and what it is of; what judging finds is noted here."""
 
     fixed: Fixed
@@ -131,7 +131,7 @@ class Run:
         return Problem(what, expected, brief(log.values.get(key)), log.path, log.at(key))
 
 
-def judge_run(run: Run) -> None:
+def judge_run(run: PerformanceLog) -> None:
     """Judge a performance log; whatever Python raises in the official check makes the run invalid."""
     try:
         _judge(run, opened(run.log))
@@ -152,7 +152,7 @@ def metric_of(fixed: Fixed, log: DetailLog, model: Any, scenario: Any) -> float:
     return float(log[own[scenario]]) if scenario in own else value
 
 
-def _judge(run: Run, log: DetailLog) -> None:
+def _judge(run: PerformanceLog, log: DetailLog) -> None:
     fixed, rules, model = run.fixed, run.fixed.model(run.model), run.model
     if log["result_validity"] != "VALID":
         run.object("LoadGen calls the result invalid", "VALID", "result_validity")
@@ -190,7 +190,7 @@ def _judge(run: Run, log: DetailLog) -> None:
     run.metric = result
 
 
-def _loadgen_errors(run: Run, log: DetailLog) -> None:
+def _loadgen_errors(run: PerformanceLog, log: DetailLog) -> None:
     for error in log.errors[:10]:
         if not error.has_value:
             raise KeyError("value")
@@ -199,7 +199,7 @@ def _loadgen_errors(run: Run, log: DetailLog) -> None:
         run.object("LoadGen counts errors", "0", "num_errors")
 
 
-def _tokens(run: Run, log: DetailLog, rules: ModelRules) -> None:
+def _tokens(run: PerformanceLog, log: DetailLog, rules: ModelRules) -> None:
     if not log["requested_use_token_latencies"]:
         run.object("latencies are not those of tokens", "true", "requested_use_token_latencies")
         return
@@ -215,7 +215,7 @@ def _tokens(run: Run, log: DetailLog, rules: ModelRules) -> None:
             return
 
 
-def _latency(run: Run, log: DetailLog, rules: ModelRules, ran: Any) -> None:
+def _latency(run: PerformanceLog, log: DetailLog, rules: ModelRules, ran: Any) -> None:
     limit = dict[Any, int](rules.latency_ns.items()).get(ran)
     if logged_scenario(ran).stops_early:
         if not log["early_stopping_met"]:
@@ -230,7 +230,7 @@ def _latency(run: Run, log: DetailLog, rules: ModelRules, ran: Any) -> None:
         run.note(what, f"at most {limit:,} ns", "result_99.00_percentile_latency_ns")
 
 
-def _enough(run: Run, log: DetailLog, rules: ModelRules, ran: Any) -> None:
+def _enough(run: PerformanceLog, log: DetailLog, rules: ModelRules, ran: Any) -> None:
     if not logged_scenario(ran).stops_early:
         if rules.queries is None:
             raise ValueError(f"model not known: {run.model}")
@@ -248,7 +248,7 @@ def _enough(run: Run, log: DetailLog, rules: ModelRules, ran: Any) -> None:
         run.object("the run is asked to last too short", f"at least {least_ms:,} ms", "effective_min_duration_ms")
 
 
-def _inferred(run: Run, log: DetailLog, ran: Any, result: Any) -> Any:
+def _inferred(run: PerformanceLog, log: DetailLog, ran: Any, result: Any) -> Any:
     """Return the metric of a folder whose run is of another scenario; most such are accepted as they are."""
     asked = run.scenario
     pair = (asked, ran)
@@ -277,7 +277,7 @@ def over_network(division: str, system: dict[str, Any]) -> tuple[bool, bool]:
     return is_network, STATES.get(division, is_network) is is_network
 
 
-def _network(run: Run, log: DetailLog) -> None:
+def _network(run: PerformanceLog, log: DetailLog) -> None:
     is_network, suits = over_network(run.division, run.system)
     if not suits:
         what = "the system is over a network, or not, otherwise than the division has it"

@@ -12,7 +12,7 @@ from checker.core.findings import Score
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.models import SCENARIOS
 from checker.families.mlperf_inference.modular.official import ResultReview
-from checker.families.mlperf_inference.single_file.check import Result
+from checker.families.mlperf_inference.single_file.check import ScenarioVerdict
 from checker.families.mlperf_inference.table import measured, row, unit_of
 from checker.families.mlperf_inference.table import score as modular_score
 from rules.scenarios import scenario_named
@@ -22,14 +22,14 @@ from rules.text import printable
 NOT_ITS_OWN = ("total_accelerators", "errors", "design_power_watts", "Power", "PowerUnits", "PowerEfficiency")
 
 
-def score(case: ResultCase, review: ResultReview, result: Result, path: str) -> Score:
+def score(case: ResultCase, review: ResultReview, result: ScenarioVerdict, path: str) -> Score:
     """Return a result for the report's table, with the row of the single-file checker."""
     base = modular_score(case, review, path)
     official = _row(case, review, result) if result.rows else None
     return replace(base, official=official)
 
 
-def _row(case: ResultCase, review: ResultReview, result: Result) -> dict[str, Any]:
+def _row(case: ResultCase, review: ResultReview, result: ScenarioVerdict) -> dict[str, Any]:
     scenario = SCENARIOS.get(result.place.scenario, result.place.scenario)
     units = single_file_rules(case.fixed.name).units.get(str(result.model), {})
     rest = row(case, review, measured(case, review))

@@ -15,19 +15,19 @@ from checker.families.assay.inference.answers import numbers
 from checker.families.assay.inference.latencies import PERCENTILES, percentile
 from checker.families.assay.inference.rules.recomputed import PRINTED
 from checker.families.assay.inference.submission import PERFORMANCE, InferenceResult, LoadGenRun, ScenarioResult
-from rules.compliance import Answers
+from rules.compliance import AnswerComparison
 from rules.scenarios import scenario_named
 
 
 @dataclass(frozen=True)
-class Told:
+class TokenTimes:
     """What follows of a run: all tokens, and by sample, sorted, nanoseconds per token after the first (Server)."""
 
     tokens: int
     each_ns: list[int]
 
 
-def told(run: LoadGenRun, counts: Mapping[int, int]) -> Told | None:
+def told(run: LoadGenRun, counts: Mapping[int, int]) -> TokenTimes | None:
     """Compute a run's tokens; None where its latencies, or the number of tokens of a sample, are not known.
 
     LoadGen divides the time from a sample's first token to its last by the tokens after the first, and cuts it off.
@@ -41,10 +41,10 @@ def told(run: LoadGenRun, counts: Mapping[int, int]) -> Told | None:
         each = sorted(
             (latency - first) // (counts[sample] - 1) for sample, latency, first in whole if counts[sample] > 1
         )
-    return Told(sum(counts[sample] for sample in latencies.sample), each)
+    return TokenTimes(sum(counts[sample] for sample in latencies.sample), each)
 
 
-def token_counts(scenario: ScenarioResult, kind: Answers) -> dict[int, int]:
+def token_counts(scenario: ScenarioResult, kind: AnswerComparison) -> dict[int, int]:
     """Return how many tokens the accuracy run answered each sample with."""
     run = scenario.accuracy
     found: dict[int, int] = {}

@@ -22,7 +22,7 @@ WINDOW = 8  # copies of one course that are compared with each other before it
 
 
 @dataclass(frozen=True)
-class Trace:
+class CourseTrace:
     """One course of a run: so many numbers as near to another run's as the round says make a copy."""
 
     name: Course  # in the round's thresholds
@@ -66,12 +66,12 @@ def _metric(run: TrainingRun) -> Numbers:
 
 
 TRACES = (
-    Trace("loss_sequence", "sequence of train_loss", "train_loss", _values("train_loss"), prefix=True),
-    Trace("losses", "train_loss", "train_loss", _values("train_loss"), prefix=False),
-    Trace("metric_sequence", "sequence of {metric}", "{metric}", _metric, prefix=True),
-    Trace("events", "times between events", "run_start", _events, prefix=False),
-    Trace("receipts", "times between receipts", "run_start", _receipts, prefix=False),
-    Trace("steps", "step times", "block_start", _steps, prefix=True),
+    CourseTrace("loss_sequence", "sequence of train_loss", "train_loss", _values("train_loss"), prefix=True),
+    CourseTrace("losses", "train_loss", "train_loss", _values("train_loss"), prefix=False),
+    CourseTrace("metric_sequence", "sequence of {metric}", "{metric}", _metric, prefix=True),
+    CourseTrace("events", "times between events", "run_start", _events, prefix=False),
+    CourseTrace("receipts", "times between receipts", "run_start", _receipts, prefix=False),
+    CourseTrace("steps", "step times", "block_start", _steps, prefix=True),
 )
 
 
@@ -122,7 +122,7 @@ def _bounds(*results: TrainingResult) -> Bounds:
     return training_thresholds(results[0].ruleset.name).copies if results else {}
 
 
-def _alike(runs: list[TrainingRun], bounds: Bounds) -> Iterator[tuple[TrainingRun, TrainingRun, Trace]]:
+def _alike(runs: list[TrainingRun], bounds: Bounds) -> Iterator[tuple[TrainingRun, TrainingRun, CourseTrace]]:
     """Yield each run whose course is another's, the later one first.
 
     Courses are sorted, so that a copy stands beside its original; a copy of many copies is compared with a few.
@@ -142,7 +142,7 @@ def _alike(runs: list[TrainingRun], bounds: Bounds) -> Iterator[tuple[TrainingRu
                     yield later, first, trace
 
 
-def _same(one: Numbers, other: Numbers, trace: Trace, bound: Copy) -> bool:
+def _same(one: Numbers, other: Numbers, trace: CourseTrace, bound: Copy) -> bool:
     if not trace.prefix and len(one) != len(other):
         return False
     return all(abs(a - b) <= bound.within for a, b in zip(one, other, strict=False))

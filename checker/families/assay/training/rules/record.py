@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem, brief
 from checker.families.assay.checks import check
 from checker.families.assay.rules.image import names_version
@@ -32,7 +32,7 @@ AGREED = {
 
 
 @judge_record("record-agrees")
-def record_agrees(result: TrainingResult, run: TrainingRun, record: Document[RunRecord]) -> Iterator[Problem]:
+def record_agrees(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that log and record state the same settings, seed, digests and names."""
     if run.log is None:
         return
@@ -50,7 +50,7 @@ def record_agrees(result: TrainingResult, run: TrainingRun, record: Document[Run
         yield record.problem(message, ", ".join(sorted(wanted)), brief(name), "hyperparameters", name)
 
 
-def _framework(result: TrainingResult, record: Document[RunRecord], run: TrainingRun) -> Iterator[Problem]:
+def _framework(result: TrainingResult, record: ValidDocument[RunRecord], run: TrainingRun) -> Iterator[Problem]:
     """Judge the logged framework: the record's name, a blank, the version of the wheel in the image."""
     logged = run.log.first("framework") if run.log else None
     if logged is None:
@@ -77,7 +77,7 @@ def workload_known(result: TrainingResult) -> Iterator[Problem]:
 
 
 @judge_record("seed-derived")
-def seed_derived(result: TrainingResult, run: TrainingRun, record: Document[RunRecord]) -> Iterator[Problem]:
+def seed_derived(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the seed is the one that follows from submitter, system, workload, division and run."""
     model = record.model
     parts = (model.submitter, model.system, model.workload, model.division, model.run)
@@ -91,7 +91,7 @@ def seed_derived(result: TrainingResult, run: TrainingRun, record: Document[RunR
 
 
 @judge_record("outcome")
-def outcome(result: TrainingResult, run: TrainingRun, record: Document[RunRecord]) -> Iterator[Problem]:
+def outcome(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the run ended by target or budget, and that the record says what the log says."""
     model = record.model
     if model.outcome not in ENDED:

@@ -14,11 +14,11 @@ from rules.ruleset import newest
 from rules.serving import serving_rules, shipped
 from rules.text import printable
 from rules.workload import workload_rules
-from suite import cache
-from suite.diagnosis import Diagnosis, Level
 from suite.engines import table
+from suite.host import cache
+from suite.host.diagnosis import Diagnosis, Level
 from suite.images.matrix import target as described
-from suite.settings import settings, workloads
+from suite.inputs.settings import settings, workloads
 
 GIB = 2**30
 NEED_DISK_GIB = 8  # three images, their wheels and the layers the engine unpacks: measured in docs/images.md

@@ -19,7 +19,7 @@ from pathlib import Path
 from rules.errors import MachineError
 from rules.text import printable
 from suite.engines.base import Engine
-from suite.progress import say
+from suite.host.progress import say
 
 FOLDERS = (Path("/run/lock"), Path("/tmp"))  # noqa: S108 (all users of a machine must find the same one)
 POLL_S = 0.5
