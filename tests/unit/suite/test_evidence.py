@@ -21,7 +21,7 @@ from tests.unit.suite.test_submission import IMAGE, plan
 
 ROUND, WORKLOAD = "assay/1.0", "image-classification"
 CERTIFICATE = certificates(ROUND, WORKLOAD, sources(ROUND, WORKLOAD)[0].source_sha256)[0]
-OTHER_DISK = Path("/dev/shm")  # noqa: S108
+OTHER_DISK = Path("/dev/shm")
 
 
 @pytest.fixture(autouse=True)

@@ -152,7 +152,7 @@ def test_a_procedure_is_a_line_of_the_list(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_framework_that_only_infers_is_pointed_to_its_scenarios(tmp_path: Path) -> None:
     wanted = asked(tmp_path, workload="image-classification", framework="onnxruntime")
-    with pytest.raises(UsageError, match="give a scenario, e.g. --scenario all"):
+    with pytest.raises(UsageError, match=r"give a scenario, e\.g\. --scenario all"):
         Training(wanted).frameworks()
     assert Inference(wanted).frameworks() == ["onnxruntime"]
     with pytest.raises(UsageError, match="unknown framework 'nope'"):
