@@ -109,7 +109,7 @@ def test_a_path_deeper_than_anything_listed_takes_no_descriptors(folder: Path) -
     deep = folder.joinpath(*"d" * (LIMITS.depth + 1))
     deep.mkdir(parents=True)
     (deep / "file.txt").write_text("content")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(RefusedError, match=f"lies deeper than {LIMITS.depth} folders"):
         Tree(folder, LIMITS).read((deep / "file.txt").relative_to(folder).as_posix(), 100)
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,3 +107,14 @@ def test_the_first_reference_runs_stay_the_first_when_their_source_gets_others(r
     assert references(ROUND, WORKLOAD, FIRST.source_sha256) == first
     assert references(ROUND, WORKLOAD, "2" * 64) == first, "of a source that is not listed"
     assert references(ROUND, WORKLOAD, OTHER) == first[1:]
+
+
+def test_what_another_command_has_published_meanwhile_stays(root: Path) -> None:
+    assert missing(ROUND, WORKLOAD, OTHER) == ["parity", "references"]  # read, and then it takes an hour
+    program = (
+        "import sys, pathlib, rules.round; rules.round.ROOT = pathlib.Path(sys.argv[1]); "
+        f"from rules.published import add; add({ROUND!r}, {WORKLOAD!r}, {'2' * 64!r}, references={FIRST.references!r})"
+    )
+    subprocess.run([sys.executable, "-c", program, str(root)], check=True)
+    add(ROUND, WORKLOAD, OTHER, references=FIRST.references or "")
+    assert [one.source_sha256 for one in sources(ROUND, WORKLOAD)] == [FIRST.source_sha256, "2" * 64, OTHER]

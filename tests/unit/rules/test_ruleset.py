@@ -183,7 +183,7 @@ def test_members_that_a_round_leaves_empty_are_as_if_not_given(write: Callable[[
 def test_a_file_of_cards_that_is_no_list_is_named(text: str, write: Callable[[str, str], None]) -> None:
     write("assay/1.1/ruleset.yaml", "extends: assay/1.0")
     write("assay/1.1/cards/more.yaml", text)
-    with pytest.raises(UsageError, match="assay/1.1/cards/more.yaml: not a list of rules"):
+    with pytest.raises(UsageError, match=r"assay/1\.1/cards/more\.yaml: not a list of rules"):
         load("assay/1.1")
 
 
