@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
 
 from rules.documents import Sha256
 from rules.errors import UsageError, unknown
@@ -24,10 +24,32 @@ class Strict(BaseModel):
 
 
 class Quality(Strict):
-    """Metric and target that ends the clock; `value >= target` reaches it."""
+    """The metric, what values it can have, and the target that ends the clock: at least or at most it, by `better`."""
 
-    metric: str
-    target: Annotated[float, Field(gt=0)]
+    metric: str  # in words
+    log: Annotated[str, Field(pattern=r"^eval_[a-z0-9_]+$")]  # the log's key of its values
+    unit: str = ""  # beside its values; none for a share
+    better: Literal["higher", "lower"]
+    target: float
+    at_least: int | float  # what a value can be
+    at_most: int | float
+    counts: str = ""  # what it counts among all samples of the test set, in words; none where it counts nothing
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def sign(self) -> int:
+        """1 where higher values are better, -1 where lower ones are: times it, higher is always better."""
+        return 1 if self.better == "higher" else -1
+
+    @property
+    def goal(self) -> str:
+        """The target in words."""
+        relation = "≥" if self.better == "higher" else "≤"
+        return f"{self.metric} {relation} {self.shown(self.target)}"
+
+    def shown(self, value: float) -> str:
+        """Return a value with its unit."""
+        return f"{value:.3f}{self.unit and f' {self.unit}'}"
 
 
 class Evaluation(Strict):
@@ -67,6 +89,8 @@ class WorkloadRules(Strict):
     eval_samples: int
     quality: Quality
     evaluation: Evaluation
+    schedule: Literal["linear", "constant"] = "linear"  # of the learning rate after warm-up (suite.harness.schedule)
+    start: Literal["drawn", "pretrained"] = "drawn"  # whether each seed has initial weights of its own
     runs: Runs
     warmup_steps: Annotated[int, Field(ge=1)]  # at least, on synthetic data, before run_start
     time_limit_s: Annotated[float, Field(gt=0)]  # one run, from container start to its end

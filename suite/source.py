@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+HARNESS = ("suite/harness", "suite/harness/frameworks")
 
 
 def files(workload: str) -> dict[str, bytes]:
@@ -14,13 +15,13 @@ def files(workload: str) -> dict[str, bytes]:
 
     The harness, the protocol and every framework's side of the workload: one digest covers what was compared.
     """
-    return _read("suite/harness", "suite/workloads", _folder(workload))
+    return _read(*HARNESS, "suite/harness/trainers", "suite/workloads", _folder(workload))
 
 
 def serving_files(workload: str) -> dict[str, bytes]:
     """Return the same for inference: its own harness, what it takes of training's, the workload's two sides."""
     folder = _folder(workload)
-    return _read("suite/harness", "suite/serve", "suite/workloads", folder, f"{folder}/serve")
+    return _read(*HARNESS, "suite/serve", "suite/workloads", folder, f"{folder}/serve")
 
 
 def _folder(workload: str) -> str:

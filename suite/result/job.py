@@ -50,7 +50,8 @@ def job(
         "data": rules.data,
         "hyperparameters": rules.hyperparameters,
         "evaluation": rules.evaluation.model_dump(),
-        "quality": rules.quality.model_dump(),
+        "quality": rules.quality.model_dump(include={"metric", "log", "better", "target"}),
+        "schedule": rules.schedule,
         "warmup_steps": rules.warmup_steps,
     } | given
 
@@ -137,7 +138,7 @@ class Finished:
         if self.ended.status == 0 and status and status[-1]["metadata"].get("status") == "success":
             return Outcome.SUCCESS, ""
         if self.ended.status == 0 and status:
-            reached = printable(str(self.watch.value("eval_accuracy")), 40)
+            reached = printable(str(self.watch.value(rules.quality.log)), 40)
             return (
                 Outcome.TARGET_NOT_REACHED,
                 f"{rules.quality.metric} ended at {reached}, target {rules.quality.target}",

@@ -18,6 +18,7 @@ from checker.core.waivers import Waivers
 from checker.families.assay.discovery import DEFAULT, FAMILIES, OURS, Passed, discover, round_of, round_of_log, suite_of
 from checker.families.assay.inference.review import judge_submission
 from checker.families.assay.inference.submission import ServingRun, ServingSubmission
+from checker.families.assay.metric import of_workload
 from checker.families.assay.submission import Result, Run, Submission, open_log, read_result
 from checker.families.assay.training.scores import score
 from rules.cards import Card
@@ -107,7 +108,7 @@ def program(ruleset: str, workload: str | None, division: str) -> Program:
     if rules is None:
         cards = [card for card in cards if not needs_workload(card)]
     derived = resolved.derived if rules else {}
-    return compile_rules(cards, constants, mappings, derived, division)
+    return compile_rules([of_workload(card, rules) for card in cards], constants, mappings, derived, division)
 
 
 def needs_workload(card: Card) -> bool:

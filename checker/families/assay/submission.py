@@ -33,6 +33,7 @@ class Run:
 
     index: int
     folder: str
+    metric: str  # the log's key of the workload's metric; empty where the round does not know the workload
     log: Log | None = None
     record: Document[RunRecord] | None = None
     observation: Document[Observation] | None = None
@@ -105,10 +106,7 @@ class Result:
     @cached_property
     def rules(self) -> WorkloadRules | None:
         """What the round fixes about the workload; None where it does not know it."""
-        try:
-            return self.ruleset.workload(self.workload)
-        except UsageError:
-            return None
+        return known_rules(self.ruleset, self.workload)
 
     @property
     def framework(self) -> str:
@@ -211,6 +209,14 @@ class Submission:
         return found
 
 
+def known_rules(round_: RuleSet, workload: str) -> WorkloadRules | None:
+    """Return what the round fixes about a workload; None where it does not know it."""
+    try:
+        return round_.workload(workload)
+    except UsageError:
+        return None
+
+
 def in_scope(path: str, scope: str) -> bool:
     """Whether `path` is `scope` or below it."""
     return not scope or path == scope or path.startswith(f"{scope}/")
@@ -221,7 +227,9 @@ def read_result(submission: Submission, folder: str) -> Result:
     tree = submission.tree
     names = [e.path.rpartition("/")[2] for e in tree.files(folder) if e.path.count("/") == 3]
     indices = sorted({int(match[1]) for name in names if (match := RUN_FILE.fullmatch(name))})
-    runs = [read_run(tree, folder, index) for index in indices[: tree.limits.runs]]
+    rules = known_rules(submission.ruleset, folder.split("/")[2])
+    metric = rules.quality.log if rules else ""
+    runs = [read_run(tree, folder, index, metric) for index in indices[: tree.limits.runs]]
     flaws: dict[str, list[Problem]] = {}
     manifest, flaws["manifest"] = read_document(tree, f"{folder}/manifest.json", "manifest", Manifest)
     certificate = None
@@ -253,9 +261,9 @@ def read_result(submission: Submission, folder: str) -> Result:
     )
 
 
-def read_run(tree: Tree, folder: str, index: int) -> Run:
-    """Read log and record of one run."""
-    run = Run(index, folder)
+def read_run(tree: Tree, folder: str, index: int, metric: str) -> Run:
+    """Read log and record of one run; `metric` is the log's key of the workload's metric."""
+    run = Run(index, folder, metric)
     run.log, run.flaws["log-present"] = open_log(tree, run.log_path)
     run.record, run.flaws["record"] = read_document(tree, run.record_path, "run-record", RunRecord)
     if tree.is_file(run.observation_path):

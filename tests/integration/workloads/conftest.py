@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from suite.images.build import BuiltImage
 
 WORKLOAD = "image-classification"
+QUALITY = {"metric": "top-1 accuracy", "log": "eval_accuracy", "better": "higher", "target": 0.9}
 FRAMEWORKS = ("pytorch", "tensorflow", "jax")
 
 
@@ -79,7 +80,8 @@ def run_job(client: docker.DockerClient, images: dict[str, BuiltImage], fashion:
             "data": rules.data,
             "hyperparameters": rules.hyperparameters | short | dict(hyperparameters or {}),
             "evaluation": {"first_step": 8, "every_steps": 3},
-            "quality": {"metric": "top-1 accuracy", "target": 0.9},
+            "quality": QUALITY,
+            "schedule": "linear",
             "warmup_steps": 4,
         } | members
         files: list[tuple[str, bytes | Path]] = [("job.json", json.dumps(job).encode())]

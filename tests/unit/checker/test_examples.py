@@ -12,6 +12,7 @@ from checker.core.findings import Report
 from checker.core.log_rules import compile_rules
 from checker.core.mllog import Record, read_log
 from checker.core.registry import judges
+from checker.families.assay.metric import of_workload
 from checker.families.assay.review import constants_of
 from rules.cards import Card, Example
 from rules.ruleset import load
@@ -35,7 +36,8 @@ def objections(card: Card, example: Example, built: Callable[..., Built]) -> lis
     if card.log is not None:
         constants, mappings = constants_of(round_.workload(WORKLOAD))
         constants["round.name"] = round_.name
-        program = compile_rules([card], constants, mappings, round_.derived, example.division)
+        own = of_workload(card, round_.workload(WORKLOAD))
+        program = compile_rules([own], constants, mappings, round_.derived, example.division)
         return [problem.message for _, problem in program.judge(records(example))]
     if example.text is not None:
         log = read_log(io.BytesIO(example.text.encode() + b"\n"), "log", round_.limits)

@@ -1,4 +1,4 @@
-"""What a run looked like while it ran: accuracy and loss, memory, and how long single steps took."""
+"""What a run looked like while it ran: metric and loss, memory, and how long single steps took."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ PERCENTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
 
 
 def curves_section(group: Group, name: str) -> Markup:
-    """Return accuracy against time and samples, and the training loss, one line per run."""
+    """Return the metric against time and samples, and the training loss, one line per run."""
     labels = group.labels()
     quality = group.results[0].rules.quality if group.results[0].rules else None
-    target = (quality.target, f"target {quality.target:.3f}") if quality else None
-    metric = quality.metric if quality else "accuracy"
+    target = (quality.target, f"target {quality.shown(quality.target)}") if quality else None
+    metric, unit = (quality.metric, quality.unit) if quality else ("metric", "")
+    axis = f"{metric}, {unit}" if unit else metric
+    title = f"{metric[:1].upper()}{metric[1:]} against"
 
     def lines(moments: Callable[[Run], Sequence[Moment]], across: Callable[[Moment], float]) -> list[Line]:
         return [
@@ -33,8 +35,8 @@ def curves_section(group: Group, name: str) -> Markup:
     averaged = f"Mean loss of the steps since the evaluation before. {reading}"
     seconds = ("seconds since run start", None)
     samples = ("thousand training samples", None)
-    by_time = lines(lambda run: run.accuracy, lambda m: m.seconds)
-    by_samples = lines(lambda run: run.accuracy, lambda m: m.samples / 1000)
+    by_time = lines(lambda run: run.metric, lambda m: m.seconds)
+    by_samples = lines(lambda run: run.metric, lambda m: m.samples / 1000)
     losses = lines(lambda run: run.loss, lambda m: m.samples / 1000)
     tables = [_moments_table(label, result) for label, result in zip(labels, group.results, strict=True)]
     return section(
@@ -43,8 +45,8 @@ def curves_section(group: Group, name: str) -> Markup:
         key([(label, i) for i, label in enumerate(labels)]),
         tag(
             "div",
-            line_chart("Accuracy against time", evaluated, by_time, seconds, (metric, None), target=target),
-            line_chart("Accuracy against samples", evaluated, by_samples, samples, (metric, None), target=target),
+            line_chart(f"{title} time", evaluated, by_time, seconds, (axis, None), target=target),
+            line_chart(f"{title} samples", evaluated, by_samples, samples, (axis, None), target=target),
             line_chart("Training loss against samples", averaged, losses, samples, ("training loss", 0.0)),
             class_="charts",
         ),
@@ -149,6 +151,6 @@ def _moments_table(label: str, result: Result) -> Markup:
         losses = {moment.samples: moment.value for moment in run.loss}
         rows += [
             (str(run.index), count(m.samples), fixed(m.seconds, 2), fixed(m.value, 4), fixed(losses.get(m.samples), 4))
-            for m in run.accuracy
+            for m in run.metric
         ]
-    return table(f"{label}: evaluations", ("Run", "Samples", "Time, s", "Accuracy", "Training loss"), rows)
+    return table(f"{label}: evaluations", ("Run", "Samples", "Time, s", "Metric", "Training loss"), rows)

@@ -46,7 +46,7 @@ class Run:
     seconds: float | None = None  # run_start to run_stop
     samples: float | None = None  # trained on, up to run_stop
     reached: bool | None = None  # run_stop says success; None: no run_stop
-    accuracy: tuple[Moment, ...] = ()
+    metric: tuple[Moment, ...] = ()  # the workload's, at each evaluation
     loss: tuple[Moment, ...] = ()
     digests: dict[str, str] = field(default_factory=dict)  # what the log itself says, by key
     clock_gap_s: float | None = None  # largest |host's receipt - log's own time| of a line
@@ -160,7 +160,7 @@ def _run(run: submission.Run) -> Run:
         seconds=None if stop is None else _between(start, stop),
         samples=None if stop is None else number(stop.metadata.get("samples_count")),
         reached=None if stop is None else run.converged,
-        accuracy=_moments(log, "eval_accuracy", start),
+        metric=_moments(log, run.metric, start),
         loss=_moments(log, "train_loss", start),
         digests={key: value for key in LOGGED_DIGESTS if isinstance(value := log.value(key), str)},
         clock_gap_s=_clock_gap(log, record),

@@ -108,7 +108,7 @@ def _row(result: Result) -> Sequence[Child]:
 
 def _run_table(result: Result) -> Markup:
     heads = (
-        "Run", "Outcome", "Time to target, s", "Samples to target", "Last accuracy", "Seed", "Threads",
+        "Run", "Outcome", "Time to target, s", "Samples to target", "Last metric", "Seed", "Threads",
         "Peak memory, MiB", "Earlier attempts",
     )  # fmt: skip
     rows = [_run_row(run) for run in result.runs]
@@ -135,7 +135,7 @@ def _run_row(run: Run) -> Sequence[Child]:
         tag("span", run.outcome, class_="outcome good" if reached else "outcome bad"),
         fixed(run.to_target_s, 2, "none"),
         count(run.samples, NOT_MEASURED) if reached else f"none ({count(run.samples, NOT_MEASURED)} seen)",
-        fixed(run.accuracy[-1].value if run.accuracy else None, 4),
+        fixed(run.metric[-1].value if run.metric else None, 4),
         code(str(record.seed)) if record and record.seed < 2**63 else NOT_STATED,
         count(record.threads) if record else NOT_STATED,
         mebibytes(record.memory.peak_bytes if record and record.memory else None),
@@ -172,8 +172,7 @@ def _days(results: Sequence[Result], served: Sequence[Served]) -> str:
 def _goal(result: Result) -> str:
     if result.rules is None:
         return f"{result.workload}, a workload this rule set does not know"
-    quality = result.rules.quality
-    return f"{result.workload} to {quality.metric} ≥ {quality.target:.3f}"
+    return f"{result.workload} to {result.rules.quality.goal}"
 
 
 def _emulation(frameworks: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from checker.core.documents import Document
 from checker.core.findings import Problem, brief
 from checker.core.registry import judge
+from checker.families.assay.metric import of_workload
 from checker.families.assay.submission import Result, Run
 from rules.documents import RunRecord
 from rules.images import images
@@ -191,7 +192,7 @@ def known_events(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that a log holds only events that the round's rules speak of."""
     if run.log is None or result.rules is None:
         return
-    known = {*named_events(result.ruleset), *result.rules.hyperparameters}
+    known = {*named_events(result.ruleset, result.rules), *result.rules.hyperparameters}
     seen: set[str] = set()
     for line in run.log.records:
         if line.key not in known and line.key not in seen:
@@ -200,7 +201,8 @@ def known_events(result: Result, run: Run) -> Iterator[Problem]:
             yield Problem(message, "the events of a run", brief(line.key), run.log_path, line.number)
 
 
-def named_events(round_: RuleSet) -> set[str]:
-    """Return the keys that the round's constraints on logs name."""
-    constraints = [constraint for card in round_.cards.values() for constraint in card.log or ()]
+def named_events(round_: RuleSet, rules: WorkloadRules) -> set[str]:
+    """Return the keys that the round's constraints on logs of the workload name."""
+    cards = (of_workload(card, rules) for card in round_.cards.values())
+    constraints = [constraint for card in cards for constraint in card.log or ()]
     return {key for one in constraints if isinstance(one.keys, list) for key in one.keys}

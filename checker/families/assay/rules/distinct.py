@@ -60,12 +60,16 @@ def _steps(run: Run) -> Numbers:
     return tuple(steps.seconds[:: steps.steps_per_call]) if steps else ()
 
 
-# Between runs of different seeds the first block's mean loss varies by 0.005 and accuracy by 0.01 (24 reference runs):
-# that two runs agree so closely by chance has a probability below 1e-6 each.
+def _metric(run: Run) -> Numbers:
+    return _values(run.metric)(run)
+
+
+# Between runs of different seeds the first block's mean loss varies by 0.005 and the metric by 0.01 (24 reference runs
+# of image classification): that two runs agree so closely by chance has a probability below 1e-6 each.
 TRACES = (
     Trace("sequence of train_loss", "train_loss", _values("train_loss"), 2, 1e-6, prefix=True),
     Trace("train_loss", "train_loss", _values("train_loss"), 1, 1e-9, prefix=False),
-    Trace("sequence of eval_accuracy", "eval_accuracy", _values("eval_accuracy"), 4, 1e-9, prefix=True),
+    Trace("sequence of {metric}", "{metric}", _metric, 4, 1e-9, prefix=True),
     Trace("times between events", "run_start", _events, 20, 0.0, prefix=False),
     Trace("times between receipts", "run_start", _receipts, 20, 1e-6, prefix=False),
     Trace("step times", "block_start", _steps, 16, 1e-9, prefix=True),
@@ -77,11 +81,17 @@ def runs_distinct(result: Result) -> Iterator[Problem]:
     """Judge that no run is a copy of another: seeds, initial weights, courses and final weights all differ."""
     seen: dict[tuple[str, Any], Run] = {}
     for run in result.runs:
-        for key in ("seed", "initial_weights_sha256", "final_weights_sha256"):
+        for key in ("seed", *_drawn(result), "final_weights_sha256"):
             value = run.log.value(key) if run.log else None
             if isinstance(value, int | str) and (other := seen.setdefault((key, value), run)) is not run:
                 yield _copy(run, other, key, key)
     yield from _copies(result.runs)
+
+
+def _drawn(result: Result) -> tuple[str, ...]:
+    """Return the key of the initial weights where each seed draws its own."""
+    pretrained = result.rules is not None and result.rules.start == "pretrained"
+    return () if pretrained else ("initial_weights_sha256",)
 
 
 @judge("results-distinct", "results")
@@ -102,6 +112,7 @@ def _copies(runs: list[Run]) -> Iterator[Problem]:
 
 
 def _copy(run: Run, other: Run, what: str, key: str) -> Problem:
+    what, key = (text.replace("{metric}", run.metric) for text in (what, key))
     line = run.log.first(key) if run.log else None
     near = other.log_path.rpartition("/")[2] if other.folder == run.folder else other.log_path
     message = f"two runs have the same {what}"

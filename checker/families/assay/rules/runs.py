@@ -16,7 +16,7 @@ from rules.expressions import same
 
 # Outcomes that are part of a result, whatever they are: such a run is never repeated.
 RESULTS = (Outcome.SUCCESS, Outcome.TARGET_NOT_REACHED, Outcome.DIVERGED)
-COURSE = ("block_start", "block_stop", "train_loss", "eval_start", "eval_accuracy", "eval_stop", "run_stop")
+COURSE = ("block_start", "block_stop", "train_loss", "eval_start", "eval_stop", "run_stop")
 
 
 @judge("run-count", "result")
@@ -151,7 +151,7 @@ def diverged(_result: Result, run: Run) -> Iterator[Problem]:
     """
     if run.record is None or run.log is None or run.record.model.outcome is not Outcome.DIVERGED:
         return
-    course = [r for r in run.log.records if r.key in COURSE]
+    course = [r for r in run.log.records if r.key in (*COURSE, run.metric)]
     if [r.key for r in course[-3:]] != ["block_start", "block_stop", "run_stop"]:
         last = course[-2] if len(course) > 1 else None
         message = "a run that diverged ends with the block in which it did"
