@@ -58,14 +58,15 @@ class Trainer:
         """Return the loss of one batch and its gradients, in the order of the trained weights."""
         with tf.GradientTape() as tape:
             loss = self._model.loss(self._model.forward(self._w, batch, train=True), batch)
-        return loss, tape.gradient(loss, [self._w[name] for name in self._trained])
+        found = tape.gradient(loss, [self._w[name] for name in self._trained])
+        return loss, [tf.convert_to_tensor(gradient) for gradient in found]  # a table's comes by rows
 
     @tf.function(jit_compile=True)
     def _step(self, batch: Tensors, numbers: Any) -> Any:
         loss, gradients = self._gradients(batch)
         for name, gradient in zip(self._trained, gradients, strict=True):
             p, slots = self._w[name], self._slots[name]
-            moved, kept = self._optimiser.update(p, tf.convert_to_tensor(gradient), slots, numbers, tf.sqrt)
+            moved, kept = self._optimiser.update(p, gradient, slots, numbers, tf.sqrt)
             p.assign(moved)
             for slot, value in zip(slots, kept, strict=True):
                 slot.assign(value)
@@ -116,7 +117,7 @@ class Trainer:
         _, found = self._gradients({name: tf.gather(values, batch) for name, values in self._train.items()})
         for name, value in kept.items():
             self._w[name].assign(value)
-        return self._outward(dict(zip(self._trained, map(tf.convert_to_tensor, found), strict=True)))
+        return self._outward(dict(zip(self._trained, found, strict=True)))
 
     def operations(self, batches: Array, rates: Array) -> dict[str, float]:
         """Return seconds by operation of the compiled step."""
