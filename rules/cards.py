@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from rules.workload import Strict
+from rules.round import Strict
 
 
 class Severity(enum.StrEnum):

@@ -6,12 +6,9 @@ from functools import cache
 from math import log, sqrt
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-import rules.workload
-from rules.errors import UsageError
-from rules.workload import Strict
+from rules.round import Strict, read
 
 Test = Literal["TEST01", "TEST04", "TEST06", "seeds"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -114,8 +111,4 @@ class ComplianceRules(Strict):
 @cache
 def compliance_rules(ruleset: str) -> ComplianceRules:
     """Load what `ruleset` says of compliance runs; UsageError where the file is broken or missing."""
-    path = rules.workload.ROOT / ruleset / "compliance.yaml"
-    try:
-        return ComplianceRules.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise UsageError(f"{path}: {error}", fix="correct the rule file") from None
+    return read(ruleset, "compliance.yaml", ComplianceRules)

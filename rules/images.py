@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from rules.documents import Count, Sha256
-from rules.errors import UsageError
+from rules.round import Strict, read
 from rules.ruleset import RuleSet
-from rules.workload import Strict
+
+FILE = "images.yaml"
 
 
 class FrameworkImage(Strict):
@@ -46,13 +45,9 @@ class Images(Strict):
 
 def images(round_: RuleSet) -> Images | None:
     """Return what the round fixes about images; None where neither it nor one it extends says anything."""
-    path = round_.data("images.yaml")
-    return None if path is None else _read(path)
+    return None if round_.data(FILE) is None else _read(round_.name)
 
 
 @cache
-def _read(path: Path) -> Images:
-    try:
-        return Images.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise UsageError(f"{path}: {error}", fix="correct the rule file") from None
+def _read(round_name: str) -> Images:
+    return read(round_name, FILE, Images)

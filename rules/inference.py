@@ -7,15 +7,11 @@ are merged member by member, and a null takes a member away.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-import rules.workload
-from rules.errors import UsageError
-from rules.ruleset import load
-from rules.workload import Strict
+from rules.round import Strict, read
 
 SystemKind = Literal["datacenter", "edge", "both"]
 Scenario = Literal["SingleStream", "MultiStream", "Server", "Offline", "Interactive"]
@@ -137,25 +133,8 @@ class InferenceRules(Strict):
     package: PackageRules
 
 
-def _merged(before: Any, given: Any) -> Any:
-    if not (isinstance(before, dict) and isinstance(given, dict)):
-        return given
-    merged = {**before, **{name: _merged(before.get(name), value) for name, value in given.items()}}
-    return {name: value for name, value in merged.items() if value is not None}
-
-
 @cache
 def inference_rules(round_name: str) -> InferenceRules:
     """Return what a round of MLPerf Inference fixes; UsageError for a mistake in its files."""
-    merged: dict[str, Any] = {"models": {}, "package": {}}
-    for name in reversed(load(round_name).chain):
-        for part in merged:
-            path = rules.workload.ROOT / name / f"{part}.yaml"
-            if path.is_file():
-                merged[part] = _merged(merged[part], yaml.load(path.read_bytes(), yaml.CSafeLoader) or {})
-    try:
-        return InferenceRules.model_validate({"name": round_name, **merged})
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{round_name}: {place}: {first['msg']}", fix="correct the rule file") from None
+    models = read(round_name, "models.yaml", dict[str, ModelRules])
+    return InferenceRules(name=round_name, models=models, package=read(round_name, "package.yaml", PackageRules))

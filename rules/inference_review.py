@@ -7,8 +7,7 @@ from functools import cache
 from pydantic import Field
 
 from rules.inference import Scenario
-from rules.layers import layered
-from rules.workload import Strict
+from rules.round import Strict, read
 
 
 class Drift(Strict):
@@ -80,8 +79,8 @@ class ReviewRules(Strict):
         default_factory=dict
     )  # model -> scenario -> instead of the usual unit
     placeholders: list[str]  # texts that stand where a description should, in small letters
-    drift: dict[str, Drift | None] = Field(default_factory=dict)  # null: gone
-    differences: dict[str, Difference | None] = Field(default_factory=dict)  # null: gone
+    drift: dict[str, Drift] = Field(default_factory=dict)
+    differences: dict[str, Difference] = Field(default_factory=dict)
     backward_ms: float  # by which a log's time may fall from one line to the next
     fabrics: list[str]  # permitted in the network division, in small letters
     machine_members: list[str]  # of a description, which two of one machine give alike
@@ -92,4 +91,4 @@ class ReviewRules(Strict):
 @cache
 def review_rules(round_name: str) -> ReviewRules:
     """Return what integrity checks of a round go by; UsageError for a mistake in its files."""
-    return layered(round_name, "review.yaml", ReviewRules)
+    return read(round_name, "review.yaml", ReviewRules)

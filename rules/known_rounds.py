@@ -9,12 +9,11 @@ from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from rules.errors import UsageError
+from rules.round import Strict, content, validated
 from rules.text import printable
-from rules.workload import Strict
 
 FILE = Path(__file__).with_name("known_rounds.yaml")
 WRITTEN = re.compile(r"(.*?)[_\s-]*v?(\d[\d.,]*)?", re.DOTALL)  # a round without its slash: family, version
@@ -59,12 +58,7 @@ class KnownRounds(Strict):
 @cache
 def known_rounds() -> KnownRounds:
     """Return the families and their marks; UsageError for a mistake in the file."""
-    try:
-        return KnownRounds.model_validate(yaml.load(FILE.read_bytes(), yaml.CSafeLoader))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{FILE}: {place}: {first['msg']}", fix="correct the rule file") from None
+    return validated(KnownRounds, str(FILE), content(FILE))
 
 
 def families() -> Mapping[str, Family]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from rules.layers import layered
-from rules.workload import Strict
+from rules.round import Strict, read
 
 
 class PowerRules(Strict):
@@ -29,4 +28,4 @@ class PowerRules(Strict):
 @cache
 def power_rules(round_name: str) -> PowerRules:
     """Return the power rules of a round; UsageError for a mistake in its files."""
-    return layered(round_name, "power.yaml", PowerRules)
+    return read(round_name, "power.yaml", PowerRules)

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from rules import hostile_yaml
 from rules.errors import UsageError
-from rules.workload import Strict
+from rules.round import Strict
 
 MOST = 1 << 20  # bytes of a price list
 Price = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]

@@ -8,8 +8,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from rules.documents import Count, Name, Sha256
 from rules.errors import UsageError
+from rules.round import Strict
 from rules.ruleset import RuleSet
-from rules.workload import Strict
 
 
 class ReferenceRun(Strict):

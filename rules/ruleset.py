@@ -6,22 +6,18 @@ what it fixes about each workload. A card replaces the one of the same id in the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-import rules.workload
+import rules.round
 from rules.cards import Card
 from rules.errors import UsageError, unknown
 from rules.known_rounds import unknown_round
-from rules.workload import Strict, WorkloadRules, workload_rules
-
-T = TypeVar("T", bound=Strict)
+from rules.round import Strict
+from rules.workload import WorkloadRules, workload_rules
 
 
 class Limits(Strict):
@@ -63,37 +59,26 @@ class Idle(Strict):
 
 
 class Header(Strict):
-    """`ruleset.yaml`; members a round does not give are those of the round it extends."""
+    """`ruleset.yaml`; what a round does not give is that of the round it extends, but for its name and title."""
 
-    name: str
-    title: str
-    document: str | None = None  # the rules document, relative to the project
+    name: str = ""  # its folder's
+    title: str = ""
+    document: str  # the rules document, relative to the project
     extends: str | None = None
-    salt: str | None = None
-    receipt_tolerance_s: float | None = None  # between an event's own clock and the host's
-    significance: float | None = None  # of the reference-convergence test
-    limits: Limits | None = None
-    steadiness: Steadiness | None = None
-    idle: Idle | None = None
+    salt: str
+    receipt_tolerance_s: float  # between an event's own clock and the host's
+    significance: float  # of the reference-convergence test
+    limits: Limits
+    steadiness: Steadiness | None = None  # None: the round judges no observation
+    idle: Idle | None = None  # None: the round knows no idle baseline
     derived: dict[str, str] = Field(default_factory=dict)  # name -> expression
     drop: list[str] = Field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class RuleSet:
-    """A round with all it inherits, resolved."""
+class RuleSet(Header):
+    """A round with all it inherits."""
 
-    name: str
-    title: str
-    document: str
-    salt: str
-    receipt_tolerance_s: float
-    significance: float
-    limits: Limits
-    derived: Mapping[str, str]
-    cards: Mapping[str, Card]
-    steadiness: Steadiness | None  # None: the round judges no observation
-    idle: Idle | None  # None: the round knows no idle baseline
+    cards: dict[str, Card]
     chain: tuple[str, ...]  # this round, then those it extends
 
     @property
@@ -109,15 +94,11 @@ class RuleSet:
 
     def workloads(self) -> list[str]:
         """Names of the workloads this round has rules on."""
-        root = rules.workload.ROOT
-        return sorted({path.stem for name in self.chain for path in (root / name / "workloads").glob("*.yaml")})
+        return rules.round.names_in(self.name, "workloads")
 
     def workload(self, workload: str) -> WorkloadRules:
-        """Return what the nearest round in the chain fixes about `workload`; UsageError where none does."""
-        for name in self.chain:
-            if (rules.workload.ROOT / name / "workloads" / f"{workload}.yaml").is_file():
-                return workload_rules(name, workload)
-        raise unknown("workload", workload, self.workloads())
+        """Return what the round fixes about training `workload`; UsageError where it has no rules on it."""
+        return workload_rules(self.name, workload)
 
     def clause(self, card: Card) -> str:
         """Return the card's clause as a finding cites it."""
@@ -125,76 +106,36 @@ class RuleSet:
 
     def data(self, *parts: str) -> Path | None:
         """Return the path of a data file of the round or of one it extends; None where no round has it."""
-        for name in self.chain:
-            path = rules.workload.ROOT.joinpath(name, *parts)
-            if path.is_file():
-                return path
-        return None
-
-
-def rulesets() -> list[str]:
-    """Names of all rounds Assay knows, e.g. `assay/1.0`."""
-    return list(rulesets_in(rules.workload.ROOT))
-
-
-@cache
-def rulesets_in(root: Path) -> tuple[str, ...]:
-    """Names of all rounds below a folder, listed once: every log of a review asks."""
-    return tuple(sorted(path.parent.relative_to(root).as_posix() for path in root.glob("*/*/ruleset.yaml")))
+        return rules.round.find(self.name, *parts)
 
 
 @cache
 def load(name: str) -> RuleSet:
     """Load the round `name`; UsageError for an unknown one or a mistake in its files, with the place."""
-    if name not in rulesets():
-        raise unknown_round(name, rulesets())
-    folder = rules.workload.ROOT / name
-    header = _validated(Header, folder / "ruleset.yaml", _yaml(folder / "ruleset.yaml"))
-    before = load(header.extends) if header.extends else None
-    for lost in (rule for rule in header.drop if before is None or rule not in before.cards):
-        raise UsageError(f"{folder}/ruleset.yaml: drops {lost!r}, which the round it extends does not have")
-    cards = {} if before is None else {rule: card for rule, card in before.cards.items() if rule not in header.drop}
+    if name not in rules.round.rulesets():
+        raise unknown_round(name, rules.round.rulesets())
+    chain = rules.round.chain(name)
+    header = rules.round.read(name, rules.round.HEADER, Header)
+    folder = rules.round.ROOT / name
+    own = rules.round.content(folder / rules.round.HEADER) or {}
+    if own.get("name", name) != name:
+        raise UsageError(f"{folder}/{rules.round.HEADER}: name: not that of its folder", fix="leave it out")
+    cards = dict(load(chain[1]).cards) if len(chain) > 1 else {}
+    for rule in own.get("drop", []):
+        if cards.pop(rule, None) is None:
+            raise UsageError(f"{folder}/{rules.round.HEADER}: drops {rule!r}, which the round it extends does not have")
     for path in sorted((folder / "cards").glob("*.yaml")):
-        seen: set[str] = set()
-        for position, raw in enumerate(_yaml(path) or []):
-            card = _validated(Card, path, raw, position)
-            if card.id in seen:
-                raise UsageError(f"{path}: {card.id} is defined twice", fix="give each rule its own id")
-            seen.add(card.id)
-            cards[card.id] = card
-    given: dict[str, Any] = {
-        member: getattr(header, member) if getattr(header, member) is not None else getattr(before, member, None)
-        for member in ("document", "salt", "receipt_tolerance_s", "significance", "limits")
-    }
-    for member, value in given.items():
-        if value is None:
-            raise UsageError(f"{folder}/ruleset.yaml: {member!r} is missing", fix="give it, or extend a round")
-    return RuleSet(
-        name=header.name,
-        title=header.title,
-        derived={**(before.derived if before else {}), **header.derived},
-        steadiness=header.steadiness or (before.steadiness if before else None),
-        idle=header.idle or (before.idle if before else None),
-        cards=cards,
-        chain=(name, *(before.chain if before else ())),
-        **given,
-    )
+        cards |= _cards(path)
+    given = {**dict(header), "name": name, "title": own.get("title", name), "drop": own.get("drop", [])}
+    return RuleSet(**given, cards=cards, chain=chain)
 
 
-def _yaml(path: Path) -> Any:
-    try:
-        return yaml.load(path.read_bytes(), yaml.CSafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{path}: {error}", fix="correct the rule file") from None
-
-
-def _validated(model: type[T], path: Path, raw: Any, position: int | None = None) -> T:
-    where = f"{path}" if position is None else f"{path}: rule {position + 1}"
-    if isinstance(raw, dict) and "id" in raw:
-        where = f"{path}: {raw['id']}"
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{where}: {place}: {first['msg']}", fix="correct the rule file") from None
+def _cards(path: Path) -> dict[str, Card]:
+    cards: dict[str, Card] = {}
+    for position, raw in enumerate(rules.round.content(path) or [], start=1):
+        named = raw.get("id") if isinstance(raw, dict) else None
+        card = rules.round.validated(Card, f"{path}: {named or f'rule {position}'}", raw)
+        if card.id in cards:
+            raise UsageError(f"{path}: {card.id} is defined twice", fix="give each rule its own id")
+        cards[card.id] = card
+    return cards

@@ -6,13 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-import yaml
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-import rules.workload
 from rules.documents import Count, Sha256
-from rules.errors import UsageError, unknown
-from rules.workload import Strict
+from rules.round import Strict, find, read, read_workload
 
 Scenario = Literal["SingleStream", "MultiStream", "Server", "Interactive", "Offline"]
 SCENARIOS: tuple[Scenario, ...] = ("SingleStream", "MultiStream", "Server", "Interactive", "Offline")
@@ -108,34 +105,18 @@ class LoadGenRules(Strict):
     alternate: Annotated[list[Seeds], Field(min_length=1)]  # of the test that other seeds give the same distribution
 
 
-def serving_workloads(ruleset: str) -> list[str]:
-    """Return the names of the workloads on which `ruleset` has rules."""
-    return sorted(path.stem for path in (rules.workload.ROOT / ruleset / "workloads").glob("*.yaml"))
-
-
 @cache
 def serving_rules(ruleset: str, workload: str) -> ServingRules:
-    """Load the rules on `workload` in `ruleset`; raise UsageError for an unknown or broken one."""
-    known = serving_workloads(ruleset)
-    if workload not in known:
-        raise unknown("workload", workload, known)
-    return _read(rules.workload.ROOT / ruleset / "workloads" / f"{workload}.yaml", TypeAdapter(ServingRules))
+    """Return the rules on `workload` in `ruleset`; UsageError for an unknown or broken one."""
+    return read_workload(ruleset, workload, ServingRules)
 
 
 @cache
 def loadgen_rules(ruleset: str) -> LoadGenRules:
-    """Load what `ruleset` says of LoadGen; raise UsageError where the file is broken or missing."""
-    return _read(rules.workload.ROOT / ruleset / "loadgen.yaml", TypeAdapter(LoadGenRules))
+    """Return what `ruleset` says of LoadGen; UsageError where the file is broken or missing."""
+    return read(ruleset, "loadgen.yaml", LoadGenRules)
 
 
 def shipped(ruleset: str, name: str) -> Path | None:
     """Return the path of a data file that the rule set itself holds (trained weights); None where it has none."""
-    path = rules.workload.ROOT / ruleset / "weights" / name
-    return path if path.is_file() else None
-
-
-def _read(path: Path, kind: TypeAdapter[T]) -> T:
-    try:
-        return kind.validate_python(yaml.load(path.read_bytes(), yaml.CSafeLoader))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise UsageError(f"{path}: {error}", fix="correct the rule file") from None
+    return find(ruleset, "weights", name)

@@ -14,13 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
-import rules.workload
+import rules.round
 from rules.errors import UsageError, unknown
+from rules.round import Strict, content, validated
 from rules.ruleset import load
-from rules.workload import Strict
 
 Value = bool | int | float | str
 
@@ -108,7 +107,7 @@ def sheets(round_name: str) -> Mapping[str, Sheet]:
     suite = round_name.partition("/")[0]
     resolved: dict[str, Sheet] = {}
     for name in reversed([name for name in chain if name.partition("/")[0] == suite]):
-        written = _written(rules.workload.ROOT / name / "logs")
+        written = _written(rules.round.ROOT / name / "logs")
         done: dict[str, Sheet] = {}
         for sheet in written:
             _resolve(sheet, written, resolved, done, name)
@@ -127,19 +126,11 @@ def sheet(round_name: str, name: str) -> Sheet:
 def _written(folder: Path) -> dict[str, tuple[Path, SheetFile | None]]:
     found: dict[str, tuple[Path, SheetFile | None]] = {}
     for path in sorted(folder.glob("*.yaml")):
-        try:
-            raw = yaml.load(path.read_bytes(), yaml.CSafeLoader) or {}
-        except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-            raise UsageError(f"{path}: {error}", fix="correct the rule file") from None
+        raw = content(path) or {}
         for name, given in raw.items():
             if name in found:
                 raise UsageError(f"{path}: sheet {name} is also in {found[name][0].name}", fix="give each sheet once")
-            try:
-                found[name] = path, None if given is None else SheetFile.model_validate(given)
-            except ValidationError as error:
-                first = error.errors()[0]
-                place = ".".join(str(part) for part in (name, *first["loc"]))
-                raise UsageError(f"{path}: {place}: {first['msg']}", fix="correct the rule file") from None
+            found[name] = path, None if given is None else validated(SheetFile, str(path), given, name)
     return found
 
 

@@ -1,7 +1,7 @@
 """What the single-file checker of MLPerf Inference, which judged every round up to v5.1, has otherwise than the tables.
 
-`single-file.yaml` stands in the folder of each round that this checker knows; its members of a model stand in for those
-of `models.yaml`.
+`single-file.yaml` stands whole in the folder of each round that this checker knows, for no later round has it; its
+members of a model stand in for those of `models.yaml`, also where they are null.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-import rules.workload
+import rules.round
 from rules.errors import UsageError
 from rules.inference import ModelRules, inference_rules
-from rules.ruleset import rulesets
-from rules.workload import Strict
+from rules.round import Strict, content, rulesets, validated
 
 FILE = "single-file.yaml"
 
@@ -47,22 +45,17 @@ class SingleFileRules(Strict):
 
 def single_file_rounds() -> list[str]:
     """Return the rounds that the single-file checker knows."""
-    return [name for name in rulesets() if (rules.workload.ROOT / name / FILE).is_file()]
+    return [name for name in rulesets() if (rules.round.ROOT / name / FILE).is_file()]
 
 
 @cache
 def single_file_rules(round_name: str) -> SingleFileRules:
     """Return what is particular to the checker in a round; UsageError for one that it does not know."""
-    path = rules.workload.ROOT / round_name / FILE
+    path = rules.round.ROOT / round_name / FILE
     if not path.is_file():
         known = ", ".join(single_file_rounds())
         raise UsageError(f"the single-file checker does not know {round_name}", fix=f"give one of {known}")
-    try:
-        return SingleFileRules.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{round_name}/{FILE}: {place}: {first['msg']}", fix="correct the rule file") from None
+    return validated(SingleFileRules, f"{round_name}/{FILE}", content(path))
 
 
 @cache

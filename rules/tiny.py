@@ -13,9 +13,8 @@ from typing import Literal
 from pydantic import Field
 
 from rules.errors import UsageError
-from rules.layers import layered
+from rules.round import Strict, read
 from rules.ruleset import load
-from rules.workload import Strict
 
 Runner = Literal["mlc", "eembc"]
 Test = Literal["accuracy", "performance", "energy"]
@@ -89,7 +88,7 @@ class TinyRules(Strict):
 @cache
 def tiny_rules(round_name: str) -> TinyRules:
     """Return what a round of MLPerf Tiny fixes; UsageError for a mistake in its files."""
-    return layered(round_name, "tiny.yaml", TinyRules)
+    return read(round_name, "tiny.yaml", TinyRules)
 
 
 @cache

@@ -13,9 +13,8 @@ import msgspec
 from pydantic import Field
 
 from rules.errors import UsageError
-from rules.layers import layered
+from rules.round import Strict, read
 from rules.ruleset import RuleSet, load
-from rules.workload import Strict
 
 FAMILIES = ("mlperf-training", "mlperf-hpc")  # whose rounds are judged by what stands here
 
@@ -106,7 +105,7 @@ class References(msgspec.Struct, frozen=True):
 @cache
 def package_rules(round_name: str) -> PackageRules:
     """Return the package rules of a round; UsageError for a mistake in its files."""
-    return layered(round_name, "package.yaml", PackageRules)
+    return read(round_name, "package.yaml", PackageRules)
 
 
 @cache

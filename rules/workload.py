@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
+from pydantic import Field, computed_field
 
 from rules.documents import Sha256
-from rules.errors import UsageError, unknown
+from rules.round import Strict, read_workload
 
-ROOT = Path(__file__).parent
 Division = Literal["closed", "open"]
 Value = bool | int | float | str
-
-
-class Strict(BaseModel):
-    """Base of everything read from a rule file: unknown members are an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Quality(Strict):
@@ -102,13 +93,5 @@ class WorkloadRules(Strict):
 
 @cache
 def workload_rules(ruleset: str, workload: str) -> WorkloadRules:
-    """Load the rules on `workload` in `ruleset` (e.g. `assay/1.0`); raise UsageError for an unknown or broken one."""
-    folder = ROOT / ruleset / "workloads"
-    path = folder / f"{workload}.yaml"
-    known = sorted(p.stem for p in folder.glob("*.yaml"))
-    if workload not in known:
-        raise unknown("workload", workload, known)
-    try:
-        return WorkloadRules.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise UsageError(f"{path}: {error}", fix="correct the rule file") from None
+    """Return the rules on `workload` in `ruleset` (e.g. `assay/1.0`); UsageError for an unknown or broken one."""
+    return read_workload(ruleset, workload, WorkloadRules)

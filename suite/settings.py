@@ -6,12 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from rules.documents import Sha256
-from rules.errors import UsageError, unknown
-from rules.workload import Strict
+from rules.errors import unknown
+from rules.round import Strict, content, validated
 
 WORKLOADS = Path(__file__).parent / "workloads"
 
@@ -70,7 +69,4 @@ def settings(workload: str) -> Settings:
     if workload not in workloads():
         raise unknown("workload", workload, workloads())
     path = WORKLOADS / workload.replace("-", "_") / "workload.yaml"
-    try:
-        return Settings.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise UsageError(f"{path}: {error}", fix="correct the file") from None
+    return validated(Settings, str(path), content(path))

@@ -20,7 +20,8 @@ def list_(
     round_: Annotated[str, typer.Option("--round", metavar="ROUND", help="A round, e.g. assay/1.0.")] = "assay/1.0",
 ) -> None:
     """List the rounds and the rules of one."""
-    from rules.ruleset import load, rulesets
+    from rules.round import rulesets
+    from rules.ruleset import load
 
     chosen = load(round_)
     sys.stdout.write(f"rounds: {', '.join(rulesets())}\n{chosen.name} ({chosen.title}), rules:\n")
@@ -38,7 +39,8 @@ def show(
 ) -> None:
     """Show what a rule demands, or all rules of a round."""
     from checker.explain.cards import demands, reference
-    from rules.ruleset import load, rulesets
+    from rules.round import rulesets
+    from rules.ruleset import load
 
     if name in rulesets() and markdown:
         sys.stdout.write(reference(load(name)))
@@ -66,7 +68,8 @@ def explain(
 def _rule(name: str, round_: str | None) -> RuleSet:
     """Return the round whose rule `name` is meant: the one given, or the newest that has it, and say which have."""
     from rules.known_rounds import newest_first, spans
-    from rules.ruleset import load, rulesets
+    from rules.round import rulesets
+    from rules.ruleset import load
 
     having = [of for of in newest_first(rulesets()) if name in load(of).cards]
     if round_ is not None and (having or round_ not in rulesets()):

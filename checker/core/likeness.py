@@ -13,7 +13,7 @@ from pathlib import Path
 from checker.core.findings import Problem
 from rules.errors import UsageError
 from rules.known_rounds import named, no_rules, ordered, title
-from rules.ruleset import rulesets
+from rules.round import rulesets
 from rules.text import printable
 
 OWN_TOOLS = "take the tools of its own round; `assay rules list` lists the rounds that Assay judges"

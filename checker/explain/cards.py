@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import rules.workload
+import rules.round
 from rules.cards import Card, Edit, Example, LogConstraint
 from rules.ruleset import RuleSet, load
 from rules.sheets import sheets
@@ -147,7 +147,7 @@ def _what_logs_hold(round_: RuleSet) -> Iterator[str]:
 def reference(round_: RuleSet) -> str:
     """Return the Markdown reference of a round's rules."""
     document = round_.document.rpartition("/")[2]
-    own = (rules.workload.ROOT.parent / round_.document).is_file()
+    own = (rules.round.ROOT.parent / round_.document).is_file()
     lines = [
         f"# Rules of {round_.title}",
         "",

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-import rules.workload
+import rules.round
 from rules.cards import Card
 from rules.errors import UsageError
 from rules.ruleset import RuleSet
@@ -32,7 +32,7 @@ class Clause:
 
 def clauses(ruleset: RuleSet) -> Iterator[Clause]:
     """Yield the clauses of a round's rules document in order; UsageError where they are not known."""
-    titles = _listed(ruleset) or _headings(rules.workload.ROOT.parent / ruleset.document)
+    titles = _listed(ruleset) or _headings(rules.round.ROOT.parent / ruleset.document)
     if not titles:
         raise UsageError(f"{ruleset.name}: the sections of its rules document are not known", fix="give clauses.yaml")
     for number, said in titles.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import rules.workload
+import rules.round
 from checker.core.log_rules import RuleError
 from checker.core.registry import judges
 from checker.families.assay.discovery import FAMILIES
@@ -18,7 +18,8 @@ from rules.inference import inference_rules
 from rules.inference_review import review_rules
 from rules.power import power_rules
 from rules.references import references
-from rules.ruleset import RuleSet, load, rulesets
+from rules.round import rulesets
+from rules.ruleset import RuleSet, load
 from rules.serving import loadgen_rules, serving_rules
 
 
@@ -35,7 +36,7 @@ def mistakes() -> Iterator[str]:
 
 def _in(round_: RuleSet) -> Iterator[str]:
     known = judges()
-    sections = _sections(rules.workload.ROOT.parent / round_.document)
+    sections = _sections(rules.round.ROOT.parent / round_.document)
     for card in round_.cards.values():
         if card.judge is not None and card.judge not in known:
             yield f"{card.id}: judge {card.judge!r} does not exist"

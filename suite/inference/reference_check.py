@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-import rules.workload
+import rules.round
 from rules.errors import JudgedError, UsageError
 from rules.serving import ServingRules
 from rules.serving_documents import OutputsCertificate
@@ -50,7 +50,7 @@ def agree(bench: Bench) -> None:
 
 def reference_outputs(ruleset: str, rules_: ServingRules) -> list[list[float]]:
     """Return the rule set's float64 outputs of its few samples; UsageError where the file is not the one it names."""
-    path = rules.workload.ROOT / ruleset / "outputs" / f"{rules_.workload}.json"
+    path = rules.round.ROOT / ruleset / "outputs" / f"{rules_.workload}.json"
     try:
         content = path.read_bytes()
         found = json.loads(content)

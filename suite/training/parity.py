@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import docker
 from pydantic import Field, ValidationError
 
-import rules.workload
+import rules.round
 from rules.documents import Document, FrameworkParity, ParityCertificate, Sha256
 from rules.errors import JudgedError, UsageError
 from rules.workload import WorkloadRules
@@ -144,7 +144,7 @@ def run_side(
 
 def published(ruleset: str, workload: str) -> Path:
     """Return where the round's own certificate stands."""
-    return rules.workload.ROOT / ruleset / "parity" / f"{workload}.json"
+    return rules.round.ROOT / ruleset / "parity" / f"{workload}.json"
 
 
 def kept(found: ParityCertificate) -> Path:

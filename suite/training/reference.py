@@ -16,7 +16,7 @@ from queue import SimpleQueue
 
 import docker
 
-import rules.workload
+import rules.round
 from rules.documents import Outcome
 from rules.errors import JudgedError
 from rules.ruleset import load
@@ -117,7 +117,7 @@ def write(ruleset: str, workload: str, found: list[Reference], logs: Path) -> Pa
             {"framework": one.framework, "seed": one.seed, "samples": one.samples, "log_sha256": digest},
         )
         (logs / f"{workload}-{one.framework}-{one.seed}.txt.xz").write_bytes(lzma.compress(one.log))
-    path = rules.workload.ROOT / ruleset / "references" / f"{workload}.json"
+    path = rules.round.ROOT / ruleset / "references" / f"{workload}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n")
     return path

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from checker.families.assay.review import program
 from rules.compliance import compliance_rules
-from rules.ruleset import load, rulesets_in
+from rules.images import _read as images_read
+from rules.round import _chain, rulesets_in
+from rules.ruleset import load
 from rules.serving import loadgen_rules, serving_rules
 from rules.workload import workload_rules
 
 
 def forget() -> None:
     """Have all rounds read anew."""
-    for cached in (load, rulesets_in, workload_rules, program, serving_rules, loadgen_rules, compliance_rules):
+    for cached in (
+        load,
+        rulesets_in,
+        _chain,
+        images_read,
+        workload_rules,
+        program,
+        serving_rules,
+        loadgen_rules,
+        compliance_rules,
+    ):
         cached.cache_clear()

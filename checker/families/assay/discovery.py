@@ -15,7 +15,8 @@ from checker.core.tree import RefusedError, Tree
 from checker.families.assay.submission import DIVISIONS, RUN_FILE
 from rules.errors import NothingToCheckError, UsageError
 from rules.known_rounds import archive
-from rules.ruleset import load, rulesets
+from rules.round import rulesets
+from rules.ruleset import load
 from rules.text import printable
 
 DEFAULT = "assay/1.0"

@@ -22,7 +22,8 @@ from checker.loadgen.detail_log import DetailLog, read_detail
 from rules.errors import AssayError
 from rules.inference import inference_rules
 from rules.known_rounds import ordered
-from rules.ruleset import load, rulesets
+from rules.round import rulesets
+from rules.ruleset import load
 
 FAMILY = "mlperf-inference"
 MOST = 5000  # entries of a folder that are looked at

@@ -90,11 +90,10 @@ def drift(round_name: str) -> Iterator[str]:
     """Yield where the official tables and the rules document differ: both numbers, or what each says."""
     known, reviewed = inference_rules(round_name).models, review_rules(round_name)
     for one in reviewed.drift.values():
-        if one is not None and one.model in known and known[one.model].listed:
+        if one.model in known and known[one.model].listed:
             yield _said(one)
     for other in reviewed.differences.values():
-        if other is not None:
-            yield f"{other.model}: {other.table} (table), {other.rules} (rules §{other.clause})"
+        yield f"{other.model}: {other.table} (table), {other.rules} (rules §{other.clause})"
 
 
 def _said(one: Drift) -> str:

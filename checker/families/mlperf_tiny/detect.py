@@ -11,7 +11,8 @@ from checker.core.marks import marked, sampled
 from checker.families.mlperf_tiny.submission import Scope, find
 from rules.errors import AssayError
 from rules.known_rounds import title
-from rules.ruleset import load, rulesets
+from rules.round import rulesets
+from rules.ruleset import load
 from rules.tiny import tiny_rules
 
 FAMILY = "mlperf-tiny"

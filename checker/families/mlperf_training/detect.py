@@ -18,7 +18,8 @@ from checker.families.assay.discovery import OURS, discover, stated_benchmark
 from checker.families.mlperf_training.discovery import find
 from rules.errors import AssayError, UsageError
 from rules.known_rounds import families, without_rules
-from rules.ruleset import load, rulesets
+from rules.round import rulesets
+from rules.ruleset import load
 from rules.text import printable
 from rules.training import FAMILIES, package_rules
 

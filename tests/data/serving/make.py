@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-import rules.workload
+import rules.round
 import suite.inference.run
 import suite.inference.search
 from suite.inference.produce import ServingRequest, produce
@@ -33,7 +33,7 @@ SCENARIOS: dict[str, dict[str, dict[str, Any]]] = {
 
 def shorter(root: Path, name: str) -> list[Path]:
     """Copy the round to `root` with shorter runs of a workload; return the files that differ."""
-    shutil.copytree(rules.workload.ROOT / ROUND, root / ROUND)
+    shutil.copytree(rules.round.ROOT / ROUND, root / ROUND)
     workload, compliance = root / ROUND / f"workloads/{name}.yaml", root / ROUND / "compliance.yaml"
     known = yaml.safe_load(workload.read_text())
     workload.write_text(yaml.safe_dump(known | {"scenarios": SCENARIOS[name]}))
@@ -48,7 +48,7 @@ def shorter(root: Path, name: str) -> list[Path]:
 def main(folder: Path, workload: str) -> None:
     """Measure and pack."""
     changed = shorter(folder / "rules", workload)
-    rules.workload.ROOT = folder / "rules"
+    rules.round.ROOT = folder / "rules"
     # So short a run is noisy: with far less load than the system bears, and room for far more queries than expected,
     # it is valid at one of the first attempts.
     suite.inference.search.SLOWER, suite.inference.run.EXPECTED = 0.3, 2.0

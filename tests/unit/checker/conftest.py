@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import checker.families.assay.review
-import rules.workload
+import rules.round
 from tests.unit.checker.submissions import PUBLISHED, WORKLOAD, Built, Settings, at, sha, source_sha256
 from tests.unit.rounds import forget
 
@@ -27,9 +27,9 @@ def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy of the rule sets, whose reference runs are known to the tests."""
     root = tmp_path_factory.mktemp("rounds") / "rules"
     for family in ("assay", "assay-inference"):
-        shutil.copytree(rules.workload.ROOT / family, root / family)
+        shutil.copytree(rules.round.ROOT / family, root / family)
     for family in ("mlperf-inference", "mlperf-training", "mlperf-hpc", "mlperf-tiny"):
-        (root / family).symlink_to(rules.workload.ROOT / family)
+        (root / family).symlink_to(rules.round.ROOT / family)
     references = root / "assay/1.0/references" / f"{WORKLOAD}.json"
     references.parent.mkdir(exist_ok=True)
     samples = [at(1), at(2), at(3), at(4)] * 6
@@ -41,7 +41,7 @@ def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     published = root / "assay/1.0/parity" / f"{WORKLOAD}.json"
     published.write_text(json.dumps({**PUBLISHED, "source_sha256": source_sha256()}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rules.workload, "ROOT", root)
+        patch.setattr(rules.round, "ROOT", root)
         forget()
         yield root
     forget()

@@ -14,7 +14,8 @@ import checker
 import checker.families.assay.review
 from checker.core import ledger, registry
 from rules.errors import AssayError, Exit, NothingToCheckError, UsageError
-from rules.ruleset import load, rulesets
+from rules.round import rulesets
+from rules.ruleset import load
 from tests.unit.checker.submissions import TOKEN, WORKLOAD, Built, errors, said
 from tests.unit.rounds import forget
 

@@ -10,7 +10,8 @@ import yaml
 
 from checker.core.registry import judges
 from rules.cards import Card
-from rules.ruleset import load, rulesets
+from rules.round import rulesets
+from rules.ruleset import load
 from tests.unit.inference.published import ROUND, apply, judged, resnet, rules_of
 
 pytestmark = pytest.mark.corpus

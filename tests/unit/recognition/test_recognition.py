@@ -13,7 +13,7 @@ import checker
 from checker.recognition import recognised
 from rules.errors import AssayError, Exit, NothingToCheckError, UsageError
 from rules.known_rounds import families
-from rules.ruleset import rulesets
+from rules.round import rulesets
 from tests.corpus.rounds import unpacked
 from tests.differential import inference_passing, passing, tiny_passing
 from tests.unit.recognition import trees

@@ -8,7 +8,8 @@ import pytest
 
 from rules.errors import UsageError
 from rules.known_rounds import families, named, newest_first, spans, title
-from rules.ruleset import load, rulesets
+from rules.round import rulesets
+from rules.ruleset import load
 
 TRAINING = ", ".join(name for name in rulesets() if name.startswith("mlperf-training/"))
 ALL = "it knows MLPerf HPC 1.0 to 3.0, MLPerf Inference 5.0 to 6.1, MLPerf Tiny 1.3 to 1.4, MLPerf Training 3.0 to 6.1"

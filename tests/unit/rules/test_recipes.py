@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import checker.report.render
-import rules.workload
+import rules.round
 from checker.cli import check as check_cli
 from checker.core.log_rules import compile_rules
 from checker.core.mllog import Record
@@ -36,10 +36,10 @@ def shown(heading: str, language: str) -> str:
 def test_a_rule_is_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     judges()  # registered once, whatever the rule files say
     root = tmp_path / "rules"
-    shutil.copytree(rules.workload.ROOT, root, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    shutil.copytree(rules.workload.ROOT.parent / "docs", tmp_path / "docs")
+    shutil.copytree(rules.round.ROOT, root, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    shutil.copytree(rules.round.ROOT.parent / "docs", tmp_path / "docs")
     (root / "assay" / "1.0" / "cards" / "9-added.yaml").write_text(shown("Add a rule", "yaml"))
-    monkeypatch.setattr(rules.workload, "ROOT", root)
+    monkeypatch.setattr(rules.round, "ROOT", root)
     load.cache_clear()
     try:
         assert [mistake for mistake in mistakes() if "assay-momentum" in mistake] == []

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-import rules.workload
+import rules.round
 from checker.explain.lint import mistakes
 from rules import schemas
 from rules.cards import Severity
 from rules.errors import UsageError
-from rules.ruleset import load, rulesets
+from rules.round import rulesets
+from rules.ruleset import load
 from tests.unit.rounds import forget
 
 PROJECT = Path(__file__).parents[3]
@@ -24,8 +25,8 @@ PROJECT = Path(__file__).parents[3]
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
     """Write a file of a round that stands beside assay/1.0."""
-    shutil.copytree(rules.workload.ROOT / "assay", tmp_path / "assay")
-    monkeypatch.setattr(rules.workload, "ROOT", tmp_path)
+    shutil.copytree(rules.round.ROOT / "assay", tmp_path / "assay")
+    monkeypatch.setattr(rules.round, "ROOT", tmp_path)
     forget()
 
     def file(name: str, text: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import checker.families.assay.inference.review
 import checker.families.assay.review
-import rules.workload
+import rules.round
 from tests.unit.rounds import forget
 from tests.unit.serving.trees import WORKLOADS, Measured, unpack
 
@@ -37,13 +37,13 @@ def short_round(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
     root = tmp_path_factory.mktemp("rounds") / "rules"
     for family in ("assay", "assay-inference"):
-        shutil.copytree(rules.workload.ROOT / family, root / family)
+        shutil.copytree(rules.round.ROOT / family, root / family)
     for workload in WORKLOADS:
         shutil.copytree(unpacked / workload / "rules", root, dirs_exist_ok=True)
     for family in ("mlperf-inference", "mlperf-training", "mlperf-hpc", "mlperf-tiny"):
-        (root / family).symlink_to(rules.workload.ROOT / family)
+        (root / family).symlink_to(rules.round.ROOT / family)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rules.workload, "ROOT", root)
+        patch.setattr(rules.round, "ROOT", root)
         forget()
         yield root
     forget()

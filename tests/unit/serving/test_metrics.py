@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import rules.workload
+import rules.round
 from checker.families.assay.inference.metrics import agreement, correlations, pearson, ranks, recomputed, top_1
 from rules.ruleset import load
 from rules.serving import serving_rules
@@ -118,4 +118,4 @@ def test_the_reference_itself_meets_its_target() -> None:
     assert metric.reference == pytest.approx(known["lee"]["pearson"], abs=5e-6)
     assert len(known["lee"]["cosines"]) == 1225
     assert len(known["wordsim353"]["pairs"]) == 353
-    assert rules.workload.ROOT.is_dir()
+    assert rules.round.ROOT.is_dir()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import rules.workload
+import rules.round
 from checker.explain.lint import mistakes
 from checker.families.mlperf_training.log_verdict import log_judge
 from checker.families.mlperf_training.reading import read
@@ -24,16 +24,16 @@ RECIPE = Path(__file__).parents[3] / "CONTRIBUTING.md"
 @pytest.fixture(scope="module")
 def added(tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = tmp_path_factory.mktemp("added") / "rules"
-    shutil.copytree(rules.workload.ROOT, root, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    shutil.copytree(rules.round.ROOT, root, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     files = re.findall(r"`(rules/mlperf-training/6\.2/[^`]+)`\n\n```yaml\n(.*?)```", RECIPE.read_text(), re.DOTALL)
     assert len(files) == 4
     for name, text in files:
         path = root.parent / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    before, rules.workload.ROOT = rules.workload.ROOT, root
+    before, rules.round.ROOT = rules.round.ROOT, root
     yield root
-    rules.workload.ROOT = before
+    rules.round.ROOT = before
 
 
 def rules_objecting(lines: list[dict[str, Any]]) -> set[str]:

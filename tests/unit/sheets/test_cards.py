@@ -10,7 +10,8 @@ import pytest
 from checker.families.mlperf_training.log_verdict import log_judge
 from checker.families.mlperf_training.reading import read
 from rules.cards import Card, Example
-from rules.ruleset import load, rulesets
+from rules.round import rulesets
+from rules.ruleset import load
 from rules.sheets import sheets
 
 ROUND = "mlperf-training/6.1"  # the newest has the cards of all

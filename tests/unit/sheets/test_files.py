@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import rules.workload
+import rules.round
 from checker.families.mlperf_training.sheets import lint
 from rules.errors import UsageError
 from rules.expressions import ExpressionError, Meaning, Moment, compile_expression
@@ -20,8 +20,8 @@ Write = Callable[[str], str]
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Write the sheets of a round of their own; return its name."""
-    real = rules.workload.ROOT / "mlperf-training/4.0"
-    header = (rules.workload.ROOT / "mlperf-training/4.0/ruleset.yaml").read_text()
+    real = rules.round.ROOT / "mlperf-training/4.0"
+    header = (rules.round.ROOT / "mlperf-training/4.0/ruleset.yaml").read_text()
     count = 0
 
     def write(text: str) -> str:
@@ -35,7 +35,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
         (folder / "logs" / "one.yaml").write_text(text)
         return name
 
-    monkeypatch.setattr(rules.workload, "ROOT", tmp_path)
+    monkeypatch.setattr(rules.round, "ROOT", tmp_path)
     return write
 
 
@@ -76,7 +76,7 @@ def test_lint_names_a_mistake_in_a_demand(written: Write, demand: str, said: str
 
 
 def test_no_round_has_a_mistake() -> None:
-    from rules.ruleset import rulesets
+    from rules.round import rulesets
 
     assert [mistake for name in rulesets() for mistake in lint.mistakes(name)] == []
 

@@ -23,7 +23,7 @@ def between_tables_and_rules(case: ResultCase) -> Iterator[Problem]:
     """Judge that a result meets a bound that the official tables and the rules give differently, by either."""
     between: dict[bool, list[tuple[Drift, float]]] = {}
     for drift in case.reviewed.drift.values():
-        if drift is None or drift.model != case.model or drift.scenario not in (None, case.asked) or not case.strict:
+        if drift.model != case.model or drift.scenario not in (None, case.asked) or not case.strict:
             continue
         value = case.accuracy.get(drift.what)
         if drift.key is not None:

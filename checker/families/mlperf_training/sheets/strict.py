@@ -32,7 +32,8 @@ from checker.families.mlperf_training.sheets.official import (
 )
 from checker.families.mlperf_training.sheets.words import listed, problem
 from rules.expressions import Event, Moment, UndefinedError, same
-from rules.ruleset import RuleSet, load, rulesets
+from rules.round import rulesets
+from rules.ruleset import RuleSet, load
 from rules.sheets import Demand, Sheet, sheets
 from rules.training import FAMILIES
 

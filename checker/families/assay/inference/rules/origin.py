@@ -261,9 +261,7 @@ def _marks(run: ServingRun) -> Iterator[tuple[str, Any, str]]:
 def known(result: ServingResult) -> Iterator[Problem]:
     """Judge that the round has rules on the workload and on each scenario of it, each with a run."""
     if result.rules is None:
-        from rules.serving import serving_workloads
-
-        names = ", ".join(serving_workloads(result.ruleset.name))
+        names = ", ".join(result.ruleset.workloads())
         yield Problem("the round has no rules on this workload", names, result.workload, result.folder)
         return
     for scenario in result.scenarios.values():
