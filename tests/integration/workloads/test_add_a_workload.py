@@ -68,7 +68,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (top / "data/toy.safetensors").write_bytes(content := data())
     shutil.copytree(TOY, top / "suite/workloads/toy_regression", ignore=shutil.ignore_patterns("rules.yaml"))
     text = (TOY / "rules.yaml").read_text().replace("{digest}", hashlib.sha256(content).hexdigest())
-    (top / "rules/assay/1.0/workloads/toy-regression.yaml").write_text(text)
+    (top / f"rules/assay/1.0/workloads/{WORKLOAD}.yaml").write_text(text)
+    # What `assay reference` would write of twenty runs that reach the target at the first evaluation.
+    needed = [{"framework": "jax", "seed": n, "samples": 960, "log_sha256": "0" * 64} for n in range(20)]
+    (top / f"rules/assay/1.0/references/{WORKLOAD}.json").write_text(json.dumps(needed))
     return top
 
 
