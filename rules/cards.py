@@ -2,7 +2,7 @@
 
 A card demands constraints on the log, stated in the words below, or a *judge*: a named procedure of the checker for
 what spans several files, or it answers for demands of a round's *sheets*. Text that begins with `=` is an expression
-(`rules/expressions.py`).
+(`rules/expressions.py`). In a constraint `$metric` is the log key of the workload's metric, `$counts` what it counts.
 """
 
 from __future__ import annotations

@@ -49,6 +49,8 @@ def demands(card: Card) -> Iterator[str]:
         yield f"{card.title} (judged by procedure {card.judge!r})"
     for constraint in card.log or ():
         yield constrained(constraint)
+    if any("$metric" in one.model_dump_json() for one in card.log or ()):
+        yield "where $metric is the log key of the workload's metric"
     for part in card.sheets or ():
         keys = "every key that no other rule answers for" if part.keys == ["*"] else ", ".join(part.keys)
         yield f"{keys}: what the round's sheets say of {', '.join(part.parts)}"

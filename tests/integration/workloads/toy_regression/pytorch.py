@@ -1,9 +1,8 @@
 """The toy in PyTorch."""
 
 import torch
-from torch import nn
-
 from suite.workloads.toy_regression.task import FEATURES, KINDS, WIDTH
+from torch import nn
 
 
 class Toy(nn.Module):
