@@ -48,6 +48,10 @@ run: setup ## build the image, run the benchmark, write and check the submission
 	    $(if $(IDLE),--idle-baseline $(IDLE)) $(if $(UNCONTAINED),--uncontained $(UNCONTAINED)) \
 	    $(if $(RESUME),--resume) $(if $(REPLACE),--replace) $(if $(DISCARD),--discard) $(if $(WAIT),--wait)
 
+evidence: setup ## publish what evidence the newest round lacks on the present sources (its author; an hour); goes on after a kill
+	@suite/engine.sh
+	@$(ASSAY) evidence $(if $(WAIT),--wait)
+
 test: setup-dev lint ## lint, then every test; starts a Docker engine where it may
 	@suite/engine.sh
 	@.venv/bin/pytest --numprocesses auto --dist loadfile --ignore tests/integration
@@ -71,4 +75,4 @@ clean: ## remove .venv and caches; submissions stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-dev run test test-corpus lint doctor lock clean
+.PHONY: evidence help setup setup-dev run test test-corpus lint doctor lock clean

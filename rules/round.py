@@ -6,6 +6,7 @@ a list) is replaced whole. Every mistake is a UsageError that names file and mem
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -97,8 +98,9 @@ def merge(before: Any, given: Any) -> Any:
 def content(path: Path) -> Any:
     """Return what a rule file says, YAML or JSON; UsageError where it is neither, or cannot be read."""
     try:
-        return yaml.load(path.read_bytes(), yaml.CSafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        text = path.read_bytes()
+        return json.loads(text) if path.suffix == ".json" else yaml.load(text, yaml.CSafeLoader)
+    except (yaml.YAMLError, ValueError, OSError) as error:
         raise UsageError(f"{path}: {error}", fix=FIX) from None
 
 

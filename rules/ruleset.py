@@ -15,7 +15,7 @@ from pydantic import Field
 import rules.round
 from rules.cards import Card
 from rules.errors import UsageError, unknown
-from rules.known_rounds import unknown_round
+from rules.known_rounds import newest_first, unknown_round
 from rules.round import Strict
 from rules.workload import WorkloadRules, workload_rules
 
@@ -107,6 +107,14 @@ class RuleSet(Header):
     def data(self, *parts: str) -> Path | None:
         """Return the path of a data file of the round or of one it extends; None where no round has it."""
         return rules.round.find(self.name, *parts)
+
+
+def newest(family: str, asked: str | None = None) -> str:
+    """Return the newest round of a family, or the one asked for; UsageError where that is of another family."""
+    of_family = [name for name in rules.round.rulesets() if name.startswith(f"{family}/")]
+    if asked is not None and asked not in of_family:
+        raise unknown_round(asked, of_family)
+    return asked or newest_first(of_family)[0]
 
 
 @cache

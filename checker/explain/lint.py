@@ -17,7 +17,7 @@ from rules.errors import AssayError
 from rules.inference import inference_rules
 from rules.inference_review import review_rules
 from rules.power import power_rules
-from rules.references import references
+from rules.published import evidence
 from rules.round import rulesets
 from rules.ruleset import RuleSet, load
 from rules.serving import loadgen_rules, serving_rules
@@ -51,7 +51,7 @@ def _in(round_: RuleSet) -> Iterator[str]:
     yield from sheet_mistakes(round_.name)
     for name in round_.workloads():
         try:
-            references(round_, name)
+            evidence(round_.name, name)
         except AssayError as error:
             yield error.message
     yield from _published(round_) if round_.family == "mlperf-inference" else ()

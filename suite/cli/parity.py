@@ -1,4 +1,4 @@
-"""`assay parity` and `assay reference`: the round's own evidence about a workload."""
+"""`assay parity`, `assay reference` and `assay evidence`: a round's own evidence on what its containers run."""
 
 from __future__ import annotations
 
@@ -9,23 +9,31 @@ import typer
 
 from rules.errors import JudgedError
 
-RULESET = "assay/1.0"
+FAMILY = "assay"
+Target = Annotated[str, typer.Option(help="hardware target")]
+Data = Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")]
+Logs = Annotated[Path, typer.Option(help="folder for the logs; a run whose log is in it is not repeated")]
+Round = Annotated[str | None, typer.Option("--round", metavar="ROUND", help="default: the newest, e.g. assay/1.0")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
+]
+RUNS = 8  # of each framework: 24 in three, and a round needs 20
 
 
 def parity(
     workload: Annotated[str, typer.Argument(help="e.g. image-classification")],
-    target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
-    data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
-    publish: Annotated[bool, typer.Option("--publish", help="make it the round's own certificate")] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
-    ] = False,
+    target: Target = "cpu",
+    data: Data = None,
+    publish: Annotated[bool, typer.Option("--publish", help="add it to those that the round publishes")] = False,
+    round_: Round = None,
+    wait: Wait = False,
 ) -> None:
     """Run the first steps in every framework from the same weights and batches, compare, write the certificate.
 
     Example: assay parity image-classification
     """
     from checker.families.assay.training.parity import disagreements
+    from rules.ruleset import newest
     from rules.workload import workload_rules
     from suite.data import obtain
     from suite.engines.docker.connection import connect
@@ -34,36 +42,36 @@ def parity(
     from suite.training.parity_table import table
     from suite.turn import turn
 
-    rules = workload_rules(RULESET, workload)
+    name = newest(FAMILY, round_)
+    rules = workload_rules(name, workload)
     client = connect()
     with turn(f"assay parity {workload}", client, wait=wait):
         with Phase("data") as phase:
             files = obtain(workload, rules, data, phase.to)
-        found = runs.certify(client, RULESET, rules, files, target)
+        found = runs.certify(client, name, rules, files, target)
     typer.echo(table(found, rules.parity))
     if problems := disagreements(found, rules.parity):
         lines = "\n".join(f"  {p.message}: {p.found}, {p.expected}" for p in problems)
         raise JudgedError(f"the frameworks do not train the same model:\n{lines}", fix="correct the one that differs")
-    place = runs.published(RULESET, workload) if publish else runs.kept(found)
-    runs.write(found, place)
-    typer.echo(f"certificate: {place}")
+    typer.echo(f"certificate: {runs.publish(found) if publish else runs.keep(found)}")
 
 
 def reference(
     workload: Annotated[str, typer.Argument(help="e.g. image-classification")],
-    logs: Annotated[Path, typer.Option(help="folder for the logs, compressed")],
-    runs: Annotated[int, typer.Option(help="runs of each framework", min=1)] = 8,
-    target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
-    data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
-    ] = False,
+    logs: Logs,
+    runs: Annotated[int, typer.Option(help="runs of each framework", min=1)] = RUNS,
+    target: Target = "cpu",
+    data: Data = None,
+    round_: Round = None,
+    wait: Wait = False,
 ) -> None:
-    """Make the round's reference runs anew: for the author of a rule set.
+    """Make reference runs of the present source and add them to those that the round publishes: for its author.
 
     Example: assay reference image-classification --logs tests/data/references
     """
+    from rules.ruleset import newest
     from rules.workload import workload_rules
+    from suite import source
     from suite.data import obtain
     from suite.engines.docker.connection import connect
     from suite.images.build import build
@@ -73,12 +81,40 @@ def reference(
     from suite.training import reference as references
     from suite.turn import turn
 
-    rules = workload_rules(RULESET, workload)
+    name = newest(FAMILY, round_)
+    rules, digest = workload_rules(name, workload), source.digest(source.files(workload))
     client = connect()
     with turn(f"assay reference {workload}", client, wait=wait):
         with Phase("data") as phase:
             files = obtain(workload, rules, data, phase.to)
         names = settings(workload).frameworks
-        images = {name: build(client, cell(name, target), lambda *_: None) for name in names}
-        found = list(references.measure(client, RULESET, rules, images, files, runs))
-    typer.echo(f"{len(found)} reference runs: {references.write(RULESET, workload, found, logs)}")
+        images = {each: build(client, cell(each, target), lambda *_: None) for each in names}
+        found = list(references.measure(client, name, rules, images, files, runs, logs / digest[:16]))
+    typer.echo(f"{len(found)} reference runs: {references.publish(name, workload, digest, found)}")
+
+
+def evidence(
+    logs: Logs = Path("tests/data/references"),
+    target: Target = "cpu",
+    data: Data = None,
+    round_: Round = None,
+    wait: Wait = False,
+) -> None:
+    """Make and publish what evidence a round lacks on the present sources; what is there is left, also half of it.
+
+    Example: assay evidence --wait
+    """
+    from rules.published import missing
+    from rules.ruleset import load, newest
+    from suite import source
+
+    name = newest(FAMILY, round_)
+    for workload in load(name).workloads():
+        digest = source.digest(source.files(workload))
+        lacking = missing(name, workload, digest)
+        said = f"lacks {' and '.join(lacking)}" if lacking else "complete"
+        typer.echo(f"{workload}, source {digest[:16]}: {said}")
+        if "parity" in lacking:
+            parity(workload, target, data, publish=True, round_=name, wait=wait)
+        if "references" in lacking:
+            reference(workload, logs, target=target, data=data, round_=name, wait=wait)

@@ -9,8 +9,6 @@ import typer
 
 from rules.errors import JudgedError
 
-RULESET = "assay/1.0"
-
 
 def profile(
     workload: Annotated[str, typer.Argument(help="e.g. image-classification")],
@@ -27,6 +25,7 @@ def profile(
     """
     import json
 
+    from rules.ruleset import newest
     from rules.text import printable
     from rules.workload import workload_rules
     from suite import source
@@ -42,7 +41,8 @@ def profile(
     from suite.settings import settings
     from suite.turn import turn
 
-    rules = workload_rules(RULESET, workload)
+    name = newest("assay")
+    rules = workload_rules(name, workload)
     chosen, tuned = cell(framework, target), settings(workload).frameworks[framework]
     client = connect()
     with Phase("data") as phase:
@@ -54,7 +54,7 @@ def profile(
     given = job(
         "profile",
         rules,
-        ruleset=RULESET,
+        ruleset=name,
         framework=framework,
         target=target,
         seed=0,
@@ -67,8 +67,8 @@ def profile(
     if "profile.json" not in finished.files:
         raise JudgedError(f"the profile came to nothing: {finished.judge(rules)[1]}")
     found = json.loads(finished.files["profile.json"])
-    for name, seconds in found["phases"].items():
-        typer.echo(f"{seconds:9.3f} s   {printable(name, 60)}")
+    for phase_name, seconds in found["phases"].items():
+        typer.echo(f"{seconds:9.3f} s   {printable(phase_name, 60)}")
     typer.echo("\n ms a step   share  operation")
     for row in found["operations"]:
         typer.echo(f"{row['seconds_per_step'] * 1e3:10.3f} {row['share']:7.1%}  {printable(row['name'], 80)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -68,44 +68,36 @@ def run(
     assay run image-classification --framework onnxruntime --scenario all
     assay run image-classification --target cuda --uncontained venv/bin/python
     """
-    from suite.inference import produce as inference
     from suite.meters.power_log import PowerLog
-    from suite.settings import settings as of_workload
-    from suite.training.produce import Request, produce
+    from suite.procedures import procedure
+    from suite.result.produce import produce
+    from suite.result.request import Request
 
     if resume and discard:
         raise UsageError("--resume and --discard exclude each other", fix="give one of them")
-    given: dict[str, Any] = {
-        "workload": workload,
-        "framework": framework,
-        "target": target,
-        "division": division,
-        "submitter": submitter,
-        "runs": runs,
-        "settings": settings or [],
-        "threads": threads,
-        "memory_mib": memory,
-        "data": data,
-        "system_file": system_file,
-        "output": output,
-        "resume": resume,
-        "discard": discard,
-        "replace": replace,
-        "power_log": PowerLog(power_log, power_log_ahead) if power_log else None,
-        "uncontained": uncontained,
-        "idle_s": idle_baseline,
-        "wait": wait,
-    }
-    if scenario is None and not of_workload(workload).frameworks:
-        scenario = "all"
-    for option, value in (("--uncontained", uncontained), ("--idle-baseline", idle_baseline)):
-        if scenario is not None and value is not None:
-            raise UsageError(f"{option} is for training", fix=f"leave out {option}, or --scenario where one is given")
-    if scenario is None:
-        passed = produce(Request(**given), typer.echo)
-    else:
-        passed = inference.produce(inference.ServingRequest(**given, scenario=scenario), typer.echo)
-    if not passed:
+    request = Request(
+        workload=workload,
+        framework=framework,
+        target=target,
+        scenario=scenario,
+        division=division,
+        submitter=submitter,
+        runs=runs,
+        settings=settings or [],
+        threads=threads,
+        memory_mib=memory,
+        data=data,
+        system_file=system_file,
+        output=output,
+        resume=resume,
+        discard=discard,
+        replace=replace,
+        power_log=PowerLog(power_log, power_log_ahead) if power_log else None,
+        uncontained=uncontained,
+        idle_s=idle_baseline,
+        wait=wait,
+    )
+    if not produce(procedure(request), request, typer.echo):
         raise typer.Exit(Exit.FINDINGS)
 
 

@@ -7,7 +7,7 @@ from math import ceil, log
 from checker.loadgen.early_stopping import CONFIDENCE, place
 from rules.serving import LoadGenRules, Scenario, ScenarioRules, Seeds, ServingRules, loadgen_scenario
 from rules.serving_documents import RunName
-from suite.inference.plan import ServingPlan
+from suite.inference.plan import InferencePlan
 
 PROBE_MS = 2000
 LATE = 2  # queries of a probe of Server that may be late: one meets a bad moment of the machine now and then
@@ -53,7 +53,7 @@ def _number(value: float) -> str:
     return f"{value:.9f}".rstrip("0").rstrip(".")
 
 
-def job(plan: ServingPlan, rules: ServingRules, mode: str, scenario: Scenario, **given: object) -> dict[str, object]:
+def job(plan: InferencePlan, rules: ServingRules, mode: str, scenario: Scenario, **given: object) -> dict[str, object]:
     """Return `job.json` (docs/inference.md)."""
     return {
         "mode": mode,
@@ -76,12 +76,12 @@ def job(plan: ServingPlan, rules: ServingRules, mode: str, scenario: Scenario, *
     } | given
 
 
-def outputs_job(plan: ServingPlan, rules: ServingRules) -> dict[str, object]:
+def outputs_job(plan: InferencePlan, rules: ServingRules) -> dict[str, object]:
     """Return the job that gives the outputs of the rule set's few samples."""
     return job(plan, rules, "outputs", "Offline", outputs={"samples": rules.outputs.samples})
 
 
-def search_job(plan: ServingPlan, rules: ServingRules, loadgen: LoadGenRules) -> dict[str, object]:
+def search_job(plan: InferencePlan, rules: ServingRules, loadgen: LoadGenRules) -> dict[str, object]:
     """Return the job that finds out what to expect of each scenario."""
     asked = dict(plan.scenarios)
     if any(loadgen_scenario(name) == "Server" for name in asked) and "Offline" in rules.scenarios:
@@ -115,7 +115,13 @@ def may_be_late(scenario: Scenario, its: ScenarioRules) -> list[tuple[int, int]]
 
 
 def run_job_of(
-    plan: ServingPlan, rules: ServingRules, scenario: Scenario, run: RunName, conf: str, audit: str | None, seeds: Seeds
+    plan: InferencePlan,
+    rules: ServingRules,
+    scenario: Scenario,
+    run: RunName,
+    conf: str,
+    audit: str | None,
+    seeds: Seeds,
 ) -> dict[str, object]:
     """Return the job of one LoadGen run."""
     told = {

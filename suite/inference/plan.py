@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from rules.compliance import Test
-from rules.documents import Count, ImageIdentity, Name, Sha256
 from rules.errors import UsageError, unknown
 from rules.serving import SCENARIOS, Scenario, ScenarioRules, ServingRules
 from rules.serving_documents import RunName, SutParameters
 from rules.text import printable
 from rules.workload import Division
-from suite.result.plan import Frozen
+from suite.result.plan import Plan, named
 from suite.settings import Served
-from suite.targets.data import NOTHING, Access
 
 SETTINGS = ("min_duration_ms", "min_query_count", "samples_per_query")  # of LoadGen, free in the open division
 DECLARED = ("batch", "precision", "workers")  # of the system under test, free in both
 
 
-class ServingPlan(Frozen):
+class InferencePlan(Plan):
     """One result: a workload in one framework on one system, every scenario asked for."""
 
+    SUITE: ClassVar[str] = "inference"
+
     schema_: Literal["assay/serving-plan/1"] = Field(default="assay/serving-plan/1", alias="schema")
-    ruleset: str
-    workload: Name
-    framework: Name
-    target: Name
-    division: Division
-    submitter: Name
-    system: Name
     scenarios: Annotated[dict[Scenario, ScenarioRules], Field(min_length=1)]
     tests: list[Test]
     sut: SutParameters
-    memory_bytes: Count
-    cpuset: str
-    environment: dict[str, str]
-    source_sha256: Sha256
-    data: dict[str, Sha256]
-    image: ImageIdentity
-    emulated: bool
-    access: Access = NOTHING  # to devices, as the target says
 
     def runs(self) -> list[tuple[Scenario, RunName]]:
         """Return the LoadGen runs of the result, in the order in which they are made."""
@@ -51,24 +35,14 @@ class ServingPlan(Frozen):
         return [(scenario, name) for scenario in self.scenarios for name in names]
 
     @property
-    def results(self) -> str:
-        """The folder of MLPerf's own files, below the submitter's."""
-        return f"results/{self.system}/{self.workload}"
-
-    @property
     def ours(self) -> str:
-        """The folder of the files that Assay adds, below the submitter's."""
+        """The folder of what only Assay writes, below the submitter's: MLPerf's own layout has no place for it."""
         return f"assay/{self.system}/{self.workload}"
 
-
-def submitter_folder(root: Path, plan: ServingPlan) -> Path:
-    """Return the submitter's folder below the submissions folder `root`."""
-    return root / "inference" / plan.division / plan.submitter
-
-
-def work_folder(root: Path, plan: ServingPlan) -> Path:
-    """Return where a result grows until it is whole; on the same file system, so that it can be renamed into place."""
-    return root / ".work" / "inference" / plan.division / plan.submitter / plan.system / plan.workload
+    @property
+    def source(self) -> str:
+        """The folder of the source that ran, below the submitter's."""
+        return f"src/{self.workload}/{self.framework}"
 
 
 def scenarios(
@@ -81,7 +55,7 @@ def scenarios(
     if asked != "all" and asked not in rules.scenarios:
         raise unknown("scenario", asked, [*rules.scenarios, "all"])
     changes: dict[str, int] = {}
-    for name, text in _pairs(settings):
+    for name, text in named(settings):
         if name in DECLARED:
             continue
         if name not in SETTINGS:
@@ -108,7 +82,7 @@ def parameters(rules: ServingRules, tuned: Served, threads: int | None, settings
         "precision": tuned.precision,
         "workers": tuned.workers,
     }
-    for name, text in _pairs(settings):
+    for name, text in named(settings):
         if name == "precision":
             if text not in rules.outputs.tolerance:
                 raise unknown("precision", text, rules.outputs.tolerance)
@@ -118,13 +92,3 @@ def parameters(rules: ServingRules, tuned: Served, threads: int | None, settings
                 raise UsageError(f"--set {name}={printable(text)}: not a whole number from 1 to {1 << 16}")
             values[name] = int(text)
     return SutParameters.model_validate(values)
-
-
-def _pairs(settings: list[str]) -> list[tuple[str, str]]:
-    found = []
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals:
-            raise UsageError(f"--set {printable(setting)}: no value", fix=f"write --set {printable(name)}=VALUE")
-        found.append((name, text))
-    return found

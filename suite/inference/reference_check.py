@@ -10,17 +10,16 @@ from rules.errors import JudgedError, UsageError
 from rules.serving import ServingRules
 from rules.serving_documents import OutputsCertificate
 from suite.inference import loadgen_config as told
-from suite.inference.context import Bench, run_container
+from suite.inference.context import InferenceContext
 from suite.progress import say
 
 
-def agree(bench: Bench) -> None:
+def agree(context: InferenceContext) -> None:
     """See that the framework gives what the reference gives, before anything is timed."""
-    plan, agreed = bench.plan, bench.rules.outputs
-    certificate = bench.work.outputs()
+    plan, agreed = context.plan, context.rules.outputs
+    certificate = context.work.outputs()
     if certificate is None:
-        title = f"{plan.workload} {plan.framework} outputs"
-        finished, _ = run_container(bench, "outputs", title, told.outputs_job(plan, bench.rules))
+        finished = context.unmeasured("outputs", told.outputs_job(plan, context.rules))
         certificate = OutputsCertificate(
             schema="assay/outputs/1",
             ruleset=plan.ruleset,
@@ -32,7 +31,7 @@ def agree(bench: Bench) -> None:
             samples=agreed.samples,
             outputs=finished.result()["outputs"],
         )
-    reference = reference_outputs(plan.ruleset, bench.rules)
+    reference = reference_outputs(plan.ruleset, context.rules)
     bound, largest, sample = agreed.tolerance[plan.sut.precision], 0.0, -1
     for number, found, wanted in zip(agreed.samples, certificate.outputs, reference, strict=True):
         difference = relative_difference(found, wanted)
@@ -45,7 +44,7 @@ def agree(bench: Bench) -> None:
             fix="compare the model with the workload's description, layer by layer",
         )
     say(f"  outputs differ from the reference by {largest:.2g} at most, {bound:g} is allowed")
-    bench.work.keep("outputs.json", certificate)
+    context.work.keep_ours("outputs.json", certificate)
 
 
 def reference_outputs(ruleset: str, rules_: ServingRules) -> list[list[float]]:

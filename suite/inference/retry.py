@@ -4,54 +4,54 @@ from __future__ import annotations
 
 from rules.compliance import compliance_rules
 from rules.serving import Scenario, loadgen_scenario
-from rules.serving_documents import REPEATED, RunName, ServingAttempt, ServingOutcome
+from rules.serving_documents import REPEATED, RunName, ServingOutcome
 from suite.inference import compliance
-from suite.inference.context import Bench
+from suite.inference.context import InferenceContext
 from suite.inference.search import offer_less
 from suite.progress import say
 
 
-def retakes(bench: Bench, scenario: Scenario) -> int:
+def retakes(context: InferenceContext, scenario: Scenario) -> int:
     """Return how often the performance run was made anew because of its tests."""
-    attempts = bench.work.attempts(f"{scenario}-performance")
+    attempts = context.work.attempts(f"{scenario}-performance")
     return sum(attempt.outcome is ServingOutcome.OFF_PACE for attempt in attempts)
 
 
-def _together(bench: Bench) -> list[RunName]:
+def _together(context: InferenceContext) -> list[RunName]:
     """Return what is made again with a performance run, which comes last: all the others are told what it was."""
-    return [*bench.plan.tests, "accuracy", "performance"]
+    return [*context.plan.tests, "accuracy", "performance"]
 
 
-def undone(bench: Bench) -> None:
+def undone(context: InferenceContext) -> None:
     """Finish what a kill cut short: a performance run that was noted to be made again does not count any more."""
-    for scenario in bench.plan.scenarios:
-        record = bench.work.record(scenario, "performance")
-        if record is not None and len(record.earlier_attempts) < len(bench.work.attempts(f"{scenario}-performance")):
-            bench.work.take_back(scenario, _together(bench))
+    for scenario in context.plan.scenarios:
+        record = context.work.record(scenario, "performance")
+        if record is not None and len(record.earlier_attempts) < len(context.work.attempts(f"{scenario}-performance")):
+            context.work.take_back(scenario, _together(context))
 
 
-def taken_back(bench: Bench, scenario: Scenario, run: RunName) -> RunName | None:
+def taken_back(context: InferenceContext, scenario: Scenario, run: RunName) -> RunName | None:
     """Take back a compliance run that failed by its pace alone, where the round allows another; return what to make.
 
     Once its tries are spent the performance run is taken back, with all its tests. Everything is noted first: a kill in
     between costs a try, and hides none.
     """
-    plan, work = bench.plan, bench.work
+    plan, work = context.plan, context.work
     if run not in plan.tests or work.record(scenario, run) is None:
         return None
-    why = compliance.off_pace(work.tree, plan.ruleset, plan.results, scenario, run)
-    rules, before = compliance_rules(plan.ruleset), retakes(bench, scenario)
+    why = compliance.off_pace(work.at(""), plan.ruleset, plan.results, scenario, run)
+    rules, before = compliance_rules(plan.ruleset), retakes(context, scenario)
     spent = sum(attempt.outcome in REPEATED for attempt in work.attempts(f"{scenario}-{run}"))
     last = spent + 1 >= rules.tries * (1 + before)  # as many tries again for each performance run
     if not why or (last and before >= rules.retakes):
         return None
-    back = _together(bench) if last else [run]
+    back = _together(context) if last else [run]
     if last and loadgen_scenario(scenario) == "Server":
-        offer_less(bench, scenario)
+        offer_less(context, scenario)
     for name in back:
         if work.record(scenario, name) is not None:
             said = why if name == run else f"made anew with the others, for {run} fails however often it is made: {why}"
-            work.note(f"{scenario}-{name}", ServingAttempt(outcome=ServingOutcome.OFF_PACE, explanation=said))
+            work.note(f"{scenario}-{name}", ServingOutcome.OFF_PACE, said)
     work.take_back(scenario, back)
     say(f"  {scenario} {run}: {why}; {'performance run and tests are' if last else 'it is'} made again")
     return back[-1]

@@ -9,7 +9,7 @@ from rules.serving import Scenario, loadgen_rules, loadgen_scenario
 from rules.serving_documents import Probe, SearchRecord
 from rules.text import printable
 from suite.inference import loadgen_config as told
-from suite.inference.context import Bench, run_container
+from suite.inference.context import InferenceContext
 from suite.progress import say
 
 # The next try: Server offers less, elsewhere LoadGen draws more queries. Server's first try, too, offers less than was
@@ -17,14 +17,13 @@ from suite.progress import say
 SLOWER, FASTER = 0.9, 1.5
 
 
-def search_rates(bench: Bench) -> None:
+def search_rates(context: InferenceContext) -> None:
     """Find out what to expect of each scenario."""
-    if bench.work.search() is not None:
+    if context.work.search() is not None:
         return
-    plan = bench.plan
-    job = told.search_job(plan, bench.rules, loadgen_rules(plan.ruleset))
-    finished, _ = run_container(bench, "search", f"{plan.workload} {plan.framework} search", job)
-    found = finished.result()
+    plan = context.plan
+    job = told.search_job(plan, context.rules, loadgen_rules(plan.ruleset))
+    found = context.unmeasured("search", job).result()
     rates = {
         scenario: rate * (SLOWER if loadgen_scenario(scenario) == "Server" else 1.0)
         for scenario, rate in found["rates"].items()
@@ -33,7 +32,7 @@ def search_rates(bench: Bench) -> None:
     left_out = {name: why for name in plan.scenarios if (why := never_valid(name, probes))}
     if len(left_out) == len(plan.scenarios):
         left_out = {}  # nothing would be left to measure
-    _keep(bench, probes, rates, left_out)
+    _keep(context, probes, rates, left_out)
     for scenario, rate in rates.items():
         unit = "samples" if scenario == "Offline" else "queries"
         found_rate = f"{rate:.4g} {unit} a second by short tests"
@@ -51,27 +50,32 @@ def never_valid(scenario: Scenario, probes: Sequence[Probe]) -> str:
     return f"no rate from {max(rates):.4g} down to {min(rates):.4g} a second was valid"
 
 
-def leave_out(bench: Bench, scenario: Scenario, why: str) -> None:
+def leave_out(context: InferenceContext, scenario: Scenario, why: str) -> None:
     """Go on without a scenario that was asked for beside others and that this system cannot do."""
-    search = bench.work.search()
+    search = context.work.search()
     assert search is not None
     why = printable(why)
-    _keep(bench, search.probes, search.rates, search.left_out | {scenario: why})
+    _keep(context, search.probes, search.rates, search.left_out | {scenario: why})
     say(f"  {scenario} is left out: {why}")
 
 
-def offer_less(bench: Bench, scenario: Scenario) -> None:
+def offer_less(context: InferenceContext, scenario: Scenario) -> None:
     """Go two steps below the performance run's rate, which its tests could not bear: one would leave them near it."""
-    search, first = bench.work.search(), bench.work.record(scenario, "performance")
+    search, first = context.work.search(), context.work.record(scenario, "performance")
     assert search is not None
     assert first is not None
     less = told.server_rate(first.user_conf) * SLOWER**2
     rates = {**search.rates, scenario: min(search.rates[scenario], less)}
-    _keep(bench, search.probes, rates, search.left_out)
+    _keep(context, search.probes, rates, search.left_out)
 
 
 def next_rate(
-    bench: Bench, search: SearchRecord, scenario: Scenario, rate: float, number: int, result: Mapping[str, Any]
+    context: InferenceContext,
+    search: SearchRecord,
+    scenario: Scenario,
+    rate: float,
+    number: int,
+    result: Mapping[str, Any],
 ) -> SearchRecord:
     """Put the invalid run, the `number`-th, among the probes, and a rate to try next in place of its own."""
     # Server is tried twice at a rate, for the first may have met a bad moment of the machine; then in ever larger
@@ -87,14 +91,16 @@ def next_rate(
         p99_ns=None,
         throughput=None,
     )
-    _keep(bench, [*search.probes, probe], {**search.rates, scenario: rate * factor}, search.left_out)
-    found = bench.work.search()
+    _keep(context, [*search.probes, probe], {**search.rates, scenario: rate * factor}, search.left_out)
+    found = context.work.search()
     assert found is not None
     return found
 
 
-def _keep(bench: Bench, probes: list[Probe], rates: Mapping[Scenario, float], left_out: Mapping[Scenario, str]) -> None:
-    plan = bench.plan
+def _keep(
+    context: InferenceContext, probes: list[Probe], rates: Mapping[Scenario, float], left_out: Mapping[Scenario, str]
+) -> None:
+    plan = context.plan
     record = SearchRecord(
         schema="assay/search/1",
         ruleset=plan.ruleset,
@@ -106,4 +112,4 @@ def _keep(bench: Bench, probes: list[Probe], rates: Mapping[Scenario, float], le
         rates=dict(rates),
         left_out=dict(left_out),
     )
-    bench.work.keep("search.json", record)
+    context.work.keep_ours("search.json", record)

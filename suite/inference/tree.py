@@ -8,18 +8,17 @@ from pathlib import Path
 
 from rules.serving import ServingRules
 from suite.inference import compliance
-from suite.inference.plan import ServingPlan
-from suite.inference.staging import ANSWERS, ServingWork, shortened
+from suite.inference.plan import InferencePlan
+from suite.inference.staging import ANSWERS, InferenceWork, shortened
 from suite.result.staging import sha256, write
 
 TOP_1 = "top-1 accuracy"
 TYPES = {"float32": "fp32", "float64": "fp64", "float16": "fp16", "bfloat16": "bf16", "int8": "int8"}
 
 
-def complete(work: ServingWork, rules: ServingRules, beside: Mapping[str, bytes]) -> Path:
-    """Return the staged result with every scenario's descriptions, accuracy and verdicts of compliance runs."""
+def complete(work: InferenceWork, rules: ServingRules, staged: Path) -> None:
+    """Write every scenario's descriptions, accuracy and verdicts of compliance runs into the staged result."""
     plan = work.plan
-    staged = work.stage({f"{plan.ours}/{name}": content for name, content in beside.items()})
     for scenario in dict.fromkeys(scenario for scenario, _ in work.runs()):
         folder = staged / plan.results / scenario
         performance = work.record(scenario, "performance")
@@ -32,10 +31,9 @@ def complete(work: ServingWork, rules: ServingRules, beside: Mapping[str, bytes]
         write(folder / "accuracy" / "accuracy.txt", accuracy(work.metrics(scenario), log).encode())
         for test in plan.tests:
             compliance.verify(staged, plan.ruleset, plan.system, plan.workload, scenario, test)
-    return staged
 
 
-def measurements(plan: ServingPlan, rules: ServingRules) -> bytes:
+def measurements(plan: InferencePlan, rules: ServingRules) -> bytes:
     """Return `measurements.json`: what MLPerf wants to know of the model, and the declared parameters."""
     kind = TYPES.get(plan.sut.precision, plan.sut.precision)
     weights = [name for name in rules.data if name.endswith((".safetensors", ".bin", ".gguf", ".pt"))]
@@ -50,7 +48,7 @@ def measurements(plan: ServingPlan, rules: ServingRules) -> bytes:
     return (json.dumps(said, indent=2) + "\n").encode()
 
 
-def readme(plan: ServingPlan, scenario: str, arguments: list[str]) -> str:
+def readme(plan: InferencePlan, scenario: str, arguments: list[str]) -> str:
     """Return a scenario's README: what was run, and how to run it again."""
     return (
         f"# {plan.workload}, {scenario}, {plan.framework} on {plan.target}\n\n"

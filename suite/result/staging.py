@@ -14,24 +14,23 @@ import os
 import shutil
 import time
 import uuid
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, ClassVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from rules.documents import Document, Manifest, SystemDescription
+from rules.documents import Document, FileDigest, Manifest, Outcome, SystemDescription
 from rules.errors import MachineError, UsageError
-from suite.result.plan import PLAN, Frozen
+from suite.result.plan import Plan
 
+PLAN = "plan.json"
 STARTED = "started_{run}"  # while a run is under way; holds how many attempts were noted before it
 ATTEMPTS = "attempts_{run}.json"
 STOPPED = "the program was stopped during the run"
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-P = TypeVar("P", bound=Frozen)
-A = TypeVar("A", bound=Document)
 
 
 class DiskError(MachineError):
@@ -79,25 +78,48 @@ def prepare(root: Path) -> None:
     write(root / ".work" / ".writable", b"")
 
 
-class WorkFolder(Generic[P, A]):
-    """The work folder of one result: its frozen plan, the runs that ended, and the attempts that did not."""
+class Work(ABC):
+    """The work folder of one result: its frozen plan, the runs that ended, and the attempts that did not.
 
-    def __init__(self, root: Path, plan: P, folder: Path, final: Path, interrupted: A) -> None:
-        """Take where the result will stand, `final`, and what is noted of a run cut short, `interrupted`."""
+    A run counts once its record is there, which is written last.
+    """
+
+    RUNS: ClassVar[str] = "runs"  # what a person calls them
+    ATTEMPT: ClassVar[type[Document]]  # how one that came to nothing is noted
+
+    def __init__(self, root: Path, plan: Plan) -> None:
+        """Take the submissions folder, and what is measured."""
         self.root = root
         self.plan = plan
-        self.folder = folder
-        self.final = final
-        self._interrupted = interrupted
-        self._attempt_list: TypeAdapter[list[A]] = TypeAdapter(list[type(interrupted)])  # type: ignore[misc, arg-type]
+        self.top = plan.submitter_folder(root)
+        self.final = self.top / plan.results
+        self.folder = root / ".work" / plan.SUITE / plan.division / plan.submitter / plan.system / plan.workload
+        self._attempts = TypeAdapter[list[Any]](list[self.ATTEMPT])  # type: ignore[name-defined]
 
     @abstractmethod
+    def records(self) -> list[str]:
+        """Return where the record of each run stands, below the submitter's folder."""
+
+    @property
+    def idle(self) -> str:
+        """Where the samples of the idle machine will stand, if there are any."""
+        return f"{self.plan.ours}/observation_idle.json"
+
+    def at(self, name: str) -> Path:
+        """Return where a file is kept that will stand at `name`, below the submitter's folder."""
+        return self.folder / "tree" / name
+
+    def kept(self) -> dict[str, Path]:
+        """Return every file of the result that is kept, by where it will stand."""
+        return {path.relative_to(self.at("")).as_posix(): path for path in self.at("").rglob("*") if _whole(path)}
+
+    def ended(self) -> list[str]:
+        """Return the records there are."""
+        return [name for name in self.records() if self.at(name).exists()]
+
     def progress(self) -> str:
         """Say how much of the result is there, e.g. `2 of 5 runs`."""
-
-    @abstractmethod
-    def records(self) -> Mapping[Path, Path]:
-        """Return where the records of ended runs are, and where in the tree they will stand."""
+        return f"{len(self.ended())} of {len(self.records())} {self.RUNS}"
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -123,9 +145,9 @@ class WorkFolder(Generic[P, A]):
 
     def _published(self) -> bool:
         """Return whether the result in the tree is the one this folder holds."""
-        records = self.records()
+        ended = self.ended()
         with suppress(OSError):
-            return bool(records) and all(there.read_bytes() == here.read_bytes() for here, there in records.items())
+            return bool(ended) and all((self.top / name).read_bytes() == self.at(name).read_bytes() for name in ended)
         return False
 
     def begin(self, *, resume: bool) -> None:
@@ -154,50 +176,103 @@ class WorkFolder(Generic[P, A]):
                 fix="run it as it was begun, or add --discard to start anew",
             )
 
-    def begin_run(self, run: str) -> list[A]:
+    def start(self, run: str) -> list[Any]:
         """Mark `run` as under way; return the attempts at it that came to nothing."""
-        attempts = self.attempts(run)
-        marker = self.folder / STARTED.format(run=run)
+        marker, attempts = self.folder / STARTED.format(run=run), self.attempts(run)
         if marker.exists() and marker.read_text() == str(len(attempts)):
-            attempts.append(self._interrupted)
-            self._save(run, attempts)
+            self.note(run, Outcome.INTERRUPTED, STOPPED)
+            attempts = self.attempts(run)
         write(marker, str(len(attempts)).encode())
         return attempts
 
-    def note(self, run: str, attempt: A) -> None:
+    def note(self, run: str, outcome: str, explanation: str) -> None:
         """Note an attempt at `run` that gave no result."""
-        self._save(run, [*self.attempts(run), attempt])
+        noted = self.ATTEMPT.model_validate({"outcome": outcome, "explanation": explanation}, strict=False)
+        write(self.folder / ATTEMPTS.format(run=run), self._attempts.dump_json([*self.attempts(run), noted]))
 
-    def attempts(self, run: str) -> list[A]:
+    def attempts(self, run: str) -> list[Any]:
         """Return the attempts at `run` that were noted."""
         path = self.folder / ATTEMPTS.format(run=run)
-        return self._attempt_list.validate_json(path.read_bytes()) if path.exists() else []
+        return self._attempts.validate_json(path.read_bytes()) if path.exists() else []
 
-    def _save(self, run: str, attempts: list[A]) -> None:
-        write(self.folder / ATTEMPTS.format(run=run), self._attempt_list.dump_json(attempts))
+    def keep(self, files: Mapping[str, bytes | None]) -> None:
+        """Keep files by where they will stand, in their order: a run's record comes last and makes it count.
+
+        None: an attempt that was cut short may have left such a file, and this one has none.
+        """
+        for name, content in files.items():
+            if content is None:
+                self.at(name).unlink(missing_ok=True)
+            else:
+                write(self.at(name), content)
 
     def discard(self) -> None:
         """Throw away what is there."""
         away(self.root, self.folder)
 
+    def stage(self, beside: Mapping[str, bytes]) -> Path:
+        """Return a folder that holds the result as the submitter's will: `beside` by path, and all that was kept."""
+        staged = self.folder.with_name(f"{self.folder.name}.staged")
+        away(self.root, staged)
+        with disk(staged):
+            for name, path in self.kept().items():
+                (staged / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, staged / name)
+        for name, content in beside.items():
+            write(staged / name, content)
+        return staged
 
-def clash(top: Path, manifests: str, own: Path, shared: Mapping[str, bytes]) -> tuple[Path, str] | None:
-    """Return another result below `top`, and the file it shares, that writing `shared` would invalidate.
+    def publish(self, staged: Path, shared: Mapping[str, bytes]) -> Path:
+        """Move the staged result into the tree and return its folder; an earlier one is kept below `.replaced`.
 
-    `manifests` is the pattern of every result's manifest, `own` the folder of this result's.
-    """
-    mine = {name: sha256(content) for name, content in shared.items()}
-    for path in sorted(top.glob(manifests)):
-        if path.parent == own:
-            continue
-        with suppress(ValidationError, OSError):
-            for file in Manifest.model_validate_json(path.read_bytes()).files:
-                if mine.get(file.path, file.sha256) != file.sha256:
-                    return path.parent, file.path
-    return None
+        `shared` is what results share (see `shared_files`).
+        """
+        plan, top = self.plan, self.top
+        # The results come last: without them nothing of this counts, and --resume goes on from the work folder.
+        folders = dict.fromkeys([plan.ours, plan.results])
+        with disk(staged):
+            digests = {p.relative_to(staged).as_posix(): sha256(p.read_bytes()) for p in staged.rglob("*") if _whole(p)}
+            digests |= {name: sha256(content) for name, content in shared.items()}
+            files = [FileDigest(path=name, sha256=digest) for name, digest in sorted(digests.items())]
+            manifest = Manifest(schema="assay/manifest/1", runs=len(self.records()), files=files)
+            write(staged / plan.ours / "manifest.json", document(manifest))
+            replaced = self.final.exists()
+            for name in folders:
+                if replaced and (top / name).exists():
+                    rename(top / name, _replaced(self.root, top / name))
+                elif not replaced:
+                    away(self.root, top / name)  # of a publication that was cut short
+            _share(self.root, top, plan.source, shared)
+            for name in folders:
+                rename(staged / name, top / name)
+        away(self.root, staged)
+        self.discard()
+        return self.final
+
+    def shared_files(self, system: SystemDescription, source: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Return what results share, by path below the submitter's folder: the system's description, the source."""
+        files = {f"{self.plan.source}/{name}": content for name, content in source.items()}
+        return files | {f"systems/{self.plan.system}.json": document(system)}
+
+    def clash(self, shared: Mapping[str, bytes]) -> tuple[Path, str] | None:
+        """Return another result, and the file it shares with this one, that writing `shared` would invalidate."""
+        mine, own = {name: sha256(content) for name, content in shared.items()}, self.top / self.plan.ours
+        for path in sorted(self.top.glob(f"{Path(self.plan.ours).parts[0]}/*/*/manifest.json")):
+            if path.parent == own:
+                continue
+            with suppress(ValidationError, OSError):
+                for file in Manifest.model_validate_json(path.read_bytes()).files:
+                    if mine.get(file.path, file.sha256) != file.sha256:
+                        return path.parent, file.path
+        return None
 
 
-def kept(root: Path, final: Path) -> Path:
+def _whole(path: Path) -> bool:
+    """Return whether this is a file that was written whole."""
+    return path.is_file() and not path.name.startswith(".")
+
+
+def _replaced(root: Path, final: Path) -> Path:
     """Return where a result goes that a new one replaces."""
     stamp, place = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), final.relative_to(root)
     path, again = root / ".replaced" / stamp / place, 0
@@ -207,27 +282,24 @@ def kept(root: Path, final: Path) -> Path:
     return path
 
 
-def share(root: Path, top: Path, shared: Mapping[str, bytes], sources: str, depth: int) -> None:
+def _share(root: Path, top: Path, source: str, shared: Mapping[str, bytes]) -> None:
     """Put shared files in place below `top`, those that are there already with the same bytes left alone.
 
-    A source tree is one folder, `depth` parts deep below `sources`, and is replaced whole.
+    The folder `source` is replaced whole.
     """
-    folders = {Path(*Path(name).parts[:depth]) for name in shared if name.startswith(f"{sources}/")}
-    for folder in folders:
-        inside = {Path(name).relative_to(folder): c for name, c in shared.items() if Path(name).is_relative_to(folder)}
-        there = {p.relative_to(top / folder): p for p in (top / folder).rglob("*") if p.is_file()}
-        if there.keys() == inside.keys() and all(there[name].read_bytes() == c for name, c in inside.items()):
-            continue
+    inside = {name for name in shared if Path(name).is_relative_to(source)}
+    there = {p.relative_to(top).as_posix() for p in (top / source).rglob("*") if p.is_file()}
+    if there != inside or any((top / name).read_bytes() != shared[name] for name in inside):
         staged = root / ".work" / f"stage-{uuid.uuid4().hex}"
-        for name, content in inside.items():
-            write(staged / name, content)
-        away(root, top / folder)
-        rename(staged, top / folder)
-    for file, content in shared.items():
-        if file.startswith("systems/") and not ((top / file).is_file() and (top / file).read_bytes() == content):
+        for name in inside:
+            write(staged / Path(name).relative_to(source), shared[name])
+        away(root, top / source)
+        rename(staged, top / source)
+    for name in shared.keys() - inside:
+        if not ((top / name).is_file() and (top / name).read_bytes() == shared[name]):
             staged = root / ".work" / f"stage-{uuid.uuid4().hex}"
-            write(staged, content)
-            rename(staged, top / file)
+            write(staged, shared[name])
+            rename(staged, top / name)
 
 
 def rename(here: Path, there: Path) -> None:

@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 import rules.round
 from rules.documents import Document, FrameworkParity, ParityCertificate, Sha256
 from rules.errors import JudgedError, UsageError
+from rules.published import add, certificates, new_file
 from rules.workload import WorkloadRules
 from suite import cache, source
 from suite.engines.base import Limits
@@ -28,9 +29,10 @@ from suite.images.matrix import cell, select
 from suite.images.matrix import target as described
 from suite.progress import Phase
 from suite.result.job import job, job_files, run_job
-from suite.result.plan import Plan, last_cpus
+from suite.result.plan import last_cpus
 from suite.settings import settings
 from suite.tensors import largest_differences, read_float64
+from suite.training.plan import TrainingPlan
 
 Loss = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -142,17 +144,22 @@ def run_side(
     )
 
 
-def published(ruleset: str, workload: str) -> Path:
-    """Return where the round's own certificate stands."""
-    return rules.round.ROOT / ruleset / "parity" / f"{workload}.json"
+def publish(found: ParityCertificate) -> Path:
+    """Add a certificate to those that the round publishes; return its file."""
+    file = new_file(found.ruleset, "parity", found.workload, found.source_sha256)
+    write(found, rules.round.ROOT / found.ruleset / file)
+    add(found.ruleset, found.workload, found.source_sha256, parity=file)
+    return rules.round.ROOT / found.ruleset / file
 
 
-def kept(found: ParityCertificate) -> Path:
-    """Return where a certificate made on this machine is kept, by what it is bound to."""
+def keep(found: ParityCertificate) -> Path:
+    """Keep a certificate on this machine, by what it is bound to; return its file."""
     bound: list[Any] = [found.ruleset, found.source_sha256, sorted(found.data.items())]
     bound += sorted((side.framework, side.wheel_lock_sha256) for side in found.frameworks)
     name = hashlib.sha256(json.dumps(bound).encode()).hexdigest()
-    return cache.folder("parity", found.workload) / f"{name}.json"
+    path = cache.folder("parity", found.workload) / f"{name}.json"
+    write(found, path)
+    return path
 
 
 def write(found: ParityCertificate, path: Path) -> None:
@@ -162,12 +169,11 @@ def write(found: ParityCertificate, path: Path) -> None:
         cache.publish(scratch / path.name, path)
 
 
-def certificate(plan: Plan) -> ParityCertificate:
+def certificate(plan: TrainingPlan) -> ParityCertificate:
     """Return a certificate that fits `plan`: the round's own, or one made here; raise UsageError where none does."""
-    places = [published(plan.ruleset, plan.workload)]
-    places += sorted(cache.folder("parity", plan.workload).glob("*.json"))
-    for path in places:
-        if path.is_file() and _fits(found := _read(path), plan):
+    kept_here = sorted(cache.folder("parity", plan.workload).glob("*.json"))
+    for found in (*certificates(plan.ruleset, plan.workload, plan.source_sha256), *map(_read, kept_here)):
+        if _fits(found, plan):
             return found
     raise UsageError(
         f"no parity certificate covers this source of {plan.workload} with these wheels of {plan.framework}",
@@ -182,7 +188,7 @@ def _read(path: Path) -> ParityCertificate:
         raise UsageError(f"{path} is not a parity certificate: {error}", fix="delete it, or make it anew") from None
 
 
-def _fits(found: ParityCertificate, plan: Plan) -> bool:
+def _fits(found: ParityCertificate, plan: TrainingPlan) -> bool:
     """Say whether a certificate is bound to what the plan will run."""
     locks: Sequence[str] = [s.wheel_lock_sha256 for s in found.frameworks if s.framework == plan.framework]
     bound = (found.ruleset, found.workload, found.source_sha256, found.data)

@@ -18,7 +18,8 @@ import docker
 
 import rules.round
 from rules.documents import Outcome
-from rules.errors import JudgedError
+from rules.errors import JudgedError, UsageError
+from rules.published import add, new_file
 from rules.ruleset import load
 from rules.seeds import run_seed
 from rules.workload import WorkloadRules
@@ -27,7 +28,7 @@ from suite.engines.base import Limits
 from suite.engines.docker.runner import Containers
 from suite.images.build import BuiltImage
 from suite.progress import Phase
-from suite.result.job import job, job_files, run_job
+from suite.result.job import Watch, job, job_files, run_job
 from suite.settings import settings
 
 SUBMITTER = "(reference)"  # no submitter's name has parentheses, so no submission has these seeds
@@ -50,22 +51,34 @@ def measure(
     images: Mapping[str, BuiltImage],
     data: Mapping[str, Path],
     runs: int,
+    logs: Path,
 ) -> Iterator[Reference]:
-    """Yield `runs` reference runs of each framework, as many at a time as the engine has CPUs, one thread each."""
+    """Yield `runs` reference runs of each framework, as many at a time as the engine has CPUs, one thread each.
+
+    Each log is kept in the folder `logs`, compressed; a run whose log is there is not made again.
+    """
     cpus: SimpleQueue[int] = SimpleQueue()
     count = int(client.info()["NCPU"])
     for cpu in range(count):
         cpus.put(cpu)
     salt, code = load(ruleset).salt, source.files(limits.workload)
+    logs.mkdir(parents=True, exist_ok=True)
 
     def one(work: tuple[str, int]) -> Reference:
         framework, run = work
         seed = run_seed(salt, SUBMITTER, framework, limits.workload, "closed", run)
+        path = logs / f"{limits.workload}-{framework}-{seed}.txt.xz"
+        if path.is_file():
+            return _kept(path, framework, seed, source.digest(code))
         cpu = cpus.get()
         try:
-            return _run(client, ruleset, limits, images[framework], code, data, seed, cpu)
+            found = _run(client, ruleset, limits, images[framework], code, data, seed, cpu)
         finally:
             cpus.put(cpu)
+        scratch = path.with_suffix(".new")
+        scratch.write_bytes(lzma.compress(found.log))
+        scratch.replace(path)
+        return found
 
     with ThreadPoolExecutor(count) as pool, Phase(f"reference runs of {limits.workload}") as phase:
         todo = [(framework, run) for run in range(runs) for framework in images]
@@ -103,21 +116,39 @@ def _run(
     outcome, explanation = finished.judge(limits)
     if outcome is not Outcome.SUCCESS:
         raise JudgedError(f"the reference run of {framework} with seed {seed}: {explanation}")
-    samples = int(finished.watch.events("run_stop")[-1]["metadata"]["samples_count"])
-    return Reference(framework, seed, samples, finished.watch.log)
+    return Reference(framework, seed, _samples(finished.watch), finished.watch.log)
 
 
-def write(ruleset: str, workload: str, found: list[Reference], logs: Path) -> Path:
-    """Write the round's reference file and each log, compressed, into the folder `logs`; return the former."""
-    logs.mkdir(parents=True, exist_ok=True)
+def _samples(watch: Watch) -> int:
+    return int(watch.events("run_stop")[-1]["metadata"]["samples_count"])
+
+
+def _kept(path: Path, framework: str, seed: int, source_sha256: str) -> Reference:
+    """Return the run whose log is in `path`; UsageError where that is of another source, or no log."""
+    watch = Watch(None)
+    try:
+        log = lzma.decompress(path.read_bytes())
+        for line in log.decode().splitlines():
+            watch.stdout(line, 0.0)
+        if watch.value("source_sha256") == source_sha256:
+            return Reference(framework, seed, _samples(watch), log)
+        why = "the log of another source"
+    except (OSError, ValueError, LookupError, TypeError, lzma.LZMAError) as error:
+        why = f"no whole log ({type(error).__name__})"
+    raise UsageError(f"{path} is {why}", fix="remove it, and repeat the command")
+
+
+def publish(ruleset: str, workload: str, source_sha256: str, found: list[Reference]) -> Path:
+    """Add reference runs to those that the round publishes; return their file."""
     entries = []
     for one in sorted(found, key=lambda reference: (reference.framework, reference.seed)):
         digest = hashlib.sha256(one.log).hexdigest()
         entries.append(
             {"framework": one.framework, "seed": one.seed, "samples": one.samples, "log_sha256": digest},
         )
-        (logs / f"{workload}-{one.framework}-{one.seed}.txt.xz").write_bytes(lzma.compress(one.log))
-    path = rules.round.ROOT / ruleset / "references" / f"{workload}.json"
+    file = new_file(ruleset, "references", workload, source_sha256)
+    path = rules.round.ROOT / ruleset / file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n")
+    add(ruleset, workload, source_sha256, references=file)
     return path

@@ -25,7 +25,17 @@ SHORT = ("--set", "opt_learning_rate_training_steps=20", "--set", "opt_learning_
 
 
 def command(output: Path, *more: str) -> list[str]:
-    words = ["run", "image-classification", "--framework", "jax", "--division", "open", "--submitter", "tests"]
+    words = [
+        "run",
+        "image-classification",
+        "--framework",
+        "jax",
+        "--division",
+        "open",
+        "--submitter",
+        "tests",
+        "--wait",
+    ]
     return [sys.executable, "-m", "suite.cli", *words, "--output", str(output), *more]
 
 

@@ -14,7 +14,9 @@ import checker
 from rules.errors import Exit, MachineError
 from suite.images import matrix
 from suite.images.matrix import target
-from suite.inference.produce import ServingRequest, produce
+from suite.inference.procedure import Inference
+from suite.result.produce import produce
+from suite.result.request import Request
 from suite.targets import emulation, trial
 from suite.targets import execution as route
 from suite.targets.data import Access, Emulation
@@ -96,7 +98,7 @@ def test_inference_is_refused_where_only_an_emulator_could_run_it(amd64, tmp_pat
     asked |= {"submitter": "tests", "settings": [], "output": tmp_path, "scenario": "all"}
     asked |= dict.fromkeys(("resume", "discard", "replace"), False)
     with pytest.raises(MachineError, match="inference on jetson is measured on a Jetson; under emulation") as refused:
-        produce(ServingRequest(**asked), print)
+        produce(Inference, Request(**asked), print)
     assert "DOCKER_HOST=ssh://" in refused.value.fix
 
 

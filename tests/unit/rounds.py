@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checker.families.assay.review import program
+from rules import published
 from rules.compliance import compliance_rules
 from rules.images import _read as images_read
 from rules.round import _chain, rulesets_in
@@ -25,3 +26,4 @@ def forget() -> None:
         compliance_rules,
     ):
         cached.cache_clear()
+    published.forget()

@@ -114,6 +114,11 @@ class Result:
         return next((run.record.model.framework for run in self.runs if run.record), "")
 
     @property
+    def source_sha256(self) -> str:
+        """Digest of the source that ran, by the first record; empty where there is none."""
+        return next((run.record.model.source_sha256 for run in self.runs if run.record), "")
+
+    @property
     def implementation(self) -> str:
         """The folder of the source that ran."""
         return f"benchmarks/{self.workload}/implementations/{self.framework}"

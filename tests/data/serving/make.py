@@ -18,7 +18,9 @@ import yaml
 import rules.round
 import suite.inference.run
 import suite.inference.search
-from suite.inference.produce import ServingRequest, produce
+from suite.inference.procedure import Inference
+from suite.result.produce import produce
+from suite.result.request import Request
 
 ROUND = "assay-inference/1.0"
 SCENARIOS: dict[str, dict[str, dict[str, Any]]] = {
@@ -52,7 +54,7 @@ def main(folder: Path, workload: str) -> None:
     # So short a run is noisy: with far less load than the system bears, and room for far more queries than expected,
     # it is valid at one of the first attempts.
     suite.inference.search.SLOWER, suite.inference.run.EXPECTED = 0.3, 2.0
-    request = ServingRequest(
+    request = Request(
         workload=workload,
         framework="onnxruntime",
         target="cpu",
@@ -70,7 +72,7 @@ def main(folder: Path, workload: str) -> None:
         replace=False,
         scenario="all",
     )
-    if not produce(request, print):
+    if not produce(Inference, request, print):
         raise SystemExit("the result has findings: make it again when the machine is quiet")
     pack(folder, workload, changed)
 

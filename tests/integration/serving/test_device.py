@@ -13,7 +13,7 @@ from suite.engines.base import Limits
 from suite.engines.docker.runner import Containers
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.inference.context import judge
+from suite.inference.outcome import judge
 from suite.result.job import Finished, job_files, run_job
 from tests.integration.serving.toys import RULESET, toy_job
 

@@ -18,17 +18,18 @@ from rules.errors import JudgedError
 from rules.serving import serving_rules
 from rules.serving_documents import ServingRecord
 from suite import source
-from suite.engines.docker.runner import Containers
+from suite.engines.docker.runner import ground
 from suite.engines.docker.sandbox import LABEL, busy
-from suite.images.build import build
 from suite.images.matrix import cell
-from suite.inference import produce
-from suite.inference.context import Bench
+from suite.inference.context import InferenceContext
+from suite.inference.procedure import RULESET, Inference
 from suite.inference.run import execute
-from suite.inference.staging import ServingWork, shared_files
+from suite.inference.staging import InferenceWork
 from suite.inference.tree import complete
-from suite.machine import Personal, probe
+from suite.machine import Personal
+from suite.result import produce
 from suite.result.job import job_files
+from suite.result.request import Request
 from suite.targets.data import NOTHING
 from suite.targets.execution import Way
 
@@ -40,7 +41,7 @@ WORKLOAD = "image-classification"
 
 
 def command(output: Path, *more: str, scenario: str = "SingleStream") -> list[str]:
-    words = ["run", WORKLOAD, "--framework", "onnxruntime", "--division", "open", "--submitter", "tests"]
+    words = ["run", WORKLOAD, "--framework", "onnxruntime", "--division", "open", "--submitter", "tests", "--wait"]
     return [sys.executable, "-m", "suite.cli", *words, "--scenario", scenario, "--output", str(output), *SHORT, *more]
 
 
@@ -125,25 +126,27 @@ def test_a_framework_that_gives_other_outputs_is_refused_before_anything_is_time
     assert bench.work.search() is None
 
 
-def bench_of(client, output: Path, code: dict[str, bytes], plan: dict[str, object]) -> tuple[Bench, dict[str, bytes]]:
+def bench_of(
+    client, output: Path, code: dict[str, bytes], plan: dict[str, object]
+) -> tuple[InferenceContext, dict[str, bytes]]:
     """Return what `assay run` would run in all scenarios, shortened, with `code` for source and `plan` put in.
 
     Beside it the files that results share.
     """
-    request = produce.ServingRequest(
+    request = Request(
         workload=WORKLOAD, framework="onnxruntime", target="cpu", division="open", submitter="tests", runs=None,
         settings=[word for word in SHORT if word != "--set"], threads=None, memory_mib=None, data=None,
         system_file=None, output=output, resume=False, discard=False, replace=False, scenario="all",
     )  # fmt: skip
-    rules = serving_rules(produce.RULESET, WORKLOAD)
-    chosen = cell("onnxruntime", "cpu", suite="inference")
-    place, way = Containers(client, build(client, chosen, lambda *_: None)), Way(NOTHING, "")
-    facts = probe(client, place.image.image_id)
-    made = produce._plan(request, rules, way, "onnxruntime", place, facts, source.digest(code)).model_copy(update=plan)
-    files = produce._data(request, rules, lambda *_: None)
-    bench = Bench(place, ServingWork(output, made), rules, job_files(code, files), ["assay"])
-    system = produce._described(client, request, facts, Personal(), made, chosen, {})
-    return bench, shared_files(made, system.model_copy(update={"division": made.division}), code)
+    inference = Inference(request)
+    there = ground(client, Way(NOTHING, ""), cell("onnxruntime", "cpu", suite="inference"))
+    common = produce._common(inference, "onnxruntime", there, source.digest(code))
+    made = inference.plan(common, there).model_copy(update=plan)
+    files = produce._data(inference, lambda *_: None)
+    work = InferenceWork(output, made)
+    system = inference.described(produce._described(request, there, Personal(), made))
+    shared = work.shared_files(system.model_copy(update={"division": made.division}), code)
+    return InferenceContext(there.place, work, inference.rules, job_files(code, files), ["assay"]), shared
 
 
 def test_a_test_that_stays_off_pace_is_made_again_then_once_with_its_performance_run(client, serving_image, tmp_path):
@@ -155,7 +158,7 @@ def test_a_test_that_stays_off_pace_is_made_again_then_once_with_its_performance
     head = b"    def infer(self, batch: Array) -> Array:\n"
     assert head in code[name]
     code[name] = code[name].replace(head, head + slow)
-    short = serving_rules(produce.RULESET, WORKLOAD).scenarios["SingleStream"]
+    short = serving_rules(RULESET, WORKLOAD).scenarios["SingleStream"]
     short = short.model_copy(update={"min_duration_ms": 300, "min_query_count": 64})
     closed = {"division": "closed", "tests": ["TEST01"], "scenarios": {"SingleStream": short}}
     bench, _ = bench_of(client, tmp_path, code, closed)
@@ -171,7 +174,7 @@ def test_a_test_that_stays_off_pace_is_made_again_then_once_with_its_performance
 def test_the_fields_own_checker_reads_a_closed_submission_through(client, serving_image, tmp_path):
     if not OFFICIAL.is_dir():
         pytest.skip("MLCommons' checker is not beside this checkout")
-    rules = serving_rules(produce.RULESET, WORKLOAD)
+    rules = serving_rules(RULESET, WORKLOAD)
     short = {
         name: its.model_copy(update={"min_duration_ms": 300, "min_query_count": 64})
         for name, its in rules.scenarios.items()
@@ -182,7 +185,9 @@ def test_the_fields_own_checker_reads_a_closed_submission_through(client, servin
     with bench.work.held():
         bench.work.begin(resume=False)
         execute(bench)
-        bench.work.publish(complete(bench.work, rules, {}), shared)
+        staged = bench.work.stage({})
+        complete(bench.work, rules, staged)
+        bench.work.publish(staged, shared)
     tree = tmp_path / "official"
     shutil.copytree(tmp_path / "inference", tree)
     [benchmark] = tree.glob(f"closed/tests/results/*/{WORKLOAD}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from rules.serving import Seeds, loadgen_rules
 from suite import source
-from suite.inference.context import judge
+from suite.inference.outcome import judge
 from suite.result.job import Finished
 
 RULESET = "assay-inference/1.0"

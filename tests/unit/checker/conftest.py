@@ -12,7 +12,16 @@ import pytest
 
 import checker.families.assay.review
 import rules.round
-from tests.unit.checker.submissions import PUBLISHED, WORKLOAD, Built, Settings, at, sha, source_sha256
+from tests.unit.checker.submissions import (
+    CERTIFICATE,
+    PUBLISHED,
+    REFERENCES,
+    Built,
+    Settings,
+    at,
+    sha,
+    source_sha256,
+)
 from tests.unit.rounds import forget
 
 
@@ -30,16 +39,16 @@ def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         shutil.copytree(rules.round.ROOT / family, root / family)
     for family in ("mlperf-inference", "mlperf-training", "mlperf-hpc", "mlperf-tiny"):
         (root / family).symlink_to(rules.round.ROOT / family)
-    references = root / "assay/1.0/references" / f"{WORKLOAD}.json"
-    references.parent.mkdir(exist_ok=True)
+    references = root / REFERENCES
     samples = [at(1), at(2), at(3), at(4)] * 6
     runs: list[dict[str, Any]] = [
         {"framework": "pytorch", "seed": seed, "samples": seen, "log_sha256": sha(f"log {seed}")}
         for seed, seen in enumerate(samples)
     ]
     references.write_text(json.dumps(runs))
-    published = root / "assay/1.0/parity" / f"{WORKLOAD}.json"
-    published.write_text(json.dumps({**PUBLISHED, "source_sha256": source_sha256()}))
+    (root / CERTIFICATE).write_text(json.dumps({**PUBLISHED, "source_sha256": source_sha256()}))
+    listed = root / "assay/1.0/published.yaml"
+    listed.write_text(listed.read_text().replace(PUBLISHED["source_sha256"], source_sha256()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rules.round, "ROOT", root)
         forget()
@@ -50,7 +59,7 @@ def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def built(tmp_path: Path, rounds: Path) -> Iterator[Callable[..., Built]]:
     """Build a valid submission; arguments are those of Settings."""
-    references = rounds / "assay/1.0/references" / f"{WORKLOAD}.json"
+    references = rounds / REFERENCES
     kept = references.read_bytes()
 
     def build(**settings: Any) -> Built:

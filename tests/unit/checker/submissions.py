@@ -42,7 +42,8 @@ ROUND = images(load("assay/1.0"))
 assert ROUND is not None
 CPU = ROUND.targets["cpu"]
 # The round's own certificate says which wheels each framework's image holds.
-PUBLISHED = json.loads((rules.round.ROOT / f"assay/1.0/parity/{WORKLOAD}.json").read_bytes())
+CERTIFICATE, REFERENCES = (f"assay/1.0/{kind}/{WORKLOAD}/f1480dc57881e443.json" for kind in ("parity", "references"))
+PUBLISHED = json.loads((rules.round.ROOT / CERTIFICATE).read_bytes())
 VERSIONS = {side["framework"]: side["versions"] for side in PUBLISHED["frameworks"]}
 
 
@@ -443,7 +444,7 @@ class Built:
     def _apply(self, edit: Edit) -> None:
         path = self.path(edit.file)
         if edit.file == "{references}":
-            file = rules.round.ROOT / "assay/1.0/references" / f"{WORKLOAD}.json"
+            file = rules.round.ROOT / REFERENCES
             known = json.loads(file.read_bytes())
             changes = [{k: run[k] + v if edit.add else v for k, v in edit.set.items()} for run in known]
             file.write_text(json.dumps([run | change for run, change in zip(known, changes, strict=True)]))

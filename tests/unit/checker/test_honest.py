@@ -12,7 +12,7 @@ import pytest
 
 from checker.core.findings import Report
 from checker.core.statistics import fastest_mean
-from rules.references import references
+from rules.published import references
 from rules.ruleset import load
 from tests.unit.checker.submissions import WORKLOAD, Built, at, errors, said, sha
 from tests.unit.checker.test_forgeries import Body, Records, first, rewrite, runs
@@ -133,7 +133,7 @@ def test_a_run_that_crashed_and_was_resumed_is_a_warning(built: Callable[..., Bu
 def test_of_results_like_the_reference_one_in_a_hundred_is_refused_at_most() -> None:
     """Also where one run of five, the slowest, ends short of the target and is left out."""
     round_ = load("assay/1.0")
-    reference = [float(run.samples) for run in references(round_, WORKLOAD) or ()]
+    reference = [float(run.samples) for run in references(round_.name, WORKLOAD, "") or ()]
     draw = random.Random(1)
     trials = 20_000
     for runs_, kept in ((5, 5), (5, 4), (4, 4)):

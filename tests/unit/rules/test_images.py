@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rules.images import Images, images
+from rules.published import certificates
 from rules.ruleset import load
 from suite.engines.base import JOB
 from suite.images.matrix import Suite, cell, select
@@ -41,11 +42,7 @@ def test_locks_environment_and_wheel_are_those_the_image_is_built_from(suite: Su
 
 
 def test_the_published_certificate_was_made_with_the_rounds_wheels() -> None:
-    path = ROUND.data("parity", "image-classification.json")
-    assert path is not None
-    from rules.documents import ParityCertificate
-
-    certificate = ParityCertificate.model_validate_json(path.read_bytes())
+    (certificate,) = certificates(ROUND.name, "image-classification", "")
     locks = {name: fixed.wheel_lock_sha256 for name, fixed in KNOWN["training"].targets["cpu"].frameworks.items()}
     assert {side.framework: side.wheel_lock_sha256 for side in certificate.frameworks} == locks
 

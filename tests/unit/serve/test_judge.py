@@ -13,7 +13,7 @@ from rules.serving import serving_rules
 from rules.serving_documents import Probe, ServingOutcome
 from suite.engines.base import Ended
 from suite.harness.job import JobError
-from suite.inference.context import judge
+from suite.inference.outcome import judge
 from suite.inference.reference_check import reference_outputs, relative_difference
 from suite.inference.search import never_valid
 from suite.inference.tree import accuracy

@@ -11,8 +11,8 @@ from rules.documents import Container
 from rules.errors import UsageError
 from rules.serving import serving_rules
 from rules.serving_documents import ServingOutcome, ServingRecord, SutParameters
-from suite.inference.plan import ServingPlan
-from suite.inference.staging import ServingWork, clash, shortened
+from suite.inference.plan import InferencePlan
+from suite.inference.staging import InferenceWork, shortened
 from suite.result.staging import document
 from tests.unit.suite.test_submission import DIGEST, IMAGE, stopped_at
 
@@ -21,7 +21,7 @@ SUT = SutParameters(threads=1, batch=4, precision="float32", workers=1)
 SYSTEM = {"systems/box_cpu_jax.json": b"{}"}
 
 
-def plan(**changes) -> ServingPlan:
+def plan(**changes) -> InferencePlan:
     given = {
         "ruleset": "assay-inference/1.0",
         "workload": "image-classification",
@@ -41,14 +41,14 @@ def plan(**changes) -> ServingPlan:
         "image": IMAGE,
         "emulated": False,
     }
-    return ServingPlan(**(given | changes))
+    return InferencePlan(**(given | changes))
 
 
 def shared(code: bytes = b"code") -> dict[str, bytes]:
     return SYSTEM | {"src/image-classification/jax/suite/x.py": code}
 
 
-def record(work: ServingWork, scenario, run) -> ServingRecord:
+def record(work: InferenceWork, scenario, run) -> ServingRecord:
     its = work.plan
     container = Container(
         engine="x", cpuset="0", memory_bytes=1, pids=1, network="none", read_only=True, user="1", cap_drop=[],
@@ -81,22 +81,22 @@ def record(work: ServingWork, scenario, run) -> ServingRecord:
     )
 
 
-def finish(work: ServingWork, scenario, run) -> None:
+def finish(work: InferenceWork, scenario, run) -> None:
     out = dict.fromkeys(
         ("mlperf_log_detail.txt", "mlperf_log_summary.txt", "mlperf_log_accuracy.json", "latencies.bin"), b"x"
     )
-    work.begin_run(f"{scenario}-{run}")
+    work.start(f"{scenario}-{run}")
     work.finish(scenario, run, work.places(scenario, run, out), b"log", record(work, scenario, run))
 
 
-def measured(work: ServingWork) -> ServingWork:
+def measured(work: InferenceWork) -> InferenceWork:
     work.begin(resume=False)
     for scenario, run in work.plan.runs():
         finish(work, scenario, run)
     return work
 
 
-def publish(work: ServingWork, code: bytes = b"code"):
+def publish(work: InferenceWork, code: bytes = b"code"):
     return work.publish(work.stage({f"{work.plan.ours}/sbom.cdx.json": b"{}"}), shared(code))
 
 
@@ -109,7 +109,7 @@ def test_the_runs_of_a_result_follow_the_plan():
 
 
 def test_a_result_appears_whole_with_every_file_in_its_manifest(tmp_path):
-    work = ServingWork(tmp_path, plan())
+    work = InferenceWork(tmp_path, plan())
     with work.held():
         final = publish(measured(work))
     assert final == tmp_path / "inference/closed/acme/results/box_cpu_jax/image-classification"
@@ -124,7 +124,7 @@ def test_a_result_appears_whole_with_every_file_in_its_manifest(tmp_path):
 
 
 def test_below_results_stands_only_what_the_field_knows(tmp_path):
-    work = ServingWork(tmp_path, plan())
+    work = InferenceWork(tmp_path, plan())
     with work.held():
         final = publish(measured(work))
     there = {p.relative_to(final / "Offline").as_posix() for p in (final / "Offline").rglob("*") if p.is_file()}
@@ -138,43 +138,43 @@ def test_below_results_stands_only_what_the_field_knows(tmp_path):
 
 
 def test_an_unfinished_result_wants_a_word_and_goes_on_where_it_was(tmp_path):
-    work = ServingWork(tmp_path, plan())
+    work = InferenceWork(tmp_path, plan())
     with work.held():
         work.begin(resume=False)
         finish(work, "SingleStream", "performance")
-        work.begin_run("SingleStream-accuracy")  # and then it was killed
+        work.start("SingleStream-accuracy")  # and then it was killed
         with pytest.raises(UsageError, match="1 of 8 LoadGen runs"):
             work.begin(resume=False)
         work.begin(resume=True)
         assert [work.record(*run) is None for run in work.plan.runs()][:2] == [False, True]
-        assert [a.outcome for a in work.begin_run("SingleStream-accuracy")] == [ServingOutcome.INTERRUPTED]
+        assert [a.outcome for a in work.start("SingleStream-accuracy")] == [ServingOutcome.INTERRUPTED]
 
 
 def test_resuming_something_else_names_what_changed(tmp_path):
-    work = ServingWork(tmp_path, plan())
+    work = InferenceWork(tmp_path, plan())
     with work.held():
         work.begin(resume=False)
-        work.begin_run("outputs")
-        other = ServingWork(tmp_path, plan(sut=SUT.model_copy(update={"batch": 8})))
+        work.start("outputs")
+        other = InferenceWork(tmp_path, plan(sut=SUT.model_copy(update={"batch": 8})))
         with pytest.raises(UsageError, match=r"sut.batch was 4, is 8"):
             other.begin(resume=True)
 
 
 def test_changed_source_may_not_invalidate_another_systems_result(tmp_path):
-    work = ServingWork(tmp_path, plan())
+    work = InferenceWork(tmp_path, plan())
     with work.held():
         publish(measured(work))
     other = plan(system="laptop_cpu_jax")
-    assert clash(tmp_path, other, shared()) is None
-    assert clash(tmp_path, other, shared(b"new")) == (
+    assert InferenceWork(tmp_path, other).clash(shared()) is None
+    assert InferenceWork(tmp_path, other).clash(shared(b"new")) == (
         work.top / work.plan.ours,
         "src/image-classification/jax/suite/x.py",
     )
-    assert clash(tmp_path, work.plan, shared(b"new")) is None
+    assert work.clash(shared(b"new")) is None
 
 
 def test_a_replaced_result_is_kept_with_what_is_ours(tmp_path):
-    work = ServingWork(tmp_path, plan())
+    work = InferenceWork(tmp_path, plan())
     with work.held():
         publish(measured(work))
         publish(measured(work), b"newer")
@@ -183,7 +183,7 @@ def test_a_replaced_result_is_kept_with_what_is_ours(tmp_path):
 
 
 def test_a_kill_at_any_moment_of_publishing_leaves_no_half_result_and_goes_on(tmp_path):
-    work, steps = ServingWork(tmp_path, plan(scenarios={"Offline": RULES.scenarios["Offline"]}, tests=[])), 0
+    work, steps = InferenceWork(tmp_path, plan(scenarios={"Offline": RULES.scenarios["Offline"]}, tests=[])), 0
     with work.held():
         measured(work)
     while stopped_at(steps, work, lambda: publish(work)):
@@ -211,6 +211,6 @@ def test_the_accuracy_log_is_cut_as_the_field_cuts_it():
 
 
 def test_a_documents_bytes_are_the_same_when_it_is_read_back(tmp_path):
-    work = ServingWork(tmp_path, plan())
+    work = InferenceWork(tmp_path, plan())
     made = record(work, "Offline", "performance")
     assert document(ServingRecord.model_validate_json(document(made))) == document(made)

@@ -11,13 +11,13 @@ import pytest
 
 from checker.core.findings import Finding
 from rules.serving import Scenario, serving_rules
-from rules.serving_documents import REPEATED, RunName, ServingAttempt, ServingOutcome, ServingRecord
+from rules.serving_documents import REPEATED, RunName, ServingOutcome, ServingRecord
 from suite.inference import compliance
-from suite.inference.context import Bench
-from suite.inference.plan import ServingPlan
+from suite.inference.context import InferenceContext
+from suite.inference.plan import InferencePlan
 from suite.inference.retry import taken_back, undone
 from suite.inference.search import offer_less
-from suite.inference.staging import ServingWork
+from suite.inference.staging import InferenceWork
 from tests.unit.serving.trees import ROUND, Measured
 
 Make = Callable[[], Measured]
@@ -103,23 +103,23 @@ def test_a_run_whose_answers_differ_is_not_made_again(measured: Make) -> None:
     assert why(submission, "TEST01") == ""
 
 
-def at_work(submission: Measured, folder: Path, scenario: Scenario) -> Bench:
+def at_work(submission: Measured, folder: Path, scenario: Scenario) -> InferenceContext:
     """A work folder that holds the runs of one scenario of the submission."""
     record = ServingRecord.model_validate_json(
         submission.path(f"{{ours}}/{scenario}/performance/record.json").read_bytes()
     )
-    shared = {name: getattr(record, name) for name in ServingPlan.model_fields if name in ServingRecord.model_fields}
+    shared = {name: getattr(record, name) for name in InferencePlan.model_fields if name in ServingRecord.model_fields}
     rules = serving_rules(ROUND, record.workload)
-    plan = ServingPlan(
+    plan = InferencePlan(
         **{name: value for name, value in shared.items() if name != "schema_"},
         scenarios={scenario: rules.scenarios[scenario]},
         tests=["TEST01", "TEST04", "seeds"],
         memory_bytes=record.container.memory_bytes,
         cpuset=record.container.cpuset,
     )
-    work = ServingWork(folder / "work", plan)
-    shutil.copytree(submission.root, work.tree)
-    return Bench(place=None, work=work, rules=rules, files=[], arguments=[])  # type: ignore[arg-type]
+    work = InferenceWork(folder / "work", plan)
+    shutil.copytree(submission.root, work.at(""))
+    return InferenceContext(place=None, work=work, rules=rules, files=[], arguments=[])  # type: ignore[arg-type]
 
 
 def test_a_run_with_other_seeds_need_not_be_valid_but_long_enough(measured: Make) -> None:
@@ -134,41 +134,43 @@ def test_a_run_with_other_seeds_need_not_be_valid_but_long_enough(measured: Make
 
 
 @pytest.fixture
-def bench(measured: Make, tmp_path: Path) -> tuple[Bench, Path]:
+def bench(measured: Make, tmp_path: Path) -> tuple[InferenceContext, Path]:
     """A work folder whose TEST04 failed while the machine was disturbed."""
     submission = measured()
     faster(submission)
     disturb(submission, "TEST04")
     made = at_work(submission, tmp_path, "SingleStream")
-    return made, made.work.tree / submission.path(f"{OURS}/TEST04/record.json").relative_to(submission.root)
+    return made, made.work.at("") / submission.path(f"{OURS}/TEST04/record.json").relative_to(submission.root)
 
 
-def again(bench: tuple[Bench, Path], run: RunName = "TEST04") -> str | None:
+def again(bench: tuple[InferenceContext, Path], run: RunName = "TEST04") -> str | None:
     return taken_back(bench[0], "SingleStream", run)
 
 
-def test_such_a_run_is_noted_and_taken_back(bench: tuple[Bench, Path]) -> None:
+def test_such_a_run_is_noted_and_taken_back(bench: tuple[InferenceContext, Path]) -> None:
     made, record = bench
     assert again(bench) == "TEST04"
     assert not record.exists()
-    [attempt] = made.work.begin_run("SingleStream-TEST04")
+    [attempt] = made.work.start("SingleStream-TEST04")
     assert attempt.outcome == "off-pace"
     assert "other programs ran" in attempt.explanation
 
 
-def test_where_its_tries_do_not_help_the_performance_run_is_made_again_once(bench: tuple[Bench, Path]) -> None:
+def test_where_its_tries_do_not_help_the_performance_run_is_made_again_once(
+    bench: tuple[InferenceContext, Path],
+) -> None:
     made, record = bench
     work = made.work
     for outcome in REPEATED:
-        work.note("SingleStream-TEST04", ServingAttempt(outcome=outcome, explanation=""))
+        work.note("SingleStream-TEST04", outcome, "")
     there = record.read_bytes(), (record.parents[1] / "performance/record.json").read_bytes()
     assert again(bench) == "performance"
     runs: list[RunName] = ["TEST01", "TEST04", "seeds", "accuracy", "performance"]
     assert [run for run in runs if work.record("SingleStream", run)] == []
-    [attempt] = work.begin_run("SingleStream-performance")
+    [attempt] = work.start("SingleStream-performance")
     assert attempt.outcome == "off-pace"
     assert "TEST04 fails however often it is made" in attempt.explanation
-    assert [one.outcome for one in work.begin_run("SingleStream-seeds")] == ["off-pace"]
+    assert [one.outcome for one in work.start("SingleStream-seeds")] == ["off-pace"]
     # Made again, and off again, as often as may be: then it stays as it is.
     (record.parents[1] / "performance/record.json").write_bytes(there[1])
     for tries in range(3):
@@ -183,7 +185,7 @@ def test_server_is_offered_less_where_its_tests_could_not_bear_the_rate(measured
     submission.forge(name)
     made = at_work(submission, tmp_path, "Server")
     before = made.work.search()
-    record = made.work.tree / submission.path("{ours}/Server/TEST04/record.json").relative_to(submission.root)
+    record = made.work.at("") / submission.path("{ours}/Server/TEST04/record.json").relative_to(submission.root)
     assert before
     kept = record.read_bytes()
     for number, wanted in enumerate(("TEST04", "TEST04", "performance")):
@@ -207,18 +209,18 @@ def test_a_kill_after_the_rate_was_lowered_lowers_it_once(measured: Make, tmp_pa
     assert after.rates["Server"] == pytest.approx(before.rates["Server"] * 0.81)
 
 
-def test_a_kill_while_runs_are_taken_back_leaves_none_that_counts(bench: tuple[Bench, Path]) -> None:
+def test_a_kill_while_runs_are_taken_back_leaves_none_that_counts(bench: tuple[InferenceContext, Path]) -> None:
     made, _ = bench
     undone(made)
     assert made.work.record("SingleStream", "performance")
     # Noted, and killed before the records were gone.
-    made.work.note("SingleStream-performance", ServingAttempt(outcome=ServingOutcome.OFF_PACE, explanation=""))
+    made.work.note("SingleStream-performance", ServingOutcome.OFF_PACE, "")
     undone(made)
     runs: list[RunName] = ["TEST01", "TEST04", "seeds", "accuracy", "performance"]
     assert [run for run in runs if made.work.record("SingleStream", run)] == []
 
 
-def test_the_performance_run_by_itself_is_never_taken_back(bench: tuple[Bench, Path]) -> None:
+def test_the_performance_run_by_itself_is_never_taken_back(bench: tuple[InferenceContext, Path]) -> None:
     assert again(bench, "performance") is None
     assert again(bench, "TEST01") is None  # it passed
 

@@ -11,8 +11,8 @@ import pytest
 
 from rules.documents import ImageIdentity, Outcome
 from rules.errors import UsageError
-from suite.result.plan import Plan, result_folder
-from suite.training.tree import Work, clash
+from suite.training.plan import TrainingPlan
+from suite.training.staging import TrainingWork
 
 DIGEST = "0" * 64
 IMAGE = ImageIdentity(
@@ -29,7 +29,7 @@ IMAGE = ImageIdentity(
 )
 
 
-def plan(**changes) -> Plan:
+def plan(**changes) -> TrainingPlan:
     given = {
         "ruleset": "assay/1.0",
         "salt": "s",
@@ -51,7 +51,7 @@ def plan(**changes) -> Plan:
         "image": IMAGE,
         "emulated": False,
     }
-    return Plan(**(given | changes))
+    return TrainingPlan(**(given | changes))
 
 
 SYSTEM = {"systems/box_cpu_jax.json": b"{}"}
@@ -61,34 +61,34 @@ def shared(code: bytes = b"code") -> dict[str, bytes]:
     return SYSTEM | {"benchmarks/image-classification/implementations/jax/suite/x.py": code}
 
 
-def finish(work: Work, run: int) -> None:
+def finish(work: TrainingWork, run: int) -> None:
     (work.folder / f"result_{run}.txt").write_text(f"log {run}")
     (work.folder / f"result_{run}.json").write_text("{}")
 
 
-def publish(work: Work, code: bytes = b"code"):
-    return work.publish(shared(code), {"sbom.cdx.json": b"{}"})
+def publish(work: TrainingWork, code: bytes = b"code"):
+    return work.publish(work.stage({f"{work.plan.results}/sbom.cdx.json": b"{}"}), shared(code))
 
 
-def measured(work: Work) -> Work:
+def measured(work: TrainingWork) -> TrainingWork:
     """All runs ended, nothing is published."""
     work.begin(resume=False)
     for run in range(work.plan.runs):
-        work.start(run)
+        work.start(str(run))
         finish(work, run)
     return work
 
 
 def test_a_result_appears_whole_with_every_file_in_its_manifest(tmp_path):
-    work = Work(tmp_path, plan())
+    work = TrainingWork(tmp_path, plan())
     with work.held():
         work.begin(resume=False)
         for run in range(3):
-            work.start(run)
+            work.start(str(run))
             finish(work, run)
-        assert not result_folder(tmp_path, work.plan).exists()
+        assert not work.final.exists()
         final = publish(work)
-    assert final == result_folder(tmp_path, work.plan)
+    assert final == work.final
     assert not work.folder.exists()
     top = tmp_path / "training" / "open" / "acme"
     manifest = json.loads((final / "manifest.json").read_bytes())
@@ -100,78 +100,82 @@ def test_a_result_appears_whole_with_every_file_in_its_manifest(tmp_path):
 
 
 def test_an_unfinished_result_wants_a_word_from_the_user(tmp_path):
-    work = Work(tmp_path, plan())
+    work = TrainingWork(tmp_path, plan())
     with work.held():
         work.begin(resume=False)
-        work.start(0)
+        work.start("0")
         with pytest.raises(UsageError, match="0 of 3 runs"):
             work.begin(resume=False)
         work.begin(resume=True)
 
 
 def test_a_plan_under_which_nothing_started_gives_way(tmp_path):
-    Work(tmp_path, plan()).begin(resume=False)
-    Work(tmp_path, plan(threads=2)).begin(resume=False)
-    assert '"threads": 2' in (Work(tmp_path, plan()).folder / "plan.json").read_text()
+    TrainingWork(tmp_path, plan()).begin(resume=False)
+    TrainingWork(tmp_path, plan(threads=2)).begin(resume=False)
+    assert '"threads": 2' in (TrainingWork(tmp_path, plan()).folder / "plan.json").read_text()
 
 
 def test_resuming_something_else_names_what_changed(tmp_path):
-    with Work(tmp_path, plan()).held():
-        Work(tmp_path, plan()).begin(resume=False)
-        Work(tmp_path, plan()).start(0)
+    with TrainingWork(tmp_path, plan()).held():
+        TrainingWork(tmp_path, plan()).begin(resume=False)
+        TrainingWork(tmp_path, plan()).start("0")
         with pytest.raises(UsageError, match=r"hyperparameters.opt_momentum was 0.9, is 0.8"):
-            Work(tmp_path, plan(hyperparameters={"opt_momentum": 0.8})).begin(resume=True)
+            TrainingWork(tmp_path, plan(hyperparameters={"opt_momentum": 0.8})).begin(resume=True)
 
 
 def test_discarding_starts_anew(tmp_path):
-    work = Work(tmp_path, plan())
+    work = TrainingWork(tmp_path, plan())
     with work.held():
         work.begin(resume=False)
         finish(work, 0)
         work.discard()
         work.begin(resume=False)
-        assert work.finished() == []
+        assert work.ended() == []
 
 
 def test_a_second_run_of_the_same_result_is_held_off(tmp_path):
-    with Work(tmp_path, plan()).held(), pytest.raises(UsageError, match="another"), Work(tmp_path, plan()).held():
+    with (
+        TrainingWork(tmp_path, plan()).held(),
+        pytest.raises(UsageError, match="another"),
+        TrainingWork(tmp_path, plan()).held(),
+    ):
         pass
 
 
 def test_attempts_that_came_to_nothing_are_remembered_in_order(tmp_path):
-    work = Work(tmp_path, plan())
+    work = TrainingWork(tmp_path, plan())
     with work.held():
         work.begin(resume=False)
-        assert work.start(0) == []
-        work.failed(0, Outcome.OUT_OF_MEMORY, "too big")
-        assert [a.outcome for a in work.start(0)] == [Outcome.OUT_OF_MEMORY]
-        again = work.start(0)  # the one before left its marker: it was killed
+        assert work.start("0") == []
+        work.note("0", Outcome.OUT_OF_MEMORY, "too big")
+        assert [a.outcome for a in work.start("0")] == [Outcome.OUT_OF_MEMORY]
+        again = work.start("0")  # the one before left its marker: it was killed
         assert [a.outcome for a in again] == [Outcome.OUT_OF_MEMORY, Outcome.INTERRUPTED]
 
 
 def test_a_frozen_plan_that_is_damaged_is_a_sentence(tmp_path):
-    work = Work(tmp_path, plan())
+    work = TrainingWork(tmp_path, plan())
     with work.held():
         work.begin(resume=False)
-        work.start(0)
+        work.start("0")
         (work.folder / "plan.json").write_text("{")
         with pytest.raises(UsageError, match=r"plan\.json"):
             work.begin(resume=True)
 
 
 def test_changed_source_may_not_invalidate_another_systems_result(tmp_path):
-    work = Work(tmp_path, plan())
+    work = TrainingWork(tmp_path, plan())
     with work.held():
         publish(measured(work))
     other = plan(system="laptop_cpu_jax")
-    assert clash(tmp_path, other, shared()) is None
-    found = clash(tmp_path, other, shared(b"new"))
+    assert TrainingWork(tmp_path, other).clash(shared()) is None
+    found = TrainingWork(tmp_path, other).clash(shared(b"new"))
     assert found == (work.final, "benchmarks/image-classification/implementations/jax/suite/x.py")
-    assert clash(tmp_path, work.plan, shared(b"new")) is None
+    assert work.clash(shared(b"new")) is None
 
 
 def test_a_replaced_result_is_kept(tmp_path):
-    work = Work(tmp_path, plan())
+    work = TrainingWork(tmp_path, plan())
     with work.held():
         publish(measured(work))
         publish(measured(work), b"newer")
@@ -180,7 +184,7 @@ def test_a_replaced_result_is_kept(tmp_path):
     assert (tmp_path / "training/open/acme" / next(n for n in shared() if n.endswith("x.py"))).read_bytes() == b"newer"
 
 
-def stopped_at(step: int, work: Work, action) -> bool:
+def stopped_at(step: int, work: TrainingWork, action) -> bool:
     """Run `action` in a child that dies, as by kill -9, before its `step`-th change to the file system."""
     changes = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree", "shutil.copyfile"}
     child = os.fork()
@@ -214,7 +218,7 @@ def test_a_kill_at_any_moment_of_publishing_leaves_no_half_result_and_resumes(tm
     step, died = 0, True
     while died:
         root = tmp_path / str(step)
-        other, work = Work(root, plan(system="other_cpu_jax")), Work(root, plan())
+        other, work = TrainingWork(root, plan(system="other_cpu_jax")), TrainingWork(root, plan())
         publish(measured(other))
         measured(work)
         died = stopped_at(step, work, lambda w=work: publish(w))
@@ -223,7 +227,7 @@ def test_a_kill_at_any_moment_of_publishing_leaves_no_half_result_and_resumes(tm
         assert not [name for name in names if name.startswith(".") or "partial" in name], step
         if died and work.unfinished():
             work.begin(resume=True)
-            assert work.finished() == [0, 1, 2]
+            assert work.ended() == work.records()
             publish(work)
         assert list(whole(root)) == [True, True], step
         assert not work.folder.exists()
@@ -235,10 +239,10 @@ def test_a_kill_while_discarding_leaves_nothing_to_be_taken_for_new_runs(tmp_pat
     step, died = 0, True
     while died:
         root = tmp_path / str(step)
-        work = measured(Work(root, plan()))
+        work = measured(TrainingWork(root, plan()))
         died = stopped_at(step, work, work.discard)
         if not (work.folder / "plan.json").exists():
-            Work(root, plan(hyperparameters={"opt_momentum": 0.1})).begin(resume=False)
-            assert work.finished() == [], step
+            TrainingWork(root, plan(hyperparameters={"opt_momentum": 0.1})).begin(resume=False)
+            assert work.ended() == [], step
         step += 1
     assert step > 2

@@ -21,7 +21,9 @@ from rules.errors import MachineError
 from suite import turn as turns
 from suite.engines.docker.labels import LABEL, OWNER, owner
 from suite.engines.process import runner as uncontained
-from suite.training import produce
+from suite.result import produce
+from suite.result.request import Request
+from suite.training.procedure import Training
 from suite.turn import turn
 
 # What `suite.cli` does around a command: signals that stop it, errors as sentences and exit codes.
@@ -254,39 +256,39 @@ def test_an_engine_shows_by_its_containers_that_another_machine_measures_on_it(
 
 
 @pytest.fixture
-def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> produce.Request:
+def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
     """An uncontained run; no interpreter is looked for."""
     monkeypatch.setattr(uncontained, "find", lambda *_: SimpleNamespace(ground=None))
     asked = ("image-classification", "pytorch", "cpu", "open", "Example", None, [], None, None, None, None)
     output = tmp_path / "submissions"
-    return produce.Request(*asked, output, False, False, False, uncontained=Path(sys.executable))  # type: ignore[arg-type]
+    return Request(*asked, output, False, False, False, uncontained=Path(sys.executable))  # type: ignore[arg-type]
 
 
-def finished(request: produce.Request) -> None:
+def finished(request: Request) -> None:
     name = f"some-cpu-2c_{request.target}_{request.framework}"
     results = request.output / uncontained.FOLDER / "training/open/Example/results"
     (results / name / request.workload).mkdir(parents=True)
 
 
 def test_a_result_that_is_there_is_judged_again_while_another_command_measures(
-    started: list[subprocess.Popen[str]], locks: Path, request_: produce.Request, monkeypatch: pytest.MonkeyPatch
+    started: list[subprocess.Popen[str]], locks: Path, request_: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holder(started, locks, "assay run one")
     monkeypatch.setattr(produce, "_measured", lambda *_: True)
     with pytest.raises(MachineError, match="`assay run one`"):
-        produce.produce(request_, print)
+        produce.produce(Training, request_, print)
     finished(request_)
-    assert produce.produce(request_, print)
+    assert produce.produce(Training, request_, print)
     with pytest.raises(MachineError, match="`assay run one`"):
-        produce.produce(replace(request_, replace=True), print)
+        produce.produce(Training, replace(request_, replace=True), print)
 
 
 def test_what_turns_out_to_be_another_result_takes_its_turn_before_it_is_measured(
-    started: list[subprocess.Popen[str]], locks: Path, request_: produce.Request, monkeypatch: pytest.MonkeyPatch
+    started: list[subprocess.Popen[str]], locks: Path, request_: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finished(request_)
-    monkeypatch.setattr(produce, "_measured", lambda _request, _rules, take, *_: take())
-    assert produce.produce(request_, print) is None
+    monkeypatch.setattr(produce, "_measured", lambda _means, _person, _chosen, take, *_: take())
+    assert produce.produce(Training, request_, print) is None
     holder(started, locks, "assay run one")  # and nothing is held when the command has ended
     with pytest.raises(MachineError, match="`assay run one`"):
-        produce.produce(request_, print)
+        produce.produce(Training, request_, print)

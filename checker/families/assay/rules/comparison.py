@@ -10,7 +10,7 @@ from checker.core.registry import flaws, judge
 from checker.core.statistics import fastest_mean
 from checker.families.assay.submission import Result, Run
 from checker.families.assay.training.parity import disagreements
-from rules.references import references
+from rules.published import references
 
 flaws("result", "parity-document")
 
@@ -93,7 +93,7 @@ def _too_few(result: Result, samples: list[int], reference: list[float], signifi
 
 def _reference(result: Result) -> list[float] | None:
     """Return the samples to target of the round's reference runs; None where it has none."""
-    runs = references(result.ruleset, result.workload)
+    runs = references(result.ruleset.name, result.workload, result.source_sha256)
     return None if runs is None else [float(run.samples) for run in runs]
 
 

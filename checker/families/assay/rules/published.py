@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 from checker.core.documents import Document
 from checker.core.findings import Problem
@@ -12,18 +10,20 @@ from checker.core.registry import judge
 from checker.families.assay.submission import Result
 from checker.families.assay.training.parity import relative_difference
 from rules.documents import FrameworkParity, ParityCertificate
+from rules.published import certificates, sources
 
 FIRST_STEPS = 5  # compared with the published losses: later ones amplify the rounding of other processors
 
 
 def _published(result: Result) -> ParityCertificate | None:
-    path = result.ruleset.data("parity", f"{result.workload}.json")
-    return None if path is None else _read(path)
+    """Return the round's certificate on the source that ran, of its wheels where there are several."""
+    published = certificates(result.ruleset.name, result.workload, result.source_sha256)
+    wheels = None if result.certificate is None else _wheels(result.certificate.model)
+    return next((one for one in published if _wheels(one) == wheels), published[0] if published else None)
 
 
-@cache
-def _read(path: Path) -> ParityCertificate:
-    return ParityCertificate.model_validate_json(path.read_bytes())
+def _wheels(certificate: ParityCertificate) -> dict[str, str]:
+    return {side.framework: side.wheel_lock_sha256 for side in certificate.frameworks}
 
 
 @judge("parity-published", "result")
@@ -93,12 +93,12 @@ def parity_versions(result: Result) -> Iterator[Problem]:
 @judge("source-published", "result")
 def source_published(result: Result) -> Iterator[Problem]:
     """Point at source that is not the published one: its own certificate speaks for it, and a reviewer reads it."""
-    published = _published(result)
+    published = [one.source_sha256 for one in sources(result.ruleset.name, result.workload)]
     record = next((run.record for run in result.runs if run.record), None)
-    if published is None or record is None:
+    if not published or record is None:
         return
-    wanted, found = published.source_sha256, record.model.source_sha256
-    if wanted != found:
+    wanted, found = published[0], record.model.source_sha256
+    if found not in published:
         yield record.problem("the source is not the published one", wanted, found, "source_sha256")
 
 

@@ -1,0 +1,140 @@
+"""Inference as a procedure: outputs against the reference, a search for rates, LoadGen runs in every scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+from rules.documents import SystemDescription
+from rules.errors import MachineError, UsageError
+from rules.serving import Scenario, ScenarioRules, ServingRules, serving_rules
+from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem, SutParameters
+from suite import machine, source
+from suite.images.matrix import Suite, target
+from suite.inference import compliance
+from suite.inference.context import InferenceContext
+from suite.inference.plan import InferencePlan, parameters, scenarios
+from suite.inference.run import execute
+from suite.inference.staging import InferenceWork
+from suite.inference.tree import complete
+from suite.result.context import RunContext
+from suite.result.environment import Ground
+from suite.result.plan import Plan, last_of
+from suite.result.procedure import Procedure
+from suite.result.request import Request
+from suite.result.staging import Work
+from suite.settings import settings
+from suite.targets.execution import Way
+
+RULESET = "assay-inference/1.0"
+RDI = "rdi"  # how MLPerf Inference writes "Research, Development, or Internal (RDI)"
+# What a finished result and a new plan must share for the result to be the one asked for.
+SAME = ("sut", "source_sha256", "data", "image")
+
+
+class Inference(Procedure):
+    """Inference of a workload by LoadGen, in one scenario or all, by a round's rules."""
+
+    IMAGES: ClassVar[Suite] = "inference"
+    PLAN: ClassVar[type[Plan]] = InferencePlan
+    WORK: ClassVar[type[Work]] = InferenceWork
+    CONTEXT: ClassVar[type[RunContext]] = InferenceContext
+    rules: ServingRules
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(replace(request, scenario=request.scenario or "all"))
+        for option, value in (("--uncontained", request.uncontained), ("--idle-baseline", request.idle_s)):
+            if value is not None:
+                raise UsageError(
+                    f"{option} is for training", fix=f"leave out {option}, or --scenario where one is given"
+                )
+        if request.runs is not None:
+            raise UsageError("--runs belongs to training", fix="leave it out: LoadGen repeats queries, not runs")
+        self.ruleset, self.rules = RULESET, serving_rules(RULESET, request.workload)
+        self.served = self.tuned = settings(request.workload).serving
+
+    @classmethod
+    def suits(cls, request: Request) -> bool:
+        """Return whether a scenario was asked for, or a workload that is not trained."""
+        return request.scenario is not None or not settings(request.workload).frameworks
+
+    def frameworks(self) -> list[str]:
+        """Return the frameworks asked for; raise UsageError for one there is not, or settings it does not know."""
+        chosen = super().frameworks()
+        self._scenarios()
+        for framework in chosen:
+            self._parameters(framework)
+        return chosen
+
+    def _scenarios(self) -> dict[Scenario, ScenarioRules]:
+        request = self.request
+        return scenarios(self.rules, request.division, request.scenario or "all", request.settings)
+
+    def _parameters(self, framework: str) -> SutParameters:
+        return parameters(self.rules, self.served[framework], self.request.threads, self.request.settings)
+
+    def smoke(self, way: Way) -> NoReturn:  # noqa: ARG002 (whatever it is)
+        """Raise MachineError: under emulation there is nothing to time."""
+        name, kind = self.request.target, target(self.request.target)
+        raise MachineError(
+            f"inference on {name} is measured on {kind.machine}; under emulation LoadGen has nothing to time",
+            fix="point DOCKER_HOST at one (DOCKER_HOST=ssh://user@machine), or leave the scenario out for a functional "
+            "run of training",
+        )
+
+    def source(self) -> dict[str, bytes]:
+        """Return the source that runs in the box, by path."""
+        return source.serving_files(self.request.workload)
+
+    def plan(self, common: Mapping[str, Any], there: Ground) -> InferencePlan:
+        """Return the plan of a framework's result; `common` is what every plan says."""
+        sut = self._parameters(common["framework"])
+        last_of(sut.threads, there.cpus)  # refuses more threads than there are
+        closed = self.request.division == "closed"
+        return InferencePlan(
+            **common,
+            scenarios=self._scenarios(),
+            tests=compliance.tests(self.ruleset, self.request.workload) if closed else [],
+            sut=sut,
+            # A core beside the model's, where there is one: LoadGen issues queries while the model computes.
+            cpuset=last_of(min(sut.threads + 1, len(there.cpus)), there.cpus),
+        )
+
+    def changed(self, work: InferenceWork) -> list[str]:
+        """Return how the finished result is not the one asked for now."""
+        plan, ours = work.plan, work.top / work.plan.ours
+        there = {path.name for path in work.final.iterdir() if path.is_dir()}
+        with suppress(OSError, ValueError):  # the checker says what is wrong with it
+            there |= set(SearchRecord.model_validate_json((ours / "search.json").read_bytes()).left_out)
+        changed = ["scenarios"] if there != set(plan.scenarios) else []
+        for path in sorted(ours.glob("*/performance/record.json")):
+            try:
+                measured = ServingRecord.model_validate_json(path.read_bytes())
+            except (OSError, ValueError):
+                continue  # the checker says what is wrong with it
+            changed += [name for name in SAME if getattr(measured, name) != getattr(plan, name)]
+        return [f"with other {', '.join(dict.fromkeys(changed))}"] if changed else []
+
+    def described(self, system: SystemDescription) -> ServingSystem:
+        """Return the system's description in MLPerf Inference's form."""
+        return ServingSystem.model_validate(
+            system.model_dump(by_alias=True)
+            | {
+                "status": RDI if RDI in system.status.lower() else system.status,
+                "system_type": "datacenter,edge",
+                "system_type_detail": "N/A",
+                "host_network_card_count": machine.NOT_STATED,
+                "accelerators_per_node": str(system.accelerators_per_node),
+            }
+        )
+
+    def execute(self, context: InferenceContext) -> None:
+        """Make what is left of the result's runs."""
+        execute(context)
+
+    def complete(self, work: InferenceWork, staged: Path) -> None:
+        """Write MLPerf's own files of every scenario into the staged result."""
+        complete(work, self.rules, staged)

@@ -1,0 +1,218 @@
+"""The one way to a result: image, data, plan, runs, submission, verdict, page. What `make run` does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import docker
+
+import checker
+from checker.report.render import text as render_text
+from rules.documents import SystemDescription
+from rules.errors import Stopped, UsageError
+from rules.serving import shipped
+from rules.systems import system_name
+from suite import data, machine, source
+from suite.engines.docker import runner as contained
+from suite.engines.docker.connection import connect
+from suite.engines.process import runner as uncontained
+from suite.images.matrix import Cell, cell, target
+from suite.progress import Phase, say
+from suite.result.context import RunContext
+from suite.result.environment import Ground
+from suite.result.job import job_files
+from suite.result.page import show_page
+from suite.result.plan import Plan
+from suite.result.procedure import Judge, Procedure, Show
+from suite.result.request import Request
+from suite.result.staging import prepare
+from suite.targets import execution as route
+from suite.turn import turn
+
+
+@dataclass(frozen=True)
+class Means:
+    """How a request is carried out on this machine."""
+
+    procedure: Procedure
+    client: docker.DockerClient | None  # None: uncontained
+    ground: Callable[[Cell], Ground]
+    prepare: Callable[[], None]  # what the engine's machine needs beside images
+    judge: Judge | None = None  # of what is no submission
+
+
+def produce(kind: type[Procedure], request: Request, show: Show) -> bool:
+    """Measure what `request` asks for, write it below `request.output`, judge it; return whether it all passed.
+
+    Raises UsageError for what cannot be run, MachineError for a machine that cannot run it, JudgedError for a run
+    that came to nothing; all that can be known beforehand is refused before anything is made.
+    """
+    request.require_usable()
+    if request.uncontained:
+        if request.memory_mib is not None:
+            raise UsageError("--memory limits a container, and uncontained there is none", fix="leave it out")
+        request = request.beside(uncontained.FOLDER)
+    procedure = kind(request)
+    chosen = procedure.frameworks()
+    person = machine.personal(request.system_file)
+    prepare(request.output)
+    means = _means(procedure)
+    request = means.procedure.request
+    with ExitStack() as held:
+        take = cache(lambda: held.enter_context(turn(request.words(), means.client, wait=request.wait)))
+        if not request.there(kind.PLAN.SUITE, chosen):
+            take()
+        means.prepare()
+        return _measured(means, person, chosen, take, show)
+
+
+def _means(procedure: Procedure) -> Means:
+    """Return how the request is carried out: uncontained, in containers, or as a smoke run under emulation."""
+    request = procedure.request
+    kind = target(request.target)
+    if request.uncontained:
+        here = uncontained.find(request.uncontained, request.target, kind, request.output)
+        return Means(procedure, None, here.ground, lambda: None, uncontained.judge)
+    client = connect()
+    way = route.find(client, request.target, kind)
+    judge: Judge | None = None
+    if way.emulation:
+        if request.idle_s:
+            raise UsageError("--idle-baseline: under emulation nothing is measured", fix="leave it out")
+        procedure, judge = procedure.smoke(way)
+    say(way.sentence)
+    machine.bear(client, request.threads, request.memory_mib)
+    return Means(
+        procedure, client, partial(contained.ground, client, way), lambda: route.prepare(client, kind, way), judge
+    )
+
+
+def _measured(means: Means, person: machine.Personal, chosen: list[str], take: Callable[[], None], show: Show) -> bool:
+    """Measure the `chosen` frameworks and judge what came of it; return whether it all passed.
+
+    `take` takes the machine's turn; once is enough.
+    """
+    procedure = means.procedure
+    request, ruleset = procedure.request, procedure.ruleset
+    with Phase("data") as phase:
+        files = _data(procedure, phase.to)
+    results = {_result(means, person, framework, files, take) for framework in chosen}
+    if means.judge:
+        return False not in [means.judge(path, show) for path in sorted(results)]
+    top = request.output / procedure.PLAN.SUITE / request.division / request.submitter
+    # All a submitter has is judged as one submission, with one score table; else each result by itself.
+    whole = results == set(top.glob("results/*/*"))
+    passed = True
+    for path in [top] if whole else sorted(results):
+        report = checker.check(path, ruleset)
+        show(render_text.render(report, colour=sys.stdout.isatty()))
+        passed &= report.passed
+    show_page(top, ruleset, report if whole else None)
+    return passed
+
+
+def _data(procedure: Procedure, progress: data.Progress) -> dict[str, Path]:
+    """Return every data file: those that the rule set holds itself (trained weights), and the rest."""
+    rules, request = procedure.rules, procedure.request
+    held = {name: path for name in rules.data if (path := shipped(procedure.ruleset, name)) is not None}
+    rest = rules.model_copy(update={"data": {name: d for name, d in rules.data.items() if name not in held}})
+    return held | data.obtain(request.workload, rest, request.data, progress)
+
+
+def _result(
+    means: Means, person: machine.Personal, framework: str, files: dict[str, Path], take: Callable[[], None]
+) -> Path:
+    """Measure one framework; return the finished result's folder."""
+    procedure, request = means.procedure, means.procedure.request
+    there = means.ground(cell(framework, request.target, suite=procedure.IMAGES))
+    code = procedure.source()
+    plan = procedure.plan(_common(procedure, framework, there, source.digest(code)), there)
+    work = procedure.WORK(request.output, plan)
+    with work.held():
+        if request.discard:
+            work.discard()
+        if work.final.exists() and not work.unfinished() and not request.replace:
+            if changed := procedure.changed(work):
+                raise UsageError(
+                    f"{work.final} is there already, measured {' and '.join(changed)}",
+                    fix="measure again with --replace (make run REPLACE=1; the old result is kept), or use another "
+                    "--output",
+                )
+            say(f"{work.final} is there already and only judged again (to measure again: --replace, REPLACE=1)")
+            return work.final
+        take()
+        shared = work.shared_files(procedure.described(_described(request, there, person, plan)), code)
+        if other := work.clash(shared):
+            raise UsageError(
+                f"{other[1]} is not what it was when {other[0]} was measured, and both results would share it",
+                fix="use another --submitter or --output, or measure that one anew elsewhere first",
+            )
+        beside = {f"{plan.ours}/{name}": c for name, c in {**there.beside, **procedure.evidence(plan)}.items()}
+        work.begin(resume=request.resume)
+        given, arguments = job_files(code, files), request.arguments(framework)
+        context = procedure.CONTEXT(there.place, work, procedure.rules, given, arguments, request.power_log)
+        _execute(procedure, context)
+        staged = work.stage(beside)
+        procedure.complete(work, staged)
+        return work.publish(staged, shared)
+
+
+def _execute(procedure: Procedure, context: RunContext) -> None:
+    """Make the runs; one who stops them is told what is kept."""
+    try:
+        with context.place.taken():
+            context.idle()
+            procedure.execute(context)
+    except Stopped as stopped:
+        raise Stopped(
+            f"{stopped.message}; {context.work.progress()} are kept in {context.work.folder}",
+            fix="go on with --resume (make run RESUME=1)",
+        ) from None
+
+
+def _common(procedure: Procedure, framework: str, there: Ground, source_sha256: str) -> dict[str, Any]:
+    """Return what every plan says."""
+    request, facts = procedure.request, there.machine
+    memory_mib = request.memory_mib or procedure.tuned[framework].memory_mib
+    return {
+        "ruleset": procedure.ruleset,
+        "workload": request.workload,
+        "framework": framework,
+        "target": request.target,
+        "division": request.division,
+        "submitter": request.submitter,
+        "system": system_name(
+            machine.processor(facts), facts["architecture"], facts["cpus"], request.target, framework
+        ),
+        "memory_bytes": memory_mib << 20 if there.image else 0,
+        "environment": there.environment,
+        "source_sha256": source_sha256,
+        "data": procedure.rules.data,
+        "image": there.image,
+        "interpreter": there.interpreter,
+        "emulated": there.emulation is not None,
+        "access": there.access,
+        "idle_s": request.idle_s or 0,
+    }
+
+
+def _described(request: Request, there: Ground, person: machine.Personal, plan: Plan) -> SystemDescription:
+    return machine.describe(
+        there.machine,
+        there.host,
+        person,
+        submitter=request.submitter,
+        division=request.division,
+        system=plan.system,
+        versions=there.versions,
+        framework=f"{plan.framework} {there.framework}",
+        emulated=plan.emulated,
+        target=there.target,
+        accelerators=0 if plan.emulated else target(plan.target).accelerators,
+    )
