@@ -49,7 +49,7 @@ def profile(
         files = obtain(workload, rules, data, phase.to)
     with Phase(f"image {chosen.name}") as phase:
         image = build(client, chosen, phase.building)
-    code = source.files(workload)
+    code = source.files(workload, profile=True)
     digest = source.digest(code)
     given = job(
         "profile",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 
 from suite.harness.job import Job, JobError
 from suite.harness.optimisers import Optimiser
-from suite.workloads.protocol import Precision, Task, Trainer
+from suite.workloads.protocol import Array, Precision, Task, Trainer
 
 
 def _module(job: Job, path: str) -> object:
@@ -25,6 +26,11 @@ def trainer(job: Job, task: Task, optimiser: Optimiser, precision: Precision) ->
     """Import the framework and return its trainer of the workload's model; raise JobError where either is missing."""
     kind: type[Trainer] = _module(job, f"suite.harness.trainers.{job.framework}").Trainer  # type: ignore[attr-defined]
     return kind(_module(job, f"{_folder(job)}.{job.framework}"), task, optimiser, precision)
+
+
+def profiler(job: Job) -> Callable[[Trainer, Array, Array], dict[str, float]]:
+    """Return what trains under the framework's profiler: seconds by operation, without its callees."""
+    return _module(job, f"suite.harness.profilers.{job.framework}").operations  # type: ignore[attr-defined]
 
 
 def _folder(job: Job) -> str:

@@ -41,7 +41,7 @@ def run(job: Job, log: Log) -> int:
     lap(f"{STEPS} steps")
     trainer.evaluate()
     lap("evaluate")
-    seconds = trainer.operations(order.take(STEPS), rates)
+    seconds = implementation.profiler(job)(trainer, order.take(STEPS), rates)
     lap("profile")
     total = sum(seconds.values())
     ranked = sorted(seconds.items(), key=lambda one: -one[1])[:TOP]

@@ -114,9 +114,6 @@ class Trainer(Protocol):
     def gradients(self, batch: Array) -> Weights:
         """Return the loss's gradient by tensor name on one batch, without weight decay; changes nothing."""
 
-    def operations(self, batches: Array, rates: Array) -> dict[str, float]:
-        """Train as `train` does under the framework's profiler; return seconds by operation, without its callees."""
-
     def weights(self) -> Weights:
         """Return a copy of all weights and running statistics."""
 

@@ -5,10 +5,7 @@ Not a `lax.scan` over a block of steps: inside a loop, XLA's CPU backend falls b
 
 from __future__ import annotations
 
-import tempfile
-from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -92,20 +89,6 @@ class Trainer:
         """Return the gradients on one batch."""
         found, _ = self._gradients(*self._state[:2], {name: values[batch] for name, values in self._data.items()})
         return self._outward(found)
-
-    def operations(self, batches: Array, rates: Array) -> dict[str, float]:
-        """Return seconds by operation of the compiled step."""
-        with tempfile.TemporaryDirectory() as folder:
-            with jax.profiler.trace(folder):
-                self.train(batches, rates)
-            (trace,) = Path(folder).rglob("*.xplane.pb")
-            planes = jax.profiler.ProfileData.from_file(str(trace)).planes
-            found: Counter[str] = Counter()
-            for line in (line for plane in planes if plane.name == "/host:CPU" for line in plane.lines):
-                for event in line.events:
-                    if any(key == "hlo_op" for key, _ in event.stats):
-                        found[event.name] += event.duration_ns
-        return {name: nanoseconds / 1e9 for name, nanoseconds in found.items()}
 
     def weights(self) -> Weights:
         """Return a copy of all weights and running statistics."""

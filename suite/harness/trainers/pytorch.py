@@ -105,12 +105,6 @@ class Trainer:
                     buffer.copy_(torch.from_numpy(before[name]))
         return {name: gradient.contiguous().cpu().numpy() for name, gradient in zip(self._named, found, strict=True)}
 
-    def operations(self, batches: Array, rates: Array) -> dict[str, float]:
-        """Return seconds by operator of PyTorch."""
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
-            self.train(batches, rates)
-        return {event.key: event.self_cpu_time_total / 1e6 for event in profiler.key_averages()}
-
     def weights(self) -> Weights:
         """Return a copy of all weights and running statistics; the counters of batches are PyTorch's own."""
         state = self._model.state_dict()

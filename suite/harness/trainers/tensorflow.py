@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from suite.harness.frameworks import tensorflow as framework
 from suite.harness.frameworks.layout import AS_STORED, Layout
@@ -118,20 +114,6 @@ class Trainer:
         for name, value in kept.items():
             self._w[name].assign(value)
         return self._outward(dict(zip(self._trained, found, strict=True)))
-
-    def operations(self, batches: Array, rates: Array) -> dict[str, float]:
-        """Return seconds by operation of the compiled step."""
-        with tempfile.TemporaryDirectory() as folder:
-            with tf.profiler.experimental.Profile(folder):
-                self.train(batches, rates)
-            (trace,) = Path(folder).rglob("*.xplane.pb")
-            space = xplane_pb2.XSpace.FromString(trace.read_bytes())
-        found: Counter[str] = Counter()
-        for plane in space.planes:
-            for event in (event for line in plane.lines for event in line.events):
-                if any(plane.stat_metadata[stat.metadata_id].name == "hlo_op" for stat in event.stats):
-                    found[plane.event_metadata[event.metadata_id].name] += event.duration_ps
-        return {name: picoseconds / 1e12 for name, picoseconds in found.items()}
 
     def weights(self) -> Weights:
         """Return a copy of all weights and running statistics."""

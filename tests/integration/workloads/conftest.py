@@ -63,7 +63,7 @@ def run_job(client: docker.DockerClient, images: dict[str, BuiltImage], fashion:
     rules = workload_rules("assay/1.0", WORKLOAD)
 
     def run(framework: str, hyperparameters: Mapping[str, Any] | None = None, **members: Any) -> Ran:
-        code = source.files(WORKLOAD)
+        code = source.files(WORKLOAD, profile=members.get("mode") == "profile")
         short = {"opt_learning_rate_training_steps": 12, "opt_learning_rate_warmup_steps": 4}
         job = {
             "mode": "train",
