@@ -20,6 +20,8 @@ RESUME    ?=
 REPLACE   ?=
 DISCARD   ?=
 WAIT      ?=
+FROM      ?=
+ROUNDS    ?=
 
 ASSAY := .venv/bin/assay
 
@@ -52,13 +54,24 @@ evidence: setup ## publish what evidence the newest round lacks on the present s
 	@suite/engine.sh
 	@$(ASSAY) evidence $(if $(WAIT),--wait)
 
-test: setup-dev lint ## lint, then every test; starts a Docker engine where it may
-	@suite/engine.sh
-	@.venv/bin/pytest --numprocesses auto --dist loadfile --ignore tests/integration
-	@.venv/bin/pytest tests/integration # one at a time: what runs in containers is measured
+# Side by side, what measures one after another (tests/conftest.py); then alone, what compares times.
+BESIDE := .venv/bin/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
 
-test-corpus: setup-dev ## what needs published rounds in ../shared/corpus (CONTRIBUTING.md)
-	@.venv/bin/pytest --numprocesses auto --dist loadfile -m corpus
+test: setup-dev lint ## lint, then the tests that a clone alone can run; starts a Docker engine where it may
+	@suite/engine.sh
+	@$(BESIDE) -m 'not long and not measured and not corpus'
+	@.venv/bin/pytest tests/integration -m 'measured and not long'
+
+test-long: setup-dev ## every test, also the rest of long sweeps
+	@suite/engine.sh
+	@$(BESIDE) -m 'not measured'
+	@.venv/bin/pytest tests/integration -m measured
+
+test-corpus: setup-dev ## what needs published rounds (make corpus, or ../shared/corpus)
+	@$(BESIDE) -m corpus
+
+corpus: setup-dev ## bring published rounds for test-corpus; FROM=FOLDER with clones where there is no network
+	@.venv/bin/python -m tests.corpus.bring $(ROUNDS) $(if $(FROM),--from $(FROM))
 
 lint: setup-dev ## style, types, import directions
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -75,4 +88,4 @@ clean: ## remove .venv and caches; submissions stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: evidence help setup setup-dev run test test-corpus lint doctor lock clean
+.PHONY: help setup setup-dev run evidence test test-long test-corpus corpus lint doctor lock clean

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import docker
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rules import hostile_yaml
 from rules.documents import SystemCapture, SystemDescription
-from rules.errors import MachineError, UsageError
-from rules.text import printable
-from suite.engines.base import JOB, Limits, command
-from suite.engines.docker.connection import name, sentences
-from suite.engines.docker.sandbox import Sandbox
-from suite.result.plan import last_cpus
-from suite.source import ROOT
+from rules.errors import UsageError
+from suite.cpus import last_cpus
+from suite.engines.base import Host
 
 MAX_PERSONAL = 1 << 16  # bytes of system.yaml that are read
 NOT_STATED = "not stated"
 NONE = "N/A"
-NO_ENGINE = "none"
 
 
 class Personal(BaseModel):
@@ -59,55 +51,13 @@ def personal(path: Path | None) -> Personal:
         raise UsageError(f"{path}: {error}", fix=f"its members are: {known}; all are strings") from None
 
 
-def probe(client: docker.DockerClient, image_id: str) -> dict[str, Any]:
-    """Return what the kernel under the engine says of the machine (`suite.harness.probe`)."""
-    environment = {"PYTHONPATH": f"{JOB}/source"}
-    limits = Limits(cpuset="", memory_bytes=256 << 20)
-    with Sandbox(client, image_id, limits, environment, command("suite.harness.probe")) as box:
-        names = ("__init__.py", *(f"harness/{name}.py" for name in ("__init__", "probe", "supervisor")))
-        box.put([(f"source/suite/{name}", (ROOT / "suite" / name).read_bytes()) for name in names])
-        said: list[str] = []
-        box.run(60, lambda line, _: said.append(line), lambda line, _: said.append(line))
-        found = box.take().get("probe.json")
-        box.close()
-    if found is None:
-        raise MachineError(f"the probe container said nothing of this machine: {printable(' '.join(said)[-300:])}")
-    facts: dict[str, Any] = json.loads(found)
-    return facts
-
-
-def bear(client: docker.DockerClient, threads: int | None, memory_mib: int | None) -> None:
-    """Raise UsageError where the engine's machine has not what was asked for."""
-    with sentences("asking for the machine's size"):
-        info = client.info()
+def require_capacity(host: Host, threads: int | None, memory_mib: int | None) -> None:
+    """Raise UsageError where an engine's machine has not what was asked for."""
     if threads is not None:
-        last_cpus(threads, int(info["NCPU"]))
-    if memory_mib is not None and memory_mib << 20 > info["MemTotal"]:
-        has = info["MemTotal"] >> 20
+        last_cpus(threads, host.cpus)
+    if memory_mib is not None and memory_mib << 20 > host.memory_bytes:
+        has = host.memory_bytes >> 20
         raise UsageError(f"--memory {memory_mib}: the engine's machine has {has} MiB", fix=f"ask for at most {has}")
-
-
-@dataclass(frozen=True)
-class Host:
-    """What is known of the machine as a whole, beside what its kernel says of the processor."""
-
-    memory_bytes: int
-    operating_system: str
-    engine: str  # name and version; "none" where runs are not contained
-    cgroup_version: Literal["1", "2"]
-    storage_driver: str  # the engine's
-
-    @property
-    def contained(self) -> bool:
-        """Whether runs are, in an engine's containers."""
-        return self.engine != NO_ENGINE
-
-
-def host(client: docker.DockerClient) -> Host:
-    """Return what the engine says of its machine."""
-    with sentences("describing the machine"):
-        info = client.info()
-    return Host(info["MemTotal"], info["OperatingSystem"], name(client), info.get("CgroupVersion", "1"), info["Driver"])
 
 
 def processor(facts: Mapping[str, Any]) -> str:

@@ -33,20 +33,20 @@ def files(workload: str, profile: bool = False) -> dict[str, bytes]:
     package, frameworks = f"suite.workloads.{_named(workload)}", settings(workload).frameworks
     sides = [name for each in frameworks for name in (f"suite.harness.trainers.{each}", f"{package}.{each}")]
     more = ["suite.harness.profile", *(f"suite.harness.profilers.{each}" for each in frameworks)] if profile else []
-    return _loaded(*TRAINING, f"{package}.task", *sides, *more)
+    return loaded(*TRAINING, f"{package}.task", *sides, *more)
 
 
 def serving_files(workload: str) -> dict[str, bytes]:
     """Return the same for inference."""
     package = f"suite.workloads.{_named(workload)}.serve"
-    return _loaded(*SERVING, f"{package}.task", *(f"{package}.{each}" for each in settings(workload).serving))
+    return loaded(*SERVING, f"{package}.task", *(f"{package}.{each}" for each in settings(workload).serving))
 
 
 def _named(workload: str) -> str:
     return workload.replace("-", "_")
 
 
-def _loaded(*modules: str) -> dict[str, bytes]:
+def loaded(*modules: str) -> dict[str, bytes]:
     """Return the files of modules, of all that they import of ours, and of the packages that these are in."""
     found: dict[str, bytes] = {}
     waiting = list(modules)

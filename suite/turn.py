@@ -2,13 +2,12 @@
 
 Two would measure each other. The lock is the kernel's, so it ends with the process that holds it, however that ends,
 and nobody is ever stopped for the sake of another. An engine that is reached from several hosts shows by its containers
-that it is measuring (`suite.engines.docker.labels.busy`).
+that it is measuring (`Engine.busy`).
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import stat
@@ -16,18 +15,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
-
-import docker
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite.engines.docker.connection import sentences
-from suite.engines.docker.labels import busy
+from suite.engines.base import Engine
 from suite.progress import say
 
 FOLDERS = (Path("/run/lock"), Path("/tmp"))  # noqa: S108 (all users of a machine must find the same one)
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 POLL_S = 0.5
 EVERY_S = 60.0  # how often who waits says so
 ENDING_S = 10.0  # a container is given to end whose owner was killed
@@ -35,28 +29,16 @@ MOST = 4096  # bytes read of what a holder says of itself
 
 
 @contextmanager
-def turn(doing: str, client: docker.DockerClient | None, *, wait: bool) -> Iterator[None]:
-    """Hold the machine of `client`'s engine, or without one this machine, for `doing`, the command as it was given.
+def turn(doing: str, engine: Engine, *, wait: bool) -> Iterator[None]:
+    """Hold an engine's machine for `doing`, the command as it was given.
 
     Where another command holds it, wait for that or raise MachineError, which names it.
     """
     with ExitStack() as held:
-        for name in _names(client):
+        for name in engine.locks():
             held.enter_context(_held(name, doing, wait=wait))
-        if client is not None:
-            _until(lambda: busy(client), wait=wait, patience_s=ENDING_S)
+        _until(engine.busy, wait=wait, patience_s=ENDING_S)
         yield
-
-
-def _names(client: docker.DockerClient | None) -> list[str]:
-    """Return the locks of a machine; an engine on this one shares it with what runs here without an engine."""
-    if client is None:
-        return ["machine"]
-    host = os.environ.get("DOCKER_HOST", "")
-    with sentences("describing itself"):
-        engine = str(client.info().get("ID") or host)
-    here = not host or host.startswith("unix://") or urlsplit(host).hostname in LOOPBACK
-    return [*(["machine"] if here else []), f"engine-{hashlib.sha256(engine.encode()).hexdigest()[:16]}"]
 
 
 @contextmanager

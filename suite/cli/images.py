@@ -18,7 +18,7 @@ Base = Annotated[str | None, typer.Option(help="mmdebstrap (default) or registry
 @app.command("list")
 def list_(framework: Framework = "all", target: Target = "all", base: Base = None, suite: Suite = "all") -> None:
     """List the images: their locks' digests, and whether the engine has them."""
-    from suite.images import commands
+    from suite.cli import image_work as commands
 
     commands.list_images(framework, target, base, suite)
 
@@ -26,7 +26,7 @@ def list_(framework: Framework = "all", target: Target = "all", base: Base = Non
 @app.command()
 def lock(framework: Framework = "all", target: Target = "all", base: Base = None, suite: Suite = "all") -> None:
     """Resolve wheels and Debian packages anew and write the locks (a change in images/, to be committed)."""
-    from suite.images import commands
+    from suite.cli import image_work as commands
 
     commands.lock(framework, target, base, suite)
 
@@ -34,7 +34,7 @@ def lock(framework: Framework = "all", target: Target = "all", base: Base = None
 @app.command()
 def build(framework: Framework = "all", target: Target = "cpu", base: Base = None, suite: Suite = "all") -> None:
     """Fetch what the locks pin, assemble the images without a network, load them into the engine."""
-    from suite.images import commands
+    from suite.cli import image_work as commands
 
     commands.build(framework, target, base, suite)
 
@@ -42,7 +42,7 @@ def build(framework: Framework = "all", target: Target = "cpu", base: Base = Non
 @app.command()
 def check(framework: Framework = "all", target: Target = "cpu", base: Base = None, suite: Suite = "all") -> None:
     """Check locks, fetched wheels and the engine's images, building nothing. Exit code 1: something failed."""
-    from suite.images import commands
+    from suite.cli import image_work as commands
 
     commands.check(framework, target, base, suite)
 
@@ -50,7 +50,7 @@ def check(framework: Framework = "all", target: Target = "cpu", base: Base = Non
 @app.command()
 def prove(framework: Framework = "all", target: Target = "cpu", base: Base = None, suite: Suite = "all") -> None:
     """Build every selected image twice from scratch and compare the digests. Exit code 1: they differ."""
-    from suite.images import commands
+    from suite.cli import image_work as commands
 
     commands.prove(framework, target, base, suite)
 
@@ -64,6 +64,6 @@ def dockerfile(
     context: Annotated[Path | None, typer.Option(help="also write all it needs, into this folder")] = None,
 ) -> None:
     """Print a Dockerfile that gives the same files as the image; --context writes what it needs beside it."""
-    from suite.images import commands
+    from suite.cli import image_work as commands
 
     commands.dockerfile(framework, target, base, suite, context)

@@ -36,7 +36,7 @@ def parity(
     from rules.ruleset import newest
     from rules.workload import workload_rules
     from suite.data import obtain
-    from suite.engines.docker.connection import connect
+    from suite.engines.table import engine as find_engine
     from suite.progress import Phase
     from suite.training import parity as runs
     from suite.training.parity_table import table
@@ -44,11 +44,11 @@ def parity(
 
     name = newest(FAMILY, round_)
     rules = workload_rules(name, workload)
-    client = connect()
-    with turn(f"assay parity {workload}", client, wait=wait):
+    engine = find_engine()
+    with turn(f"assay parity {workload}", engine, wait=wait):
         with Phase("data") as phase:
             files = obtain(workload, rules, data, phase.to)
-        found = runs.certify(client, name, rules, files, target)
+        found = runs.certify(engine, name, rules, files, target)
     typer.echo(table(found, rules.parity))
     if problems := disagreements(found, rules.parity):
         lines = "\n".join(f"  {p.message}: {p.found}, {p.expected}" for p in problems)
@@ -73,8 +73,7 @@ def reference(
     from rules.workload import workload_rules
     from suite import source
     from suite.data import obtain
-    from suite.engines.docker.connection import connect
-    from suite.images.build import build
+    from suite.engines.table import engine as find_engine
     from suite.images.matrix import cell
     from suite.progress import Phase
     from suite.settings import settings
@@ -83,13 +82,13 @@ def reference(
 
     name = newest(FAMILY, round_)
     rules, digest = workload_rules(name, workload), source.digest(source.files(workload))
-    client = connect()
-    with turn(f"assay reference {workload}", client, wait=wait):
+    engine = find_engine()
+    with turn(f"assay reference {workload}", engine, wait=wait):
         with Phase("data") as phase:
             files = obtain(workload, rules, data, phase.to)
         names = settings(workload).frameworks
-        images = {each: build(client, cell(each, target), lambda *_: None) for each in names}
-        found = list(references.measure(client, name, rules, images, files, runs, logs / digest[:16]))
+        runners = {each: engine.runner(cell(each, target)) for each in names}
+        found = list(references.measure(name, rules, runners, engine.host.cpus, files, runs, logs / digest[:16]))
     typer.echo(f"{len(found)} reference runs: {references.publish(name, workload, digest, found)}")
 
 

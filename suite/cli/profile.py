@@ -29,26 +29,23 @@ def profile(
     from rules.text import printable
     from rules.workload import workload_rules
     from suite import source
+    from suite.cpus import last_cpus
     from suite.data import obtain
     from suite.engines.base import Limits
-    from suite.engines.docker.connection import connect
-    from suite.engines.docker.runner import Containers
-    from suite.images.build import build
+    from suite.engines.table import engine as find_engine
     from suite.images.matrix import cell
     from suite.progress import Phase
     from suite.result.job import job, job_files, run_job
-    from suite.result.plan import last_cpus
     from suite.settings import settings
     from suite.turn import turn
 
     name = newest("assay")
     rules = workload_rules(name, workload)
     chosen, tuned = cell(framework, target), settings(workload).frameworks[framework]
-    client = connect()
+    engine = find_engine()
     with Phase("data") as phase:
         files = obtain(workload, rules, data, phase.to)
-    with Phase(f"image {chosen.name}") as phase:
-        image = build(client, chosen, phase.building)
+    runner = engine.runner(chosen)
     code = source.files(workload, profile=True)
     digest = source.digest(code)
     given = job(
@@ -61,9 +58,9 @@ def profile(
         source_sha256=digest,
         threads=tuned.threads,
     )
-    limits = Limits(last_cpus(tuned.threads, int(client.info()["NCPU"])), tuned.memory_mib << 20)
-    with turn(f"assay profile {workload}", client, wait=wait), Phase(f"profile {chosen.name}") as phase:
-        finished = run_job(Containers(client, image), given, job_files(code, files), limits, rules.time_limit_s, phase)
+    limits = Limits(last_cpus(tuned.threads, engine.host.cpus), tuned.memory_mib << 20)
+    with turn(f"assay profile {workload}", engine, wait=wait), Phase(f"profile {chosen.name}") as phase:
+        finished = run_job(runner, given, job_files(code, files), limits, rules.time_limit_s, phase)
     if "profile.json" not in finished.files:
         raise JudgedError(f"the profile came to nothing: {finished.judge(rules)[1]}")
     found = json.loads(finished.files["profile.json"])

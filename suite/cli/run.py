@@ -106,8 +106,8 @@ def doctor(
     target: Annotated[str, typer.Option(help="what would be measured: cpu, cuda, jetson, …")] = "cpu",
 ) -> None:
     """Say what this machine can run, and how to fix what it cannot."""
-    from suite.cache import cache_dir
+    from suite import cache
     from suite.doctor import examine, report
 
-    if not report(examine(cache_dir(), output, target), typer.echo):
+    if not report(examine(cache.root(), output, target), typer.echo):
         raise typer.Exit(Exit.MACHINE)

@@ -1,53 +1,42 @@
-"""One job under the supervisor, wherever it runs: put files, run, take files, gone.
+"""What a run needs of an engine, whichever it is: Docker's containers, processes of this machine, later a cluster.
 
-A box lives only as long as our connection to its standard input: see `suite.harness.supervisor`. It is a container
-(`suite.engines.docker.sandbox`), or processes of an interpreter on this machine where there is no engine (`process/`).
+An `Engine` is a folder of `suite/engines` and a line of its table. It has one machine, and gives a `Runner` for a cell
+of the matrix of images; that makes a `Sandbox` for each job. A sandbox lives only as long as our connection to its
+standard input (see `suite.harness.supervisor`), so whatever ends our process ends it too. Every engine passes the
+conformance suite, `tests/integration/engines/conformance.py`.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
-from pydantic import ValidationError
-
-from rules.documents import Container, Memory
+from rules.documents import Container, ImageIdentity, Interpreter, Memory
 from rules.errors import MachineError
-from suite.targets.data import NOTHING, Access
+from suite.diagnosis import Diagnosis
+from suite.engines.job import MAX_OUT, Files
+from suite.engines.output import DONE, MAX_WORDS, Line, Lines, Report, bounded
+from suite.images.matrix import Cell
+from suite.images.store import ImageStore
+from suite.targets.data import NOTHING, Access, Emulation, Target
+from suite.targets.execution import ExecutionMode
 
-JOB = "/io/job"
-PROGRESS = ":::ASSAY "
-DONE = PROGRESS + '{"done"'
-MAX_LINE = 1 << 20  # characters of one output line that are kept
-MAX_WORDS = 64 << 10  # the same for standard error
-MAX_STDOUT = 64 << 20  # characters of a run's log, all lines together
-LINE_COST = 64  # what a line takes beside its characters, so that empty lines count
-MAX_OUT = 1 << 30  # bytes taken back from a box
+NO_ENGINE = "none"  # what a document calls the engine where nothing contains a run
 KILL_S = 10  # seconds an engine is given to confirm a kill, and the stream to end after it
 ARRIVED_S = 1  # seconds for reading what has arrived when the time is up
 
-Line = Callable[[str, float], None]
-Files = list[tuple[str, bytes | Path]]  # path below the job folder, content
-# The first process: waits until the job is in place, or ends with the runner that was to put it there.
-GATE = "import os, sys; os.read(0, 1) and os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
 
-
-def command(
-    module: str = "suite.harness", interpreter: str = "/opt/venv/bin/python", folder: Path | str = JOB
-) -> list[str]:
-    """Return the command line that runs `module` on the job in `folder` under the supervisor."""
-    return [interpreter, "-c", GATE, "-m", "suite.harness.supervisor", str(folder), module]
+class EngineLostError(MachineError):
+    """The engine stopped answering in the middle of the work; a run can be resumed."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a box may use: CPU list in the kernel's format, bytes of memory, number of processes, devices.
+    """What a sandbox may use: CPU list in the kernel's format, bytes of memory, number of processes, devices.
 
     `reads` are single files of the engine's machine that a container sees, read-only, below /host.
     """
@@ -70,64 +59,88 @@ class Ended:
 
 
 class Stream(Protocol):
-    """The three standard streams of a box."""
+    """The three standard streams of a sandbox."""
 
     def send(self, data: bytes) -> None:
-        """Write to standard input."""
+        """Write to standard input; raise OSError where the engine is gone."""
 
     def frames(self, deadline: float) -> Iterator[tuple[int, bytes]]:
-        """Yield (1 for stdout or 2 for stderr, bytes) until both end; TimeoutError past `deadline` (monotonic)."""
+        """Yield (1 for stdout or 2 for stderr, bytes) until both end.
+
+        Raises TimeoutError past `deadline` (monotonic seconds), after which a new call goes on where this one stopped;
+        MachineError where what comes is no such stream; OSError where the engine is gone.
+        """
 
     def close(self) -> None:
-        """End the connection: what runs takes it as the sign to stop."""
+        """End the connection, never raising: what runs takes it as the sign to stop."""
 
 
-class Box(ABC):
-    """A place for one job, there between entry and exit."""
+class Sandbox(ABC):
+    """A place for one job, there between entry and exit. What is inside is hostile: no method trusts it."""
 
-    _attached: Stream | None = None
-    _open = False  # whether the supervisor holds the box open for us
+    most_out = MAX_OUT  # bytes taken back
+    _stream: Stream | None = None
+    _open = False  # whether the supervisor holds the sandbox open for us
 
     def __init__(self) -> None:
-        self._readers: dict[int, _Lines] = {}
+        self._readers: dict[int, Lines] = {}
 
     @abstractmethod
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        """Make it and open its stream; remove what killed runners left behind.
+
+        Raises MachineError in the engine's words where it refuses, EngineLostError where it stops answering; nothing
+        is left behind then.
+        """
 
     @abstractmethod
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None: ...
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """End and remove it, as far as the engine answers; never raises."""
 
     @abstractmethod
     def describe(self) -> Container:
-        """Return the limits and hardening there are."""
+        """Return the limits and the hardening there are, as the engine holds them, not as they were asked for.
+
+        Raises EngineLostError where it stops answering.
+        """
 
     @abstractmethod
     def put(self, files: Files) -> None:
-        """Place `files` in the job folder."""
+        """Place `files` in the job folder.
+
+        Raises MachineError where they cannot be written there, EngineLostError where the engine stops answering.
+        """
 
     @abstractmethod
     def take(self) -> dict[str, bytes]:
-        """Return the regular files of the job's `out` folder by relative path; none where the box is gone."""
+        """Return the regular files of the job's `out` folder by relative path; links are left out.
+
+        Nothing where the sandbox is gone. Raises MachineError where `out` is no folder, holds more than `most_out`
+        bytes or leads out of itself; EngineLostError where the engine stops answering.
+        """
 
     @abstractmethod
     def kill(self) -> None:
-        """End what runs, from whichever thread; nothing is raised, whatever happens."""
+        """End what runs, from whichever thread, and with that its output; never raises."""
 
     @abstractmethod
     def _end(self) -> None:
-        """End what runs, and hand over what its output still holds."""
+        """End what runs, and hand over what its output still holds.
+
+        Raises EngineLostError unless the end is confirmed within KILL_S.
+        """
 
     @abstractmethod
     def _ended_by_itself(self) -> None:
-        """Raise EngineLostError where the stream ended with its engine and not with the box."""
+        """Raise EngineLostError where the stream ended with its engine and not with the sandbox."""
 
     def run(self, limit_s: float, on_stdout: Line, on_stderr: Line) -> Ended:
         """Start, hand over each line with the host's receipt time (Unix seconds), return how it ended.
 
-        The box is left open for `take`; a run past `limit_s` is killed. Raises EngineLostError where the engine
-        is gone or silent, MachineError where the log outgrows MAX_STDOUT.
+        The sandbox is left open for `take`; a run past `limit_s` is killed. Raises EngineLostError where the engine
+        is gone or silent, MachineError where the log outgrows MAX_STDOUT, and what the two callables raise.
         """
-        assert self._attached is not None
+        assert self._stream is not None
         done: list[Report] = []
 
         def stderr(line: str, received: float) -> None:
@@ -139,9 +152,9 @@ class Box(ABC):
             if report is None or words:
                 on_stderr(words if report else line, received)
 
-        self._readers = {1: _Lines(_bounded(on_stdout)), 2: _Lines(stderr, MAX_WORDS, keep_end=True)}
+        self._readers = {1: Lines(bounded(on_stdout)), 2: Lines(stderr, MAX_WORDS, keep_end=True)}
         timed_out = False
-        self._attached.send(b"\n")  # GATE waits for it
+        self._stream.send(b"\n")  # GATE waits for it
         try:
             self._listen(limit_s, done)
         except TimeoutError:
@@ -166,104 +179,137 @@ class Box(ABC):
 
     def _listen(self, limit_s: float, done: list[Report]) -> None:
         """Hand over what comes until `done` has a report or the stream ends; raise TimeoutError after `limit_s`."""
-        assert self._attached is not None
-        for stream, data in self._attached.frames(time.monotonic() + limit_s):
+        assert self._stream is not None
+        for stream, data in self._stream.frames(time.monotonic() + limit_s):
             self._readers[stream].feed(data, time.time())
             if done:
                 return
 
     def close(self) -> None:
-        """Let the box end, and hand over what its output still holds."""
+        """Let the sandbox end, and hand over what its output still holds; raises what `run` does."""
         if self._open:
             self._end()
         for reader in self._readers.values():
             reader.end(time.time())
 
 
-@dataclass(frozen=True)
-class Report:
-    """What the supervisor said at the end."""
+class Runner(ABC):
+    """Makes sandboxes of one image or interpreter on one engine."""
 
-    status: int
-    oom_kills: int
-    memory: Memory | None
+    image: ImageIdentity | None = None  # what runs: an image,
+    interpreter: Interpreter | None = None  # or a Python that was there
+    version: str  # of the framework in it
+    bill: Mapping[str, bytes]  # files that say what is in it, by name: they stand beside the runs
 
-    @classmethod
-    def of(cls, line: str) -> Report | None:
-        """Read the supervisor's line; None where it is none."""
-        if not line.startswith(DONE):
-            return None
-        try:
-            said = json.loads(line[len(PROGRESS) :])["done"]
-            memory = Memory.model_validate(said["memory"]) if said["memory"] else None
-            return cls(int(said["status"]), int(said["oom_kills"]), memory)
-        except (ValueError, KeyError, TypeError, ValidationError):
-            return None
+    @property
+    @abstractmethod
+    def environment(self) -> dict[str, str]:
+        """The environment of every process that runs the harness."""
 
-
-class _Lines:
-    """Cut a byte stream into lines, each with the time its end was received; of one too long keep a part."""
-
-    def __init__(self, sink: Line, limit: int = MAX_LINE, *, keep_end: bool = False) -> None:
-        self._sink = sink
-        self._kept = slice(-limit, None) if keep_end else slice(limit)
-        self._rest = b""
-
-    def feed(self, data: bytes, received: float) -> None:
-        *lines, rest = (self._rest + data).split(b"\n")
-        self._rest = rest[self._kept]
-        for line in lines:
-            self._sink(line[self._kept].decode("utf-8", "replace"), received)
-
-    def end(self, received: float) -> None:
-        if self._rest:
-            self.feed(b"\n", received)
-
-
-def _bounded(sink: Line) -> Line:
-    """Return `sink` with an end to how much it takes; past it the line raises MachineError."""
-    taken = 0
-
-    def counted(line: str, received: float) -> None:
-        nonlocal taken
-        taken += len(line) + LINE_COST
-        if taken > MAX_STDOUT:
-            raise MachineError(
-                f"the run was stopped: it wrote a log of more than {MAX_STDOUT >> 20} MiB",
-                fix="a log is a few thousand lines; look for what writes to standard output",
-            )
-        sink(line, received)
-
-    return counted
-
-
-def folders(paths: Iterable[str]) -> list[str]:
-    """Return every folder above `paths`, parents first, with the job folder itself and its `out`."""
-    found = {"", "out"}
-    for path in paths:
-        found |= {p.as_posix() for p in PurePosixPath(path).parents if p.as_posix() != "."}
-    return sorted(found)
-
-
-def too_much() -> MachineError:
-    """Return the error for a job that left more than is taken back."""
-    return MachineError(f"the run left more than {MAX_OUT} bytes of results", fix="write less to out/")
-
-
-class Place(Protocol):
-    """Where the jobs of a result run."""
-
+    @abstractmethod
     def busy(self) -> str | None:
-        """Return a sentence naming another measured run that is under way here, None where there is none."""
+        """Return a sentence naming another measured run that is under way here, None where there is none.
 
+        It names the process and host whose run it is. Raises EngineLostError.
+        """
+
+    @abstractmethod
     def taken(self) -> AbstractContextManager[object]:
         """Show to whoever else may measure here that a result is being measured, between its runs too."""
 
-    def box(self, limits: Limits, module: str, kind: str) -> Box:
-        """Return a box for a job of `module`; `kind` says what for, "run" for a measured one.
+    @abstractmethod
+    def sandbox(self, limits: Limits, module: str = "suite.harness", kind: str = "job") -> Sandbox:
+        """Return a sandbox for a job of `module`; `kind` says what for, "run" for a measured one.
 
         Raises MachineError where what would run is not what was recorded.
         """
 
-    def observer(self, cpuset: str, sources: Sequence[str], access: Access) -> Box:
-        """Return a box beside a run's, on `cpuset`, for what samples the `sources`; `access` is the target's."""
+    @abstractmethod
+    def observer(self, cpuset: str, sources: Sequence[str], access: Access) -> Sandbox:
+        """Return a sandbox beside a run's, on `cpuset`, for what samples the `sources`; `access` is the target's.
+
+        Raises EngineLostError.
+        """
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Distribution name -> version, of all there is."""
+        return self.image.versions if self.image else self.interpreter.distributions if self.interpreter else {}
+
+
+@dataclass(frozen=True)
+class Host:
+    """An engine's machine as a whole, beside what its kernel says of the processor."""
+
+    memory_bytes: int
+    operating_system: str
+    engine: str  # name and version; NO_ENGINE where runs are not contained
+    cgroup_version: Literal["1", "2"]
+    storage_driver: str  # the engine's
+    cpus: int = 0
+
+    @property
+    def contained(self) -> bool:
+        """Whether runs are, in an engine's containers."""
+        return self.engine != NO_ENGINE
+
+
+@dataclass(frozen=True)
+class RunEnvironment:
+    """What one framework's runs stand on, captured before the first of them."""
+
+    runner: Runner
+    machine: Mapping[str, Any]  # what the kernel says (suite.harness.probe)
+    host: Host
+    target: Mapping[str, str]  # what the target's checks read
+    cpus: Sequence[int]  # processors there are for runs
+    access: Access = NOTHING
+    emulation: Emulation | None = None
+
+
+class Engine(ABC):
+    """What runs sandboxes on a machine. Every method raises EngineLostError where the engine stops answering."""
+
+    images: ImageStore | None = None  # where it keeps images; None where it has none of its own
+
+    @property
+    @abstractmethod
+    def host(self) -> Host:
+        """Its machine."""
+
+    @abstractmethod
+    def locks(self) -> list[str]:
+        """Return the names under which one command at a time holds the machine (`suite.turn`)."""
+
+    @abstractmethod
+    def busy(self) -> str | None:
+        """Return a sentence naming what is measured there and by whom, None where that is nothing."""
+
+    @abstractmethod
+    def mode(self, name: str, target: Target) -> ExecutionMode:
+        """Return how runs of the target `name` can happen here; nothing is installed, fetched or built for it.
+
+        Raises MachineError saying what the machine lacks, in the target's words for those of the engine.
+        """
+
+    @abstractmethod
+    def prepare(self, target: Target, mode: ExecutionMode) -> None:
+        """Make what `mode` needs of the machine beside images; raise MachineError where that cannot be."""
+
+    @abstractmethod
+    def runner(self, cell: Cell) -> Runner:
+        """Return what runs `cell`, built where it is not there yet.
+
+        Raises MachineError where it cannot be had, UsageError where an interpreter lacks what the cell imports.
+        """
+
+    @abstractmethod
+    def environment(self, cell: Cell, mode: ExecutionMode) -> RunEnvironment:
+        """See that the machine is fit for `cell`, and return what its runs stand on.
+
+        Raises what `runner` does, and MachineError for what must be and is not; warns of what should be.
+        """
+
+    @abstractmethod
+    def examine(self, name: str, target: Target) -> Iterator[Diagnosis]:
+        """Yield what is to be said of the engine, its machine, and what it has for the target `name`; in seconds."""

@@ -1,4 +1,4 @@
-"""The image as the engine takes it: config and layers in one tar, streamed, and what the engine made of it."""
+"""The image as an engine takes it: config and layers in one tar, streamed."""
 
 from __future__ import annotations
 
@@ -6,21 +6,13 @@ import hashlib
 import json
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-
-import docker
-import docker.errors
-from docker.models.images import Image
 
 from rules.errors import MachineError
-from rules.text import printable
 from suite.images.files import Layer, Progress
 
 _CHUNK = 1 << 20
-_PATIENCE_S = 1800
 
 
 @dataclass(frozen=True)
@@ -67,43 +59,7 @@ def timestamp(epoch: int) -> str:
     return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def load(client: docker.DockerClient, made: Config, layers: list[Layer], tag: str, progress: Progress) -> Image:
-    """Load an image into the engine under `tag` and return it; raise MachineError with the engine's own words."""
-    with patient(client):
-        stream = _docker_archive(made, layers, tag, progress)
-        for event in client.api.load_image(stream, quiet=False):  # type: ignore[no-untyped-call]
-            if isinstance(event, dict) and (error := event.get("error")):
-                raise MachineError(f"the engine refused the image {tag}: {printable(str(error), 400)}")
-        return client.images.get(tag)
-
-
-@contextmanager
-def patient(client: docker.DockerClient) -> Iterator[None]:
-    """Let the engine be silent for long: it is while it unpacks a layer, and while others make it busy."""
-    api = client.api
-    was, api.timeout = api.timeout, _PATIENCE_S
-    try:
-        yield
-    finally:
-        api.timeout = was
-
-
-def find(client: docker.DockerClient, tag: str, diff_ids: list[str]) -> Image | None:
-    """Return the engine's image `tag` where it has exactly the layers `diff_ids`, else None."""
-    try:
-        image = client.images.get(tag)
-    except docker.errors.ImageNotFound:
-        return None
-    return image if layers_of(image) == diff_ids else None
-
-
-def layers_of(image: Image) -> list[str]:
-    """Return the diff_ids (hex) of the image's layers as the engine reports them."""
-    attributes: dict[str, Any] = image.attrs
-    return [str(layer).removeprefix("sha256:") for layer in attributes.get("RootFS", {}).get("Layers") or []]
-
-
-def _docker_archive(made: Config, layers: list[Layer], tag: str, progress: Progress) -> Iterator[bytes]:
+def docker_archive(made: Config, layers: list[Layer], tag: str, progress: Progress) -> Iterator[bytes]:
     """Yield the tar that `docker load` reads, layers straight from disk; a layer that changed there is an error."""
     manifest = [
         {

@@ -9,16 +9,14 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import docker
-import docker.errors
-
 from rules.documents import PackageDrift
 from rules.errors import MachineError, UsageError
-from suite.engines.docker.connection import architecture
-from suite.images import archive, cache, debian, locks, mmdebstrap, registry
+from suite import cache
+from suite.images import archive, debian, locks, mmdebstrap, registry
 from suite.images.debian import NotInArchiveError, Package
 from suite.images.files import Layer, Progress
 from suite.images.matrix import ROOT, Cell, matrix
+from suite.images.store import ImageStore
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def recipe(cell: Cell) -> list[str]:
     return mmdebstrap.recipe(cell) if cell.base.provider == "mmdebstrap" else []
 
 
-def prepare(client: docker.DockerClient, cell: Cell, progress: Progress, *, fresh: bool = False) -> Foundation:
+def prepare(store: ImageStore, cell: Cell, progress: Progress, *, fresh: bool = False) -> Foundation:
     """Return the base of `cell`, from the cache where it is there; `fresh` assembles it anew.
 
     Raises MachineError where the base cannot be fetched or assembled on this machine.
@@ -70,36 +68,32 @@ def prepare(client: docker.DockerClient, cell: Cell, progress: Progress, *, fres
         if cell.base.provider == "registry":
             lock = lock_in_use(cell)
             repository, digest = locks.image(locks.read(lock.path)[0].decode(), str(lock.path))
-            image, layers = registry.pull(client, repository, digest, cell.base.platform, progress)
+            image, layers = registry.pull(store, repository, digest, cell.base.platform, progress)
             return Foundation(lock, layers, image, debian.installed([layer.path for layer in layers]))
         lock, layer = _assembled(cell, progress, fresh=fresh)
-        return Foundation(lock, (layer,), _load(client, cell, layer, progress), locks.packages(lock.path))
+        return Foundation(lock, (layer,), _load(store, cell, layer, progress), locks.packages(lock.path))
 
 
-def there(client: docker.DockerClient, cell: Cell) -> str | None:
+def there(store: ImageStore, cell: Cell) -> str | None:
     """Return the engine's image of the cell's base where it has one already, made from the lock in use."""
     lock = lock_in_use(cell)
     if cell.base.provider == "registry":
         repository, digest = locks.image(locks.read(lock.path)[0].decode(), str(lock.path))
-        try:
-            return str(client.images.get(f"{repository}@sha256:{digest}").id)
-        except docker.errors.ImageNotFound:
-            return None
+        return store.named(f"{repository}@sha256:{digest}")
     layer = _cached(cell, lock)
-    image = archive.find(client, _tag(cell, layer), [layer.diff_id]) if layer else None
-    return str(image.id) if image else None
+    return store.find(_tag(cell, layer), [layer.diff_id]) if layer else None
 
 
-def native(client: docker.DockerClient, cell: Cell, progress: Progress) -> Foundation:
+def native(store: ImageStore, cell: Cell, progress: Progress) -> Foundation:
     """Return our base of the same release for the engine's own architecture, with the same interpreter.
 
     It compiles bytecode, which is the same on every architecture, at full speed. Raises MachineError where the matrix
     has none.
     """
-    here = architecture(client)
+    here = store.architecture
     for below in matrix().bases.values():
         if (below.provider, below.architecture) == ("mmdebstrap", here):
-            return prepare(client, replace(cell, base=below, base_lock=ROOT / below.lock), progress)
+            return prepare(store, replace(cell, base=below, base_lock=ROOT / below.lock), progress)
     raise MachineError(
         f"the engine's machine ({here}) cannot run programs for {cell.base.architecture}, nor is there a base for it",
         fix="use a machine of the target's architecture",
@@ -160,14 +154,13 @@ def _place(cell: Cell, lock: BaseLock) -> Path:
     return cache.root() / "bases" / hashlib.sha256(decides.encode()).hexdigest()
 
 
-def _load(client: docker.DockerClient, cell: Cell, layer: Layer, progress: Progress) -> str:
+def _load(store: ImageStore, cell: Cell, layer: Layer, progress: Progress) -> str:
     """Return the engine's image of the base layer alone, in which bytecode is compiled."""
     made = archive.config(
         architecture=cell.base.architecture, epoch=cell.epoch, layers={layer.diff_id: "base"}, environment={}, labels={}
     )
     tag = _tag(cell, layer)
-    image = archive.find(client, tag, [layer.diff_id]) or archive.load(client, made, [layer], tag, progress)
-    return str(image.id)
+    return store.find(tag, [layer.diff_id]) or store.load(made, [layer], tag, progress)
 
 
 def _tag(cell: Cell, layer: Layer) -> str:

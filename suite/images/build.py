@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import docker
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rules.documents import ImageIdentity
 from rules.errors import MachineError
-from suite.engines.docker.connection import architecture, sentences
-from suite.images import archive, base, cache, layer, locks, sbom, wheelhouse
+from suite import cache
+from suite.images import archive, base, layer, locks, registry, sbom, wheelhouse
 from suite.images.base import BaseLock
-from suite.images.files import Progress
+from suite.images.files import Layer, Progress
 from suite.images.matrix import Cell
+from suite.images.store import ImageStore
 
 # Part of every record's key: raise it when the builder writes other bytes for the same locks.
 _FORMAT = 2
@@ -45,28 +45,28 @@ class _Record(BaseModel):
     sbom: str
 
 
-def build(client: docker.DockerClient, cell: Cell, progress: Progress) -> BuiltImage:
+def build(store: ImageStore, cell: Cell, progress: Progress) -> BuiltImage:
     """Return the image of `cell`, made and loaded into the engine where it is not there yet.
 
     `progress(phase, done, total)` is called as work goes on, in bytes or items. Raises MachineError for a package
     that cannot be fetched or is not what the lock says, for an engine that refuses the image, and for a full disk.
     """
-    if (built := recorded(client, cell)) is not None:
+    if (built := recorded(store, cell)) is not None:
         return built
-    with _alone(client, cell):
-        return recorded(client, cell) or _assemble(client, cell, progress)
+    with _alone(store, cell):
+        return recorded(store, cell) or _assemble(store, cell, progress)
 
 
-def rebuild(client: docker.DockerClient, cell: Cell, progress: Progress) -> BuiltImage:
+def rebuild(store: ImageStore, cell: Cell, progress: Progress) -> BuiltImage:
     """Make the image of `cell` anew, its base too; only fetched packages may come from the cache."""
-    with _alone(client, cell):
-        return _assemble(client, cell, progress, fresh=True)
+    with _alone(store, cell):
+        return _assemble(store, cell, progress, fresh=True)
 
 
 @contextmanager
-def _alone(client: docker.DockerClient, cell: Cell) -> Iterator[None]:
+def _alone(store: ImageStore, cell: Cell) -> Iterator[None]:
     """Keep other builds of the same image waiting; give a full disk and a lost engine their sentences."""
-    with archive.patient(client), sentences(f"building image {cell.name}"):
+    with store.at_work(f"building image {cell.name}"):
         try:
             with cache.locked(f"image-{cell.name}"):
                 yield
@@ -83,27 +83,21 @@ def _alone(client: docker.DockerClient, cell: Cell) -> Iterator[None]:
             raise
 
 
-def recorded(client: docker.DockerClient, cell: Cell) -> BuiltImage | None:
+def recorded(store: ImageStore, cell: Cell) -> BuiltImage | None:
     """Return the image of `cell` where it was built before from these locks and the engine still has it."""
     record = _read(_place(cell, base.lock_in_use(cell)))
     if record is None:
         return None
-    image = archive.find(client, tag(cell, record.identity.config_digest), record.identity.diff_ids)
-    if image is None or image.id is None:
-        return None
-    return BuiltImage(record.identity, record.sbom.encode(), image.id, record.environment)
+    image = store.find(tag(cell, record.identity.config_digest), record.identity.diff_ids)
+    return BuiltImage(record.identity, record.sbom.encode(), image, record.environment) if image else None
 
 
-def verify(client: docker.DockerClient, built: BuiltImage) -> None:
+def verify(store: ImageStore, built: BuiltImage) -> None:
     """Raise MachineError naming the layer unless the engine's image has exactly the recorded layers."""
-    try:
-        image = client.images.get(built.image_id)
-    except docker.errors.ImageNotFound:
-        raise MachineError(
-            f"the engine no longer has image {built.image_id}", fix="build it again: assay images build"
-        ) from None
-    found = archive.layers_of(image)
-    names = [*["base"] * (len(built.identity.diff_ids) - 1), "wheels"]
+    found = store.layers(built.image_id)
+    if found is None:
+        raise MachineError(f"the engine no longer has image {built.image_id}", fix="build it again: assay images build")
+    names = [*["below the wheels"] * (len(built.identity.diff_ids) - 1), "wheels"]
     for number, expected in enumerate(built.identity.diff_ids):
         has = found[number] if number < len(found) else "nothing"
         if has != expected:
@@ -124,21 +118,25 @@ def tag(cell: Cell, config_digest: str) -> str:
     return f"assay/{cell.name}:{config_digest[:12]}"
 
 
-def _assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fresh: bool = False) -> BuiltImage:
-    below = base.prepare(client, cell, progress, fresh=fresh)
+def _assemble(store: ImageStore, cell: Cell, progress: Progress, *, fresh: bool = False) -> BuiltImage:
+    below = base.prepare(store, cell, progress, fresh=fresh)
     lock = below.lock
     files = wheelhouse.fetch(cell, progress)
     with cache.scratch() as scratch:
-        compiler = below.image if _runs_here(client, cell) else base.native(client, cell, progress).image
-        above, about = layer.write(client, compiler, cell, files, scratch, progress)
+        compiler = below.image if _runs_here(store, cell) else base.native(store, cell, progress).image
+        layers = [*below.layers]
+        shared: frozenset[str] = frozenset()
+        if cell.beneath is not None and (shared := _shared(cell)):
+            layers.append(_framework(store, cell.beneath, len(layers), scratch, progress, fresh=fresh))
+        above, about = layer.write(store, compiler, cell, files, shared, scratch, progress)
         _, wheel_lock = locks.read(cell.wheel_lock)
+        made_of = [*(f"assay base {lock.sha256}" for _ in below.layers), *(["assay framework"] if shared else [])]
+        made_of.append(f"assay wheels {wheel_lock}")
+        layers.append(above)
         made = archive.config(
             architecture=cell.base.architecture,
             epoch=cell.epoch,
-            layers={
-                **{each.diff_id: f"assay base {lock.sha256}" for each in below.layers},
-                above.diff_id: f"assay wheels {wheel_lock}",
-            },
+            layers={each.diff_id: what for each, what in zip(layers, made_of, strict=True)},
             environment=cell.environment,
             labels=_labels(cell, lock, wheel_lock),
         )
@@ -149,25 +147,40 @@ def _assemble(client: docker.DockerClient, cell: Cell, progress: Progress, *, fr
             base_lock_sha256=lock.sha256,
             wheel_lock_sha256=wheel_lock,
             config_digest=made.digest,
-            diff_ids=[each.diff_id for each in (*below.layers, above)],
+            diff_ids=[each.diff_id for each in layers],
             architecture=cell.base.architecture,
             versions={file.name: file.version for file in files},
             drift=list(lock.drift),
         )
-        image = archive.load(client, made, [*below.layers, above], tag(cell, made.digest), progress)
+        image = store.load(made, layers, tag(cell, made.digest), progress)
         content = sbom.document(identity, cell, files, about, below.packages)
         record = _Record(identity=identity, environment=dict(cell.environment), sbom=content.decode())
         (scratch / "record").write_text(record.model_dump_json())
         cache.publish(scratch / "record", _place(cell, lock))
-    assert image.id is not None
-    built = BuiltImage(identity, content, image.id, dict(cell.environment))
-    verify(client, built)
+    built = BuiltImage(identity, content, image, dict(cell.environment))
+    verify(store, built)
     return built
 
 
-def _runs_here(client: docker.DockerClient, cell: Cell) -> bool:
+def _shared(cell: Cell) -> frozenset[str]:
+    """Return the wheels that the framework's image beneath has; none where it has one that this cell has not."""
+    if cell.beneath is None:
+        return frozenset()
+    mine, its = (locks.wheels(each.wheel_lock) for each in (cell, cell.beneath))
+    return frozenset(pin.name for pin in its) if all(pin in mine for pin in its) else frozenset()
+
+
+def _framework(store: ImageStore, cell: Cell, number: int, scratch: Path, progress: Progress, *, fresh: bool) -> Layer:
+    """Return layer `number` of the framework's image, which is made where the engine lacks it, out of the engine."""
+    built = rebuild(store, cell, progress) if fresh else build(store, cell, progress)
+    layers = tuple(Layer(scratch / f"{diff_id}.tar", diff_id) for diff_id in built.identity.diff_ids)
+    registry.save_layers(store, built.image_id, layers, progress)
+    return layers[number]
+
+
+def _runs_here(store: ImageStore, cell: Cell) -> bool:
     """Return whether the engine's machine is of the cell's architecture; bytecode is the same on all of them."""
-    return architecture(client) == cell.base.architecture
+    return store.architecture == cell.base.architecture
 
 
 def _labels(cell: Cell, lock: BaseLock, wheel_lock: str) -> dict[str, str]:
@@ -196,7 +209,9 @@ def _place(cell: Cell, lock: BaseLock) -> Path:
     _, wheel_lock = locks.read(cell.wheel_lock)
     decides = asdict(cell) | {"base": cell.base.model_dump(), "base_lock": lock.sha256, "wheel_lock": wheel_lock}
     decides |= {"format": _FORMAT, "recipe": base.recipe(cell)}
-    del decides["suite"]  # in the name already
+    del decides["suite"], decides["beneath"]  # in the name already
+    if shared := _shared(cell):
+        decides["beneath"] = sorted(shared)
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return cache.root() / "images" / f"{cell.name}-{key[:24]}.json"
 

@@ -13,11 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import docker
-import docker.errors
-
-from rules.errors import MachineError
-from rules.text import printable
+from suite.images.store import ImageStore
 from suite.images.wheels import ENVIRONMENT
 
 USER = 1000
@@ -49,47 +45,12 @@ def add(tar: tarfile.TarFile, name: str, size: int, content: IO[bytes] | None) -
     tar.addfile(info, content)
 
 
-def compile_sources(
-    client: docker.DockerClient, image: str, interpreter: str, sources: Path, out: Path, owner: str
-) -> None:
+def compile_sources(store: ImageStore, image: str, interpreter: str, sources: Path, out: Path, owner: str) -> None:
     """Compile the tar `sources` (paths as in the image) in a container of `image`; write the engine's tar to `out`.
 
-    `owner` names this build and no other that may run now; what an earlier one of this name left behind is removed.
-    Raises MachineError when the base has no such interpreter or the container fails.
+    `owner` names this build and no other that may run now. Raises MachineError when the base has no such interpreter
+    or the container fails.
     """
-    for left in client.containers.list(all=True, filters={"label": f"assay.bytecode={owner}"}):
-        left.remove(v=True, force=True)
-    script = _COMPILE.format(environment=ENVIRONMENT)
-    container = client.containers.create(
-        image,
-        entrypoint=[interpreter, "-I", "-c", script],
-        environment={"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
-        network_mode="none",
-        read_only=True,
-        cap_drop=["ALL"],
-        security_opt=["no-new-privileges:true"],
-        user=f"{USER}:{USER}",
-        pids_limit=64,
-        mem_limit="2g",
-        volumes=["/io"],
-        labels={"assay.bytecode": owner},
-    )
-    try:
-        with sources.open("rb") as data:
-            container.put_archive("/io", data)
-        container.start()
-        status = int(container.wait(timeout=1800)["StatusCode"])
-        if status:
-            said = printable(container.logs(tail=5).decode("utf-8", "replace"), 600)
-            raise MachineError(f"compiling bytecode in the base image ended with status {status}: {said}")
-        stream, _ = container.get_archive(f"/io/{ENVIRONMENT}")
-        with out.open("wb") as file:
-            for chunk in stream:
-                file.write(chunk)
-    except docker.errors.APIError as error:
-        raise MachineError(
-            f"the base image cannot compile bytecode: {printable(str(error.explanation or error), 400)}",
-            fix=f"the base must have {interpreter}",
-        ) from None
-    finally:
-        container.remove(v=True, force=True)
+    environment = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [interpreter, "-I", "-c", _COMPILE.format(environment=ENVIRONMENT)]
+    store.compute(image, command, environment, sources, ENVIRONMENT, out, owner)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rules.errors import MachineError
-from suite.images import cache
+from suite import cache
 
 _STATUS = "var/lib/dpkg/status"
 _ORDER = re.compile(r"^Inst (?P<name>\S+) .*?\((?P<version>\S+) ")

@@ -11,11 +11,10 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import docker
-
 from suite.images import base, locks, wheelhouse
 from suite.images.files import Progress
 from suite.images.matrix import ROOT, Cell
+from suite.images.store import ImageStore
 
 _TEXT = """\
 # {name}: the same files as in the image that `assay images build` writes, made by pip.
@@ -59,9 +58,9 @@ def text(cell: Cell) -> str:
     )
 
 
-def context(client: docker.DockerClient, cell: Cell, folder: Path, progress: Progress) -> None:
+def context(store: ImageStore, cell: Cell, folder: Path, progress: Progress) -> None:
     """Write into `folder` all that the Dockerfile needs, fetched and verified: base, wheels, pip, locks."""
-    below = base.prepare(client, cell, progress)
+    below = base.prepare(store, cell, progress)
     tools = replace(cell, framework="pip", wheel_lock=_PIP_LOCK)
     (folder / "wheels").mkdir(parents=True, exist_ok=True)
     for file in [*wheelhouse.fetch(cell, progress), *wheelhouse.fetch(tools, progress)]:

@@ -1,4 +1,4 @@
-"""The wheel layer: a tar of /opt/venv whose bytes follow from the wheels, the interpreter and the epoch alone.
+"""A wheel layer: a tar of /opt/venv whose bytes follow from the wheels, the interpreter and the epoch alone.
 
 Names are sorted, owner is root, times are the epoch, modes are 0644 or 0755. What is written was verified on its way.
 """
@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-import docker
-
 from rules.errors import MachineError
 from rules.text import printable
-from suite.images import bytecode, cache, wheelhouse, wheels
+from suite import cache
+from suite.images import bytecode, wheelhouse, wheels
 from suite.images.files import Layer, Progress
 from suite.images.matrix import Cell
+from suite.images.store import ImageStore
 from suite.images.wheelhouse import WheelFile
 from suite.images.wheels import ENVIRONMENT, Entry, Metadata, Wheel
 
@@ -59,9 +59,17 @@ class _Hashed:
 
 
 def write(
-    client: docker.DockerClient, base_image: str, cell: Cell, files: list[WheelFile], folder: Path, progress: Progress
+    store: ImageStore,
+    base_image: str,
+    cell: Cell,
+    files: list[WheelFile],
+    below: frozenset[str],
+    folder: Path,
+    progress: Progress,
 ) -> tuple[Layer, list[Metadata]]:
     """Write the wheel layer of `cell` into `folder`; return it and what each wheel says of itself, in order of `files`.
+
+    Wheels named in `below` are in a layer beneath it already: this one holds what the others add.
 
     Raises MachineError naming wheel and path for anything in a wheel that is not as it should be.
     """
@@ -72,9 +80,11 @@ def write(
     opened, paths = wheels.collect(files, cell.python)
     try:
         by_name = {wheel.file.name: wheel for wheel in opened}
-        compiled = _bytecode(client, base_image, cell, by_name, paths, folder, progress)
+        paths = {path: entries for path, entries in paths.items() if entries[0].wheel.name not in below}
+        compiled = _bytecode(store, base_image, cell, by_name, paths, folder, progress)
         with tarfile.open(compiled, "r:") as bytecodes:
-            layer = _write(cell, by_name, paths, bytecodes, folder / "wheels.tar", progress)
+            made = {} if below else _environment(cell)
+            layer = _write(cell, by_name, paths, made, bytecodes, folder / "wheels.tar", progress)
         return layer, [wheel.metadata() for wheel in opened]
     finally:
         for wheel in opened:
@@ -82,7 +92,7 @@ def write(
 
 
 def _bytecode(
-    client: docker.DockerClient,
+    store: ImageStore,
     image: str,
     cell: Cell,
     opened: dict[str, Wheel],
@@ -102,7 +112,7 @@ def _bytecode(
             bytecode.add(tar, path, entry.size, io.BufferedReader(_Stream(opened[entry.wheel.name].chunks(entry))))
     # One build per image and cache at a time: the cache's lock sees to that.
     owner = hashlib.sha256(f"{platform.node()} {cache.root()} {cell.name}".encode()).hexdigest()[:16]
-    bytecode.compile_sources(client, image, cell.interpreter, packed, compiled, owner)
+    bytecode.compile_sources(store, image, cell.interpreter, packed, compiled, owner)
     packed.unlink()
     progress("compile bytecode", len(sources), len(sources))
     return compiled
@@ -112,6 +122,7 @@ def _write(
     cell: Cell,
     opened: dict[str, Wheel],
     paths: dict[str, list[Entry]],
+    made: dict[str, tuple[tarfile.TarInfo, bytes]],
     bytecodes: tarfile.TarFile,
     place: Path,
     progress: Progress,
@@ -123,7 +134,6 @@ def _write(
             raise MachineError(
                 f"unexpected bytecode /{printable(name)}", fix="a wheel brings bytecode of its own: do not use it"
             )
-    made = _environment(cell)
     if taken := (made.keys() | pyc.keys()) & paths.keys():
         entry = paths[min(taken)][0]
         raise MachineError(f"wheel {entry.wheel.filename} writes /{entry.path}, which the image makes itself")

@@ -112,6 +112,7 @@ class Cell:
     epoch: int  # time of every file, Unix seconds
     environment: Mapping[str, str]
     suite: Suite = "training"  # what runs in it; an image of inference holds LoadGen too
+    beneath: Cell | None = None  # the framework's image for training, for one of inference that may stand on it
 
     @property
     def name(self) -> str:
@@ -166,7 +167,13 @@ def cell(framework: str, target: str, base: str | None = None, suite: Suite = "t
         epoch=table.source_date_epoch,
         environment={**table.environment, **place.environment, **entry.environment},
         suite=suite,
+        beneath=_beneath(framework, target, base, suite),
     )
+
+
+def _beneath(framework: str, target: str, base: str | None, suite: Suite) -> Cell | None:
+    trained = {(entry.framework, entry.target) for entry in matrix().cells if entry.suite == "training"}
+    return cell(framework, target, base) if suite != "training" and (framework, target) in trained else None
 
 
 def why_not(framework: str, target: str, suite: str) -> str:

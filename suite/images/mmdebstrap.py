@@ -16,7 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from rules.errors import MachineError
-from suite.images import cache, debian, locks
+from suite import cache
+from suite.images import debian, locks
 from suite.images.debian import Archive, Package
 from suite.images.files import Layer, Progress, sha256_of
 from suite.images.matrix import Cell

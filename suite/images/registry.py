@@ -14,20 +14,16 @@ import tarfile
 from pathlib import Path
 from typing import IO
 
-import docker
-import docker.errors
-
 from rules.errors import MachineError
-from rules.text import printable
-from suite.images import cache
-from suite.images.archive import layers_of
+from suite import cache
 from suite.images.files import Layer, Progress
+from suite.images.store import ImageStore
 
 _GZIP = b"\x1f\x8b"
 
 
 def pull(
-    client: docker.DockerClient, repository: str, digest: str, platform: str, progress: Progress
+    store: ImageStore, repository: str, digest: str, platform: str, progress: Progress
 ) -> tuple[str, tuple[Layer, ...]]:
     """Return the engine's image `repository@sha256:digest` and its layers, pulled where the engine lacks it.
 
@@ -35,35 +31,23 @@ def pull(
     """
     name = f"{repository}@sha256:{digest}"
     progress("pull base", 0, 1)
-    try:
-        try:
-            image = client.images.get(name)
-        except docker.errors.ImageNotFound:
-            image = client.images.pull(repository, tag=f"sha256:{digest}", platform=platform)
-    except docker.errors.DockerException as error:
-        raise MachineError(
-            f"the engine could not pull the base {name}: {printable(str(error), 400)}",
-            fix="check the name, and that the engine may reach and log in to that registry: docker pull " + name,
-        ) from None
-    found = f"{image.attrs.get('Os')}/{image.attrs.get('Architecture')}"
-    if found != platform:
-        raise MachineError(f"the base {name} is for {found}, not {platform}", fix="pin an image for this platform")
+    image = store.pull(name, platform)
     progress("pull base", 1, 1)
-    diff_ids = layers_of(image)
+    diff_ids = store.layers(image) or []
     folder = cache.folder("registry", digest)
     layers = tuple(Layer(folder / f"{diff_id}.tar", diff_id) for diff_id in diff_ids)
     if not all(layer.path.exists() for layer in layers):
-        _save_layers(client, str(image.id), layers, progress)
-    return str(image.id), layers
+        save_layers(store, image, layers, progress)
+    return image, layers
 
 
-def _save_layers(client: docker.DockerClient, image: str, layers: tuple[Layer, ...], progress: Progress) -> None:
+def save_layers(store: ImageStore, image: str, layers: tuple[Layer, ...], progress: Progress) -> None:
     """Write the uncompressed layers of `image` to their places, each verified by its diff_id."""
     with cache.scratch() as scratch:
         saved = scratch / "image.tar"
         done = 0
         with saved.open("wb") as file:
-            for chunk in client.api.get_image(image):
+            for chunk in store.save(image):
                 file.write(chunk)
                 done += len(chunk)
                 progress("save base", done, 0)

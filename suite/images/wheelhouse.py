@@ -17,7 +17,8 @@ from pathlib import Path
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite.images import cache, locks
+from suite import cache
+from suite.images import locks
 from suite.images.files import Progress
 from suite.images.matrix import Cell
 

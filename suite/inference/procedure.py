@@ -13,6 +13,8 @@ from rules.errors import MachineError, UsageError
 from rules.serving import Scenario, ScenarioRules, ServingRules, serving_rules
 from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem, SutParameters
 from suite import machine, source
+from suite.cpus import last_of
+from suite.engines.base import RunEnvironment
 from suite.images.matrix import Suite, target
 from suite.inference import compliance
 from suite.inference.context import InferenceContext
@@ -21,13 +23,12 @@ from suite.inference.run import execute
 from suite.inference.staging import InferenceWork
 from suite.inference.tree import complete
 from suite.result.context import RunContext
-from suite.result.environment import Ground
-from suite.result.plan import Plan, last_of
+from suite.result.plan import Plan
 from suite.result.procedure import Procedure
 from suite.result.request import Request
 from suite.result.staging import Work
 from suite.settings import settings
-from suite.targets.execution import Way
+from suite.targets.execution import ExecutionMode
 
 RULESET = "assay-inference/1.0"
 RDI = "rdi"  # how MLPerf Inference writes "Research, Development, or Internal (RDI)"
@@ -76,7 +77,7 @@ class Inference(Procedure):
     def _parameters(self, framework: str) -> SutParameters:
         return parameters(self.rules, self.served[framework], self.request.threads, self.request.settings)
 
-    def smoke(self, way: Way) -> NoReturn:  # noqa: ARG002 (whatever it is)
+    def smoke(self, mode: ExecutionMode) -> NoReturn:  # noqa: ARG002 (whatever it is)
         """Raise MachineError: under emulation there is nothing to time."""
         name, kind = self.request.target, target(self.request.target)
         raise MachineError(
@@ -86,10 +87,10 @@ class Inference(Procedure):
         )
 
     def source(self) -> dict[str, bytes]:
-        """Return the source that runs in the box, by path."""
+        """Return the source that runs in the sandbox, by path."""
         return source.serving_files(self.request.workload)
 
-    def plan(self, common: Mapping[str, Any], there: Ground) -> InferencePlan:
+    def plan(self, common: Mapping[str, Any], there: RunEnvironment) -> InferencePlan:
         """Return the plan of a framework's result; `common` is what every plan says."""
         sut = self._parameters(common["framework"])
         last_of(sut.threads, there.cpus)  # refuses more threads than there are

@@ -16,8 +16,9 @@ from rules.serving_documents import (
     ServingAttempt,
     ServingRecord,
 )
+from suite.disk import disk
 from suite.inference.plan import InferencePlan
-from suite.result.staging import Work, disk, document, write
+from suite.result.staging import Work, document, write
 
 KEPT_END = 4096  # bytes of the accuracy log's beginning and end that the field's layout keeps
 LOGS = ("mlperf_log_detail.txt", "mlperf_log_summary.txt")

@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from rules.errors import MachineError
 from rules.observation import CHANNELS, Channel, Clock, Observation, Unavailable
 from rules.text import printable
-from suite.engines.base import Box, Files, Place
-from suite.engines.docker.connection import EngineLostError
+from suite.engines.base import EngineLostError, Runner, Sandbox
+from suite.engines.job import Files
 from suite.images.matrix import target
 from suite.meters.power_log import PowerLog, PowerLogError
 from suite.progress import say
@@ -75,12 +75,12 @@ class Planned(Protocol):
         """Whether another machine stands in for the target's."""
 
 
-def watching(place: Place, plan: Planned, power_log: PowerLog | None = None) -> Observer | Unwatched:
+def watching(runner: Runner, plan: Planned, power_log: PowerLog | None = None) -> Observer | Unwatched:
     """Return what samples the machine around a run of `plan`: nothing where the target is emulated."""
     if plan.emulated:
         return Unwatched()
     kind = target(plan.target)
-    return Observer(place, plan.cpuset, kind.meters, kind.access, power_log)
+    return Observer(runner, plan.cpuset, kind.meters, kind.access, power_log)
 
 
 class Unwatched:
@@ -106,19 +106,19 @@ class Observer:
 
     def __init__(
         self,
-        place: Place,
+        runner: Runner,
         cpuset: str,
         meters: Sequence[str] = ("rapl",),
         access: Access = NOTHING,
         power_log: PowerLog | None = None,
         period_s: float = PERIOD_S,
     ) -> None:
-        self._place, self._cpuset, self._access = place, cpuset, access
+        self._runner, self._cpuset, self._access = runner, cpuset, access
         self._external, self._power_log = "external" in meters, power_log
         self._meters = meters
         self._sources = [*ALWAYS, *(meter for meter in meters if meter != "external")]
         self._job = {"period_s": period_s, "sources": self._sources}
-        self._box: Box | None = None
+        self._box: Sandbox | None = None
         self._head: dict[str, Any] = {}
         self._rows: list[Row] = []
         self._words: list[str] = []
@@ -139,7 +139,7 @@ class Observer:
 
     def _start(self) -> None:
         """Bring the observer up and wait for its first sample; MachineError where that fails."""
-        box = self._place.observer(beside(self._cpuset), self._sources, self._access).__enter__()
+        box = self._runner.observer(beside(self._cpuset), self._sources, self._access).__enter__()
         self._box = box
         try:
             files: Files = [(f"source/{name}", content) for name, content in source().items()]
@@ -176,7 +176,7 @@ class Observer:
             self._thread.join(READY_S)
         box.__exit__(type(error), error, None)
 
-    def _listen(self, box: Box) -> None:
+    def _listen(self, box: Sandbox) -> None:
         """Collect lines until the box ends, which is how it is told to stop."""
         try:
             box.run(LONGEST_S, self._line, lambda line, _: self._words.append(line))
@@ -308,6 +308,6 @@ def _monotonic(clocks: Sequence[Clock], wall_s: float) -> float:
 def beside(cpuset: str) -> str:
     """Return the CPU list of a run's observer: the first processor, unless the run has it too, else any.
 
-    A run has the machine's last processors (`suite.result.plan.last_cpus`).
+    A run has the machine's last processors (`suite.cpus`).
     """
     return "" if cpuset.startswith("0") else "0"

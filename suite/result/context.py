@@ -14,14 +14,14 @@ from pydantic import ValidationError
 from rules.documents import Document, FileDigest, Outcome
 from rules.errors import AssayError, JudgedError, MachineError, UsageError
 from rules.text import printable
-from suite.engines.base import Limits, Place
-from suite.engines.docker.connection import EngineLostError
+from suite.disk import DiskError
+from suite.engines.base import EngineLostError, Limits, Runner
 from suite.meters.idle import baseline
 from suite.meters.power_log import PowerLog
 from suite.meters.sampler import Observed, watching
 from suite.progress import Phase, say
 from suite.result.job import Files, Finished, run_job
-from suite.result.staging import DiskError, Work, sha256
+from suite.result.staging import Work, sha256
 
 UNUSABLE = 2  # exit code of a harness that refuses its job
 FIX = {
@@ -58,7 +58,7 @@ class Ran:
 class RunContext(ABC):
     """What every run of a result shares; a procedure says what runs, and how it ended."""
 
-    place: Place
+    runner: Runner
     work: Work
     rules: Any  # of the round, on the workload
     files: Files  # source and data of every job
@@ -83,12 +83,12 @@ class RunContext(ABC):
         attempts = self.work.start(name)
         plan = self.work.plan
         limits = Limits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes, access=plan.access)
-        watch = watching(self.place, plan, self.power_log) if watched else None
+        watch = watching(self.runner, plan, self.power_log) if watched else None
         with Phase(title) as phase:
             try:
                 with watch or nullcontext():
                     finished = run_job(
-                        self.place, job, self.files, limits, limit_s, phase, kind="run", module=self.MODULE
+                        self.runner, job, self.files, limits, limit_s, phase, kind="run", module=self.MODULE
                     )
             except MachineError as error:
                 lost = Outcome.ENGINE_LOST if isinstance(error, EngineLostError) else Outcome.CRASHED
@@ -104,11 +104,11 @@ class RunContext(ABC):
         work = self.work
         if work.plan.idle_s and not work.at(work.idle).exists():
             self.require_alone()
-            work.keep({work.idle: baseline(self.place, work.plan, self.power_log)})
+            work.keep({work.idle: baseline(self.runner, work.plan, self.power_log)})
 
     def require_alone(self) -> None:
         """Raise MachineError where another run is being measured here."""
-        if other := self.place.busy():
+        if other := self.runner.busy():
             raise MachineError(
                 f"something is measuring already: {other}; two at a time would measure each other",
                 fix="wait for it to end; then --resume",

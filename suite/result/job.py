@@ -13,7 +13,8 @@ from typing import Any, Literal
 from rules.documents import Container, Memory, Outcome
 from rules.text import printable
 from rules.workload import WorkloadRules
-from suite.engines.base import PROGRESS, Ended, Limits, Place
+from suite.engines.base import Ended, Limits, Runner
+from suite.engines.output import PROGRESS
 from suite.progress import Phase
 
 MLLOG = ":::MLLOG "
@@ -165,7 +166,7 @@ class Finished:
 
 
 def run_job(
-    place: Place,
+    runner: Runner,
     given: Mapping[str, object],
     files: Files,
     limits: Limits,
@@ -174,14 +175,14 @@ def run_job(
     kind: str = "job",
     module: str = "suite.harness",
 ) -> Finished:
-    """Run the job `given` in a box of `place` with `files` (see `job_files`), take back what it left.
+    """Run the job `given` in a sandbox of `runner` with `files` (see `job_files`), take back what it left.
 
     Raises MachineError where the engine refuses or its image is not the recorded one, EngineLostError where it
     stops answering. How the harness itself ended is in the result.
     """
     watch = Watch(phase)
     content = json.dumps(given, indent=2).encode()
-    with place.box(limits, module, kind) as box:
+    with runner.sandbox(limits, module, kind) as box:
         container = box.describe()
         box.put([("job.json", content), *files])
         ended = box.run(limit_s, watch.stdout, watch.stderr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -77,21 +77,3 @@ def named(settings: list[str]) -> list[tuple[str, str]]:
             raise UsageError(f"--set {printable(setting)}: no value", fix=f"write --set {printable(name)}=VALUE")
         found.append((name, text))
     return found
-
-
-def last_cpus(threads: int, available: int) -> str:
-    """Return the CPU list of a run's container: the engine's last `threads` CPUs, so the first is left to the host."""
-    return last_of(threads, range(available))
-
-
-def last_of(threads: int, cpus: Sequence[int]) -> str:
-    """Return the last `threads` of `cpus`, which rise, in the kernel's format; UsageError where they are too few."""
-    if threads > len(cpus):
-        raise UsageError(
-            f"{threads} threads declared, and there are {len(cpus)} CPUs",
-            fix=f"declare --threads {len(cpus)} or fewer",
-        )
-    chosen = cpus[len(cpus) - threads :]
-    if chosen[-1] - chosen[0] == threads - 1:
-        return str(chosen[0]) if threads == 1 else f"{chosen[0]}-{chosen[-1]}"
-    return ",".join(map(str, chosen))

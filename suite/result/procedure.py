@@ -15,14 +15,14 @@ from rules.documents import SystemDescription
 from rules.errors import unknown
 from rules.serving import ServingRules
 from rules.workload import WorkloadRules
+from suite.engines.base import RunEnvironment
 from suite.images.matrix import Suite, cell, select
 from suite.result.context import RunContext
-from suite.result.environment import Ground
 from suite.result.plan import Plan
 from suite.result.request import Request
 from suite.result.staging import Work
 from suite.settings import Tuned
-from suite.targets.execution import Way
+from suite.targets.execution import ExecutionMode
 
 Show = Callable[[str], None]
 Judge = Callable[[Path, Show], bool]  # of a folder with a result: whether it passed
@@ -51,7 +51,7 @@ class Procedure(ABC):
         """Return whether this is the kind of measurement that was asked for."""
 
     @abstractmethod
-    def smoke(self, way: Way) -> tuple[Procedure, Judge]:
+    def smoke(self, mode: ExecutionMode) -> tuple[Procedure, Judge]:
         """Return what is run where only an emulator stands in, and what judges it.
 
         Raises MachineError where an emulator shows nothing.
@@ -59,10 +59,10 @@ class Procedure(ABC):
 
     @abstractmethod
     def source(self) -> dict[str, bytes]:
-        """Return the source that runs in the box, by path."""
+        """Return the source that runs in the sandbox, by path."""
 
     @abstractmethod
-    def plan(self, common: Mapping[str, Any], there: Ground) -> Plan:
+    def plan(self, common: Mapping[str, Any], there: RunEnvironment) -> Plan:
         """Return the plan of a framework's result; `common` is what every plan says (`suite.result.plan.Plan`)."""
 
     @abstractmethod

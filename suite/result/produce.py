@@ -6,11 +6,9 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-import docker
 
 import checker
 from checker.report.render import text as render_text
@@ -19,20 +17,19 @@ from rules.errors import Stopped, UsageError
 from rules.serving import shipped
 from rules.systems import system_name
 from suite import data, machine, source
-from suite.engines.docker import runner as contained
-from suite.engines.docker.connection import connect
-from suite.engines.process import runner as uncontained
-from suite.images.matrix import Cell, cell, target
+from suite.engines import table
+from suite.engines.base import Engine, RunEnvironment
+from suite.images.matrix import cell, target
 from suite.progress import Phase, say
+from suite.result import uncontained
 from suite.result.context import RunContext
-from suite.result.environment import Ground
 from suite.result.job import job_files
 from suite.result.page import show_page
 from suite.result.plan import Plan
 from suite.result.procedure import Judge, Procedure, Show
 from suite.result.request import Request
 from suite.result.staging import prepare
-from suite.targets import execution as route
+from suite.targets.execution import ExecutionMode
 from suite.turn import turn
 
 
@@ -41,9 +38,8 @@ class Means:
     """How a request is carried out on this machine."""
 
     procedure: Procedure
-    client: docker.DockerClient | None  # None: uncontained
-    ground: Callable[[Cell], Ground]
-    prepare: Callable[[], None]  # what the engine's machine needs beside images
+    engine: Engine
+    mode: ExecutionMode
     judge: Judge | None = None  # of what is no submission
 
 
@@ -65,32 +61,26 @@ def produce(kind: type[Procedure], request: Request, show: Show) -> bool:
     means = _means(procedure)
     request = means.procedure.request
     with ExitStack() as held:
-        take = cache(lambda: held.enter_context(turn(request.words(), means.client, wait=request.wait)))
+        take = cache(lambda: held.enter_context(turn(request.words(), means.engine, wait=request.wait)))
         if not request.there(kind.PLAN.SUITE, chosen):
             take()
-        means.prepare()
+        means.engine.prepare(target(request.target), means.mode)
         return _measured(means, person, chosen, take, show)
 
 
 def _means(procedure: Procedure) -> Means:
     """Return how the request is carried out: uncontained, in containers, or as a smoke run under emulation."""
     request = procedure.request
-    kind = target(request.target)
-    if request.uncontained:
-        here = uncontained.find(request.uncontained, request.target, kind, request.output)
-        return Means(procedure, None, here.ground, lambda: None, uncontained.judge)
-    client = connect()
-    way = route.find(client, request.target, kind)
-    judge: Judge | None = None
-    if way.emulation:
+    engine = table.chosen(request.uncontained, request.output)
+    mode = engine.mode(request.target, target(request.target))
+    judge: Judge | None = uncontained.judge if request.uncontained else None
+    if mode.emulation:
         if request.idle_s:
             raise UsageError("--idle-baseline: under emulation nothing is measured", fix="leave it out")
-        procedure, judge = procedure.smoke(way)
-    say(way.sentence)
-    machine.bear(client, request.threads, request.memory_mib)
-    return Means(
-        procedure, client, partial(contained.ground, client, way), lambda: route.prepare(client, kind, way), judge
-    )
+        procedure, judge = procedure.smoke(mode)
+    say(mode.sentence)
+    machine.require_capacity(engine.host, request.threads, request.memory_mib)
+    return Means(procedure, engine, mode, judge)
 
 
 def _measured(means: Means, person: machine.Personal, chosen: list[str], take: Callable[[], None], show: Show) -> bool:
@@ -130,7 +120,7 @@ def _result(
 ) -> Path:
     """Measure one framework; return the finished result's folder."""
     procedure, request = means.procedure, means.procedure.request
-    there = means.ground(cell(framework, request.target, suite=procedure.IMAGES))
+    there = means.engine.environment(cell(framework, request.target, suite=procedure.IMAGES), means.mode)
     code = procedure.source()
     plan = procedure.plan(_common(procedure, framework, there, source.digest(code)), there)
     work = procedure.WORK(request.output, plan)
@@ -153,10 +143,10 @@ def _result(
                 f"{other[1]} is not what it was when {other[0]} was measured, and both results would share it",
                 fix="use another --submitter or --output, or measure that one anew elsewhere first",
             )
-        beside = {f"{plan.ours}/{name}": c for name, c in {**there.beside, **procedure.evidence(plan)}.items()}
+        beside = {f"{plan.ours}/{name}": c for name, c in {**there.runner.bill, **procedure.evidence(plan)}.items()}
         work.begin(resume=request.resume)
         given, arguments = job_files(code, files), request.arguments(framework)
-        context = procedure.CONTEXT(there.place, work, procedure.rules, given, arguments, request.power_log)
+        context = procedure.CONTEXT(there.runner, work, procedure.rules, given, arguments, request.power_log)
         _execute(procedure, context)
         staged = work.stage(beside)
         procedure.complete(work, staged)
@@ -166,7 +156,7 @@ def _result(
 def _execute(procedure: Procedure, context: RunContext) -> None:
     """Make the runs; one who stops them is told what is kept."""
     try:
-        with context.place.taken():
+        with context.runner.taken():
             context.idle()
             procedure.execute(context)
     except Stopped as stopped:
@@ -176,7 +166,7 @@ def _execute(procedure: Procedure, context: RunContext) -> None:
         ) from None
 
 
-def _common(procedure: Procedure, framework: str, there: Ground, source_sha256: str) -> dict[str, Any]:
+def _common(procedure: Procedure, framework: str, there: RunEnvironment, source_sha256: str) -> dict[str, Any]:
     """Return what every plan says."""
     request, facts = procedure.request, there.machine
     memory_mib = request.memory_mib or procedure.tuned[framework].memory_mib
@@ -190,19 +180,19 @@ def _common(procedure: Procedure, framework: str, there: Ground, source_sha256: 
         "system": system_name(
             machine.processor(facts), facts["architecture"], facts["cpus"], request.target, framework
         ),
-        "memory_bytes": memory_mib << 20 if there.image else 0,
-        "environment": there.environment,
+        "memory_bytes": memory_mib << 20 if there.runner.image else 0,
+        "environment": there.runner.environment,
         "source_sha256": source_sha256,
         "data": procedure.rules.data,
-        "image": there.image,
-        "interpreter": there.interpreter,
+        "image": there.runner.image,
+        "interpreter": there.runner.interpreter,
         "emulated": there.emulation is not None,
         "access": there.access,
         "idle_s": request.idle_s or 0,
     }
 
 
-def _described(request: Request, there: Ground, person: machine.Personal, plan: Plan) -> SystemDescription:
+def _described(request: Request, there: RunEnvironment, person: machine.Personal, plan: Plan) -> SystemDescription:
     return machine.describe(
         there.machine,
         there.host,
@@ -210,8 +200,8 @@ def _described(request: Request, there: Ground, person: machine.Personal, plan: 
         submitter=request.submitter,
         division=request.division,
         system=plan.system,
-        versions=there.versions,
-        framework=f"{plan.framework} {there.framework}",
+        versions=there.runner.versions,
+        framework=f"{plan.framework} {there.runner.version}",
         emulated=plan.emulated,
         target=there.target,
         accelerators=0 if plan.emulated else target(plan.target).accelerators,

@@ -7,7 +7,6 @@ state or the new one, and `--resume` goes on.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -23,32 +22,14 @@ from typing import Any, ClassVar
 from pydantic import TypeAdapter, ValidationError
 
 from rules.documents import Document, FileDigest, Manifest, Outcome, SystemDescription
-from rules.errors import MachineError, UsageError
+from rules.errors import UsageError
+from suite.disk import disk
 from suite.result.plan import Plan
 
 PLAN = "plan.json"
 STARTED = "started_{run}"  # while a run is under way; holds how many attempts were noted before it
 ATTEMPTS = "attempts_{run}.json"
 STOPPED = "the program was stopped during the run"
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-
-
-class DiskError(MachineError):
-    """The submissions folder cannot be written."""
-
-
-@contextmanager
-def disk(place: Path) -> Iterator[None]:
-    """Turn what the file system refuses below `place` into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        fix = (
-            "free space, then repeat the command with --resume"
-            if error.errno in NO_SPACE
-            else "choose another folder with --output, or change its owner"
-        )
-        raise DiskError(f"{error.filename or place}: {error.strerror}", fix=fix) from None
 
 
 def document(model: Document | SystemDescription) -> bytes:

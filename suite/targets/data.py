@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
-from docker.types import DeviceRequest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rules.documents import Name
@@ -24,25 +23,12 @@ class Strict(BaseModel):
 
 
 class Access(Strict):
-    """What every container of the target gets from the engine, in the words of the engine's API."""
+    """What every sandbox of the target gets of its machine; an engine says it in its own words."""
 
     gpus: Annotated[int, Field(ge=0)] = 0  # as many as the engine's own driver for `gpu` gives
     runtime: str = ""
     devices: tuple[HostPath, ...] = ()
     group_add: tuple[str, ...] = ()
-
-    def options(self) -> dict[str, Any]:
-        """Return the arguments of `containers.create` that say so."""
-        given: dict[str, Any] = {}
-        if self.gpus:
-            given["device_requests"] = [DeviceRequest(count=self.gpus, capabilities=[["gpu"]])]
-        if self.runtime:
-            given["runtime"] = self.runtime
-        if self.devices:
-            given["devices"] = [f"{path}:{path}:rwm" for path in self.devices]
-        if self.group_add:
-            given["group_add"] = list(self.group_add)
-        return given
 
 
 NOTHING = Access()

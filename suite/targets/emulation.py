@@ -10,33 +10,35 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-
-import docker
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite.images import cache
-from suite.targets import trial
+from suite import cache
+from suite.targets.program import program
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 PACKAGE = "qemu-user-static"
 KERNEL_NAMES = {"arm64": "aarch64", "amd64": "x86_64"}
 
 
-def ensure(client: docker.DockerClient, architecture: str, *, local: bool) -> None:
-    """Make the engine's machine run programs of `architecture`; `local` says that it is this one.
+Refusal = Callable[[str], str | None]  # why an engine does not run programs of an architecture; None: it does
+
+
+def ensure(refusal: Refusal, architecture: str, *, local: bool) -> None:
+    """Make an engine's machine run programs of `architecture`; `local` says that it is this one.
 
     Raises MachineError with what to type where that cannot be done from here.
     """
-    if trial.refusal(client, architecture) is None:
+    if refusal(architecture) is None:
         return
     if not local:
         raise MachineError(
             f"the engine's machine cannot run programs for {architecture}: qemu is absent", fix=_by_hand(architecture)
         )
     ensure_here(architecture)
-    if (still := trial.refusal(client, architecture)) is not None:
+    if (still := refusal(architecture)) is not None:
         raise MachineError(
             f"containers do not run programs for {architecture}, although this machine does: {still}",
             fix=f"see that the engine runs on this machine's kernel; {_by_hand(architecture)}",
@@ -64,7 +66,7 @@ def _runs_here(architecture: str) -> bool:
     """Return whether this machine's kernel runs a program of `architecture`, itself or by an emulator."""
     with cache.scratch() as scratch:
         place = scratch / "ends"
-        place.write_bytes(trial.program(architecture))
+        place.write_bytes(program(architecture))
         place.chmod(0o755)
         try:
             return subprocess.run([place], check=False).returncode == 0

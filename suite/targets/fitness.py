@@ -1,46 +1,14 @@
-"""Is the machine fit for a target: its facts, read on it, held against what the target demands."""
+"""Is the machine fit for a target: its facts held against what the target demands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import docker
-import docker.errors
-from pydantic import TypeAdapter, ValidationError
-
 from rules.errors import MachineError
-from rules.text import printable
-from suite.engines.base import JOB, Limits, command
-from suite.engines.docker.connection import sentences
-from suite.engines.docker.labels import labels
-from suite.engines.docker.sandbox import Sandbox, mount
-from suite.images import base
-from suite.images.matrix import Cell, minimums, target
-from suite.progress import Phase, say
-from suite.source import ROOT
-from suite.targets.data import Access, Check
-from suite.targets.execution import Way
-
-FACTS = TypeAdapter(dict[str, str])
-PROBE_S = 60
-MODULE = "host"  # suite/targets/host.py, put into the job by itself
-
-
-def require(client: docker.DockerClient, cell: Cell, way: Way) -> dict[str, str]:
-    """Return the facts of the machine that measures `cell`, nothing where another one stands in for it.
-
-    Raises MachineError for what must be and is not; warns on stderr of what should be. Only the base is fetched for it,
-    which is small beside a framework.
-    """
-    if way.emulation is not None:
-        return {}
-    with Phase(f"machine for {cell.target}") as phase:
-        below = base.prepare(client, cell, phase.building)
-        kind = target(cell.target)
-        found = facts(client, below.image, cell, way.access, kind.reads)
-    hold(f"the engine's machine is not fit for {cell.name}", kind.checks, found, minimums(cell.framework, cell.target))
-    return found
+from suite.diagnosis import Diagnosis, Level
+from suite.progress import say
+from suite.targets.data import Check
 
 
 def hold(unfit: str, checks: tuple[Check, ...], found: Mapping[str, str], least: Mapping[str, str]) -> None:
@@ -64,33 +32,6 @@ class Verdict:
     known: bool  # whether the machine exposes the fact at all
 
 
-def facts(
-    client: docker.DockerClient, image_id: str, cell: Cell, access: Access, reads: tuple[str, ...]
-) -> dict[str, str]:
-    """Return the facts of the engine's machine, read by `suite/targets/host.py` in a container of the base `image_id`.
-
-    `reads` are files of the machine it may read beside /proc and /sys; one that is not there is left out.
-    """
-    limits = Limits(cpuset="", memory_bytes=256 << 20, access=access, reads=_there(client, image_id, reads))
-    source = [(f"source/{MODULE}.py", (ROOT / "suite/targets/host.py").read_bytes())]
-    source += [
-        (f"source/suite/{name}", (ROOT / "suite" / name).read_bytes())
-        for name in ("__init__.py", "harness/__init__.py", "harness/supervisor.py")
-    ]
-    said: list[str] = []
-    start = [cell.interpreter, *command(MODULE)[1:]]
-    with Sandbox(client, image_id, limits, {**cell.environment, "PYTHONPATH": f"{JOB}/source"}, start) as box:
-        box.put(list(source))
-        box.run(PROBE_S, lambda line, _: said.append(line), lambda line, _: said.append(line))
-        found = box.take().get("facts.json", b"")
-        box.close()
-    try:
-        return {name: printable(value, 200) for name, value in FACTS.validate_json(found).items()}
-    except ValidationError:
-        words = printable(" ".join(said)[-300:])
-        raise MachineError(f"the probe container said nothing of the engine's machine: {words}") from None
-
-
 def judge(checks: tuple[Check, ...], found: Mapping[str, str], least: Mapping[str, str]) -> Iterator[Verdict]:
     """Yield a verdict on every check; `least` are a framework's own minimums, which count where they are higher."""
     for check in checks:
@@ -104,6 +45,17 @@ def judge(checks: tuple[Check, ...], found: Mapping[str, str], least: Mapping[st
             continue
         good, wanted = _meets(check, value)
         yield Verdict(check, f"{name}: {value}" + ("" if good else f", {wanted}"), good, known=True)
+
+
+def diagnoses(checks: tuple[Check, ...], found: Mapping[str, str]) -> Iterator[Diagnosis]:
+    """Yield what is to be said of a machine's facts before a run is asked for."""
+    for verdict in judge(checks, found, {}):
+        if not verdict.known and verdict.check.otherwise == "warn":
+            yield Diagnosis("machine", Level.WARN, verdict.said)
+            continue
+        level = Level.FAIL if verdict.check.otherwise == "fail" else Level.WARN
+        fix = "" if verdict.good else verdict.check.fix
+        yield Diagnosis("machine", Level.OK if verdict.good else level, verdict.said, fix)
 
 
 def _meets(check: Check, value: str) -> tuple[bool, str]:
@@ -126,17 +78,3 @@ def _below(a: str, b: str) -> bool:
     if max(a.count("."), b.count(".")) <= 1:
         return float(a) < float(b)
     return [int(part) for part in a.split(".")] < [int(part) for part in b.split(".")]
-
-
-def _there(client: docker.DockerClient, image_id: str, reads: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those of `reads` that the engine's machine has: an engine refuses to mount what is not there."""
-    found = []
-    for path in reads:
-        with sentences("looking for a file of its machine"):
-            try:
-                made = client.containers.create(image_id, ["true"], mounts=[mount(path)], labels=labels("probe"))
-            except docker.errors.APIError:
-                continue
-            made.remove(v=True)
-        found.append(path)
-    return tuple(found)

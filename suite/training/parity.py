@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import docker
 from pydantic import Field, ValidationError
 
 import rules.round
@@ -22,14 +21,12 @@ from rules.errors import JudgedError, UsageError
 from rules.published import add, certificates, new_file
 from rules.workload import WorkloadRules
 from suite import cache, source
-from suite.engines.base import Limits
-from suite.engines.docker.runner import Containers
-from suite.images.build import BuiltImage, build
+from suite.cpus import last_cpus
+from suite.engines.base import Engine, Limits, Runner
 from suite.images.matrix import cell, select
 from suite.images.matrix import target as described
 from suite.progress import Phase
 from suite.result.job import job, job_files, run_job
-from suite.result.plan import last_cpus
 from suite.settings import settings
 from suite.tensors import largest_differences, read_float64
 from suite.training.plan import TrainingPlan
@@ -57,7 +54,7 @@ class Side:
 
 
 def certify(
-    client: docker.DockerClient,
+    engine: Engine,
     ruleset: str,
     limits: WorkloadRules,
     data: Mapping[str, Path],
@@ -70,10 +67,9 @@ def certify(
     sides, code = [], source.files(limits.workload)
     there = {each.framework for each in select(target=target)}
     for framework in (name for name in settings(limits.workload).frameworks if name in there):
-        with Phase(f"image {framework} {target}") as phase:
-            image = build(client, cell(framework, target), phase.building)
+        runner, cpus = engine.runner(cell(framework, target)), last_cpus(1, engine.host.cpus)
         with Phase(f"parity {framework}") as phase:
-            sides.append(run_side(client, image, ruleset, limits, code, data, phase))
+            sides.append(run_side(runner, cpus, ruleset, limits, code, data, phase))
     return certificate_of(ruleset, limits, source.digest(code), sides)
 
 
@@ -97,30 +93,31 @@ def certificate_of(ruleset: str, limits: WorkloadRules, source_sha256: str, side
 
 
 def run_side(
-    client: docker.DockerClient,
-    image: BuiltImage,
+    runner: Runner,
+    cpus: str,
     ruleset: str,
     limits: WorkloadRules,
     code: Mapping[str, bytes],
     data: Mapping[str, Path],
     phase: Phase,
 ) -> Side:
-    """Run one framework's parity job in its image; raise JudgedError where it fails or gives back nonsense."""
-    framework = image.identity.framework
+    """Run one framework's parity job on `cpus`; raise JudgedError where it fails or gives back nonsense."""
+    assert runner.image is not None  # a certificate is of images
+    image = runner.image
+    framework = image.framework
     given = job(
         "parity",
         limits,
         ruleset=ruleset,
         framework=framework,
-        target=image.identity.target,
+        target=image.target,
         seed=limits.parity.seed,
         source_sha256=source.digest(code),
         parity_steps=limits.parity.steps,
     )
     memory = settings(limits.workload).frameworks[framework].memory_mib << 20
-    cpus = last_cpus(1, int(client.info()["NCPU"]))
-    bounds = Limits(cpuset=cpus, memory_bytes=memory, access=described(image.identity.target).access)
-    finished = run_job(Containers(client, image), given, job_files(code, data), bounds, limits.time_limit_s, phase)
+    bounds = Limits(cpuset=cpus, memory_bytes=memory, access=described(image.target).access)
+    finished = run_job(runner, given, job_files(code, data), bounds, limits.time_limit_s, phase)
     out = finished.files
     if finished.ended.status != 0:
         last = "\n".join(f"  | {line}" for line in finished.watch.words[-20:])
@@ -133,8 +130,8 @@ def run_side(
     return Side(
         FrameworkParity(
             framework=framework,
-            wheel_lock_sha256=image.identity.wheel_lock_sha256,
-            versions=image.identity.versions,
+            wheel_lock_sha256=image.wheel_lock_sha256,
+            versions=image.versions,
             losses_float64=said.losses_float64,
             losses_float32=said.losses_float32,
         ),

@@ -10,16 +10,17 @@ from rules.errors import UsageError
 from rules.ruleset import load
 from rules.workload import Value, WorkloadRules, workload_rules
 from suite import source
+from suite.cpus import last_of
+from suite.engines.base import RunEnvironment
 from suite.images.matrix import Suite
 from suite.result.context import RunContext
-from suite.result.environment import Ground
-from suite.result.plan import Plan, last_of
+from suite.result.plan import Plan
 from suite.result.procedure import Judge, Procedure
 from suite.result.request import Request
 from suite.result.staging import Work, document
 from suite.settings import settings
 from suite.targets import functional
-from suite.targets.execution import Way
+from suite.targets.execution import ExecutionMode
 from suite.training import parity
 from suite.training.plan import TrainingPlan, hyperparameters, number_of_runs
 from suite.training.run import TrainingContext, execute
@@ -59,17 +60,17 @@ class Training(Procedure):
     def _hyperparameters(self) -> dict[str, Value]:
         return hyperparameters(self.rules, self.request.division, self.request.settings)
 
-    def smoke(self, way: Way) -> tuple[Training, Judge]:
+    def smoke(self, mode: ExecutionMode) -> tuple[Training, Judge]:
         """Return what is run where an emulator stands in: a few steps on a few samples, once; and what judges it."""
         short = Training(self.request.smoke(functional.FOLDER))
-        short.rules = way.shorten(self.rules)
+        short.rules = mode.shorten(self.rules)
         return short, functional.judge
 
     def source(self) -> dict[str, bytes]:
-        """Return the source that runs in the box, by path."""
+        """Return the source that runs in the sandbox, by path."""
         return source.files(self.request.workload)
 
-    def plan(self, common: Mapping[str, Any], there: Ground) -> TrainingPlan:
+    def plan(self, common: Mapping[str, Any], there: RunEnvironment) -> TrainingPlan:
         """Return the plan of a framework's result; `common` is what every plan says."""
         threads = self.request.threads or self.tuned[common["framework"]].threads
         return TrainingPlan(

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-import docker
-
 import rules.round
 from rules.documents import Outcome
 from rules.errors import JudgedError, UsageError
@@ -24,9 +22,7 @@ from rules.ruleset import load
 from rules.seeds import run_seed
 from rules.workload import WorkloadRules
 from suite import source
-from suite.engines.base import Limits
-from suite.engines.docker.runner import Containers
-from suite.images.build import BuiltImage
+from suite.engines.base import Limits, Runner
 from suite.progress import Phase
 from suite.result.job import Watch, job, job_files, run_job
 from suite.settings import settings
@@ -45,20 +41,19 @@ class Reference:
 
 
 def measure(
-    client: docker.DockerClient,
     ruleset: str,
     limits: WorkloadRules,
-    images: Mapping[str, BuiltImage],
+    runners: Mapping[str, Runner],
+    count: int,
     data: Mapping[str, Path],
     runs: int,
     logs: Path,
 ) -> Iterator[Reference]:
-    """Yield `runs` reference runs of each framework, as many at a time as the engine has CPUs, one thread each.
+    """Yield `runs` reference runs of each framework, as many at a time as there are CPUs (`count`), one thread each.
 
     Each log is kept in the folder `logs`, compressed; a run whose log is there is not made again.
     """
     cpus: SimpleQueue[int] = SimpleQueue()
-    count = int(client.info()["NCPU"])
     for cpu in range(count):
         cpus.put(cpu)
     salt, code = load(ruleset).salt, source.files(limits.workload)
@@ -72,7 +67,7 @@ def measure(
             return _kept(path, framework, seed, source.digest(code))
         cpu = cpus.get()
         try:
-            found = _run(client, ruleset, limits, images[framework], code, data, seed, cpu)
+            found = _run(ruleset, limits, framework, runners[framework], code, data, seed, cpu)
         finally:
             cpus.put(cpu)
         scratch = path.with_suffix(".new")
@@ -81,38 +76,36 @@ def measure(
         return found
 
     with ThreadPoolExecutor(count) as pool, Phase(f"reference runs of {limits.workload}") as phase:
-        todo = [(framework, run) for run in range(runs) for framework in images]
+        todo = [(framework, run) for run in range(runs) for framework in runners]
         for done, found in enumerate(pool.map(one, todo), start=1):
             phase.to(done, len(todo), f"{found.framework} {found.samples} samples")
             yield found
 
 
 def _run(
-    client: docker.DockerClient,
     ruleset: str,
     limits: WorkloadRules,
-    image: BuiltImage,
+    framework: str,
+    runner: Runner,
     code: Mapping[str, bytes],
     data: Mapping[str, Path],
     seed: int,
     cpu: int,
 ) -> Reference:
     """Train once; raise JudgedError where the target is not reached: such a workload needs other rules."""
-    framework = image.identity.framework
+    assert runner.image is not None  # references are of images
     given = job(
         "train",
         limits,
         ruleset=ruleset,
         framework=framework,
-        target=image.identity.target,
+        target=runner.image.target,
         seed=seed,
         source_sha256=source.digest(code),
         submission={"org": "reference", "platform": framework},
     )
     memory = settings(limits.workload).frameworks[framework].memory_mib << 20
-    finished = run_job(
-        Containers(client, image), given, job_files(code, data), Limits(str(cpu), memory), limits.time_limit_s
-    )
+    finished = run_job(runner, given, job_files(code, data), Limits(str(cpu), memory), limits.time_limit_s)
     outcome, explanation = finished.judge(limits)
     if outcome is not Outcome.SUCCESS:
         raise JudgedError(f"the reference run of {framework} with seed {seed}: {explanation}")

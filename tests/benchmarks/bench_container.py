@@ -18,7 +18,8 @@ from suite import data, source
 from suite.cache import folder
 from suite.engines.base import Limits
 from suite.engines.docker.connection import connect
-from suite.engines.docker.runner import Containers
+from suite.engines.docker.images import DockerImages
+from suite.engines.docker.runner import DockerRunner
 from suite.images import wheelhouse
 from suite.images.build import BuiltImage, build
 from suite.images.matrix import cell
@@ -36,12 +37,14 @@ def bare_python(framework: str) -> Path:
     place = folder("bare") / f"{framework}-{source.digest({'lock': chosen.wheel_lock.read_bytes()})[:12]}"
     python = place / "bin" / "python"
     if not (place / "complete").exists():
-        venv.create(place, with_pip=True, clear=True)
+        venv.create(place, with_pip=False, clear=True)
         with tempfile.TemporaryDirectory() as links:
             for file in files:
                 (Path(links) / file.filename).symlink_to(file.path)
             wheels = [str(path) for path in Path(links).iterdir()]
-            subprocess.run([python, "-m", "pip", "install", "-qq", "--no-deps", "--no-index", *wheels], check=True)
+            install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", python, "--compile-bytecode"]
+            install += ["--no-deps", "--no-index", "--offline", "--no-cache"]
+            subprocess.run([*install, *wheels], check=True)
         (place / "complete").touch()
     return python
 
@@ -74,7 +77,7 @@ def contained(image: BuiltImage, framework: str, files: dict[str, Path], cpu: in
         quality={"metric": "top-1 accuracy", "log": "eval_accuracy", "better": "higher", "target": 2.0},
         warmup_steps=EVERY,
     )
-    finished = run_job(Containers(connect(), image), given, job_files(code, files), Limits(str(cpu), 4 << 30), 600)
+    finished = run_job(DockerRunner(connect(), image), given, job_files(code, files), Limits(str(cpu), 4 << 30), 600)
     if finished.ended.status != 0:
         raise SystemExit("\n".join(finished.watch.words[-20:]))
     start, stop = (finished.watch.events(key)[0]["time_ms"] for key in ("run_start", "run_stop"))
@@ -84,7 +87,7 @@ def contained(image: BuiltImage, framework: str, files: dict[str, Path], cpu: in
 def main(framework: str = "pytorch", pairs: str = "5") -> None:
     """Measure and print."""
     client = connect()
-    image = build(client, cell(framework, "cpu"), lambda *_: None)
+    image = build(DockerImages(client), cell(framework, "cpu"), lambda *_: None)
     files = data.obtain(WORKLOAD, workload_rules("assay/1.0", WORKLOAD), None, lambda *_: None)
     python = bare_python(framework)
     cpu = client.info()["NCPU"] - 1

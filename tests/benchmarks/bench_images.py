@@ -16,6 +16,7 @@ from dataclasses import replace
 import docker
 
 from suite.engines.docker.connection import connect
+from suite.engines.docker.images import DockerImages
 from suite.images import build
 from suite.images.matrix import Cell, select
 
@@ -53,21 +54,21 @@ def measure(client: docker.DockerClient, cell: Cell) -> None:
     """Build `cell` cold, then from fetched packages, then with nothing changed; print seconds, phases and sizes."""
     clock = Clock()
     start = time.monotonic()
-    built = build.build(client, cell, clock)
+    built = build.build(DockerImages(client), cell, clock)
     cold = time.monotonic() - start
     phases = clock.stop()
 
     unchanged = []
     for _ in range(5):
         start = time.monotonic()
-        build.build(client, cell, lambda *_: None)
+        build.build(DockerImages(client), cell, lambda *_: None)
         unchanged.append(time.monotonic() - start)
 
     tag = build.tag(cell, built.identity.config_digest)
     size = client.images.get(built.image_id).attrs["Size"]
     client.images.remove(tag)
     start = time.monotonic()
-    build.rebuild(client, cell, lambda *_: None)
+    build.rebuild(DockerImages(client), cell, lambda *_: None)
     fetched = time.monotonic() - start
     client.images.remove(tag)
     idle = sorted(unchanged)[2]

@@ -13,12 +13,14 @@ import sys
 from pathlib import Path
 
 from suite import source
-from suite.engines.base import Limits, command
+from suite.cpus import last_cpus
+from suite.engines.base import Limits
 from suite.engines.docker.connection import connect
-from suite.engines.docker.sandbox import Sandbox
+from suite.engines.docker.images import DockerImages
+from suite.engines.docker.sandbox import ContainerSandbox
+from suite.engines.job import command
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.result.plan import last_cpus
 
 FOLDER = Path(__file__).parent / "loadgen"
 
@@ -26,7 +28,7 @@ FOLDER = Path(__file__).parent / "loadgen"
 def measured(turns: int) -> dict[str, list[float]]:
     """Return microseconds per query of every turn, as `loadgen.noop` wrote them."""
     client = connect()
-    image = build(client, cell("onnxruntime", "cpu", suite="inference"), lambda *_: None)
+    image = build(DockerImages(client), cell("onnxruntime", "cpu", suite="inference"), lambda *_: None)
     files: list[tuple[str, bytes | Path]] = [
         ("job.json", json.dumps({"turns": turns}).encode()),
         *((f"source/{name}", content) for name, content in source.serving_files("image-classification").items()),
@@ -36,7 +38,7 @@ def measured(turns: int) -> dict[str, list[float]]:
     limits = Limits(last_cpus(min(2, cpus), cpus), 2 << 30)
     environment = image.environment | {"PYTHONPATH": "/io/job/source"}
     said: list[str] = []
-    with Sandbox(client, image.image_id, limits, environment, command("loadgen.noop")) as box:
+    with ContainerSandbox(client, image.image_id, limits, environment, command("loadgen.noop")) as box:
         box.put(files)
         ended = box.run(1200, lambda line, _: said.append(line), lambda line, _: said.append(line))
         out = box.take()

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from rules.workload import workload_rules
 from suite import data, source
-from suite.engines.base import Limits, command
+from suite.cpus import last_cpus
+from suite.engines.base import Limits
 from suite.engines.docker.connection import connect
-from suite.engines.docker.sandbox import Sandbox
+from suite.engines.docker.images import DockerImages
+from suite.engines.docker.sandbox import ContainerSandbox
+from suite.engines.job import command
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.result.plan import last_cpus
 from suite.settings import settings
 
 WORKLOAD = "image-classification"
@@ -29,7 +31,7 @@ def measured(framework: str) -> dict[str, list[float]]:
     """Return the seconds of every round, as `loops.measure` wrote them."""
     client = connect()
     tuned = settings(WORKLOAD).frameworks[framework]
-    image = build(client, cell(framework, "cpu"), lambda *_: None)
+    image = build(DockerImages(client), cell(framework, "cpu"), lambda *_: None)
     files: list[tuple[str, bytes | Path]] = [
         ("job.json", json.dumps({"framework": framework, "seed": 3, "threads": tuned.threads}).encode()),
         *((f"source/{name}", content) for name, content in source.files(WORKLOAD).items()),
@@ -41,7 +43,7 @@ def measured(framework: str) -> dict[str, list[float]]:
     limits = Limits(last_cpus(tuned.threads, int(client.info()["NCPU"])), tuned.memory_mib << 20)
     environment = image.environment | {"PYTHONPATH": "/io/job/source"}
     said: list[str] = []
-    with Sandbox(client, image.image_id, limits, environment, command("loops.measure")) as box:
+    with ContainerSandbox(client, image.image_id, limits, environment, command("loops.measure")) as box:
         box.put(files)
         ended = box.run(1200, lambda line, _: said.append(line), lambda line, _: said.append(line))
         out = box.take()

@@ -31,7 +31,8 @@ from rules.serving import Scenario, loadgen_rules, loadgen_scenario, serving_rul
 from suite import data, source
 from suite.engines.base import Limits
 from suite.engines.docker.connection import connect
-from suite.engines.docker.runner import Containers
+from suite.engines.docker.images import DockerImages
+from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.inference.compliance import told
@@ -48,7 +49,7 @@ class Honest:
     def __init__(self, seconds: float) -> None:
         self._rules, self._seconds = serving_rules(ROUND, WORKLOAD), seconds
         self._client = connect()
-        self._image = build(self._client, cell(FRAMEWORK, "cpu", suite="inference"), lambda *_: None)
+        self._image = build(DockerImages(self._client), cell(FRAMEWORK, "cpu", suite="inference"), lambda *_: None)
         self._code = source.serving_files(WORKLOAD)
         ours = {name: path for name in self._rules.data if (path := shipped(ROUND, name)) is not None}
         fetched = {name: digest for name, digest in self._rules.data.items() if name not in ours}
@@ -86,7 +87,7 @@ class Honest:
         }
         files = job_files(self._code, self._data)
         limits = Limits(cpuset="", memory_bytes=4 << 30)
-        done = run_job(Containers(self._client, self._image), job, files, limits, 120.0, module="suite.serve")
+        done = run_job(DockerRunner(self._client, self._image), job, files, limits, 120.0, module="suite.serve")
         lines = done.files["mlperf_log_detail.txt"].decode().splitlines()
         records = [json.loads(line.removeprefix(MARK)) for line in lines if line.startswith(MARK)]
         with tempfile.TemporaryDirectory() as folder:

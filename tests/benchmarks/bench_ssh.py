@@ -19,7 +19,8 @@ from rules.workload import workload_rules
 from suite import data, source
 from suite.engines.base import Limits
 from suite.engines.docker.connection import connect
-from suite.engines.docker.runner import Containers
+from suite.engines.docker.images import DockerImages
+from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.result.job import job, job_files, run_job
@@ -49,9 +50,9 @@ def set_up() -> float:
     )
     began = time.time()
     client = connect()
-    image = build(client, cell("jax", "cpu"), lambda *_: None)
+    image = build(DockerImages(client), cell("jax", "cpu"), lambda *_: None)
     cpu = str(int(client.info()["NCPU"]) - 1)
-    finished = run_job(Containers(client, image), given, job_files(code, files), Limits(cpu, 4 << 30), 300)
+    finished = run_job(DockerRunner(client, image), given, job_files(code, files), Limits(cpu, 4 << 30), 300)
     keys = [line for line in finished.watch.lines if ":::MLLOG" in line]
     started = next(number for number, line in enumerate(keys) if '"run_start"' in line)
     return finished.watch.receipts[started] - began

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import checker
 from rules.documents import RunRecord
 
-pytestmark = [pytest.mark.engine, pytest.mark.image]
+pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.machine]
 
 
 @pytest.fixture(scope="module")

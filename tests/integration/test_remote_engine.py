@@ -2,77 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import socket
 import ssl
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from suite.engines.base import Limits, command
-from suite.engines.docker.connection import EngineLostError, connect
-from suite.engines.docker.sandbox import Sandbox
-from tests.integration.test_sandbox import ENVIRONMENT, job, leftovers, until
+from suite.engines.base import EngineLostError, Limits
+from suite.engines.docker.connection import connect
+from suite.engines.docker.runner import DockerRunner
+from tests.integration.engines.conformance import job, until
+from tests.integration.engines.proxy import Proxy
+from tests.integration.engines.test_docker import leftovers
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
-
-
-class Proxy:
-    """A TCP port that leads to the local engine, as a machine across a network would."""
-
-    def __init__(self, tls: ssl.SSLContext | None = None):
-        self.silent = threading.Event()  # nothing passes any more, and nobody is told
-        self._tls = tls
-        self._engine = engine_socket()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                threading.Thread(target=self._connect, args=[near], daemon=True).start()
-
-    def _connect(self, near):
-        with contextlib.suppress(OSError):
-            if self._tls:
-                near = self._tls.wrap_socket(near, server_side=True)
-            far = socket.socket(socket.AF_UNIX)
-            far.connect(self._engine)
-            self._open += [near, far]
-            threading.Thread(target=self._pass, args=[far, near], daemon=True).start()
-            self._pass(near, far)
-
-    def _pass(self, source, sink):
-        with contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
-                if self.silent.is_set():
-                    return
-                sink.sendall(data)
-        if not self.silent.is_set():
-            with contextlib.suppress(OSError):
-                sink.shutdown(socket.SHUT_RDWR if self._tls else socket.SHUT_WR)
-
-    def close(self):
-        self._listener.close()
-        for each in self._open:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-
-
-def engine_socket():
-    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    if not host.startswith("unix://"):
-        pytest.skip("the engine is no local one")
-    return host.removeprefix("unix://")
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +62,7 @@ def run(image, program, limit_s, during=lambda _: None):
         lines.append(line)
         during(line)
 
-    with Sandbox(connect(), image.image_id, Limits("0", 256 << 20), ENVIRONMENT, command("work")) as box:
+    with DockerRunner(connect(), image).sandbox(Limits("0", 256 << 20), "work") as box:
         box.put(job(program))
         ended = box.run(limit_s, hear, lambda *_: None)
         files = box.take()
@@ -145,6 +91,7 @@ def test_a_run_across_the_network_past_its_limit_is_stopped(client, jax_image, p
     assert leftovers(client) == []
 
 
+@pytest.mark.parametrize("proxy", ["tls"], indirect=True)  # without TLS: the conformance suite
 def test_an_engine_that_goes_silent_does_not_hold_the_runner(client, jax_image, proxy):
     started = time.monotonic()
     with pytest.raises(EngineLostError) as lost:
@@ -157,7 +104,7 @@ def test_an_engine_that_goes_silent_does_not_hold_the_runner(client, jax_image, 
 
 def test_a_report_that_came_before_the_limit_is_read_after_it(client, jax_image, proxy):
     """The runner itself is held up until the limit is over."""
-    ended, lines, _ = run(jax_image, "print('here', flush=True)", 4, lambda _: time.sleep(6))
+    ended, lines, _ = run(jax_image, "print('here', flush=True)", 2, lambda _: time.sleep(3))
     assert not ended.timed_out
     assert ended.status == 0
     assert lines == ["here"]

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from rules.documents import Outcome, RunRecord
-from suite.engines.docker.sandbox import LABEL
+from suite.engines.docker.labels import OWNER, owner
 
-pytestmark = [pytest.mark.engine, pytest.mark.image]
+pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.machine]
 
 # Twenty steps end far below the target: seconds a run, and a result all the same.
 SHORT = ("--set", "opt_learning_rate_training_steps=20", "--set", "opt_learning_rate_warmup_steps=4")
@@ -59,8 +59,9 @@ def wait_until(condition, seconds=300):
         time.sleep(0.2)
 
 
-def containers(client):
-    return client.containers.list(all=True, filters={"label": LABEL})
+def containers(client, belongs: str):
+    """The containers of one runner: other tests have theirs on the same engine."""
+    return client.api.containers(all=True, filters={"label": f"{OWNER}={belongs}"})
 
 
 def test_a_result_short_of_its_target_is_kept_whole_and_fails_the_check(jax_image, tmp_path):
@@ -87,11 +88,12 @@ def test_a_loss_that_is_not_finite_is_recorded_as_diverged(jax_image, tmp_path):
 
 def test_a_killed_run_leaves_no_container_and_no_half_submission_and_resumes(client, jax_image, tmp_path):
     runner = subprocess.Popen(command(tmp_path, *SHORT), stderr=subprocess.PIPE, text=True)
+    belongs = owner(runner.pid)
     wait_until(lambda: list(tmp_path.glob(".work/**/started_1")))
-    wait_until(lambda: containers(client))
+    wait_until(lambda: containers(client, belongs))
     runner.send_signal(signal.SIGKILL)
     runner.wait()
-    wait_until(lambda: not containers(client), 60)
+    wait_until(lambda: not containers(client, belongs), 60)
     assert results(tmp_path) == []
 
     refused = assay(tmp_path, *SHORT)
@@ -113,13 +115,14 @@ def test_a_killed_run_leaves_no_container_and_no_half_submission_and_resumes(cli
 
 def test_interrupt_ends_in_a_sentence_and_exit_code_130(client, jax_image, tmp_path):
     runner = subprocess.Popen(command(tmp_path, *SHORT), stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: containers(client) and list(tmp_path.glob(".work/**/started_0")))
+    belongs = owner(runner.pid)
+    wait_until(lambda: containers(client, belongs) and list(tmp_path.glob(".work/**/started_0")))
     runner.send_signal(signal.SIGINT)
     _, said = runner.communicate(timeout=60)
     assert runner.returncode == 130
     assert "interrupted" in said
     assert "Traceback" not in said
-    assert containers(client) == []
+    assert containers(client, belongs) == []
 
 
 def test_out_of_memory_is_named_with_its_fix_and_noted_when_resumed(jax_image, tmp_path):
@@ -140,7 +143,8 @@ def test_an_engine_that_goes_away_is_told_from_a_failed_run(client, jax_image, t
             text=True,
             env={**os.environ, "DOCKER_HOST": f"unix://{tunnel.path}"},
         )
-        wait_until(lambda: list((tmp_path / "out").glob(".work/**/started_0")) and containers(client))
+        belongs = owner(runner.pid)
+        wait_until(lambda: list((tmp_path / "out").glob(".work/**/started_0")) and containers(client, belongs))
         time.sleep(1)
         tunnel.cut()
         _, said = runner.communicate(timeout=120)
@@ -148,7 +152,7 @@ def test_an_engine_that_goes_away_is_told_from_a_failed_run(client, jax_image, t
     assert "engine" in said
     assert "--resume" in said
     assert "Traceback" not in said
-    wait_until(lambda: not containers(client), 60)
+    wait_until(lambda: not containers(client, belongs), 60)
 
 
 class Tunnel:

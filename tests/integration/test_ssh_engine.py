@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 
 from rules.errors import MachineError, UsageError
-from suite.engines.docker import tunnel
+from suite.engines.docker import questions, tunnel
 from suite.engines.docker.connection import connect
+from suite.engines.docker.engine import DockerEngine
+from suite.engines.docker.images import DockerImages
 from suite.images import base
 from suite.images.matrix import cell, target
-from suite.targets import execution as route
-from suite.targets import fitness
+from tests.integration.engines.proxy import engine_socket
 from tests.integration.ssh_engine import Server, second_engine, ssh_server
-from tests.integration.test_remote_engine import engine_socket
+
+pytestmark = pytest.mark.together
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +51,11 @@ def test_an_engine_over_ssh_is_another_one_and_its_machine_is_read_from_there(
     monkeypatch.setenv("DOCKER_HOST", server.address(far))
     remote = connect()
     assert remote.info()["DockerRootDir"] != client.info()["DockerRootDir"]
-    way = route.find(remote, "cpu", target("cpu"))
-    assert way.sentence.startswith(f"target cpu: measured on the engine's machine ({server.address(far)})")
+    mode = DockerEngine(remote).mode("cpu", target("cpu"))
+    assert mode.sentence.startswith(f"target cpu: measured on the engine's machine ({server.address(far)})")
     chosen = cell("jax", "cpu", "mmdebstrap")
-    below = base.prepare(remote, chosen, lambda *_: None)
-    found = fitness.facts(remote, below.image, chosen, way.access, ("/etc/hostname", "/not/there"))
+    below = base.prepare(DockerImages(remote), chosen, lambda *_: None)
+    found = questions.facts(remote, below.image, chosen, mode.access, ("/etc/hostname", "/not/there"))
     assert float(found["memory_gib"]) == pytest.approx(remote.info()["MemTotal"] / 2**30, abs=0.1)
     assert found["swap_used_mib"].isdecimal()
     assert remote.containers.list(all=True) == []
@@ -65,7 +67,7 @@ def test_the_way_is_opened_once_and_gone_with_the_program_even_a_killed_one(
 ) -> None:
     program = (
         "import os, sys, time\n"
-        "from suite import tunnel\n"
+        "from suite.engines.docker import tunnel\n"
         "first = tunnel.through(sys.argv[1])\n"
         "assert tunnel.through(sys.argv[1]) == first\n"
         "print(first, next(iter(tunnel._open.values()))._ssh.pid, flush=True)\n"

@@ -6,19 +6,21 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import checker
 from rules.errors import Exit, MachineError
+from suite.engines.docker import questions
+from suite.engines.docker.engine import DockerEngine
 from suite.images import matrix
 from suite.images.matrix import target
 from suite.inference.procedure import Inference
 from suite.result.produce import produce
 from suite.result.request import Request
-from suite.targets import emulation, trial
-from suite.targets import execution as route
+from suite.targets import emulation
 from suite.targets.data import Access, Emulation
 
 pytestmark = pytest.mark.engine
@@ -50,11 +52,11 @@ def amd64(client):
 def test_a_machine_without_the_device_is_refused_before_anything_is_built(
     amd64, name: str, access: Access, means: str
 ) -> None:
-    if trial.refusal(amd64, "amd64", access) is None:
+    if questions.refusal(amd64, "amd64", access) is None:
         pytest.skip("this engine has the device")
     started = time.monotonic()
     with pytest.raises(MachineError) as refused:
-        route.find(amd64, name, target(name))
+        DockerEngine(amd64).mode(name, target(name))
     assert time.monotonic() - started < 5
     assert refused.value.message.startswith(f"target {name} cannot run on this machine: ")
     assert means in refused.value.message
@@ -64,7 +66,7 @@ def test_a_machine_without_the_device_is_refused_before_anything_is_built(
 @pytest.mark.parametrize("more", [[], ["--scenario", "all"]])
 def test_a_run_on_a_gpu_that_is_not_there_ends_in_one_sentence_with_the_fix(amd64, tmp_path: Path, more) -> None:
     """In training as in inference, before anything is fetched or built."""
-    if trial.refusal(amd64, "amd64", target("cuda").access) is None:
+    if questions.refusal(amd64, "amd64", target("cuda").access) is None:
         pytest.skip("this engine has a GPU")
     done = assay("run", "image-classification", "--target", "cuda", "--output", str(tmp_path), *more)
     assert done.returncode == Exit.MACHINE
@@ -105,7 +107,7 @@ def test_inference_is_refused_where_only_an_emulator_could_run_it(amd64, tmp_pat
 def test_a_runtime_that_the_engine_lacks_is_named(amd64) -> None:
     if "nvidia" in amd64.info()["Runtimes"]:
         pytest.skip("this engine has NVIDIA's runtime")
-    said = trial.refusal(amd64, "amd64", target("jetson").access)
+    said = questions.refusal(amd64, "amd64", target("jetson").access)
     assert said is not None
     known = target("jetson").refusal(said)
     assert known is not None
@@ -113,8 +115,8 @@ def test_a_runtime_that_the_engine_lacks_is_named(amd64) -> None:
 
 
 def test_a_trial_leaves_no_container_behind(amd64) -> None:
-    assert trial.refusal(amd64, "amd64") is None
-    assert trial.refusal(amd64, "amd64", Access(runtime="nowhere")) is not None
+    assert questions.refusal(amd64, "amd64") is None
+    assert questions.refusal(amd64, "amd64", Access(runtime="nowhere")) is not None
     names = [name for found in amd64.api.containers(all=True) for name in found["Names"]]
     assert not [name for name in names if name.startswith("/assay-trial-")]
 
@@ -122,18 +124,18 @@ def test_a_trial_leaves_no_container_behind(amd64) -> None:
 def test_a_target_of_another_architecture_that_nothing_emulates_is_refused(amd64) -> None:
     board = target("jetson").model_copy(update={"emulation": None})
     with pytest.raises(MachineError, match=r"target jetson needs a Jetson .*, and this machine is amd64") as refused:
-        route.find(amd64, "jetson", board)
+        DockerEngine(amd64).mode("jetson", board)
     assert "DOCKER_HOST=ssh://" in refused.value.fix
 
 
 def test_what_will_happen_and_how_long_it_takes_is_said_before(amd64) -> None:
-    way = route.find(amd64, "jetson", target("jetson"))
+    mode = DockerEngine(amd64).mode("jetson", target("jetson"))
     short = target("jetson").emulation
     assert isinstance(short, Emulation)
-    assert way.emulation == short
-    assert way.access == Access()
+    assert mode.emulation == short
+    assert mode.access == Access()
     for part in ("is not a Jetson", "emulation (qemu)", "not a performance result", f"about {short.minutes} minutes"):
-        assert part in way.sentence
+        assert part in mode.sentence
 
 
 @pytest.fixture
@@ -141,44 +143,50 @@ def unregistered(amd64):
     """The kernel has no handler for arm64, as on a machine that was just set up; it has one again afterwards."""
     if os.geteuid() != 0:
         pytest.skip("registering an emulator needs root")
-    if not HANDLER.exists() and trial.refusal(amd64, "arm64") is None:
+    if not HANDLER.exists() and questions.refusal(amd64, "arm64") is None:
         pytest.skip("somebody else registered an emulator for arm64")
     if HANDLER.exists():
         HANDLER.write_text("-1")
     yield amd64
-    emulation.ensure(amd64, "arm64", local=True)
+    emulation.ensure(partial(questions.refusal, amd64), "arm64", local=True)
 
 
+@pytest.mark.machine
 def test_without_qemu_the_sentence_says_what_to_type(unregistered) -> None:
     with pytest.raises(MachineError, match="cannot run programs for arm64: qemu is absent") as refused:
-        emulation.ensure(unregistered, "arm64", local=False)
+        emulation.ensure(partial(questions.refusal, unregistered), "arm64", local=False)
     assert "apt-get install qemu-user-static" in refused.value.fix
-    assert trial.refusal(unregistered, "arm64") is not None
+    assert questions.refusal(unregistered, "arm64") is not None
 
 
+@pytest.mark.machine
 def test_qemu_is_installed_and_registered_where_root_may(unregistered, capsys: pytest.CaptureFixture[str]) -> None:
-    emulation.ensure(unregistered, "arm64", local=True)
-    assert trial.refusal(unregistered, "arm64") is None
+    emulation.ensure(partial(questions.refusal, unregistered), "arm64", local=True)
+    assert questions.refusal(unregistered, "arm64") is None
     assert "registering qemu for arm64" in capsys.readouterr().err
-    emulation.ensure(unregistered, "arm64", local=True)
+    emulation.ensure(partial(questions.refusal, unregistered), "arm64", local=True)
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.image
+@pytest.mark.machine
+@pytest.mark.parametrize("framework", ["jax", pytest.param("pytorch", marks=pytest.mark.long)])
 @pytest.mark.skipif(bool(os.environ.get("ASSAY_SKIP_EMULATION")), reason="ASSAY_SKIP_EMULATION is set")
-def test_a_functional_run_passes_for_what_it_claims_and_is_refused_for_more(amd64, tmp_path: Path) -> None:
+def test_a_functional_run_passes_for_what_it_claims_and_is_refused_for_more(
+    amd64, tmp_path: Path, framework: str
+) -> None:
     """Fetches and builds an arm64 image where there is none yet: minutes."""
-    if os.geteuid() != 0 and trial.refusal(amd64, "arm64") is not None:
+    if os.geteuid() != 0 and questions.refusal(amd64, "arm64") is not None:
         pytest.skip("registering an emulator needs root")
     command = [sys.executable, "-m", "suite.cli", "run", "image-classification", "--target", "jetson"]
     done = subprocess.run(
-        [*command, "--framework", "pytorch", "--output", tmp_path], capture_output=True, text=True, check=False
+        [*command, "--framework", framework, "--output", tmp_path], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "functional run under emulation: passed; not a performance result"
     assert not (tmp_path / "training").exists()
     [result] = (tmp_path / "functional/training/open/local/results").glob("*/image-classification")
-    assert "_jetson_pytorch" in result.parent.name
+    assert f"_jetson_{framework}" in result.parent.name
     report = checker.check(tmp_path / "functional")
     assert not report.passed
     [about] = {found.message for found in report.findings if found.rule == "assay-emulated"}

@@ -13,7 +13,7 @@ import pytest
 from rules.documents import RunRecord
 from suite.engines.docker.labels import LABEL, TURN
 
-pytestmark = [pytest.mark.engine, pytest.mark.image]
+pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.machine]
 
 SHORT = ("--set", "opt_learning_rate_training_steps=20", "--set", "opt_learning_rate_warmup_steps=4")
 

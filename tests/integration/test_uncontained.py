@@ -22,6 +22,8 @@ from rules.observation import Observation
 from suite.images.matrix import cell
 from tests.benchmarks.bench_container import bare_python
 
+pytestmark = pytest.mark.machine
+
 WORKLOAD = "image-classification"
 # Twenty steps end far below the target: seconds a run.
 SHORT = ("--set", "opt_learning_rate_training_steps=20", "--set", "opt_learning_rate_warmup_steps=4")

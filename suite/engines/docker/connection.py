@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import TypeVar
 
 import docker
 import requests
@@ -13,16 +16,17 @@ from docker.errors import APIError, DockerException
 
 from rules.errors import Exit, MachineError
 from rules.text import printable
+from suite.engines.base import EngineLostError
 from suite.engines.docker.tunnel import through
 
 NO_ENGINE_FIX = (
     "start one (suite/engine.sh installs and starts it as root on Debian), add yourself to the group `docker`, "
     "or point DOCKER_HOST at a machine that has one; `assay doctor` says more"
 )
-
-
-class EngineLostError(MachineError):
-    """The engine stopped answering in the middle of the work; a run can be resumed."""
+ANSWER_S = 1.5  # an engine that does not answer must not hold up who only looks
+SSH_ANSWER_S = 25  # ssh itself may take as long to say why not
+DESCRIBE_S = 5  # one that answers may be busy
+T = TypeVar("T")
 
 
 def connect(timeout_s: int = 60) -> docker.DockerClient:
@@ -41,6 +45,33 @@ def connect(timeout_s: int = 60) -> docker.DockerClient:
     except (DockerException, requests.RequestException, OSError) as error:
         raise MachineError(f"no Docker engine answers at {host} ({reason(error)})", fix=NO_ENGINE_FIX) from None
     return client
+
+
+def soon() -> docker.DockerClient:
+    """Return a client for an engine that answers within seconds; raise MachineError where none does."""
+    over_ssh = os.environ.get("DOCKER_HOST", "").startswith("ssh://")
+    return within(SSH_ANSWER_S if over_ssh else ANSWER_S, lambda: connect(timeout_s=DESCRIBE_S))
+
+
+def within(limit_s: float, ask: Callable[[], T]) -> T:
+    """Return what `ask` returns; raise MachineError where it takes longer than `limit_s`.
+
+    The client's own limit counts neither the look-up of a host's name nor an answer that comes drop by drop.
+    """
+    answer: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(ask())
+        except Exception as error:  # noqa: BLE001 (it is raised in the thread that waits)
+            answer.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        return answer.result(limit_s)
+    except TimeoutError:
+        host = printable(os.environ.get("DOCKER_HOST") or "the local socket", 200)
+        raise MachineError(f"no Docker engine answers at {host} within {limit_s:g} s", fix=NO_ENGINE_FIX) from None
 
 
 def name(client: docker.DockerClient) -> str:

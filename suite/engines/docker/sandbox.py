@@ -17,26 +17,28 @@ from typing import IO, Any, Self
 
 import docker
 import requests
-from docker.types import LogConfig, Mount, Ulimit
+from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
 from rules.documents import Container
 from rules.errors import MachineError
 from rules.text import printable
-from suite.engines.base import JOB, KILL_S, MAX_OUT, Box, Ended, Files, Limits, Line, folders, too_much
-from suite.engines.docker.attach import Attached
-from suite.engines.docker.connection import EngineLostError, name, reason, sentences
-from suite.engines.docker.labels import LABEL as LABEL
-from suite.engines.docker.labels import busy as busy
+from suite.engines.base import KILL_S, Ended, EngineLostError, Limits, Sandbox
+from suite.engines.docker.attach_stream import AttachStream
+from suite.engines.docker.connection import name, reason, sentences
 from suite.engines.docker.labels import labels, remove_stale
+from suite.engines.job import JOB, Files, folders, stray, too_much
+from suite.engines.output import Line
+from suite.targets.data import Access
 
 USER = 1000
+CHUNK = 1 << 20
 DRAIN_S = 30  # seconds for the rest of a finished container's output
 
 
-class Sandbox(Box):
+class ContainerSandbox(Sandbox):
     """A container that is created on entry and gone, with its volume, on exit.
 
-    `options` are the engine's, over those of `hardening`: the devices of a target, the rights of a meter.
+    `more` are the engine's options, over those of `hardening`: the devices of a target, the rights of a meter.
     Raises MachineError where the engine refuses, EngineLostError where it stops answering.
     """
 
@@ -48,7 +50,7 @@ class Sandbox(Box):
         environment: dict[str, str],
         command: list[str],
         kind: str = "job",
-        options: Mapping[str, Any] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self._client = client
@@ -57,7 +59,7 @@ class Sandbox(Box):
         self._environment = environment
         self.command = command
         self._kind = kind
-        self._options = hardening(limits) | dict(options or {})
+        self._options = hardening(limits) | dict(more or {})
         # Named from here, so that it can be removed even where the engine's answer never reached us.
         self.name = f"assay-{kind}-{secrets.token_hex(6)}"
         self._container: Any = None
@@ -76,7 +78,7 @@ class Sandbox(Box):
                     **self._options,
                 )
                 params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-                self._attached = Attached(self._client.api.attach_socket(self._container.id, params=params))
+                self._stream = AttachStream(self._client.api.attach_socket(self._container.id, params=params))
                 self._container.start()
         except BaseException as error:
             self._lost = isinstance(error, EngineLostError)
@@ -90,8 +92,8 @@ class Sandbox(Box):
 
     def _remove(self) -> None:
         """End the connection and remove the container, as far as the engine answers."""
-        if self._attached is not None:
-            self._attached.close()
+        if self._stream is not None:
+            self._stream.close()
         with _brief(self._client, KILL_S if self._lost else DRAIN_S), _whatever_happens():
             self._client.api.remove_container(self.name, force=True, v=True)
         if not self._lost:
@@ -128,7 +130,7 @@ class Sandbox(Box):
                 self._client.api.put_archive(self._container.id, "/io", spool)
 
     def run(self, limit_s: float, on_stdout: Line, on_stderr: Line) -> Ended:
-        """See `Box.run`."""
+        """See `Sandbox.run`."""
         with sentences("running the container"):
             return super().run(limit_s, on_stdout, on_stderr)
 
@@ -171,8 +173,8 @@ class Sandbox(Box):
             raise self._silent(f"did not end the container ({reason(answer)})")
 
     def _silent(self, how: str) -> EngineLostError:
-        if self._attached is not None:
-            self._attached.close()
+        if self._stream is not None:
+            self._stream.close()
         return EngineLostError(f"the engine {how}", fix="start it again, then repeat the command with --resume")
 
     def take(self) -> dict[str, bytes]:
@@ -180,11 +182,11 @@ class Sandbox(Box):
         if not self._open:
             return {}
         with sentences("copying results out of the container"), tempfile.TemporaryFile() as spool:
-            stream, _ = self._client.api.get_archive(self._container.id, f"{JOB}/out")
-            for size, chunk in _running_total(stream):
-                if size > MAX_OUT:
-                    raise too_much()
-                spool.write(chunk)
+            with _archive(self._client, self._container.id, f"{JOB}/out") as stream:
+                for size, chunk in _running_total(stream):
+                    if size > self.most_out:
+                        raise too_much(self.most_out)
+                    spool.write(chunk)
             spool.seek(0)
             return unpack(spool)
 
@@ -210,8 +212,22 @@ def hardening(limits: Limits) -> dict[str, Any]:
         "stdin_open": True,
         "log_config": LogConfig(type=LogConfig.types.NONE),
         "mounts": [mount(path) for path in limits.reads],
-        **limits.access.options(),
+        **options(limits.access),
     }
+
+
+def options(access: Access) -> dict[str, Any]:
+    """Return the engine options that give a container what a target's sandboxes get."""
+    given: dict[str, Any] = {}
+    if access.gpus:
+        given["device_requests"] = [DeviceRequest(count=access.gpus, capabilities=[["gpu"]])]
+    if access.runtime:
+        given["runtime"] = access.runtime
+    if access.devices:
+        given["devices"] = [f"{path}:{path}:rwm" for path in access.devices]
+    if access.group_add:
+        given["group_add"] = list(access.group_add)
+    return given
 
 
 def mount(path: str) -> Mount:
@@ -227,10 +243,7 @@ def unpack(archive: IO[bytes]) -> dict[str, bytes]:
             for member in members:
                 path = PurePosixPath(member.name)
                 if path.parts[:1] != ("out",) or ".." in path.parts or (path.parts == ("out",) and not member.isdir()):
-                    raise MachineError(
-                        f"the container's results hold {printable(member.name, 200)!r}, which is not below out/",
-                        fix="nothing but files may be left in out/",
-                    )
+                    raise stray(printable(member.name, 200))
                 # A sparse member claims more than the archive holds.
                 if member.isreg() and not member.issparse() and (content := members.extractfile(member)):
                     found[path.relative_to("out").as_posix()] = content.read()
@@ -273,6 +286,22 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes | Path | None) -> N
         info.size = content.stat().st_size
         with content.open("rb") as handle:
             archive.addfile(info, handle)
+
+
+@contextlib.contextmanager
+def _archive(client: docker.DockerClient, container: str, path: str) -> Iterator[Iterator[bytes]]:
+    """Give the engine's tar of a path in pieces; its connection is closed, or a tar half read would hold the container.
+
+    The client's own get_archive leaves it open.
+    """
+    api = client.api
+    address = f"{api.base_url}/v{api.api_version}/containers/{container}/archive"
+    with api.get(address, params={"path": path}, stream=True, timeout=api.timeout) as answer:
+        try:
+            answer.raise_for_status()
+        except requests.HTTPError as error:
+            docker.errors.create_api_error_from_http_exception(error)
+        yield answer.iter_content(CHUNK)
 
 
 def _running_total(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,8 +20,10 @@ import docker
 import pytest
 
 from rules.errors import MachineError
-from suite.images import base, build, cache
-from suite.images.matrix import Cell
+from suite import cache
+from suite.engines.docker.images import DockerImages
+from suite.images import base, build
+from suite.images.matrix import Cell, cell
 
 pytestmark = pytest.mark.engine
 
@@ -44,7 +48,7 @@ def inside(client: docker.DockerClient, image: str, code: str) -> str:
 def test_the_same_locks_give_the_same_bytes_whatever_the_umask_and_temporary_folder(
     client: docker.DockerClient, tiny: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = build.rebuild(client, tiny, silent)
+    first = build.rebuild(DockerImages(client), tiny, silent)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o755)
     tmp_path.chmod(0o755)
@@ -52,7 +56,7 @@ def test_the_same_locks_give_the_same_bytes_whatever_the_umask_and_temporary_fol
     monkeypatch.setenv("LANG", "C")
     before = os.umask(0o077)
     try:
-        second = build.rebuild(client, tiny, silent)
+        second = build.rebuild(DockerImages(client), tiny, silent)
     finally:
         os.umask(before)
     assert second.identity == first.identity
@@ -62,7 +66,7 @@ def test_the_same_locks_give_the_same_bytes_whatever_the_umask_and_temporary_fol
 def test_an_image_runs_unprivileged_with_its_own_interpreter_and_ready_bytecode(
     client: docker.DockerClient, tiny: Cell
 ) -> None:
-    built = build.build(client, tiny, silent)
+    built = build.build(DockerImages(client), tiny, silent)
     said = inside(
         client,
         built.image_id,
@@ -84,16 +88,16 @@ def test_an_image_runs_unprivileged_with_its_own_interpreter_and_ready_bytecode(
 
 
 def test_a_second_build_does_nothing_and_is_immediate(client: docker.DockerClient, tiny: Cell) -> None:
-    build.build(client, tiny, silent)
+    build.build(DockerImages(client), tiny, silent)
     phases: list[str] = []
     start = time.monotonic()
-    build.build(client, tiny, lambda phase, *_: phases.append(phase))
+    build.build(DockerImages(client), tiny, lambda phase, *_: phases.append(phase))
     assert time.monotonic() - start < 2
     assert phases == []
 
 
 def test_the_config_says_what_the_image_is_made_of(client: docker.DockerClient, tiny: Cell) -> None:
-    built = build.build(client, tiny, silent)
+    built = build.build(DockerImages(client), tiny, silent)
     attributes = client.images.get(built.image_id).attrs
     labels = attributes["Config"]["Labels"]
     assert labels["assay.base-lock"] == hashlib.sha256(tiny.base_lock.read_bytes()).hexdigest()
@@ -107,7 +111,7 @@ def test_the_config_says_what_the_image_is_made_of(client: docker.DockerClient, 
 def test_the_bill_of_materials_names_every_wheel_and_every_debian_package(
     client: docker.DockerClient, tiny: Cell
 ) -> None:
-    built = build.build(client, tiny, silent)
+    built = build.build(DockerImages(client), tiny, silent)
     bill = json.loads(built.sbom)
     components = {component["bom-ref"]: component for component in bill["components"]}
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
@@ -120,8 +124,8 @@ def test_the_bill_of_materials_names_every_wheel_and_every_debian_package(
 
 
 def test_an_image_with_another_layer_is_refused_and_the_layer_named(client: docker.DockerClient, tiny: Cell) -> None:
-    built = build.build(client, tiny, silent)
-    build.verify(client, built)
+    built = build.build(DockerImages(client), tiny, silent)
+    build.verify(DockerImages(client), built)
     container = client.containers.create(built.image_id, ["/bin/true"])
     try:
         changed = io.BytesIO()
@@ -133,45 +137,49 @@ def test_an_image_with_another_layer_is_refused_and_the_layer_named(client: dock
         container.remove(v=True)
     try:
         with pytest.raises(MachineError, match=r"layer 2 .* is none the build recorded"):
-            build.verify(client, replace(built, image_id=str(other.id)))
+            build.verify(DockerImages(client), replace(built, image_id=str(other.id)))
         wrong = built.identity.model_copy(update={"diff_ids": [built.identity.diff_ids[0], "0" * 64]})
         with pytest.raises(MachineError, match=r"layer 1 \(wheels\)"):
-            build.verify(client, replace(built, identity=wrong))
+            build.verify(DockerImages(client), replace(built, identity=wrong))
     finally:
         client.images.remove(str(other.id), force=True)
 
 
 def test_an_image_removed_from_the_engine_is_made_again(client: docker.DockerClient, tiny: Cell) -> None:
-    built = build.build(client, tiny, silent)
+    built = build.build(DockerImages(client), tiny, silent)
     client.images.remove(build.tag(tiny, built.identity.config_digest), force=True)
-    assert build.recorded(client, tiny) is None
-    assert build.build(client, tiny, silent).identity == built.identity
+    assert build.recorded(DockerImages(client), tiny) is None
+    assert build.build(DockerImages(client), tiny, silent).identity == built.identity
 
 
 def test_a_base_layer_damaged_in_the_cache_is_noticed_before_the_engine_has_it(
-    client: docker.DockerClient, tiny: Cell
+    client: docker.DockerClient, tiny: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    built = build.build(client, tiny, silent)
-    layer = base.prepare(client, tiny, silent).layers[0].path
+    built = build.build(DockerImages(client), tiny, silent)
+    whole = base.prepare(DockerImages(client), tiny, silent).layers[0].path
+    # In a cache of its own: others build on this base meanwhile.
+    own = tmp_path / "cache"
+    (own / "bases").mkdir(parents=True)
+    for name in ("wheels", "wheelhouses", "images"):
+        (own / name).symlink_to(cache.root() / name)
+    shutil.copytree(whole.parent, own / "bases" / whole.parent.name)
+    monkeypatch.setenv("ASSAY_CACHE", str(own))
+    layer = base.prepare(DockerImages(client), tiny, silent).layers[0].path
+    assert layer.is_relative_to(own)
     with layer.open("r+b") as file:
         file.seek(-2000, os.SEEK_END)
         was = file.read(1)
         file.seek(-2000, os.SEEK_END)
         file.write(bytes([was[0] ^ 1]))
-    try:
-        client.images.remove(build.tag(tiny, built.identity.config_digest), force=True)
-        with pytest.raises(MachineError, match="damaged in the cache"):
-            build.build(client, tiny, silent)
-    finally:
-        with layer.open("r+b") as file:
-            file.seek(-2000, os.SEEK_END)
-            file.write(was)
+    client.images.remove(build.tag(tiny, built.identity.config_digest), force=True)
+    with pytest.raises(MachineError, match="damaged in the cache"):
+        build.build(DockerImages(client), tiny, silent)
 
 
 def test_a_build_killed_midway_leaves_nothing_half_and_the_next_one_cleans_up(
     client: docker.DockerClient, tiny: Cell
 ) -> None:
-    built = build.build(client, tiny, silent)
+    built = build.build(DockerImages(client), tiny, silent)
     client.images.remove(build.tag(tiny, built.identity.config_digest), force=True)
     code = (
         "import sys, dataclasses, pathlib\n"
@@ -193,6 +201,32 @@ def test_a_build_killed_midway_leaves_nothing_half_and_the_next_one_cleans_up(
                 break
     left = set(shelf.iterdir()) - others
     assert left
-    assert build.build(client, tiny, silent).identity == built.identity
+    assert build.build(DockerImages(client), tiny, silent).identity == built.identity
     assert not left & set(shelf.iterdir())
     assert client.containers.list(all=True, filters={"label": "assay.bytecode", "status": "exited"}) == []
+
+
+def test_an_image_of_inference_stands_on_its_frameworks_layer(
+    client: docker.DockerClient, tiny: Cell, tmp_path: Path
+) -> None:
+    more = cell("jax", "cpu", "mmdebstrap").wheel_lock.read_text()
+    [block] = re.findall(r"^ml-dtypes==.*?\n(?=\S)", more, re.MULTILINE | re.DOTALL)
+    both = tmp_path / "both.txt"
+    both.write_text(tiny.wheel_lock.read_text() + block)
+    top = replace(tiny, suite="inference", wheel_lock=both, beneath=tiny)
+    framework, built = build.build(DockerImages(client), tiny, silent), build.build(DockerImages(client), top, silent)
+    try:
+        assert built.identity.diff_ids[:-1] == framework.identity.diff_ids
+        assert set(built.identity.versions) == {"opt-einsum", "ml-dtypes"}
+        assert {b"pkg:pypi/opt-einsum@", b"pkg:pypi/ml-dtypes@"} <= set(re.findall(rb"pkg:pypi/[a-z-]+@", built.sbom))
+        find = "import importlib.util as u; print([bool(u.find_spec(m)) for m in ('opt_einsum', 'ml_dtypes')])"
+        assert inside(client, built.image_id, find) == "[True, True]"
+        assert build.rebuild(DockerImages(client), top, silent).identity == built.identity
+        # Another wheel beneath than here: the image stands on its own.
+        other = tmp_path / "other.txt"
+        other.write_text(tiny.wheel_lock.read_text().replace("3.4.0", "3.3.0"))
+        alone = build.build(DockerImages(client), replace(top, beneath=replace(tiny, wheel_lock=other)), silent)
+        assert len(alone.identity.diff_ids) == len(framework.identity.diff_ids)
+    finally:
+        for image in client.images.list("assay/tiny-cpu-inference"):
+            client.images.remove(str(image.id), force=True)

@@ -10,7 +10,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from suite.images import base, build, cache, debian
+from suite import cache
+from suite.engines.docker.images import DockerImages
+from suite.images import base, build, debian
 from suite.images.debian import NotInArchiveError
 from suite.images.matrix import Cell
 
@@ -33,7 +35,7 @@ def test_a_version_dropped_by_the_archive_is_relocked_said_aloud_and_recorded(
     stale = replace(tiny, base_lock=tmp_path / "stale.lock")
     stale.base_lock.write_text(text.replace(line, gone))
 
-    built = build.build(client, stale, silent)
+    built = build.build(DockerImages(client), stale, silent)
 
     [drift] = [drift for drift in built.identity.drift if drift.package == "zlib1g"]
     assert drift.locked == "1:0.0-gone1"

@@ -11,6 +11,7 @@ import docker
 import pytest
 
 from suite.engines.docker.connection import connect
+from suite.engines.docker.images import DockerImages
 from suite.images import build, dockerfile
 from suite.images.matrix import cell
 
@@ -54,8 +55,8 @@ def files(client: docker.DockerClient, image: str) -> dict[str, tuple[str, int, 
 def test_the_dockerfile_of_jax_gives_every_file_of_the_built_image(tmp_path: Path, tidy: None) -> None:
     client = connect(timeout_s=600)
     chosen = cell("jax", "cpu", "mmdebstrap")
-    ours = build.build(client, chosen, silent)
-    dockerfile.context(client, chosen, tmp_path, silent)
+    ours = build.build(DockerImages(client), chosen, silent)
+    dockerfile.context(DockerImages(client), chosen, tmp_path, silent)
     theirs, _ = client.images.build(
         path=str(tmp_path), network_mode="none", pull=False, nocache=True, rm=True, forcerm=True
     )

@@ -16,6 +16,7 @@ import docker
 import pytest
 
 from rules.errors import MachineError, UsageError
+from suite.engines.docker.images import DockerImages
 from suite.images import base, build
 from suite.images.matrix import Cell, cell
 
@@ -54,9 +55,9 @@ def registry(tmp_path: Path) -> Iterator[str]:
 def test_an_image_builds_on_a_base_pulled_by_digest_and_has_another_identity(
     client: docker.DockerClient, tiny: Cell, registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = build.build(client, tiny, silent)
+    ours = build.build(DockerImages(client), tiny, silent)
     repository = f"{registry}/debian-python"
-    client.images.get(base.prepare(client, tiny, silent).image).tag(repository, "test")
+    client.images.get(base.prepare(DockerImages(client), tiny, silent).image).tag(repository, "test")
     client.images.push(repository, tag="test")
     pushed = client.images.get(f"{repository}:test")
     [reference] = [name for name in pushed.attrs["RepoDigests"] if name.startswith(repository)]
@@ -66,8 +67,8 @@ def test_an_image_builds_on_a_base_pulled_by_digest_and_has_another_identity(
     monkeypatch.setenv("ASSAY_BASE_IMAGE", reference)
     below = cell("jax", "cpu", "registry")
     chosen = replace(tiny, base=below.base, base_lock=below.base_lock)
-    built = build.build(client, chosen, silent)
-    build.verify(client, built)
+    built = build.build(DockerImages(client), chosen, silent)
+    build.verify(DockerImages(client), built)
     try:
         assert built.identity.base == "registry"
         assert built.identity.base_lock_sha256 != ours.identity.base_lock_sha256
@@ -77,7 +78,7 @@ def test_an_image_builds_on_a_base_pulled_by_digest_and_has_another_identity(
         assert b"pkg:deb/debian/python3.11@" in built.sbom
         labels = client.images.get(built.image_id).attrs["Config"]["Labels"]
         assert labels["org.opencontainers.image.base.digest"] == reference.partition("@")[2]
-        assert build.build(client, chosen, silent) == built
+        assert build.build(DockerImages(client), chosen, silent) == built
     finally:
         client.images.remove(built.image_id, force=True)
         client.images.remove(reference)
@@ -90,7 +91,7 @@ def test_a_base_the_registry_does_not_have_is_named(
     monkeypatch.setenv("ASSAY_BASE_IMAGE", f"{registry}/nothing@sha256:{'1' * 64}")
     below = cell("jax", "cpu", "registry")
     with pytest.raises(MachineError, match=r"could not pull the base .*/nothing@sha256:1111"):
-        build.build(client, replace(tiny, base=below.base, base_lock=below.base_lock), silent)
+        build.build(DockerImages(client), replace(tiny, base=below.base, base_lock=below.base_lock), silent)
 
 
 def test_a_registry_base_that_nobody_named_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ import pytest
 from rules.serving import serving_rules, shipped
 from suite import data, source
 from suite.engines.base import Limits
-from suite.engines.docker.runner import Containers
+from suite.engines.docker.images import DockerImages
+from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.result.job import Finished, job_files, run_job
@@ -59,10 +60,10 @@ def serve(client) -> Serve:
             "search": {},
             "outputs": {"samples": rules.outputs.samples},
         } | given
-        image = build(client, cell(framework, "cpu", suite="inference"), lambda *_: None)
+        image = build(DockerImages(client), cell(framework, "cpu", suite="inference"), lambda *_: None)
         limits = Limits(cpuset="", memory_bytes=4 << 30)
         return run_job(
-            Containers(client, image), job, job_files(code, obtained(workload)), limits, 900, module="suite.serve"
+            DockerRunner(client, image), job, job_files(code, obtained(workload)), limits, 900, module="suite.serve"
         )
 
     return run

@@ -26,6 +26,7 @@ EMBEDDING = "suite/workloads/sentence_embedding/serve/pytorch.py"
 GENERATION = "suite/workloads/text_generation/serve/pytorch.py"
 SEEDS = loadgen_rules(RULESET).seeds.model_dump()
 COLD = {"sut": {"threads": 1, "batch": 4, "precision": "float32", "workers": 1}}
+TRIED = ("EPSILON = 1e-6", "its.heads :] * 1.0001\n")  # one of each workload; the others are for make test-long
 FAULTS = [
     ("sentence-embedding", EMBEDDING, "EPSILON = 1e-12", "EPSILON = 1e-6"),
     ("sentence-embedding", EMBEDDING, 'dense"](x))', "dense\"](x), approximate='tanh')"),
@@ -59,7 +60,10 @@ def test_other_precisions_are_as_near_as_they_can_be(serve: Serve, workload: str
     assert (found > tolerance["float32"]) == (precision == "bfloat16")
 
 
-@pytest.mark.parametrize(("workload", "path", "old", "new"), FAULTS)
+@pytest.mark.parametrize(
+    ("workload", "path", "old", "new"),
+    [fault if fault[3] in TRIED else pytest.param(*fault, marks=pytest.mark.long) for fault in FAULTS],
+)
 def test_a_small_fault_is_seen(serve: Serve, workload: str, path: str, old: str, new: str) -> None:
     tolerance = serving_rules(RULESET, workload).outputs.tolerance["float32"]
     assert difference(serve(workload, "pytorch", "outputs", (path, old, new)), workload) > tolerance

@@ -15,9 +15,8 @@ import checker
 from checker.families.assay.rules.observation import ALWAYS
 from rules.documents import RunRecord
 from rules.observation import Observation
-from suite.engines.docker.labels import OWNER, owner
-from suite.engines.docker.runner import Containers
-from suite.engines.docker.sandbox import LABEL
+from suite.engines.docker.labels import LABEL, OWNER, owner
+from suite.engines.docker.runner import DockerRunner
 from suite.meters.power_log import PowerLog
 from suite.meters.sampler import Observer
 from tests.integration.test_run import SHORT, command, results
@@ -34,7 +33,7 @@ def observers(client, pid: int | None = None) -> list[str]:
 def test_it_sees_what_every_kernel_tells_and_says_what_it_does_not_see(client, jax_image, tmp_path):
     log = tmp_path / "meter.csv"
     log.write_text("")
-    with Observer(Containers(client, jax_image), "1", ("rapl", "external"), power_log=PowerLog(log)) as observer:
+    with Observer(DockerRunner(client, jax_image), "1", ("rapl", "external"), power_log=PowerLog(log)) as observer:
         for _ in range(10):
             with log.open("a") as file:
                 file.write(f"{time.time()},100.0\n")
@@ -50,7 +49,7 @@ def test_it_sees_what_every_kernel_tells_and_says_what_it_does_not_see(client, j
 
 def test_a_meter_that_cannot_be_read_is_said_before_the_first_run_and_not_again(client, jax_image, capsys):
     for _ in range(2):
-        with Observer(Containers(client, jax_image), "1", ("nvml",)):
+        with Observer(DockerRunner(client, jax_image), "1", ("nvml",)):
             pass
     said = capsys.readouterr().err
     assert said.count("warning: meter nvml is not read: nvidia-ml-py is not installed; ") == 1
@@ -58,7 +57,7 @@ def test_a_meter_that_cannot_be_read_is_said_before_the_first_run_and_not_again(
 
 
 def test_one_that_cannot_be_made_is_said_and_not_raised(client, jax_image):
-    with Observer(Containers(client, replace(jax_image, image_id=f"sha256:{'0' * 64}")), "1") as observer:
+    with Observer(DockerRunner(client, replace(jax_image, image_id=f"sha256:{'0' * 64}")), "1") as observer:
         pass
     found = observer.observed()
     assert found.content is None
@@ -66,7 +65,7 @@ def test_one_that_cannot_be_made_is_said_and_not_raised(client, jax_image):
 
 
 def test_one_that_dies_in_mid_run_leaves_the_reason(client, jax_image):
-    with Observer(Containers(client, jax_image), "1") as observer:
+    with Observer(DockerRunner(client, jax_image), "1") as observer:
         [mine] = observers(client)
         client.api.kill(mine)
         time.sleep(0.5)
@@ -76,12 +75,12 @@ def test_one_that_dies_in_mid_run_leaves_the_reason(client, jax_image):
 
 
 def test_a_killed_runner_leaves_no_observer(client, jax_image):
-    code = "import time\nfrom suite.engines.docker.runner import Containers\n"
+    code = "import time\nfrom suite.engines.docker.runner import DockerRunner\n"
     code += "from suite.engines.docker.connection import connect\n"
     code += "from suite.images.build import build; from suite.images.matrix import cell\n"
     code += "from suite.meters.sampler import Observer\n"
-    code += "client = connect()\nimage = build(client, cell('jax', 'cpu'), lambda *_: None)\n"
-    code += "with Observer(Containers(client, image), '1'): print(flush=True); time.sleep(60)"
+    code += "client = connect()\nimage = build(DockerImages(client), cell('jax', 'cpu'), lambda *_: None)\n"
+    code += "with Observer(DockerRunner(client, image), '1'): print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as runner:
         assert runner.stdout is not None
         runner.stdout.readline()
@@ -101,6 +100,7 @@ CLOCKS = {
 }
 
 
+@pytest.mark.machine
 @pytest.mark.parametrize("how", sorted(CLOCKS))
 def test_a_clock_that_was_tampered_with_is_caught(jax_image, tmp_path, how):
     told, rule = CLOCKS[how]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from suite.engines.base import Limits
-from suite.engines.docker.runner import Containers
+from suite.engines.docker.images import DockerImages
+from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.result.job import Finished, job_files, run_job
@@ -20,7 +21,7 @@ Serve = Callable[..., Finished]
 @pytest.fixture(scope="session")
 def serving_image(client):
     """The smallest image with LoadGen."""
-    return build(client, cell("onnxruntime", "cpu", suite="inference"), lambda *_: None)
+    return build(DockerImages(client), cell("onnxruntime", "cpu", suite="inference"), lambda *_: None)
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def serve(client, serving_image) -> Serve:
     def run(code: dict[str, bytes], job: dict[str, Any], memory_mib: int = 512) -> Finished:
         limits = Limits(cpuset="", memory_bytes=memory_mib << 20)
         return run_job(
-            Containers(client, serving_image), job, job_files(code, {}), limits, LIMIT_S, module="suite.serve"
+            DockerRunner(client, serving_image), job, job_files(code, {}), limits, LIMIT_S, module="suite.serve"
         )
 
     return run

@@ -106,6 +106,7 @@ def passes(honest: Tried, test: str) -> bool:
     return False
 
 
+@pytest.mark.measured
 def test_an_honest_system_passes_every_test(tried):
     honest = tried(toy(cheats.HONEST))
     assert passes(honest, "TEST01")
@@ -114,6 +115,7 @@ def test_an_honest_system_passes_every_test(tried):
     assert honest.loading() == []
 
 
+@pytest.mark.measured
 def test_an_honest_token_model_passes_test06(tried):
     honest = tried(cheats.talker(), tokens=True)
     assert passes(honest, "TEST06")
@@ -128,11 +130,13 @@ def test_percentiles_of_the_latencies_are_loadgens(tried):
         assert percentile(known.latencies.ranked, float(name) / 100) == stated
 
 
+@pytest.mark.measured
 def test_test04_catches_a_cache_by_index(tried):
     found = tried(toy(cheats.CACHES_BY_INDEX), each_ms=0.01).judge("TEST04")
     assert "a sample's first answer takes longer" in said(found["performance"])
 
 
+@pytest.mark.measured
 def test_test04_catches_a_memory_of_the_last_sample(tried):
     found = tried(toy(cheats.REMEMBERS_THE_LAST), each_ms=0.01).judge("TEST04")
     assert "faster than the performance run" in said(found["performance"])
@@ -151,6 +155,7 @@ def test_test01_catches_work_that_performance_mode_skips(tried, model):
     assert "answers are not the accuracy run's" in said(found["accuracy"])
 
 
+@pytest.mark.measured
 def test_other_seeds_catch_a_system_that_knows_the_rounds(tried, serve, tmp_path):
     honest = tried(toy(cheats.HONEST))
     order = honest.latencies("performance").sample[:20000]
@@ -164,6 +169,7 @@ def test_other_seeds_catch_a_system_that_knows_the_rounds(tried, serve, tmp_path
     assert knowing.loading() == []
 
 
+@pytest.mark.measured
 def test_loading_catches_answers_that_are_computed_meanwhile(tried):
     model, task = "    def infer(self, batch): return batch\n", cheats.PRECOMPUTES % 0.05
     found = tried(toy(model, task), each_ms=0.005).loading()

@@ -10,7 +10,8 @@ from rules.serving import serving_rules, shipped
 from rules.serving_documents import ServingOutcome
 from suite import data, source
 from suite.engines.base import Limits
-from suite.engines.docker.runner import Containers
+from suite.engines.docker.images import DockerImages
+from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.inference.outcome import judge
@@ -29,7 +30,7 @@ FORGOTTEN = {"ASSAY_DEVICE": "cuda"}  # by a target that says to the program alo
 
 def outputs(client, framework: str, environment: dict[str, str]) -> Finished:
     """Run the job that comes before everything else, in the processor's image with `environment` put in."""
-    image = build(client, cell(framework, "cpu", suite="inference"), lambda *_: None)
+    image = build(DockerImages(client), cell(framework, "cpu", suite="inference"), lambda *_: None)
     image = replace(image, environment=image.environment | environment)
     held = {name: path for name in RULES.data if (path := shipped(RULESET, name)) is not None}
     rest = RULES.model_copy(update={"data": {name: d for name, d in RULES.data.items() if name not in held}})
@@ -38,7 +39,7 @@ def outputs(client, framework: str, environment: dict[str, str]) -> Finished:
     given = {"workload": WORKLOAD, "framework": framework, "data": RULES.data, "outputs": {"samples": [0, 1]}}
     job = toy_job(code, "Offline", "outputs", **given, warmup_limit_s=LIMIT_S, answer_limit_s=LIMIT_S)
     limits = Limits(cpuset="0", memory_bytes=2 << 30)
-    return run_job(Containers(client, image), job, job_files(code, files), limits, LIMIT_S, module="suite.serve")
+    return run_job(DockerRunner(client, image), job, job_files(code, files), limits, LIMIT_S, module="suite.serve")
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from rules.errors import JudgedError
 from rules.serving import serving_rules
 from rules.serving_documents import ServingRecord
 from suite import source
-from suite.engines.docker.runner import ground
-from suite.engines.docker.sandbox import LABEL, busy
+from suite.engines.docker.engine import DockerEngine
+from suite.engines.docker.labels import LABEL, busy
 from suite.images.matrix import cell
 from suite.inference.context import InferenceContext
 from suite.inference.procedure import RULESET, Inference
@@ -31,9 +31,9 @@ from suite.result import produce
 from suite.result.job import job_files
 from suite.result.request import Request
 from suite.targets.data import NOTHING
-from suite.targets.execution import Way
+from suite.targets.execution import ExecutionMode
 
-pytestmark = [pytest.mark.engine, pytest.mark.image]
+pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.machine]
 
 OFFICIAL = Path(__file__).parents[4] / "oracle/inference-b66003e1/tools/submission"
 SHORT = ("--set", "min_duration_ms=300", "--set", "min_query_count=64")
@@ -139,14 +139,15 @@ def bench_of(
         system_file=None, output=output, resume=False, discard=False, replace=False, scenario="all",
     )  # fmt: skip
     inference = Inference(request)
-    there = ground(client, Way(NOTHING, ""), cell("onnxruntime", "cpu", suite="inference"))
+    chosen = cell("onnxruntime", "cpu", suite="inference")
+    there = DockerEngine(client).environment(chosen, ExecutionMode(NOTHING, ""))
     common = produce._common(inference, "onnxruntime", there, source.digest(code))
     made = inference.plan(common, there).model_copy(update=plan)
     files = produce._data(inference, lambda *_: None)
     work = InferenceWork(output, made)
     system = inference.described(produce._described(request, there, Personal(), made))
     shared = work.shared_files(system.model_copy(update={"division": made.division}), code)
-    return InferenceContext(there.place, work, inference.rules, job_files(code, files), ["assay"]), shared
+    return InferenceContext(there.runner, work, inference.rules, job_files(code, files), ["assay"]), shared
 
 
 def test_a_test_that_stays_off_pace_is_made_again_then_once_with_its_performance_run(client, serving_image, tmp_path):
@@ -171,6 +172,7 @@ def test_a_test_that_stays_off_pace_is_made_again_then_once_with_its_performance
     assert "for TEST01 fails however often it is made" in found["performance"].earlier_attempts[0].explanation
 
 
+@pytest.mark.measured
 def test_the_fields_own_checker_reads_a_closed_submission_through(client, serving_image, tmp_path):
     if not OFFICIAL.is_dir():
         pytest.skip("MLCommons' checker is not beside this checkout")

@@ -39,10 +39,11 @@ class Ran:
 @pytest.fixture(scope="session")
 def images(client: docker.DockerClient) -> dict[str, BuiltImage]:
     """The image of every framework."""
+    from suite.engines.docker.images import DockerImages
     from suite.images.build import build
     from suite.images.matrix import cell
 
-    return {name: build(client, cell(name, "cpu"), lambda *_: None) for name in FRAMEWORKS}
+    return {name: build(DockerImages(client), cell(name, "cpu"), lambda *_: None) for name in FRAMEWORKS}
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +58,9 @@ def fashion() -> dict[str, Path]:
 def run_job(client: docker.DockerClient, images: dict[str, BuiltImage], fashion: dict[str, Path]) -> Callable[..., Ran]:
     """Run a short training job: twelve steps, an evaluation after eight, on one core."""
     from suite import source
-    from suite.engines.base import Limits, command
-    from suite.engines.docker.sandbox import Sandbox
+    from suite.engines.base import Limits
+    from suite.engines.docker.sandbox import ContainerSandbox
+    from suite.engines.job import command
 
     rules = workload_rules("assay/1.0", WORKLOAD)
 
@@ -90,7 +92,7 @@ def run_job(client: docker.DockerClient, images: dict[str, BuiltImage], fashion:
         ran = Ran(None, [], [])
         image = images[framework] if framework in images else images["jax"]
         environment = image.environment | {"PYTHONPATH": "/io/job/source"}
-        with Sandbox(client, image.image_id, Limits("1", 4 << 30), environment, command()) as box:
+        with ContainerSandbox(client, image.image_id, Limits("1", 4 << 30), environment, command()) as box:
             box.put(files)
             ended = box.run(
                 300,

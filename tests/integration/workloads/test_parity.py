@@ -11,6 +11,7 @@ from checker.families.assay.training.parity import disagreements
 from rules.documents import ParityCertificate
 from rules.workload import workload_rules
 from suite import source
+from suite.engines.docker.runner import DockerRunner
 from suite.training import parity
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from suite.images.build import BuiltImage
 
-pytestmark = [pytest.mark.engine, pytest.mark.image]
+pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.together]
 
 WORKLOAD = "image-classification"
 RULES = workload_rules("assay/1.0", WORKLOAD)
@@ -50,6 +51,10 @@ FAULTS = {
 }
 
 
+# The smallest of them, and the one that no loss shows.
+TRIED = ("epsilon 1.1e-5", "biased running variance")
+
+
 class Silent:
     """A progress bar nobody watches."""
 
@@ -65,7 +70,9 @@ def sides(client: docker.DockerClient, images: dict[str, BuiltImage], fashion: d
         if old:
             assert code[file].decode().count(old) == 1, f"{old!r} is not in {file} once"
             code[file] = code[file].decode().replace(old, new).encode()
-        return parity.run_side(client, images[framework], "assay/1.0", RULES, code, fashion, Silent())
+        return parity.run_side(
+            DockerRunner(client, images[framework]), "1", "assay/1.0", RULES, code, fashion, Silent()
+        )
 
     return run
 
@@ -84,6 +91,8 @@ def test_the_published_sources_agree(sides, pytorch: parity.Side) -> None:
     assert disagreements(certificate(pytorch, sides("tensorflow")), RULES.parity) == []
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [fault if fault in TRIED else pytest.param(fault, marks=pytest.mark.long) for fault in FAULTS]
+)
 def test_a_planted_fault_is_caught(sides, pytorch: parity.Side, fault: str) -> None:
     assert disagreements(certificate(pytorch, sides("jax", *FAULTS[fault])), RULES.parity)

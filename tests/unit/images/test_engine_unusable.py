@@ -105,9 +105,9 @@ def test_a_cache_that_cannot_be_is_a_sentence(cache: str, command: list[str]) ->
 def test_a_user_without_a_home_is_told_to_name_a_cache() -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can become a user that nobody knows")
-    program = "import os; os.setuid(54321); os.environ.pop('HOME', 0); from suite.images import cache; cache.root()"
+    program = "import os; os.setuid(54321); os.environ.pop('HOME', 0); from suite import cache; cache.root()"
     environment = {name: value for name, value in os.environ.items() if name not in ("ASSAY_CACHE", "XDG_CACHE_HOME")}
-    program = f"import suite.images.cache\n{program}"
+    program = f"import suite.cache\n{program}"
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert "MachineError: this user has no home folder" in done.stderr
 
@@ -127,12 +127,12 @@ def test_a_context_that_is_no_folder_is_a_usage_error() -> None:
 
 def test_a_stop_during_a_check_of_images_is_not_one_more_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     from rules.errors import Stopped
-    from suite.images import commands
+    from suite.cli import image_work as commands
 
     def stopped(*_: object) -> str:
         raise Stopped("interrupted (SIGINT)")
 
-    monkeypatch.setattr(commands, "connect", lambda: None)
+    monkeypatch.setattr(commands, "images", lambda: None)
     monkeypatch.setattr(commands, "_check_locks", stopped)
     with pytest.raises(Stopped):
         commands.check("jax", "cpu", None)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rules.errors import UsageError
+from suite.engines.docker.sandbox import options
 from suite.images import matrix
 from suite.targets.data import Access, read
 
@@ -85,7 +86,7 @@ def test_a_target_is_added_with_a_file_and_cells(images: Path, monkeypatch: pyte
     place.write_text(place.read_text().replace("\nabsent:\n", CELL, 1))
     table = matrix.matrix(place)
     added = table.targets["tomorrow"]
-    assert added.access.options() == {"runtime": "tomorrow", "devices": ["/dev/tomorrow0:/dev/tomorrow0:rwm"]}
+    assert options(added.access) == {"runtime": "tomorrow", "devices": ["/dev/tomorrow0:/dev/tomorrow0:rwm"]}
     assert added.checks[0].otherwise == "fail"
     monkeypatch.setattr(matrix, "matrix", lambda: table)
     assert matrix.target("tomorrow") == added
@@ -145,10 +146,10 @@ def test_words_that_nobody_wrote_down_mean_nothing() -> None:
 def test_what_a_container_gets_is_in_the_engines_words() -> None:
     targets = read(matrix.ROOT / "targets")
     assert targets["cpu"].access == Access()
-    [request] = targets["cuda"].access.options()["device_requests"]
+    [request] = options(targets["cuda"].access)["device_requests"]
     assert request == {"Driver": "", "Count": 1, "DeviceIDs": [], "Capabilities": [["gpu"]], "Options": {}}
-    assert targets["jetson"].access.options() == {"runtime": "nvidia"}
-    rocm = targets["rocm"].access.options()
+    assert options(targets["jetson"].access) == {"runtime": "nvidia"}
+    rocm = options(targets["rocm"].access)
     assert rocm["devices"] == ["/dev/kfd:/dev/kfd:rwm", "/dev/dri:/dev/dri:rwm"]
     assert rocm["group_add"] == ["video", "render"]
 

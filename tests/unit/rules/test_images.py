@@ -10,7 +10,7 @@ import pytest
 from rules.images import Images, images
 from rules.published import certificates
 from rules.ruleset import load
-from suite.engines.base import JOB
+from suite.engines.job import JOB
 from suite.images.matrix import Suite, cell, select
 from suite.images.matrix import target as kind
 from suite.workloads.image_classification import task

@@ -119,7 +119,7 @@ def at_work(submission: Measured, folder: Path, scenario: Scenario) -> Inference
     )
     work = InferenceWork(folder / "work", plan)
     shutil.copytree(submission.root, work.at(""))
-    return InferenceContext(place=None, work=work, rules=rules, files=[], arguments=[])  # type: ignore[arg-type]
+    return InferenceContext(runner=None, work=work, rules=rules, files=[], arguments=[])  # type: ignore[arg-type]
 
 
 def test_a_run_with_other_seeds_need_not_be_valid_but_long_enough(measured: Make) -> None:

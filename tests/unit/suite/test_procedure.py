@@ -16,20 +16,24 @@ from typing import Any, ClassVar, NoReturn
 
 import pytest
 
-from rules.documents import Attempt, Document
+from rules.documents import Attempt, Document, ImageIdentity
 from rules.errors import UsageError
+from suite import procedures
+from suite.engines.base import Host, RunEnvironment
 from suite.harness import probe
 from suite.images.matrix import Suite
-from suite.machine import Host, Personal
+from suite.inference.procedure import Inference
+from suite.machine import Personal
 from suite.result import produce
 from suite.result.context import RunContext
-from suite.result.environment import Ground
 from suite.result.plan import Plan
 from suite.result.procedure import Procedure
 from suite.result.request import Request
 from suite.result.staging import Work
 from suite.settings import Tuned
-from suite.targets.execution import Way
+from suite.targets.data import NOTHING
+from suite.targets.execution import ExecutionMode
+from suite.training.procedure import Training
 from tests.unit.suite.test_submission import IMAGE, stopped_at
 
 RUNS = 2
@@ -77,13 +81,13 @@ class Throwing(Procedure):
     def suits(cls, request: Request) -> bool:
         return True
 
-    def smoke(self, way: Way) -> NoReturn:
+    def smoke(self, mode: ExecutionMode) -> NoReturn:
         raise NotImplementedError
 
     def source(self) -> dict[str, bytes]:
         return {"dice.py": b"4  # chosen by a fair die"}
 
-    def plan(self, common: Mapping[str, Any], there: Ground) -> Dice:
+    def plan(self, common: Mapping[str, Any], there: RunEnvironment) -> Dice:
         return Dice(**common, cpuset="0", throws=self.request.runs or RUNS)
 
     def changed(self, work: DiceWork) -> list[str]:
@@ -107,13 +111,20 @@ class Throwing(Procedure):
 
 @dataclass(frozen=True)
 class Nowhere:
+    """An engine, and what runs the images that it has."""
+
+    image: ClassVar[ImageIdentity] = IMAGE
+    interpreter: ClassVar[None] = None
+    environment: ClassVar[dict[str, str]] = {}
+    version: ClassVar[str] = "0"
+    versions: ClassVar[dict[str, str]] = {}
+    bill: ClassVar[dict[str, bytes]] = {"sbom.cdx.json": b"{}"}
+
+    def environment_of(self, *_: object) -> RunEnvironment:
+        return RunEnvironment(Nowhere(), FACTS, Host(1, "x", "x", "2", "x"), {}, range(1))  # type: ignore[arg-type]
+
     def taken(self) -> nullcontext[None]:
         return nullcontext()
-
-
-def ground(_: object) -> Ground:
-    host = Host(1, "x", "x", "2", "x")
-    return Ground(Nowhere(), FACTS, host, {}, {}, "0", range(1), image=IMAGE, beside={"sbom.cdx.json": b"{}"})  # type: ignore[arg-type]
 
 
 def asked(output: Path, **changes: Any) -> Request:
@@ -124,8 +135,19 @@ def asked(output: Path, **changes: Any) -> Request:
 
 
 def throw(request: Request) -> Path:
-    means = produce.Means(Throwing(request), None, ground, lambda: None)
+    engine: Any = SimpleNamespace(environment=Nowhere().environment_of)
+    means = produce.Means(Throwing(request), engine, ExecutionMode(NOTHING, ""))
     return produce._result(means, Personal(), "jax", {}, lambda: None)
+
+
+def test_a_procedure_is_a_line_of_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained, served = asked(tmp_path, workload="image-classification"), asked(tmp_path, workload="text-generation")
+    assert procedures.procedure(trained) is Training
+    assert procedures.procedure(replace(trained, scenario="Offline")) is Inference
+    assert procedures.procedure(served) is Inference
+    assert Inference(served).request.scenario == "all"
+    monkeypatch.setattr(procedures, "PROCEDURES", (Throwing, *procedures.PROCEDURES))
+    assert procedures.procedure(asked(tmp_path)) is Throwing
 
 
 @pytest.fixture

@@ -14,27 +14,41 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from rules.errors import MachineError
 from suite import turn as turns
+from suite.engines.base import NO_ENGINE, Host
+from suite.engines.docker.engine import DockerEngine
 from suite.engines.docker.labels import LABEL, OWNER, owner
-from suite.engines.process import runner as uncontained
-from suite.result import produce
+from suite.result import produce, uncontained
 from suite.result.request import Request
+from suite.targets.data import NOTHING
+from suite.targets.execution import ExecutionMode
 from suite.training.procedure import Training
 from suite.turn import turn
 
+# This machine without an engine, as `turn` and `produce` see it.
+HERE: Any = SimpleNamespace(
+    locks=lambda: ["machine"],
+    busy=lambda: None,
+    mode=lambda *_: ExecutionMode(NOTHING, ""),
+    host=Host(1 << 40, "Linux", NO_ENGINE, "2", "none", 64),
+    prepare=lambda *_: None,
+)
 # What `suite.cli` does around a command: signals that stop it, errors as sentences and exit codes.
 PROGRAM = """
 import signal, sys
 from pathlib import Path
+from types import SimpleNamespace
 from suite import cli, turn
 turn.FOLDERS = (Path(sys.argv[1]),)
 turn.POLL_S = 0.05
 def command():
-    with turn.turn(sys.argv[2], None, wait="--wait" in sys.argv):
+    here = SimpleNamespace(locks=lambda: ["machine"], busy=lambda: None)
+    with turn.turn(sys.argv[2], here, wait="--wait" in sys.argv):
         print("mine", flush=True)
         sys.stdin.read()
 cli.app = command
@@ -129,7 +143,7 @@ def test_whatever_stands_in_the_lock_the_second_is_refused_in_a_sentence(
     (locks / "assay-machine.lock").write_bytes(left)
     with (
         pytest.raises(MachineError, match="another command, which does not say what it is"),
-        turn("two", None, wait=False),
+        turn("two", HERE, wait=False),
     ):
         pass
 
@@ -138,7 +152,7 @@ def test_what_a_holder_says_of_itself_reaches_the_terminal_escaped(
     started: list[subprocess.Popen[str]], locks: Path
 ) -> None:
     holder(started, locks, "\x1b[2J" * 200)
-    with pytest.raises(MachineError) as refused, turn("two", None, wait=False):
+    with pytest.raises(MachineError) as refused, turn("two", HERE, wait=False):
         pass
     assert "\x1b" not in refused.value.message
     assert len(refused.value.message) < 1200
@@ -150,7 +164,7 @@ def test_another_users_lock_holds_too(started: list[subprocess.Popen[str]], lock
         pytest.skip("root may write every file; run the tests as another user to try this")
     holder(started, locks, "assay run one")
     (locks / "assay-machine.lock").chmod(0o444)
-    with pytest.raises(MachineError, match="measuring already"), turn("two", None, wait=False):
+    with pytest.raises(MachineError, match="measuring already"), turn("two", HERE, wait=False):
         pass
 
 
@@ -167,7 +181,7 @@ def test_a_lock_that_is_no_file_is_refused_in_a_sentence(locks: Path, kind: str)
     else:
         os.mkfifo(path)
     began = time.monotonic()
-    with pytest.raises(MachineError, match=r"assay-machine\.lock"), turn("two", None, wait=False):
+    with pytest.raises(MachineError, match=r"assay-machine\.lock"), turn("two", HERE, wait=False):
         pass
     assert time.monotonic() - began < 5
     assert not (locks / "nowhere").exists()
@@ -191,7 +205,7 @@ def test_a_lock_that_is_another_names_file_is_left_as_it_is(locks: Path) -> None
     precious = locks / "precious"
     precious.write_text("content")
     os.link(precious, locks / "assay-machine.lock")
-    with pytest.raises(MachineError), turn("a run", None, wait=False):
+    with pytest.raises(MachineError), turn("a run", HERE, wait=False):
         pass
     assert precious.read_text() == "content"
 
@@ -207,29 +221,29 @@ def test_who_waits_for_a_lock_that_is_removed_does_not_measure_beside_a_third(
     monkeypatch.setattr(turns, "_opened", lambda path: handles.pop() if handles else opened(path))
     third = opened(lock)
     fcntl.flock(third, fcntl.LOCK_EX)
-    with pytest.raises(MachineError, match="measuring already"), turn("a run", None, wait=False):
+    with pytest.raises(MachineError, match="measuring already"), turn("a run", HERE, wait=False):
         pass
     os.close(third)
-    with turn("a run", None, wait=False):
+    with turn("a run", HERE, wait=False):
         assert "a run" in lock.read_text()
 
 
 def test_machines_are_told_apart_by_their_engines(locks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine elsewhere is another machine; however it is reached it is one; what runs here shares with one here."""
     monkeypatch.setenv("DOCKER_HOST", "ssh://bench")
-    with turn("far", Engine("A"), wait=False):  # type: ignore[arg-type]
-        with turn("far too", Engine("B"), wait=False):  # type: ignore[arg-type]
+    with turn("far", DockerEngine(Engine("A")), wait=False):  # type: ignore[arg-type]
+        with turn("far too", DockerEngine(Engine("B")), wait=False):  # type: ignore[arg-type]
             pass
-        with turn("uncontained", None, wait=False):
+        with turn("uncontained", HERE, wait=False):
             pass
         monkeypatch.delenv("DOCKER_HOST")
-        with pytest.raises(MachineError, match="`far`"), turn("here", Engine("A"), wait=False):  # type: ignore[arg-type]
+        with pytest.raises(MachineError, match="`far`"), turn("here", DockerEngine(Engine("A")), wait=False):  # type: ignore[arg-type]
             pass
-    with turn("here", Engine("A"), wait=False):  # type: ignore[arg-type]
-        with pytest.raises(MachineError, match="`here`"), turn("uncontained", None, wait=False):
+    with turn("here", DockerEngine(Engine("A")), wait=False):  # type: ignore[arg-type]
+        with pytest.raises(MachineError, match="`here`"), turn("uncontained", HERE, wait=False):
             pass
         monkeypatch.setenv("DOCKER_HOST", "ssh://bench")
-        with turn("far", Engine("B"), wait=False):  # type: ignore[arg-type]
+        with turn("far", DockerEngine(Engine("B")), wait=False):  # type: ignore[arg-type]
             pass
 
 
@@ -251,14 +265,14 @@ def test_an_engine_shows_by_its_containers_that_another_machine_measures_on_it(
     monkeypatch.setattr(turns, "ENDING_S", 0.2)
     engine = Engine("A", {LABEL: kind, OWNER: owner() if by is None else by})
     refused = pytest.raises(MachineError, match="assay-turn-0")
-    with nullcontext() if free else refused, turn("assay run", engine, wait=False):  # type: ignore[arg-type]
+    with nullcontext() if free else refused, turn("assay run", DockerEngine(engine), wait=False):  # type: ignore[arg-type]
         pass
 
 
 @pytest.fixture
 def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
     """An uncontained run; no interpreter is looked for."""
-    monkeypatch.setattr(uncontained, "find", lambda *_: SimpleNamespace(ground=None))
+    monkeypatch.setattr(produce.table, "chosen", lambda *_: HERE)
     asked = ("image-classification", "pytorch", "cpu", "open", "Example", None, [], None, None, None, None)
     output = tmp_path / "submissions"
     return Request(*asked, output, False, False, False, uncontained=Path(sys.executable))  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.targets.trial import CODE, program
+from suite.targets.program import CODE, program
 
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="the programs are Linux's")

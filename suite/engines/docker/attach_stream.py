@@ -22,7 +22,7 @@ _CHUNK = 64 << 10
 _SEND_S = 30
 
 
-class Attached:
+class AttachStream:
     """One attached container's standard input, output and error."""
 
     def __init__(self, handed_out: Any) -> None:

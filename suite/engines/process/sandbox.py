@@ -6,10 +6,12 @@ connection as containers do: the supervisor kills the harness when its standard 
 
 from __future__ import annotations
 
+import errno
 import os
 import selectors
 import shutil
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -21,15 +23,16 @@ from checker.families.assay.rules.limits import cpus
 from rules.documents import Container
 from rules.errors import MachineError
 from rules.text import printable
-from suite.engines.base import KILL_S, MAX_OUT, Box, Ended, Files, Limits, Report, folders, too_much
-from suite.machine import NO_ENGINE
-from suite.result.staging import disk
+from suite.disk import disk
+from suite.engines.base import KILL_S, NO_ENGINE, Ended, Limits, Sandbox
+from suite.engines.job import Files, folders, stray, too_much
+from suite.engines.output import Report
 
 CHUNK = 64 << 10
 VMSTAT = Path("/proc/vmstat")
 
 
-class Processes(Box):
+class ProcessSandbox(Sandbox):
     """The processes that `command` starts, with their job in `folder`: there on entry, all gone on exit."""
 
     def __init__(self, command: list[str], folder: Path, limits: Limits, environment: Mapping[str, str]) -> None:
@@ -57,7 +60,7 @@ class Processes(Box):
         except OSError as error:
             what = printable(self._command[0], 200)
             raise MachineError(f"{what} cannot be started: {error.strerror}") from None
-        self._attached = _Pipes(self._process)
+        self._stream = _Pipes(self._process)
         # GATE still waits: what it becomes inherits this.
         if own := (cpus(self._limits.cpuset) or set()) & os.sched_getaffinity(0):
             os.sched_setaffinity(self._process.pid, own)
@@ -69,8 +72,8 @@ class Processes(Box):
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):  # the kernel cannot end it: a driver holds it
                 self._process.wait(KILL_S)
-        if self._attached is not None:
-            self._attached.close()
+        if self._stream is not None:
+            self._stream.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def describe(self) -> Container:
@@ -99,17 +102,21 @@ class Processes(Box):
                     shutil.copyfile(content, self._folder / path)
 
     def take(self) -> dict[str, bytes]:
-        """Return the regular files of the job's `out` folder by relative path."""
-        found: dict[str, bytes] = {}
+        """Return the regular files of the job's `out` folder by relative path; what it left running may change them."""
         if not self._open:
-            return found
-        out = self._folder / "out"
+            return {}
+        out, found, left = self._folder / "out", dict[str, bytes](), self.most_out
         with disk(out):
-            files = [path for path in sorted(out.rglob("*")) if path.is_file() and not path.is_symlink()]
-            if sum(path.stat().st_size for path in files) > MAX_OUT:
-                raise too_much()
-            for path in files:
-                found[path.relative_to(out).as_posix()] = path.read_bytes()
+            if out.is_symlink() or not out.is_dir():
+                raise stray("out")
+            for path in sorted(Path(top) / name for top, _, names in os.walk(out) for name in names):
+                content = _regular(path, left + 1)
+                if content is None:
+                    continue
+                left -= len(content)
+                if left < 0:
+                    raise too_much(self.most_out)
+                found[path.relative_to(out).as_posix()] = content
         return found
 
     def kill(self) -> None:
@@ -178,3 +185,15 @@ def _killed_for_memory() -> int:
             if name == "oom_kill":
                 return int(count)
     return 0
+
+
+def _regular(path: Path, most: int) -> bytes | None:
+    """Return at most so many bytes of a regular file, None for what is none; links are not followed."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOENT):
+            return None
+        raise
+    with os.fdopen(handle, "rb") as file:
+        return file.read(most) if stat.S_ISREG(os.fstat(handle).st_mode) else None

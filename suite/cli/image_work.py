@@ -1,4 +1,4 @@
-"""What the commands of `assay images` do; the command line itself loads this only when one is called."""
+"""What the commands of `assay images` do; the command line loads this only when one is called."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-import docker
-
 from rules.errors import AssayError, JudgedError, MachineError, UsageError
 from rules.text import printable
-from suite.engines.docker.connection import connect
+from suite.engines.table import images
 from suite.images import base, locks, relock, wheelhouse
 from suite.images import build as builder
 from suite.images import dockerfile as readable
 from suite.images.files import Progress
 from suite.images.matrix import Cell, Suite, cell, matrix, select
+from suite.images.store import ImageStore
 from suite.progress import Phase
 
 Chosen = Suite | Literal["all"]
@@ -28,10 +27,10 @@ def list_images(framework: str, target: str, provider: str | None, suite: Chosen
     """Print one line per image."""
     cells = select(framework, target, provider, suite)
     try:
-        client = connect(timeout_s=5)
+        store: ImageStore | None = images(hasty=True)
     except MachineError as error:
         sys.stderr.write(f"assay: {error.message}\n")
-        client = None
+        store = None
     rows = [("image", "base", "base lock", "wheel lock", "built")]
     for each in cells:
         try:
@@ -40,8 +39,8 @@ def list_images(framework: str, target: str, provider: str | None, suite: Chosen
         except UsageError:  # no base is named
             rows.append((each.name, each.base.provider, "none", locks.read(each.wheel_lock)[1][:12], "no"))
             continue
-        built = builder.recorded(client, each) if client else None
-        state = f"{built.image_id.removeprefix('sha256:')[:12]}" if built else ("no" if client else "unknown")
+        built = builder.recorded(store, each) if store else None
+        state = f"{built.image_id.removeprefix('sha256:')[:12]}" if built else ("no" if store else "unknown")
         rows.append((each.name, each.base.provider, lock, locks.read(each.wheel_lock)[1][:12], state))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
@@ -68,22 +67,22 @@ def lock(framework: str, target: str, provider: str | None, suite: Chosen = "all
 def build(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Build the selected images and print their digests."""
     cells = select(framework, target, provider, suite)
-    client = connect()
+    store = images()
     for each in cells:
         with _shown(f"image {each.name}") as progress:
-            built = builder.build(client, each, progress)
+            built = builder.build(store, each, progress)
         print(f"{each.name} sha256:{built.identity.config_digest}")
 
 
 def check(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Print one line per checked thing; raise JudgedError at the end when one failed."""
     cells = select(framework, target, provider, suite)
-    client = connect()
+    store = images()
     failed = 0
     for each in cells:
         for what, step in (("locks", _check_locks), ("wheels", _check_wheels), ("image", _check_image)):
             try:
-                print(f"{each.name} {what}: {step(client, each)}")
+                print(f"{each.name} {what}: {step(store, each)}")
             except AssayError as error:
                 failed += 1
                 print(f"{each.name} {what}: FAILED: {error.message}")
@@ -96,14 +95,14 @@ def check(framework: str, target: str, provider: str | None, suite: Chosen = "al
 def prove(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Make each selected image twice from scratch; raise JudgedError where the two differ."""
     cells = select(framework, target, provider, suite)
-    client = connect()
+    store = images()
     unequal = []
     for each in cells:
         digests = []
         for attempt in (1, 2):
             start = time.monotonic()
             with _shown(f"image {each.name}, build {attempt} of 2") as progress:
-                identity = builder.rebuild(client, each, progress).identity
+                identity = builder.rebuild(store, each, progress).identity
             digests.append((identity.config_digest, *identity.diff_ids))
             print(f"{each.name} build {attempt}: {time.monotonic() - start:.0f} s", flush=True)
             print(f"  config sha256:{identity.config_digest}")
@@ -126,14 +125,14 @@ def dockerfile(framework: str, target: str, provider: str | None, suite: Suite, 
     try:
         context.mkdir(parents=True, exist_ok=True)
         with _shown(f"context of {chosen.name}") as progress:
-            readable.context(connect(), chosen, context, progress)
+            readable.context(images(), chosen, context, progress)
     except OSError as error:
         where = printable(str(error.filename or context), 200)
         raise UsageError(f"{where}: {error.strerror}", fix="give --context a folder this user may write to") from None
     print(context)
 
 
-def _check_locks(_: docker.DockerClient, each: Cell) -> str:
+def _check_locks(_: ImageStore, each: Cell) -> str:
     below = base.lock_in_use(each)
     pinned = locks.wheels(each.wheel_lock)
     if each.base.provider == "registry":
@@ -143,7 +142,7 @@ def _check_locks(_: docker.DockerClient, each: Cell) -> str:
     return f"{len(locks.packages(below.path))} Debian packages{changed}, {len(pinned)} wheels pinned"
 
 
-def _check_wheels(_: docker.DockerClient, each: Cell) -> str:
+def _check_wheels(_: ImageStore, each: Cell) -> str:
     files = wheelhouse.have(each)
     if files is None:
         raise MachineError("not all of them are in the cache", fix="assay images build")
@@ -152,11 +151,11 @@ def _check_wheels(_: docker.DockerClient, each: Cell) -> str:
     return f"{len(files)} in the cache, hashes verified"
 
 
-def _check_image(client: docker.DockerClient, each: Cell) -> str:
-    built = builder.recorded(client, each)
+def _check_image(store: ImageStore, each: Cell) -> str:
+    built = builder.recorded(store, each)
     if built is None:
         raise MachineError("not built from these locks, or no longer in the engine", fix="assay images build")
-    builder.verify(client, built)
+    builder.verify(store, built)
     return f"{built.image_id.removeprefix('sha256:')[:12]}, {len(built.identity.diff_ids)} layers as recorded"
 
 

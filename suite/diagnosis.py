@@ -1,0 +1,24 @@
+"""What `assay doctor` says of one thing: how it stands, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How much an answer matters."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One thing looked at: what it is, how it stands, what to do."""
+
+    name: str
+    level: Level
+    said: str
+    fix: str = ""

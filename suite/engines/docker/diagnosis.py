@@ -1,0 +1,98 @@
+"""What `assay doctor` says of a Docker engine, its machine and its images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, get_args
+
+import docker
+
+from rules.errors import AssayError
+from suite.diagnosis import Diagnosis, Level
+from suite.engines.docker import questions
+from suite.engines.docker.connection import sentences
+from suite.images import base, wheelhouse
+from suite.images.build import recorded
+from suite.images.matrix import Cell, Suite, select, why_not
+from suite.images.store import ImageStore
+from suite.targets import fitness
+from suite.targets.data import Target
+
+if TYPE_CHECKING:
+    from suite.engines.docker.engine import DockerEngine
+
+GIB = 2**30
+NEED_MEMORY_GIB = 4
+
+
+def engine(client: docker.DockerClient) -> Iterator[Diagnosis]:
+    """Look at the engine: version, size, how memory peaks are known, platform."""
+    with sentences("describing itself"):
+        info = client.info()
+        version = client.version()["Version"]
+    memory = info["MemTotal"] / GIB
+    yield Diagnosis("engine", Level.OK, f"Docker {version} at {os.environ.get('DOCKER_HOST', 'the local socket')}")
+    level = Level.OK if memory >= NEED_MEMORY_GIB else Level.WARN
+    fix = "" if level is Level.OK else f"a run is given {NEED_MEMORY_GIB} GiB; ask for less with --memory"
+    yield Diagnosis("machine", level, f"{info['NCPU']} CPUs, {memory:.0f} GiB, {info['Architecture']}", fix)
+    controllers = {"MemoryLimit": "memory", "CPUSet": "cpuset", "PidsLimit": "pids"}
+    missing = [name for member, name in controllers.items() if not info.get(member)]
+    if missing:
+        fix = "enable the cgroup controllers (rootless engines need them delegated)"
+        yield Diagnosis("limits", Level.FAIL, f"the engine cannot limit {', '.join(missing)}", fix)
+    else:
+        yield Diagnosis("limits", Level.OK, f"memory, cpuset and pids, cgroup v{info.get('CgroupVersion', '1')}")
+
+
+def machine(engine: DockerEngine, name: str, kind: Target) -> Iterator[Diagnosis]:
+    """Look whether the engine's machine is one of the target `name`, and fit for a run."""
+    try:
+        mode = engine.mode(name, kind)
+    except AssayError as error:
+        yield Diagnosis(name, Level.FAIL, error.message, error.fix)
+        return
+    said = mode.sentence.partition(": ")[2]
+    if mode.emulation is not None:
+        yield Diagnosis(name, Level.WARN, said)
+        ready = questions.refusal(engine.client, kind.architecture) is None
+        fix = "" if ready else "the first run installs it where it may: as root, with apt, on the engine's machine"
+        yield Diagnosis("qemu", Level.OK if ready else Level.WARN, "registered" if ready else "absent", fix)
+        return
+    yield Diagnosis(name, Level.OK, said)
+    try:
+        chosen = select(target=name)[0]
+        with sentences("looking for images"):
+            image = base.there(engine.store, chosen)
+        if image is None:
+            yield Diagnosis(
+                "machine", Level.OK, "its clocks, memory and drivers are read once the first image is built"
+            )
+            return
+        found = questions.facts(engine.client, image, chosen, mode.access, kind.reads)
+    except AssayError as error:
+        yield Diagnosis("machine", Level.FAIL, error.message, error.fix)
+        return
+    yield from fitness.diagnoses(kind.checks, found)
+
+
+def images(engine: DockerEngine, target: str) -> Iterator[Diagnosis]:
+    """Look which of a target's images are built, or what building them still has to fetch."""
+    try:
+        chosen = select(target=target, suite="all")
+        for each in chosen:
+            with sentences("looking for images"):
+                found = _image(engine.store, each)
+            yield found
+        for suite in sorted(set(get_args(Suite)) - {each.suite for each in chosen}):
+            yield Diagnosis(suite, Level.WARN, why_not("all", target, suite))
+    except AssayError as error:
+        yield Diagnosis("images", Level.FAIL, error.message, error.fix)
+
+
+def _image(store: ImageStore, cell: Cell) -> Diagnosis:
+    if recorded(store, cell):
+        return Diagnosis(cell.name, Level.OK, "built")
+    if wheelhouse.have(cell):
+        return Diagnosis(cell.name, Level.OK, "not built yet; its wheels are here, no download needed")
+    return Diagnosis(cell.name, Level.OK, "not built yet; the first run fetches its wheels (minutes)")
