@@ -9,6 +9,7 @@ TARGET    ?= cpu
 DIVISION  ?= closed
 SUBMITTER ?= local
 SCENARIO  ?=
+ROUND     ?=
 RUNS      ?=
 THREADS   ?=
 MEMORY    ?=
@@ -30,7 +31,7 @@ help: ## this list
 	@echo
 	@echo '  make run takes WORKLOAD=$(WORKLOAD) FRAMEWORK=$(FRAMEWORK)|all TARGET=$(TARGET) DIVISION=$(DIVISION)|open SUBMITTER=$(SUBMITTER)'
 	@echo '  SCENARIO=all|SingleStream|… measures inference (default for a workload that is not trained)'
-	@echo '  and RUNS (open), THREADS, MEMORY (MiB), DATA (your copy), SYSTEM (system.yaml), POWER_LOG (what a meter writes), RESUME=1, REPLACE=1, DISCARD=1'
+	@echo '  and ROUND (default: the newest), RUNS (open), THREADS, MEMORY (MiB), DATA (your copy), SYSTEM (system.yaml), POWER_LOG (what a meter writes), RESUME=1, REPLACE=1, DISCARD=1'
 	@echo '  WAIT=1 waits where another command is measuring on the machine'
 	@echo '  IDLE=SECONDS (training, 20 or more) samples the idle machine first, so that reports show energy above it too'
 	@echo '  UNCONTAINED=PYTHON (training) measures without an engine, in a Python that has the framework: no submission'
@@ -44,7 +45,7 @@ setup-dev: ## the same, with what tests and lint need
 run: setup ## build the image, run the benchmark, write and check the submission
 	@$(if $(UNCONTAINED),true,suite/engine.sh)
 	@$(ASSAY) run $(WORKLOAD) --framework $(FRAMEWORK) --target $(TARGET) --division $(DIVISION) \
-	    --submitter $(SUBMITTER) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(RUNS),--runs $(RUNS)) \
+	    --submitter $(SUBMITTER) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUND),--round $(ROUND)) $(if $(RUNS),--runs $(RUNS)) \
 	    $(if $(THREADS),--threads $(THREADS)) $(if $(MEMORY),--memory $(MEMORY)) \
 	    $(if $(DATA),--data $(DATA)) $(if $(SYSTEM),--system-file $(SYSTEM)) $(if $(POWER_LOG),--power-log $(POWER_LOG)) \
 	    $(if $(IDLE),--idle-baseline $(IDLE)) $(if $(UNCONTAINED),--uncontained $(UNCONTAINED)) \

@@ -116,10 +116,10 @@ class Attempt(Document):
     explanation: str
 
 
-class RunRecord(Document):
-    """Provenance of one run; stands as `result_<i>.json` beside its log `result_<i>.txt`."""
+class Record(Document):
+    """Provenance of one run, of training or of LoadGen: what both kinds of record state."""
 
-    schema_: Literal["assay/run-record/1"] = Field(alias="schema")
+    schema_: str = Field(alias="schema")
     ruleset: str  # e.g. assay/1.0
     submitter: Name
     system: Name
@@ -128,31 +128,42 @@ class RunRecord(Document):
     framework: Name
     target: Name
     emulated: bool
-    contained: bool = True  # False: no container, but processes of an interpreter on the machine itself
-    run: Count
-    seed: Count
-    outcome: Outcome
     explanation: str  # one sentence for a person; empty on success
-    earlier_attempts: list[Attempt]
     log: FileDigest
     receipts: list[Annotated[float, Field(allow_inf_nan=False)]]  # host clock, Unix seconds, one per :::MLLOG line
     image: ImageIdentity | None
-    interpreter: Interpreter | None = None  # of a run that was not contained, instead of the image
     source_sha256: Sha256  # harness and workload, as executed
-    data: dict[str, Sha256]  # file name -> digest of the decompressed bytes
-    initial_weights_sha256: Sha256 | None  # None where the run died before it had them
-    final_weights: FileDigest | None
-    threads: Annotated[int, Field(ge=1)]
-    hyperparameters: dict[str, bool | int | float | str]
+    data: dict[str, Sha256]  # file name -> digest of the decompressed bytes; given weights among them
     arguments: list[str]
     environment: dict[str, str]
     container: Container
     memory: Memory | None
-    steps: Steps | None
     observation: FileDigest | None = None  # what was sampled of the machine (rules.observation); None: nothing was
     unobserved: Annotated[str, Field(max_length=400)] = ""  # why nothing was
-    idle: FileDigest | None = None  # what was sampled of the idle machine before the runs, where a baseline is declared
     assay: str  # version of the program that wrote this
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Distribution name -> version, of everything there was to import."""
+        return self.image.versions if self.image else {}
+
+
+class RunRecord(Record):
+    """Provenance of one run of training; stands as `result_<i>.json` beside its log `result_<i>.txt`."""
+
+    schema_: Literal["assay/run-record/1"] = Field(alias="schema")
+    contained: bool = True  # False: no container, but processes of an interpreter on the machine itself
+    run: Count
+    seed: Count
+    outcome: Outcome
+    earlier_attempts: list[Attempt]
+    interpreter: Interpreter | None = None  # of a run that was not contained, instead of the image
+    initial_weights_sha256: Sha256 | None  # None where the run died before it had them
+    final_weights: FileDigest | None
+    threads: Annotated[int, Field(ge=1)]
+    hyperparameters: dict[str, bool | int | float | str]
+    steps: Steps | None
+    idle: FileDigest | None = None  # what was sampled of the idle machine before the runs, where a baseline is declared
 
     @model_validator(mode="after")
     def _says_what_ran(self) -> RunRecord:
@@ -163,7 +174,7 @@ class RunRecord(Document):
     @property
     def versions(self) -> dict[str, str]:
         """Distribution name -> version, of everything there was to import."""
-        return self.image.versions if self.image else self.interpreter.distributions if self.interpreter else {}
+        return self.interpreter.distributions if self.interpreter else super().versions
 
 
 class Manifest(Document):

@@ -8,13 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rules.documents import (
-    Container,
     Count,
     Document,
     FileDigest,
     ImageIdentity,
-    Memory,
     Name,
+    Record,
     Seconds,
     Sha256,
     SystemDescription,
@@ -77,29 +76,19 @@ class SutParameters(Document):
     workers: Annotated[int, Field(ge=1)]
 
 
-class ServingRecord(Document):
-    """Provenance of one LoadGen run; `assay/<system>/<workload>/<Scenario>/<run>/record.json`."""
+class ServingRecord(Record):
+    """Provenance of one LoadGen run; `assay/<system>/<workload>/<Scenario>/<run>/record.json`.
+
+    Its log is the container's standard output, `log.txt` beside it.
+    """
 
     schema_: Literal["assay/serving-record/1"] = Field(alias="schema")
-    ruleset: str
-    submitter: Name
-    system: Name
-    workload: Name
-    division: Literal["closed", "open"]
-    framework: Name
-    target: Name
-    emulated: bool
     scenario: Scenario
     run: RunName
     outcome: ServingOutcome
-    explanation: str  # one sentence for a person; empty on success
     earlier_attempts: list[ServingAttempt]
-    log: FileDigest  # log.txt beside this: the container's standard output
-    receipts: list[Number]  # host clock, Unix seconds, one per :::MLLOG line of it
     files: list[FileDigest]  # what LoadGen wrote, and latencies.bin, where they stand in the tree
     image: ImageIdentity
-    source_sha256: Sha256
-    data: dict[str, Sha256]  # weights among them
     sut: SutParameters
     loadgen: str  # version
     user_conf: str  # as LoadGen read it
@@ -107,13 +96,6 @@ class ServingRecord(Document):
     load_s: Seconds
     warm_up_s: Seconds
     loading_s: Seconds | None  # of the samples, by LoadGen's clock; performance mode only
-    arguments: list[str]
-    environment: dict[str, str]
-    container: Container
-    memory: Memory | None
-    observation: FileDigest | None = None  # what was sampled of the machine (rules.observation)
-    unobserved: Annotated[str, Field(max_length=400)] = ""  # why nothing was
-    assay: str
 
     @property
     def threads(self) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rules.errors import AssayError
+from rules.ruleset import newest
 from rules.serving import serving_rules, shipped
 from rules.text import printable
 from rules.workload import workload_rules
@@ -18,8 +19,6 @@ from suite.diagnosis import Diagnosis, Level
 from suite.engines import table
 from suite.images.matrix import target as described
 from suite.settings import settings, workloads
-
-TRAINING, SERVING = "assay/1.0", "assay-inference/1.0"
 
 GIB = 2**30
 NEED_DISK_GIB = 8  # three images, their wheels and the layers the engine unpacks: measured in docs/images.md
@@ -91,9 +90,10 @@ def ready(workload: str) -> Diagnosis:
     """Look whether the data of a workload is in the cache; the first run verifies it by digest."""
     place = cache.root() / "data" / workload
     if settings(workload).frameworks:
-        names = set(workload_rules(TRAINING, workload).data)
+        names = set(workload_rules(newest("assay"), workload).data)
     else:
-        names = {name for name in serving_rules(SERVING, workload).data if shipped(SERVING, name) is None}
+        ruleset = newest("assay-inference")
+        names = {name for name in serving_rules(ruleset, workload).data if shipped(ruleset, name) is None}
     if all((place / name).exists() for name in names):
         return Diagnosis("data", Level.OK, f"{workload}: in the cache")
     return Diagnosis("data", Level.OK, f"{workload}: the first run fetches it, or give your own copy with --data")

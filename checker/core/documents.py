@@ -16,17 +16,18 @@ from rules import schemas
 from rules.text import printable
 
 M = TypeVar("M", bound=BaseModel)
+M_co = TypeVar("M_co", bound=BaseModel, covariant=True)
 MOST = 5  # problems reported per document
 VALUES = 200_000  # in one document; a list of a million takes gigabytes to refuse
 
 
 @dataclass
-class Document(Generic[M]):
+class Document(Generic[M_co]):
     """A valid document, with what is needed to point into it."""
 
     path: str
     raw: bytes
-    model: M
+    model: M_co
 
     def line(self, *place: str | int) -> int:
         """Return the line of the member at `place`."""

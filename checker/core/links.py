@@ -14,10 +14,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from checker.core.tree import FOLDER, Entry, RefusedError, Tree
 from rules.ruleset import Limits
@@ -59,6 +58,7 @@ class LinkedTree(Tree):
         self._round = root.parents[min(levels, len(root.parents)) - 1] if root.parents else root
         super().__init__(within(root, self._round) or root, limits)
         self._leads: dict[str, Lead] = {}
+        self._linked: dict[str, bool] = {}  # whether a folder, or the nearest listed above it, is a link
         self._children: dict[str, list[str]] | None = None
         self._inside: dict[str, dict[str, Entry]] = {}
         self._reached: set[str] = set()  # folders listed through links, by the paths that were asked for
@@ -79,11 +79,12 @@ class LinkedTree(Tree):
 
     def _below_link(self, path: str) -> bool:
         """Whether the nearest listed name above `path` is a link: every name above one that is none is a folder."""
-        while path:
-            path = path.rpartition("/")[0]
-            if (above := self.entries.get(path)) is not None:
-                return above.kind == "link"
-        return False
+        folder = above = path.rpartition("/")[0]
+        if folder not in self._linked:
+            while above and above not in self.entries:
+                above = above.rpartition("/")[0]
+            self._linked[folder] = above in self.entries and self.entries[above].kind == "link"
+        return self._linked[folder]
 
     def _follow(self, path: str) -> Lead:
         """Lead a path as the kernel does, component by component; `..` is the parent of where one really is."""
@@ -194,29 +195,28 @@ class LinkedTree(Tree):
             if entry.kind == "link":
                 yield entry, self.lead(entry.path)
 
-    @contextmanager
-    def open(self, path: str, most: int | None = None) -> Iterator[BinaryIO]:
-        """Open the plain file that `path` leads to; RefusedError as `Tree.open`, and for a link to anything else.
+    def _opened(self, path: str, most: int | None) -> tuple[int, int]:
+        """Open the plain file that `path` leads to; RefusedError as `Tree` has it, and for a link to anything else.
 
         All that is read through links together is bounded too: a small submission could ask for one log forever.
         """
-        with ExitStack() as stack:
-            try:
-                file = stack.enter_context(super().open(path, most))
-            except RefusedError:
-                lead = self.lead(path)
-                if lead.real == path or (lead.real is None and lead.why == NOWHERE and not self._through_link(path)):
-                    raise
-                if lead.real is None:
-                    raise RefusedError(f"is a symbolic link that {lead.why}") from None
-                if not lead.real:
-                    raise RefusedError(FOLDER) from None
-                file = stack.enter_context(super().open(lead.real, most))
-                self._reached_bytes += os.fstat(file.fileno()).st_size
-                if self._reached_bytes > self.limits.file_bytes:
-                    what = f"lies behind a link, and more than {self.limits.file_bytes:,} bytes were read through links"
-                    raise RefusedError(what) from None
-            yield file
+        try:
+            return super()._opened(path, most)
+        except RefusedError:
+            lead = self.lead(path)
+            if lead.real == path or (lead.real is None and lead.why == NOWHERE and not self._through_link(path)):
+                raise
+        if lead.real is None:
+            raise RefusedError(f"is a symbolic link that {lead.why}")
+        if not lead.real:
+            raise RefusedError(FOLDER)
+        descriptor, size = super()._opened(lead.real, most)
+        self._reached_bytes += size
+        if self._reached_bytes > self.limits.file_bytes:
+            os.close(descriptor)
+            what = f"lies behind a link, and more than {self.limits.file_bytes:,} bytes were read through links"
+            raise RefusedError(what)
+        return descriptor, size
 
     def _through_link(self, path: str) -> bool:
         """Whether a link stands on the way to `path`."""

@@ -19,11 +19,7 @@ Scope = Literal[
     "system",
     "submission",
     "results",
-    "serving-run",
-    "serving-scenario",
-    "serving-result",
-    "serving-submission",
-    "serving-results",
+    "scenario",
     "training-official",
     "training-run",
     "training-folder",
@@ -41,27 +37,10 @@ Scope = Literal[
 ]
 F = TypeVar("F", bound=Callable[..., Iterator[Problem]])
 MODULES = (
-    "families.assay.rules.log",
-    "families.assay.rules.tree",
-    "families.assay.rules.manifest",
-    "families.assay.rules.record",
-    "families.assay.rules.receipts",
-    "families.assay.rules.system",
-    "families.assay.rules.runs",
-    "families.assay.rules.distinct",
-    "families.assay.rules.steps",
-    "families.assay.rules.weights",
-    "families.assay.rules.comparison",
-    "families.assay.inference.judges",
+    "families.assay.judges",
     "families.mlperf_training.judges",
     "families.mlperf_inference.judges",
     "families.mlperf_tiny.judges",
-    "families.assay.rules.image",
-    "families.assay.rules.configuration",
-    "families.assay.rules.limits",
-    "families.assay.rules.observation",
-    "families.assay.rules.origin",
-    "families.assay.rules.published",
 )
 
 

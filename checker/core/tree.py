@@ -1,7 +1,7 @@
 """The folder of a submission, read as hostile: no link is followed, no path leaves it, only plain files are opened.
 
 Every step down goes through a directory descriptor with O_NOFOLLOW, so that swapping a folder for a link while it is
-read gains nothing.
+read gains nothing. Those on the way to the file opened last are kept for the next one.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, cast
+from weakref import ref
 
 from rules.ruleset import Limits
 
 EntryKind = Literal["file", "folder", "link", "special", "unreadable"]
 FOLDER = "is a folder, not a file"
+PIECE = 1 << 20  # bytes read at once of a file that grows while it is read
 
 
 class RefusedError(Exception):
@@ -113,42 +115,46 @@ class Tree:
     @contextmanager
     def open(self, path: str, most: int | None = None) -> Iterator[BinaryIO]:
         """Open a plain file for reading; RefusedError for anything else, or one above `most` bytes."""
-        *folders, name = _parts(path)
-        at = -1
+        descriptor, _ = self._opened(path, most)
+        with os.fdopen(descriptor, "rb") as file:
+            yield file
+
+    def read(self, path: str, most: int) -> bytes:
+        """Return a file's bytes, at most `most` of them; RefusedError otherwise."""
+        descriptor, size = self._opened(path, most)
         try:
-            at = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
-            for folder in folders:
-                below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
-                os.close(at)
-                at = below
+            raw = os.read(descriptor, size + 1)  # not `most`: room for that would be made for every file
+            while (
+                len(raw) != size and len(raw) <= most and (more := os.read(descriptor, min(PIECE, most + 1 - len(raw))))
+            ):
+                raw += more
+        except OSError as error:
+            raise RefusedError(_reason(error)) from None
+        finally:
+            os.close(descriptor)
+        if len(raw) > most:
+            raise RefusedError(f"grew beyond {most:,} bytes while it was read")
+        return raw
+
+    def _opened(self, path: str, most: int | None) -> tuple[int, int]:
+        """Open a plain file of at most `most` bytes; return its descriptor, for the caller to close, and its size."""
+        *folders, name = _parts(path)
+        try:
+            at = _way.to(self, folders)
             _plain(os.stat(name, dir_fd=at, follow_symlinks=False))
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
         except OSError as error:
             raise RefusedError(_reason(error)) from None
-        finally:
-            if at >= 0:
-                os.close(at)
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             status = os.fstat(descriptor)
             _plain(status)
             most = self.limits.file_bytes if most is None else most
             if status.st_size > most:
                 raise RefusedError(f"has {status.st_size:,} bytes; at most {most:,} are read")
-            yield file
-
-    def read(self, path: str, most: int) -> bytes:
-        """Return a file's bytes, at most `most` of them; RefusedError otherwise."""
-        with self.open(path, most) as file:
-            try:
-                size = os.fstat(file.fileno()).st_size
-                raw = file.read(size + 1)  # not `most`: room for that would be made for every file
-                if len(raw) > size:
-                    raw += file.read(most + 1 - len(raw))
-            except OSError as error:
-                raise RefusedError(_reason(error)) from None
-        if len(raw) > most:
-            raise RefusedError(f"grew beyond {most:,} bytes while it was read")
-        return raw
+        except RefusedError:
+            os.close(descriptor)
+            raise
+        return descriptor, status.st_size
 
     def sha256(self, path: str, most: int | None = None) -> str:
         """Return the SHA-256 of a file's bytes, read once; RefusedError as `open`, and for a file not listed."""
@@ -164,18 +170,54 @@ class Tree:
         return self._digests[path]
 
 
+class _Way:
+    """The folders from a tree's root down to where a file was opened last: most files lie beside that one."""
+
+    def __init__(self) -> None:
+        self._tree: ref[Tree] | None = None
+        self._names: list[str] = []
+        self._descriptors: list[int] = []  # the root's, then one for each name
+
+    def to(self, tree: Tree, folders: list[str]) -> int:
+        """Return the descriptor of a folder of `tree`; OSError where one on the way is none, or a link."""
+        if self._tree is None or self._tree() is not tree:
+            self._back_to(0)
+            self._descriptors.append(os.open(tree.root, os.O_RDONLY | os.O_DIRECTORY))
+            self._tree = ref(tree)
+        shared = 0
+        for one, other in zip(self._names, folders, strict=False):
+            if one != other:
+                break
+            shared += 1
+        self._back_to(1 + shared)
+        for folder in folders[shared:]:
+            above = self._descriptors[-1]
+            self._descriptors.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above))
+            self._names.append(folder)
+        return self._descriptors[-1]
+
+    def _back_to(self, kept: int) -> None:
+        if kept == 0:
+            self._tree = None
+        while len(self._descriptors) > kept:
+            os.close(self._descriptors.pop())
+        del self._names[max(0, kept - 1) :]
+
+
+_way = _Way()
+
+
 def _entry(path: str, item: os.DirEntry[str], folder: int) -> Entry:
     """Return what a name is, in the folder of that descriptor."""
     try:
-        status = item.stat(follow_symlinks=False)
-        if stat.S_ISLNK(status.st_mode):
+        if item.is_dir(follow_symlinks=False):
+            return Entry(path, "folder", 0)
+        if item.is_symlink():
             return Entry(path, "link", 0, os.readlink(item.name, dir_fd=folder))
+        status = item.stat(follow_symlinks=False)
     except OSError:
         return Entry(path, "unreadable", 0)
-    mode = status.st_mode
-    if stat.S_ISDIR(mode):
-        return Entry(path, "folder", 0)
-    return Entry(path, "file" if stat.S_ISREG(mode) else "special", status.st_size)
+    return Entry(path, "file" if stat.S_ISREG(status.st_mode) else "special", status.st_size)
 
 
 def _plain(status: os.stat_result) -> None:

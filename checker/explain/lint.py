@@ -21,6 +21,7 @@ from rules.published import evidence
 from rules.round import rulesets
 from rules.ruleset import RuleSet, load
 from rules.serving import loadgen_rules, serving_rules
+from rules.thresholds import inference_thresholds, training_thresholds
 
 
 def mistakes() -> Iterator[str]:
@@ -52,6 +53,8 @@ def _in(round_: RuleSet) -> Iterator[str]:
     for name in round_.workloads():
         try:
             evidence(round_.name, name)
+            if round_.family == FAMILIES["training"]:
+                training_thresholds(round_.name)
         except AssayError as error:
             yield error.message
     yield from _published(round_) if round_.family == "mlperf-inference" else ()
@@ -78,6 +81,7 @@ def _serving(round_: RuleSet) -> Iterator[str]:
     """Yield mistakes in what a round of inference fixes: files that cannot be read, a workload without its tests."""
     try:
         loadgen_rules(round_.name)
+        inference_thresholds(round_.name)
         tested = compliance_rules(round_.name).workloads
         for name in round_.workloads():
             serving_rules(round_.name, name)

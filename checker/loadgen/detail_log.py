@@ -35,6 +35,7 @@ LISTED, UNLISTED = (b':::MLLOG {"key": "%b", "value": %b' % (SAMPLES.encode(), v
 HEAD = 160  # bytes that, with their length, nearly tell lists of samples apart
 LISTS = 8 << 20  # bytes of lists of samples remembered
 REMEMBERED = 16 << 20  # bytes of logs remembered
+END = 512  # bytes at either end that, with the size, nearly tell logs apart
 DEPTH = 200
 UNSET_MS = 1e12  # a time from before the clock of the test is set is 2^64 ns less a little: 1.8e13 ms
 ENDS = ("power_end", "result_validity", "num_errors")  # of which every log of a run that ended has one
@@ -151,15 +152,14 @@ def read_detail(tree: Tree, path: str) -> DetailLog:
         with tree.open(path, tree.limits.log_bytes) as file:
             size = os.fstat(file.fileno()).st_size
             start = file.read(min(size + 1, BLOCK))  # no more room than it needs
-            mark = len(start), zlib.crc32(start)
+            mark = len(start), start[:END], start[-END:]
             if len(start) == size and (known := _recent.get(mark)) is not None and known[0] == start:
                 return replace(known[1], path=path)
+            log.fingerprint = zlib.crc32(start)
             _read(log, _batches(log, start, file))
             log.state = state_of(start[:LOOKED_AT], size) or _state(log, tail_of(file, size))
             if len(start) == size:
-                while sum(held for held, _ in _recent) + size > REMEMBERED:
-                    del _recent[next(iter(_recent))]
-                _recent[mark] = start, log
+                _remember(mark, start, log)
     except RefusedError as error:
         log.refused = str(error)
     except OSError as error:
@@ -178,8 +178,19 @@ def _state(log: DetailLog, tail: bytes) -> FileState | None:
     return None if log.endpoints or any(key in log for key in ENDS) else STATES["unended"]
 
 
-# Logs read last, by size and CRC-32, with their bytes: more than half of a round's logs are copies of others.
-_recent: dict[tuple[int, int], tuple[bytes, DetailLog]] = {}
+Mark = tuple[int, bytes, bytes]
+# Logs read last, by size, beginning and end, with their bytes: more than half of a round's logs are copies of others.
+_recent: dict[Mark, tuple[bytes, DetailLog]] = {}
+
+
+def _remember(mark: Mark, content: bytes, log: DetailLog) -> None:
+    """Keep a log in mind, and forget the oldest ones beyond the bound."""
+    _recent[mark] = content, log
+    held = sum(size for size, _, _ in _recent)
+    while held > REMEMBERED and len(_recent) > 1:
+        oldest = next(iter(_recent))
+        held -= oldest[0]
+        del _recent[oldest]
 
 
 def _read(log: DetailLog, batches: Iterator[tuple[list[bytes], bool]]) -> None:
@@ -237,12 +248,11 @@ def _read(log: DetailLog, batches: Iterator[tuple[list[bytes], bool]]) -> None:
 def _batches(log: DetailLog, block: bytes, file: BinaryIO) -> Iterator[tuple[list[bytes], bool]]:
     """Yield lines without their ends, many at a time, and whether all are ASCII; stops at a line too long to hold.
 
-    `block` is what was read already. Line ends are universal, as in Python's text files.
+    `block` is what was read already and fingerprinted. Line ends are universal, as in Python's text files.
     """
     rest = b""
     while block:
         log.size += len(block)
-        log.fingerprint = zlib.crc32(block, log.fingerprint)
         block = rest + block if rest else block
         held = block.endswith(b"\r")  # its other half may be about to come
         if b"\r" in block:
@@ -255,6 +265,7 @@ def _batches(log: DetailLog, block: bytes, file: BinaryIO) -> Iterator[tuple[lis
             log.refused = f"has a line of more than {LONGEST:,} bytes"
             return
         block = file.read(BLOCK)
+        log.fingerprint = zlib.crc32(block, log.fingerprint)
     if rest:
         yield [rest.removesuffix(b"\r")], rest.isascii()
 

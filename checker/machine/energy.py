@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from checker.core.documents import Document
 from checker.core.findings import AboveIdle, Energy
 from checker.core.mllog import Log
-from checker.families.assay.submission import Result
 from checker.machine.metering import NotMeasured, Reading, energy, idle, region, total
 from rules.observation import Observation
 from rules.text import printable
@@ -32,6 +31,14 @@ class Observed(Protocol):
     @property
     def unobserved(self) -> str:
         """Why nothing was, by the record."""
+
+
+class Named(Observed, Protocol):
+    """A run with its name in its result."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +83,13 @@ def served(run: Observed, logged: Mapping[str, Any]) -> Timed | None:
     return inner if whole.start_s - 0.01 <= inner.start_s < inner.stop_s <= whole.stop_s + 0.01 else None
 
 
-def energy_of(result: Result) -> Energy:
-    """Return the mean energy of the runs that reached the target; not measured where it is unknown for one of them."""
-    runs = [run for run in result.runs if run.converged]
+def energy_of(runs: Sequence[Named], baseline: Observation | None) -> Energy:
+    """Return the mean energy of runs that reached the target; not measured where it is unknown for one of them."""
     regions = [timed(run) for run in runs]
     readings = [_of(run, region_) for run, region_ in zip(runs, regions, strict=True)]
     for run, reading in zip(runs, readings, strict=True):
         if isinstance(reading, NotMeasured):
-            why = f"run {run.index}: {reading.what}: {reading.reason}" if reading.what != "energy" else reading.reason
+            why = f"run {run.name}: {reading.what}: {reading.reason}" if reading.what != "energy" else reading.reason
             return Energy(None, reason=printable(why, 400))
     known = [reading for reading in readings if isinstance(reading, Reading)]
     if not known:
@@ -92,7 +98,7 @@ def energy_of(result: Result) -> Energy:
         return Energy(None, reason="its runs were measured by different meters")
     times = [at.seconds for at in regions if at is not None]
     products = [one.value * seconds for one, seconds in zip(known, times, strict=True)]
-    above = above_idle(known, times, result.idle.model) if result.idle is not None else None
+    above = above_idle(known, times, baseline) if baseline is not None else None
     return replace(_mean(known), delay_product=sum(products) / len(products), above_idle=above)
 
 

@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from checker.core.documents import Document
 from checker.core.findings import Use
-from checker.families.assay.rules.limits import cpus
 from checker.machine.energy import Observed, timed
 from checker.machine.metering import difference, gauge
 from checker.machine.steadiness import Disturbance, disturbances
-from rules.documents import RunRecord
 from rules.ruleset import Steadiness
-from rules.serving_documents import ServingRecord
+
+RANGE = re.compile(r"(0|[1-9]\d{0,4})(?:-(0|[1-9]\d{0,4}))?", re.ASCII)
 
 
-class Recorded(Observed, Protocol):
-    """A run with its record."""
+class Limited(Observed, Protocol):
+    """A run, and what its container had of the machine."""
 
     @property
-    def record(self) -> Document[RunRecord] | Document[ServingRecord] | None:
-        """Its provenance."""
+    def cpuset(self) -> str:
+        """Its processors, as a list of the kernel's; empty where it is not known."""
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The most memory it took, where that is known."""
 
 
-def processors(run: Recorded) -> int | None:
-    """Return how many processors a run's container had; None where it is not known."""
-    listed = cpus(run.record.model.container.cpuset) if run.record else None
-    return len(listed) if listed else None
+def cpus(text: str) -> set[int] | None:
+    """Return the processors of a list in the kernel's format (`0-2,5`); None where it is none."""
+    found: set[int] = set()
+    if len(text) > 4096:
+        return None
+    for part in text.split(","):
+        match = RANGE.fullmatch(part)
+        if match is None:
+            return None
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            return None
+        found.update(range(first, last + 1))
+    return found
 
 
-def use_of(runs: Sequence[Recorded], bears: Steadiness | None) -> Use:
+def use_of(runs: Sequence[Limited], bears: Steadiness | None) -> Use:
     """Return what `runs` used; what counts as a disturbance is the round's."""
-    peaks = [run.record.model.memory.peak_bytes for run in runs if run.record and run.record.model.memory]
+    peaks = [run.peak_bytes for run in runs if run.peak_bytes is not None]
     seen = [run for run in runs if run.observation is not None]
     on_accelerators = _means(seen, accelerators=True)
     means = on_accelerators or _means(seen, accelerators=False)
@@ -46,11 +59,11 @@ def use_of(runs: Sequence[Recorded], bears: Steadiness | None) -> Use:
     )
 
 
-def _means(runs: Iterable[Recorded], *, accelerators: bool) -> list[float]:
+def _means(runs: Iterable[Limited], *, accelerators: bool) -> list[float]:
     """Return a mean utilisation for every accelerator, or container's processors, of every run."""
     found = []
     for run in runs:
-        at, count = timed(run), processors(run)
+        at, count = timed(run), len(cpus(run.cpuset) or ())
         if at is None or run.observation is None:
             continue
         for channel in run.observation.model.channels:
@@ -63,7 +76,7 @@ def _means(runs: Iterable[Recorded], *, accelerators: bool) -> list[float]:
     return [min(1.0, max(0.0, one)) for one in found]
 
 
-def _memory(runs: Iterable[Recorded]) -> list[int]:
+def _memory(runs: Iterable[Limited]) -> list[int]:
     """Return the peak of every accelerator's memory in every run."""
     found = []
     for run in runs:
@@ -75,9 +88,9 @@ def _memory(runs: Iterable[Recorded]) -> list[int]:
     return found
 
 
-def disturbed(run: Recorded, bears: Steadiness | None) -> list[Disturbance]:
+def disturbed(run: Limited, bears: Steadiness | None) -> list[Disturbance]:
     """Return what disturbed the machine while the clock ran, as far as it is known."""
-    at, count = timed(run), processors(run)
-    if bears is None or run.observation is None or at is None or count is None:
+    at, count = timed(run), len(cpus(run.cpuset) or ())
+    if bears is None or run.observation is None or at is None or not count:
         return []
     return list(disturbances(run.observation.model, at.start_s, at.stop_s, count, bears))

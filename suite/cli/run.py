@@ -57,6 +57,9 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="go on with an unfinished result")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="throw an unfinished result away first")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="measure again; the finished result is set aside")] = False,
+    round_: Annotated[
+        str | None, typer.Option("--round", metavar="ROUND", help="default: the newest, e.g. assay/1.0")
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
     ] = False,
@@ -96,6 +99,7 @@ def run(
         uncontained=uncontained,
         idle_s=idle_baseline,
         wait=wait,
+        round=round_,
     )
     if not produce(procedure(request), request, typer.echo):
         raise typer.Exit(Exit.FINDINGS)

@@ -18,7 +18,7 @@ from checker.families.assay.inference.answers import read_answers
 from checker.families.assay.inference.compliance import Fault, Measured, verdict
 from checker.families.assay.inference.rules.tests import judged
 from checker.families.assay.inference.runs import measured
-from checker.families.assay.inference.submission import ServingSubmission, read_serving_result
+from checker.families.assay.inference.submission import InferenceSubmission
 from checker.machine.steadiness import told as told_of
 from rules.compliance import Test, compliance_rules
 from rules.ruleset import load
@@ -91,7 +91,7 @@ def off_pace(root: Path, ruleset: str, folder: str, scenario: str, test: str) ->
     Nothing where it passed, or where it failed for something else than its pace.
     """
     rules = load(ruleset)
-    result = read_serving_result(ServingSubmission(root, "", Tree(root, rules.limits), rules), folder)
+    result = InferenceSubmission(root, "", Tree(root, rules.limits), rules).read(folder)
     its = result.scenarios[scenario]
     faults = [fault for part in (judged(result, its, test) or {}).values() for fault in part]
     if not faults or not all(fault.pace for fault in faults):

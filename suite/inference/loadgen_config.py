@@ -7,14 +7,8 @@ from math import ceil, log
 from checker.loadgen.early_stopping import CONFIDENCE, place
 from rules.serving import LoadGenRules, Scenario, ScenarioRules, Seeds, ServingRules, loadgen_scenario
 from rules.serving_documents import RunName
+from rules.thresholds import inference_thresholds
 from suite.inference.plan import InferencePlan
-
-PROBE_MS = 2000
-LATE = 2  # queries of a probe of Server that may be late: one meets a bad moment of the machine now and then
-LONGEST = 1 << 20  # queries of a run whose early stopping a search knows
-PROBES = 16  # at most, of one Server scenario; a rate that is too high takes two
-BUDGET = 0.3  # of a run's time limit, for the probes of one Server scenario
-FACTOR, CLOSE = 1.6, 1.1  # rates are bracketed by this factor, then bisected until they are so close
 
 
 def user_conf(scenario: Scenario, its: ScenarioRules, rate: float, tokens: bool) -> str:
@@ -83,32 +77,34 @@ def outputs_job(plan: InferencePlan, rules: ServingRules) -> dict[str, object]:
 
 def search_job(plan: InferencePlan, rules: ServingRules, loadgen: LoadGenRules) -> dict[str, object]:
     """Return the job that finds out what to expect of each scenario."""
-    asked = dict(plan.scenarios)
+    asked, numbers = dict(plan.scenarios), inference_thresholds(plan.ruleset).search
     if any(loadgen_scenario(name) == "Server" for name in asked) and "Offline" in rules.scenarios:
         asked.setdefault("Offline", rules.scenarios["Offline"])  # where the search for Server's rate begins
-    scenarios = {name: its.model_dump() | {"may_be_late": may_be_late(name, its)} for name, its in asked.items()}
+    scenarios = {
+        name: its.model_dump() | {"may_be_late": may_be_late(name, its, numbers.longest)} for name, its in asked.items()
+    }
     search = {
         "scenarios": scenarios,
-        "probe_ms": min(PROBE_MS, *(its.min_duration_ms for its in plan.scenarios.values())),
-        "probes": PROBES,
-        "late": LATE,
-        "budget_s": BUDGET * rules.time_limit_s,
-        "most_probes": sum(PROBES if loadgen_scenario(name) == "Server" else 2 for name in asked),
-        "factor": FACTOR,
-        "close": CLOSE,
+        "probe_ms": min(numbers.probe_ms, *(its.min_duration_ms for its in plan.scenarios.values())),
+        "probes": numbers.probes,
+        "late": numbers.late,
+        "budget_s": numbers.budget * rules.time_limit_s,
+        "most_probes": sum(numbers.probes if loadgen_scenario(name) == "Server" else 2 for name in asked),
+        "factor": numbers.factor,
+        "close": numbers.close,
         "seeds": loadgen.seeds.model_dump(),
     }
     return job(plan, rules, "search", "Server", search=search)
 
 
-def may_be_late(scenario: Scenario, its: ScenarioRules) -> list[tuple[int, int]]:
+def may_be_late(scenario: Scenario, its: ScenarioRules, longest: int) -> list[tuple[int, int]]:
     """Return for Server runs of ever more queries how many may be late: LoadGen is stricter the fewer there are."""
     if loadgen_scenario(scenario) != "Server":
         return []
     percentile = its.percentile or 0.99
     queries = least = ceil(log(1 - CONFIDENCE) / log(percentile))  # no run of fewer can be valid
     sizes = {max(least, its.min_query_count)}
-    while queries <= LONGEST:
+    while queries <= longest:
         sizes.add(queries)
         queries = queries * 5 // 4
     return [(queries, place(queries, percentile) or 0) for queries in sorted(sizes)]

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NoReturn
 
 from rules.documents import SystemDescription
 from rules.errors import MachineError, UsageError
+from rules.ruleset import newest
 from rules.serving import Scenario, ScenarioRules, ServingRules, serving_rules
 from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem, SutParameters
 from suite import machine, source
@@ -28,9 +29,8 @@ from suite.result.procedure import Procedure
 from suite.result.request import Request
 from suite.result.staging import Work
 from suite.settings import settings
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import Emulation
 
-RULESET = "assay-inference/1.0"
 RDI = "rdi"  # how MLPerf Inference writes "Research, Development, or Internal (RDI)"
 # What a finished result and a new plan must share for the result to be the one asked for.
 SAME = ("sut", "source_sha256", "data", "image")
@@ -54,7 +54,8 @@ class Inference(Procedure):
                 )
         if request.runs is not None:
             raise UsageError("--runs belongs to training", fix="leave it out: LoadGen repeats queries, not runs")
-        self.ruleset, self.rules = RULESET, serving_rules(RULESET, request.workload)
+        self.ruleset = newest("assay-inference", request.round)
+        self.rules = serving_rules(self.ruleset, request.workload)
         self.served = self.tuned = settings(request.workload).serving
 
     @classmethod
@@ -77,7 +78,7 @@ class Inference(Procedure):
     def _parameters(self, framework: str) -> SutParameters:
         return parameters(self.rules, self.served[framework], self.request.threads, self.request.settings)
 
-    def smoke(self, mode: ExecutionMode) -> NoReturn:  # noqa: ARG002 (whatever it is)
+    def smoke(self, short: Emulation) -> NoReturn:  # noqa: ARG002 (whatever it is)
         """Raise MachineError: under emulation there is nothing to time."""
         name, kind = self.request.target, target(self.request.target)
         raise MachineError(

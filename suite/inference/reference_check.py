@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
-import rules.round
 from rules.errors import JudgedError, UsageError
+from rules.round import find
 from rules.serving import ServingRules
 from rules.serving_documents import OutputsCertificate
 from suite.inference import loadgen_config as told
@@ -49,7 +50,8 @@ def agree(context: InferenceContext) -> None:
 
 def reference_outputs(ruleset: str, rules_: ServingRules) -> list[list[float]]:
     """Return the rule set's float64 outputs of its few samples; UsageError where the file is not the one it names."""
-    path = rules.round.ROOT / ruleset / "outputs" / f"{rules_.workload}.json"
+    file = f"outputs/{rules_.workload}.json"
+    path = find(ruleset, file) or Path(ruleset, file)
     try:
         content = path.read_bytes()
         found = json.loads(content)

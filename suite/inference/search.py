@@ -8,24 +8,21 @@ from typing import Any
 from rules.serving import Scenario, loadgen_rules, loadgen_scenario
 from rules.serving_documents import Probe, SearchRecord
 from rules.text import printable
+from rules.thresholds import inference_thresholds
 from suite.inference import loadgen_config as told
 from suite.inference.context import InferenceContext
 from suite.progress import say
-
-# The next try: Server offers less, elsewhere LoadGen draws more queries. Server's first try, too, offers less than was
-# borne in short tests: a run five times as long, and four that test it, meet more of a machine's bad moments.
-SLOWER, FASTER = 0.9, 1.5
 
 
 def search_rates(context: InferenceContext) -> None:
     """Find out what to expect of each scenario."""
     if context.work.search() is not None:
         return
-    plan = context.plan
+    plan, slower = context.plan, inference_thresholds(context.plan.ruleset).search.slower
     job = told.search_job(plan, context.rules, loadgen_rules(plan.ruleset))
     found = context.unmeasured("search", job).result()
     rates = {
-        scenario: rate * (SLOWER if loadgen_scenario(scenario) == "Server" else 1.0)
+        scenario: rate * (slower if loadgen_scenario(scenario) == "Server" else 1.0)
         for scenario, rate in found["rates"].items()
     }
     probes = [Probe.model_validate(probe) for probe in found["probes"]]
@@ -64,7 +61,7 @@ def offer_less(context: InferenceContext, scenario: Scenario) -> None:
     search, first = context.work.search(), context.work.record(scenario, "performance")
     assert search is not None
     assert first is not None
-    less = told.server_rate(first.user_conf) * SLOWER**2
+    less = told.server_rate(first.user_conf) * inference_thresholds(context.plan.ruleset).search.slower ** 2
     rates = {**search.rates, scenario: min(search.rates[scenario], less)}
     _keep(context, search.probes, rates, search.left_out)
 
@@ -80,7 +77,8 @@ def next_rate(
     """Put the invalid run, the `number`-th, among the probes, and a rate to try next in place of its own."""
     # Server is tried twice at a rate, for the first may have met a bad moment of the machine; then in ever larger
     # steps: what small ones do not cure is a machine that is busy with something else.
-    factor = SLOWER ** (number // 2 if number % 2 == 0 else 0) if loadgen_scenario(scenario) == "Server" else FASTER
+    numbers, times = inference_thresholds(context.plan.ruleset).search, number // 2 if number % 2 == 0 else 0
+    factor = numbers.slower**times if loadgen_scenario(scenario) == "Server" else numbers.faster
     probe = Probe(
         scenario=scenario,
         rate=rate,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rules.documents import SystemDescription
-from rules.errors import unknown
+from rules.errors import AssayError, Exit, unknown
 from rules.serving import ServingRules
 from rules.workload import WorkloadRules
 from suite.engines.base import RunEnvironment
@@ -22,10 +22,16 @@ from suite.result.plan import Plan
 from suite.result.request import Request
 from suite.result.staging import Work
 from suite.settings import Tuned
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import Emulation
 
 Show = Callable[[str], None]
-Judge = Callable[[Path, Show], bool]  # of a folder with a result: whether it passed
+Judge = Callable[[Path, Show], bool]  # of what is no submission: whether it did what it can show; NotRefusedError
+
+
+class NotRefusedError(AssayError):
+    """The checker let pass what is no submission: a defect of Assay."""
+
+    exit_code = Exit.DEFECT
 
 
 class Procedure(ABC):
@@ -51,7 +57,7 @@ class Procedure(ABC):
         """Return whether this is the kind of measurement that was asked for."""
 
     @abstractmethod
-    def smoke(self, mode: ExecutionMode) -> tuple[Procedure, Judge]:
+    def smoke(self, short: Emulation) -> tuple[Procedure, Judge]:
         """Return what is run where only an emulator stands in, and what judges it.
 
         Raises MachineError where an emulator shows nothing.

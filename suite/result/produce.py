@@ -77,7 +77,7 @@ def _means(procedure: Procedure) -> Means:
     if mode.emulation:
         if request.idle_s:
             raise UsageError("--idle-baseline: under emulation nothing is measured", fix="leave it out")
-        procedure, judge = procedure.smoke(mode)
+        procedure, judge = procedure.smoke(mode.emulation)
     say(mode.sentence)
     machine.require_capacity(engine.host, request.threads, request.memory_mib)
     return Means(procedure, engine, mode, judge)

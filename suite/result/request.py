@@ -35,6 +35,7 @@ class Request:
     discard: bool
     replace: bool
     scenario: str | None = field(default=None, kw_only=True)  # of inference: one, or `all`
+    round: str | None = field(default=None, kw_only=True)  # None: the newest of the family
     power_log: PowerLog | None = field(default=None, kw_only=True)
     idle_s: float | None = field(default=None, kw_only=True)  # of an idle baseline before the runs
     uncontained: Path | None = field(default=None, kw_only=True)  # an interpreter, instead of an engine's image
@@ -54,6 +55,7 @@ class Request:
             "--power-log-ahead": (self.power_log and self.power_log.ahead_s) or None,
             "--idle-baseline": self.idle_s and f"{self.idle_s:g}",
             "--uncontained": self.uncontained,
+            "--round": self.round,
         }
         words += [word for flag, value in optional.items() if value is not None for word in (flag, str(value))]
         words += [word for setting in self.settings for word in ("--set", setting)]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import checker
 from checker.report.render import text as render_text
-from suite.targets.functional import NotRefusedError
+from suite.result.procedure import NotRefusedError, Show
 
 FOLDER = "uncontained"  # below the submissions folder: none of it is a submission
 RULE = "assay-uncontained"
 
 
-def judge(result: Path, show: Callable[[str], None]) -> bool:
+def judge(result: Path, show: Show) -> bool:
     """Show what was measured and what the checker says; return whether it refuses the result for this reason alone.
 
     Raises NotRefusedError where it does not.

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from rules.documents import RunRecord
 from rules.errors import UsageError
-from rules.ruleset import load
+from rules.ruleset import load, newest
 from rules.workload import Value, WorkloadRules, workload_rules
 from suite import source
 from suite.cpus import last_of
@@ -19,14 +19,12 @@ from suite.result.procedure import Judge, Procedure
 from suite.result.request import Request
 from suite.result.staging import Work, document
 from suite.settings import settings
-from suite.targets import functional
-from suite.targets.execution import ExecutionMode
-from suite.training import parity
+from suite.targets.data import Emulation
+from suite.training import parity, smoke
 from suite.training.plan import TrainingPlan, hyperparameters, number_of_runs
 from suite.training.run import TrainingContext, execute
 from suite.training.staging import TrainingWork
 
-RULESET = "assay/1.0"
 # What a finished result and a new plan must share for the result to be the one asked for.
 SAME = ("threads", "hyperparameters", "source_sha256", "data", "image", "interpreter")
 
@@ -42,10 +40,11 @@ class Training(Procedure):
 
     def __init__(self, request: Request) -> None:
         super().__init__(request)
-        self.ruleset, self.rules = RULESET, workload_rules(RULESET, request.workload)
+        self.ruleset = newest("assay", request.round)
+        self.rules = workload_rules(self.ruleset, request.workload)
         self.tuned = settings(request.workload).frameworks
         self._runs(), self._hyperparameters()  # refuse what the rules do not allow
-        least = load(RULESET).idle
+        least = load(self.ruleset).idle
         if request.idle_s is not None and least is not None and request.idle_s < least.seconds:
             raise UsageError(f"--idle-baseline {request.idle_s:g}: too short", fix=f"give {least.seconds:g} s or more")
 
@@ -60,11 +59,11 @@ class Training(Procedure):
     def _hyperparameters(self) -> dict[str, Value]:
         return hyperparameters(self.rules, self.request.division, self.request.settings)
 
-    def smoke(self, mode: ExecutionMode) -> tuple[Training, Judge]:
+    def smoke(self, short: Emulation) -> tuple[Training, Judge]:
         """Return what is run where an emulator stands in: a few steps on a few samples, once; and what judges it."""
-        short = Training(self.request.smoke(functional.FOLDER))
-        short.rules = mode.shorten(self.rules)
-        return short, functional.judge
+        shortened = Training(self.request.smoke(smoke.FOLDER))
+        shortened.rules = smoke.shorten(self.rules, short)
+        return shortened, smoke.judge
 
     def source(self) -> dict[str, bytes]:
         """Return the source that runs in the sandbox, by path."""

@@ -9,6 +9,7 @@ from rules.images import _read as images_read
 from rules.round import _chain, rulesets_in
 from rules.ruleset import load
 from rules.serving import loadgen_rules, serving_rules
+from rules.thresholds import inference_thresholds, training_thresholds
 from rules.workload import workload_rules
 
 
@@ -27,3 +28,5 @@ def forget() -> None:
     ):
         cached.cache_clear()
     published.forget()
+    training_thresholds.cache_clear()
+    inference_thresholds.cache_clear()

@@ -12,7 +12,8 @@ from pathlib import Path
 from checker.core.findings import Problem
 from checker.core.strict_json import JsonError, loads
 from checker.core.tree import RefusedError, Tree
-from checker.families.assay.submission import DIVISIONS, RUN_FILE
+from checker.families.assay.submission import DIVISIONS
+from checker.families.assay.training.submission import RUN_FILE
 from rules.errors import NothingToCheckError, UsageError
 from rules.known_rounds import archive
 from rules.round import rulesets

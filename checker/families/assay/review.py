@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -16,11 +16,9 @@ from checker.core.registry import cards, judges
 from checker.core.tree import Tree
 from checker.core.waivers import Waivers
 from checker.families.assay.discovery import DEFAULT, FAMILIES, OURS, Passed, discover, round_of, round_of_log, suite_of
-from checker.families.assay.inference.review import judge_submission
-from checker.families.assay.inference.submission import ServingRun, ServingSubmission
+from checker.families.assay.kinds import KINDS, Kind
 from checker.families.assay.metric import of_workload
-from checker.families.assay.submission import Result, Run, Submission, open_log, read_result
-from checker.families.assay.training.scores import score
+from checker.families.assay.submission import Result, Run, Scenario, Submission, open_log
 from rules.cards import Card
 from rules.errors import NothingToCheckError, UsageError
 from rules.expressions import Scalar
@@ -42,18 +40,14 @@ def review(path: Path, name: str | None, waivers: Waivers | None = None) -> Repo
         _single_log(ledger, ruleset, found.log)
     for root in found.submitters:
         ruleset = chosen or _judging(round_of(root, found.scope))
-        if ruleset.family != FAMILIES[suite_of(root)]:
+        suite = suite_of(root)
+        if ruleset.family != FAMILIES[suite]:
             fix = "leave out --round, or give one of its suite"
-            raise UsageError(
-                f"{root} is a submission of {suite_of(root)}, which {ruleset.name} has no rules on", fix=fix
-            )
+            raise UsageError(f"{root} is a submission of {suite}, which {ruleset.name} has no rules on", fix=fix)
         used.append(ruleset.name)
         passed = _passed(ruleset, root, [p for p in found.passed if p.path == root])
-        tree = Tree(root, ruleset.limits)
-        if ruleset.family == FAMILIES["inference"]:
-            judge_submission(ledger, ServingSubmission(root, found.scope, tree, ruleset), passed, _serving_log)
-        else:
-            _submission(ledger, Submission(root, found.scope, tree, ruleset), passed)
+        kind = KINDS[suite]
+        _submission(ledger, kind, kind.submission(root, found.scope, Tree(root, ruleset.limits), ruleset), passed)
     if elsewhere := [p for p in found.passed if p.path not in found.submitters]:
         ruleset = chosen or _judging(DEFAULT)
         used.append(ruleset.name)
@@ -90,9 +84,12 @@ def _single_log(ledger: Ledger, ruleset: RuleSet, file: Path) -> None:
     root = file.parent
     log, absent = open_log(Tree(root, ruleset.limits), file.name)
     stated = log.value("submission_benchmark") if log else None
-    rules = ruleset.workload(stated) if isinstance(stated, str) and stated in ruleset.workloads() else None
+    workload = stated if isinstance(stated, str) and stated in ruleset.workloads() else None
     division = "open" if log and log.value("submission_division") == "open" else "closed"
-    found = list(contained((), file.name, _log_rules(ruleset, rules, division, log, absent, (), file.name)))
+    present = next((card for card in ruleset.cards.values() if card.judge == "log-present"), None)
+    found = [Raised(present, (), file.name, problem) for problem in absent] if present else []
+    if log is not None:
+        found += contained((), file.name, _log(ruleset, workload, division, log, (), file.name))
     errors = ledger.settle(root, ruleset, found)
     ledger.judge(root, file.name, "log", (), errors)
 
@@ -133,48 +130,22 @@ def constants_of(rules: WorkloadRules | None) -> tuple[dict[str, Scalar], dict[s
     return constants, mappings
 
 
-def _log_rules(
-    ruleset: RuleSet,
-    rules: WorkloadRules | None,
-    division: str,
-    log: Log | None,
-    absent: list[Problem],
-    unit: Unit,
-    path: str,
-) -> Iterator[Raised]:
-    """Judge one log by itself; `absent` says why there is none."""
-    for card in ruleset.cards.values():
-        if card.judge == "log-present":
-            yield from raised(card, unit, path, absent)
-    if log is None:
-        return
-    if rules is None:
+def _log(ruleset: RuleSet, workload: str | None, division: str, log: Log, unit: Unit, path: str) -> Iterator[Raised]:
+    """Judge a log that could be read by what its lines say."""
+    if workload is None:
         stated = log.first("submission_benchmark")
         known, line = ", ".join(ruleset.workloads()), stated.number if stated else None
         found = brief(stated.value) if stated else "no submission_benchmark"
         log.flaw("log-workload", Problem("the log is of no workload this round knows", known, found, line=line))
-    yield from _lines(ruleset, rules, division, log, unit, path)
-
-
-def _lines(
-    ruleset: RuleSet, rules: WorkloadRules | None, division: str, log: Log, unit: Unit, path: str
-) -> Iterator[Raised]:
-    """Judge a log that could be read by what its lines say."""
     for card, function in cards(ruleset, division, "log"):
         yield from raised(card, unit, path, limited(function(log)))
-    for rule, problem in program(ruleset.name, rules.workload if rules else None, division).judge(log.records):
+    for rule, problem in program(ruleset.name, workload, division).judge(log.records):
         yield Raised(ruleset.cards[rule], unit, path, problem)
-
-
-def _serving_log(ruleset: RuleSet, division: str, run: ServingRun, unit: Unit) -> Iterator[Raised]:
-    """Judge the log of one container of inference by itself."""
-    if run.log is not None:
-        yield from _lines(ruleset, None, division, run.log, unit, run.log_path)
 
 
 def _passed(ruleset: RuleSet, root: Path, passed: list[Passed]) -> list[Raised]:
     """Return what the search for submitters objects to, as problems of the submission at `root`."""
-    cards = {(card.judge or "").removeprefix("serving-"): card for card in ruleset.cards.values()}
+    cards = {card.judge: card for card in ruleset.cards.values()}
     return [
         Raised(cards[one.judge], (), Path(os.path.relpath(one.path, root)).as_posix(), one.problem)
         for one in passed
@@ -182,7 +153,7 @@ def _passed(ruleset: RuleSet, root: Path, passed: list[Passed]) -> list[Raised]:
     ]
 
 
-def _submission(ledger: Ledger, submission: Submission, found: list[Raised]) -> None:
+def _submission(ledger: Ledger, kind: Kind, submission: Submission, found: list[Raised]) -> None:
     """Judge one submitter's folder, `found` being known; every part is judged even where another is beyond reading."""
     ruleset, root = submission.ruleset, submission.root
     division = submission.division or "closed"
@@ -208,24 +179,33 @@ def _submission(ledger: Ledger, submission: Submission, found: list[Raised]) -> 
     for system in submission.systems.values():
         ledger.judge(root, system.path, "system", ("systems", system.name), errors)
     for result in results:
-        unit = ("results", result.folder)
-        verdict = ledger.judge(root, result.folder, "result", unit, errors)
-        ledger.scores.append(score(ledger.shown(root, result.folder), result, verdict))
-        for run in result.runs:
-            ledger.judge(root, run.log_path, "log", (*unit, str(run.index)), errors)
+        kind.note(ledger, root, result, errors)
 
 
 def _result(submission: Submission, folder: str, unit: Unit, results: list[Result]) -> Iterator[Raised]:
     """Read the result in `folder`, add it to `results` and judge it."""
-    ruleset, result = submission.ruleset, read_result(submission, folder)
+    result = submission.read(folder)
     results.append(result)
-    for card, function in cards(ruleset, result.division, "result"):
+    for card, function in cards(result.ruleset, result.division, "result"):
         yield from raised(card, unit, result.folder, limited(function(result)))
-    for run in result.runs:
-        yield from _run(ruleset, result, run, (*unit, str(run.index)))
+    for scenario in result.scenarios.values():
+        inner = (*unit, scenario.name)
+        yield from contained(inner, scenario.folder, _scenario(result, scenario, inner))
+    if not result.scenarios:
+        yield from _runs(result, result.runs, unit)
 
 
-def _run(ruleset: RuleSet, result: Result, run: Run, unit: Unit) -> Iterator[Raised]:
-    yield from _log_rules(ruleset, result.rules, result.division, run.log, [], unit, run.log_path)
-    for card, function in cards(ruleset, result.division, "run"):
-        yield from raised(card, unit, run.log_path, limited(function(result, run)))
+def _scenario(result: Result, scenario: Scenario, unit: Unit) -> Iterator[Raised]:
+    for card, function in cards(result.ruleset, result.division, "scenario"):
+        yield from raised(card, unit, scenario.folder, limited(function(result, scenario)))
+    yield from _runs(result, list(scenario.runs.values()), unit)
+
+
+def _runs(result: Result, runs: Sequence[Run], unit: Unit) -> Iterator[Raised]:
+    ruleset, division = result.ruleset, result.division
+    for run in runs:
+        inner = (*unit, run.name)
+        if run.log is not None:
+            yield from _log(ruleset, result.logged_workload, division, run.log, inner, run.log_path)
+        for card, function in cards(ruleset, division, "run"):
+            yield from raised(card, inner, run.log_path, limited(function(result, run)))

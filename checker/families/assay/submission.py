@@ -1,81 +1,86 @@
 """A submission as read from its folder: submitter, systems, results, runs. Reading judges nothing.
 
 What could not be read is kept as a flaw for the judge that reports it, so that every other part is still judged.
+What training and inference read otherwise is in their own `submission.py`.
 """
 
 from __future__ import annotations
 
 import os
-import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any, ClassVar
 
-from checker.core.documents import Document, read_document, read_json
+from checker.core.documents import Document, M, read_document, read_json
 from checker.core.files import HEAD, state_of, state_of_tail, tail_of
 from checker.core.findings import Problem
 from checker.core.mllog import TOKEN, Log, read_log
 from checker.core.strict_json import JsonError
-from checker.core.tree import RefusedError, Tree
-from rules.documents import Manifest, ParityCertificate, RunRecord, SystemDescription
-from rules.errors import UsageError
+from checker.core.tree import Entry, RefusedError, Tree
+from rules.documents import Manifest, Record, SystemDescription
 from rules.observation import Observation
 from rules.ruleset import RuleSet
+from rules.serving import ServingRules
 from rules.workload import WorkloadRules
 
-RUN_FILE = re.compile(r"result_(0|[1-9]\d{0,5})\.(txt|json|safetensors)")
 DIVISIONS = ("closed", "open")
+Flaws = dict[str, list[Problem]]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Run:
-    """One run of a result: log, record and final weights; None where a file is missing or unusable."""
+    """One run of a result: log, record, samples of the machine; None where a file is missing or unusable."""
 
-    index: int
-    folder: str
-    metric: str  # the log's key of the workload's metric; empty where the round does not know the workload
+    RECORD: ClassVar[tuple[str, type[Record]]]  # schema and model
+
+    name: str  # in its result or scenario
+    place: Mapping[str, Any]  # what its place in the result says of it, by member of its record
+    log_path: str  # what the container said; as all paths, relative to the submitter's folder
+    record_path: str
+    observation_path: str  # what was sampled of the machine during the run
     log: Log | None = None
-    record: Document[RunRecord] | None = None
+    record: Document[Record] | None = None
     observation: Document[Observation] | None = None
-    flaws: dict[str, list[Problem]] = field(default_factory=dict)
-
-    @property
-    def log_path(self) -> str:
-        """The log, relative to the submitter's folder."""
-        return f"{self.folder}/result_{self.index}.txt"
-
-    @property
-    def record_path(self) -> str:
-        """The run's record."""
-        return f"{self.folder}/result_{self.index}.json"
-
-    @property
-    def weights_path(self) -> str:
-        """The run's final weights."""
-        return f"{self.folder}/result_{self.index}.safetensors"
-
-    @property
-    def observation_path(self) -> str:
-        """What was sampled of the machine during the run."""
-        return f"{self.folder}/observation_{self.index}.json"
+    flaws: Flaws = field(default_factory=dict)
 
     @property
     def unobserved(self) -> str:
         """Why nothing was sampled of the machine, by the record."""
         return self.record.model.unobserved if self.record else ""
 
+    @property
+    def cpuset(self) -> str:
+        """The processors its container had, as a list of the kernel's; empty where it is not known."""
+        return self.record.model.container.cpuset if self.record else ""
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The most memory its container took, where that is known."""
+        return self.record.model.memory.peak_bytes if self.record and self.record.model.memory else None
+
     def interval(self, start: str, stop: str) -> float | None:
         """Return the seconds from the first `start` to the first `stop` by the log's clock; None where unknown."""
         return self.log.interval(start, stop) if self.log else None
 
-    @property
-    def converged(self) -> bool:
-        """Whether the log says that the target was reached."""
-        stop = self.log.first("run_stop") if self.log else None
-        return stop is not None and stop.metadata.get("status") == "success"
+    def read(self, tree: Tree) -> None:
+        """Read log, record and samples."""
+        self.log, self.flaws["log-present"] = open_log(tree, self.log_path)
+        self.record, self.flaws["record"] = read_document(tree, self.record_path, *self.RECORD)
+        self.observation = read_if_there(tree, self.observation_path, "observation", Observation, self.flaws)
 
 
-@dataclass
+@dataclass(kw_only=True)
+class Scenario:
+    """One scenario of a result of inference, as far as every part of the checker knows it."""
+
+    name: str
+    folder: str
+    runs: Mapping[str, Run]
+
+
+@dataclass(kw_only=True)
 class Result:
     """`results/<system>/<workload>/` and what belongs to it elsewhere in the submitter's folder."""
 
@@ -83,15 +88,42 @@ class Result:
     folder: str
     ruleset: RuleSet
     submitter: str | None  # the folder's name, where the layout says it is one
-    division: str  # closed where nothing says otherwise
     division_of_folder: str | None
-    runs: list[Run]
-    manifest: Document[Manifest] | None
-    certificate: Document[ParityCertificate] | None
-    flaws: dict[str, list[Problem]]
     scope: str = ""  # the submission's: what was asked for
     system_document: Document[SystemDescription] | None = None
-    idle: Document[Observation] | None = None  # what was sampled of the idle machine before the runs
+    manifest: Document[Manifest] | None = None
+    scenarios: Mapping[str, Scenario] = field(default_factory=dict)  # of training: none
+    flaws: Flaws = field(default_factory=dict)
+
+    @property
+    def runs(self) -> Sequence[Run]:
+        """All runs, in order."""
+        raise NotImplementedError
+
+    @property
+    def implementation(self) -> str:
+        """The folder of the source that ran."""
+        raise NotImplementedError
+
+    @property
+    def own_folders(self) -> tuple[str, ...]:
+        """Folders all of whose files belong to the result."""
+        return (self.folder, self.implementation)
+
+    @property
+    def documents(self) -> str:
+        """The folder of the documents on the whole result."""
+        return self.folder
+
+    @property
+    def rules(self) -> WorkloadRules | ServingRules | None:
+        """What the round fixes about the workload; None where it does not know it."""
+        raise NotImplementedError
+
+    @property
+    def logged_workload(self) -> str | None:
+        """The workload whose rules the lines of the result's logs are judged by; None: those of every workload."""
+        return None
 
     @property
     def system(self) -> str:
@@ -103,47 +135,44 @@ class Result:
         """The workload's name, by the folder."""
         return self.folder.split("/")[2]
 
-    @cached_property
-    def rules(self) -> WorkloadRules | None:
-        """What the round fixes about the workload; None where it does not know it."""
-        return known_rules(self.ruleset, self.workload)
+    @property
+    def records(self) -> Sequence[Document[Record]]:
+        """The records that could be read, in the order of the runs."""
+        return [run.record for run in self.runs if run.record]
 
     @property
     def framework(self) -> str:
         """The framework, by the first record; empty where there is none."""
-        return next((run.record.model.framework for run in self.runs if run.record), "")
+        return next((record.model.framework for record in self.records), "")
+
+    @property
+    def division(self) -> str:
+        """The division, by the folder, else by the first record; closed where nothing says otherwise."""
+        return self.division_of_folder or next((record.model.division for record in self.records), "closed")
 
     @property
     def source_sha256(self) -> str:
         """Digest of the source that ran, by the first record; empty where there is none."""
-        return next((run.record.model.source_sha256 for run in self.runs if run.record), "")
-
-    @property
-    def implementation(self) -> str:
-        """The folder of the source that ran."""
-        return f"benchmarks/{self.workload}/implementations/{self.framework}"
-
-    @property
-    def own_folders(self) -> tuple[str, ...]:
-        """Folders all of whose files belong to the result."""
-        return (self.folder, self.implementation)
-
-    @property
-    def idle_path(self) -> str:
-        """The idle baseline."""
-        return f"{self.folder}/observation_idle.json"
+        return next((record.model.source_sha256 for record in self.records), "")
 
     @property
     def sbom_path(self) -> str:
         """The bill of materials."""
-        return f"{self.folder}/sbom.cdx.json"
+        return f"{self.documents}/sbom.cdx.json"
+
+    def read(self) -> None:
+        """Read the documents on the whole result."""
+        self.manifest = self.document("manifest", "manifest", Manifest)
+        self.flaws["sbom"] = read_sbom(self.tree, self.sbom_path)
+
+    def document(self, name: str, kind: str, model: type[M]) -> Document[M] | None:
+        """Read `<name>.json` of the result; None where that cannot be done, which `flaws[name]` explains."""
+        found, self.flaws[name] = read_document(self.tree, f"{self.documents}/{name}.json", kind, model)
+        return found
 
     def sha256(self, path: str) -> str:
         """Return the digest of a file; RefusedError where it cannot be read or is larger than its kind may be."""
-        limits = self.tree.limits
-        is_small = path.endswith(".json") or path.startswith("benchmarks/")
-        most = limits.document_bytes if is_small else limits.log_bytes if path.endswith(".txt") else limits.file_bytes
-        return self.tree.sha256(path, most)
+        return self.tree.sha256(path, self.tree.limits.log_bytes)
 
 
 @dataclass
@@ -152,7 +181,7 @@ class System:
 
     path: str
     document: Document[SystemDescription] | None
-    flaws: dict[str, list[Problem]]
+    flaws: Flaws
 
     @property
     def name(self) -> str:
@@ -164,10 +193,21 @@ class System:
 class Submission:
     """A submitter's folder; `scope` is the part of it that is judged, empty for all."""
 
+    TOP: ClassVar[tuple[str, ...]]  # folders of the layout
+    SYSTEM: ClassVar[tuple[str, type[SystemDescription]]]  # schema and model of a system's description
+
     root: Path
     scope: str
     tree: Tree
     ruleset: RuleSet
+
+    def has_place(self, entry: Entry) -> bool:
+        """Whether the layout has a place for `entry`."""
+        raise NotImplementedError
+
+    def read(self, folder: str) -> Result:
+        """Read the result in `folder`."""
+        raise NotImplementedError
 
     @property
     def submitter(self) -> str | None:
@@ -179,6 +219,11 @@ class Submission:
         """The division, by the folder above, where that is one."""
         return self.root.parent.name if self.root.parent.name in DIVISIONS else None
 
+    @property
+    def entries(self) -> list[Entry]:
+        """What is in scope."""
+        return [entry for entry in self.tree.entries.values() if in_scope(entry.path, self.scope)]
+
     @cached_property
     def result_folders(self) -> list[str]:
         """Folders of results in scope, as many as the round lets a submitter have."""
@@ -186,14 +231,11 @@ class Submission:
 
     @cached_property
     def all_result_folders(self) -> list[str]:
-        """Folders of results in scope; hidden ones are unfinished work, not results."""
-        folders = []
-        for entry in self.tree.entries.values():
-            parts = entry.path.split("/")
-            is_result = len(parts) == 3 and parts[0] == "results" and not parts[2].startswith(".")
-            if is_result and entry.kind == "folder" and in_scope(entry.path, self.scope):
-                folders.append(entry.path)
-        return folders
+        """Folders of results in scope, or around it where a part of one was asked for; hidden ones are unfinished."""
+        whole = "/".join(self.scope.split("/")[:3])
+        folders = (entry.path for entry in self.tree.entries.values() if entry.kind == "folder")
+        parts = ((path, path.split("/")) for path in folders if in_scope(path, whole))
+        return [path for path, (top, *rest) in parts if top == "results" and len(rest) == 2 and rest[1][:1] != "."]
 
     @property
     def system_paths(self) -> dict[str, str]:
@@ -209,17 +251,22 @@ class Submission:
         """Systems in scope, by name."""
         found = {}
         for name, path in self.system_paths.items():
-            document, problems = read_document(self.tree, path, "system-description", SystemDescription)
+            document, problems = read_document(self.tree, path, *self.SYSTEM)
             found[name] = System(path, document, {"system-document": problems})
         return found
 
-
-def known_rules(round_: RuleSet, workload: str) -> WorkloadRules | None:
-    """Return what the round fixes about a workload; None where it does not know it."""
-    try:
-        return round_.workload(workload)
-    except UsageError:
-        return None
+    def common(self, folder: str) -> dict[str, Any]:
+        """Return what a result in `folder` has of its submission."""
+        system = self.systems.get(folder.split("/")[1])
+        return {
+            "tree": self.tree,
+            "folder": folder,
+            "ruleset": self.ruleset,
+            "submitter": self.submitter,
+            "division_of_folder": self.division,
+            "scope": self.scope,
+            "system_document": system.document if system else None,
+        }
 
 
 def in_scope(path: str, scope: str) -> bool:
@@ -227,55 +274,13 @@ def in_scope(path: str, scope: str) -> bool:
     return not scope or path == scope or path.startswith(f"{scope}/")
 
 
-def read_result(submission: Submission, folder: str) -> Result:
-    """Read everything of the result in `folder`."""
-    tree = submission.tree
-    names = [e.path.rpartition("/")[2] for e in tree.files(folder) if e.path.count("/") == 3]
-    indices = sorted({int(match[1]) for name in names if (match := RUN_FILE.fullmatch(name))})
-    rules = known_rules(submission.ruleset, folder.split("/")[2])
-    metric = rules.quality.log if rules else ""
-    runs = [read_run(tree, folder, index, metric) for index in indices[: tree.limits.runs]]
-    flaws: dict[str, list[Problem]] = {}
-    manifest, flaws["manifest"] = read_document(tree, f"{folder}/manifest.json", "manifest", Manifest)
-    certificate = None
-    if f"{folder}/parity.json" in tree.entries:
-        certificate, flaws["parity-document"] = read_document(
-            tree, f"{folder}/parity.json", "parity-certificate", ParityCertificate
-        )
-    idle = None
-    if tree.is_file(f"{folder}/observation_idle.json"):
-        path = f"{folder}/observation_idle.json"
-        idle, flaws["idle"] = read_document(tree, path, "observation", Observation)
-    flaws["sbom"] = read_sbom(tree, f"{folder}/sbom.cdx.json")
-    stated = submission.division or next((run.record.model.division for run in runs if run.record), None)
-    system = submission.systems.get(folder.split("/")[1])
-    return Result(
-        tree=tree,
-        folder=folder,
-        ruleset=submission.ruleset,
-        submitter=submission.submitter,
-        division=stated or "closed",
-        division_of_folder=submission.division,
-        runs=runs,
-        manifest=manifest,
-        certificate=certificate,
-        flaws=flaws,
-        scope=submission.scope,
-        system_document=system.document if system else None,
-        idle=idle,
-    )
-
-
-def read_run(tree: Tree, folder: str, index: int, metric: str) -> Run:
-    """Read log and record of one run; `metric` is the log's key of the workload's metric."""
-    run = Run(index, folder, metric)
-    run.log, run.flaws["log-present"] = open_log(tree, run.log_path)
-    run.record, run.flaws["record"] = read_document(tree, run.record_path, "run-record", RunRecord)
-    if tree.is_file(run.observation_path):
-        run.observation, run.flaws["observation"] = read_document(
-            tree, run.observation_path, "observation", Observation
-        )
-    return run
+def read_if_there(tree: Tree, path: str, kind: str, model: type[M], flaws: Flaws) -> Document[M] | None:
+    """Read a document that need not be there; what is wrong with one that is, is added to `flaws`."""
+    if not tree.is_file(path):
+        return None
+    name = "idle" if path.endswith("idle.json") else kind
+    found, flaws[name] = read_document(tree, path, kind, model)
+    return found
 
 
 def open_log(tree: Tree, path: str) -> tuple[Log | None, list[Problem]]:

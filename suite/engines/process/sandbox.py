@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from checker.families.assay.rules.limits import cpus
+from checker.machine.use import cpus
 from rules.documents import Container
 from rules.errors import MachineError
 from rules.text import printable

@@ -28,7 +28,7 @@ from suite.images.build import BuiltImage
 from tests.integration.engines.conformance import Conformance, Subject, job, limits, run, until
 from tests.integration.engines.proxy import Proxy
 
-pytestmark = [pytest.mark.engine, pytest.mark.image]
+pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.together]
 
 
 def leftovers(client, belongs=None, **filters):

@@ -44,6 +44,9 @@ def started_by(pid: int, folder: str) -> list[int]:
         return processes(f"{folder}/other")
 
 
+pytestmark = pytest.mark.together
+
+
 @pytest.fixture(scope="module")
 def interpreter() -> Interpreter:
     return ask(Path(sys.executable))

@@ -13,6 +13,8 @@ from tests.integration.engines.conformance import Conformance, Subject, run
 from tests.integration.engines.test_process import subject_of
 from tests.integration.engines.third import ThirdEngine, ThirdRunner
 
+pytestmark = pytest.mark.together
+
 
 class TestThird(Conformance):
     @pytest.fixture(scope="class")

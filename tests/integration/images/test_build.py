@@ -183,11 +183,11 @@ def test_a_build_killed_midway_leaves_nothing_half_and_the_next_one_cleans_up(
     client.images.remove(build.tag(tiny, built.identity.config_digest), force=True)
     code = (
         "import sys, dataclasses, pathlib\n"
-        "from suite.engines.docker.connection import connect\n"
+        "from suite.engines.table import images\n"
         "from suite.images import build; from suite.images.matrix import cell\n"
         "tiny = dataclasses.replace(cell('jax', 'cpu', 'mmdebstrap'), framework='tiny',\n"
         "    requirements=('opt-einsum==3.4.0',), wheel_lock=pathlib.Path(sys.argv[1]))\n"
-        "build.build(connect(), tiny, lambda phase, *_: print(phase, flush=True))\n"
+        "build.build(images(), tiny, lambda phase, *_: print(phase, flush=True))\n"
     )
     shelf = cache.root() / "scratch"
     others = set(shelf.iterdir())  # of builds that may run on this machine beside the test

@@ -75,12 +75,9 @@ def test_one_that_dies_in_mid_run_leaves_the_reason(client, jax_image):
 
 
 def test_a_killed_runner_leaves_no_observer(client, jax_image):
-    code = "import time\nfrom suite.engines.docker.runner import DockerRunner\n"
-    code += "from suite.engines.docker.connection import connect\n"
-    code += "from suite.images.build import build; from suite.images.matrix import cell\n"
+    code = "import time\nfrom suite.engines.table import engine\nfrom suite.images.matrix import cell\n"
     code += "from suite.meters.sampler import Observer\n"
-    code += "client = connect()\nimage = build(DockerImages(client), cell('jax', 'cpu'), lambda *_: None)\n"
-    code += "with Observer(DockerRunner(client, image), '1'): print(flush=True); time.sleep(60)"
+    code += "with Observer(engine().runner(cell('jax', 'cpu')), '1'): print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as runner:
         assert runner.stdout is not None
         runner.stdout.readline()

@@ -142,7 +142,7 @@ def searched(
     """Return what a short search of a toy finds."""
     asked = {
         "scenarios": {
-            name: its.model_dump() | {"may_be_late": may_be_late(name, its)} for name, its in scenarios.items()
+            name: its.model_dump() | {"may_be_late": may_be_late(name, its, 1 << 20)} for name, its in scenarios.items()
         },
         "probe_ms": 500,
         "probes": 10,

@@ -22,7 +22,7 @@ from suite.engines.docker.engine import DockerEngine
 from suite.engines.docker.labels import LABEL, busy
 from suite.images.matrix import cell
 from suite.inference.context import InferenceContext
-from suite.inference.procedure import RULESET, Inference
+from suite.inference.procedure import Inference
 from suite.inference.run import execute
 from suite.inference.staging import InferenceWork
 from suite.inference.tree import complete
@@ -32,6 +32,7 @@ from suite.result.job import job_files
 from suite.result.request import Request
 from suite.targets.data import NOTHING
 from suite.targets.execution import ExecutionMode
+from tests.integration.serving.toys import RULESET
 
 pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.machine]
 

@@ -19,7 +19,7 @@ from rules.ruleset import load
 from tests.unit.checker.submissions import WORKLOAD, Built, said
 
 CARDS = sorted(load("assay/1.0").cards.values(), key=lambda card: card.id)
-SCOPES = {"log", "run", "result", "system", "submission", "results"}
+SCOPES = {"log", "run", "scenario", "result", "system", "submission", "results"}
 TEXT = {"log-line", "log-json", "log-members"}
 
 
@@ -73,8 +73,9 @@ def test_the_example_that_fails_is_named_by_its_rule(card: Card, built: Callable
 
 
 def test_every_judge_has_a_card_and_every_card_a_judge_or_constraints() -> None:
-    named = {card.judge for card in CARDS if card.judge is not None}
-    # Those of inference and of MLPerf rounds have their cards there (tests/unit/serving, training, inference, tiny).
+    cards = [*CARDS, *load("assay-inference/1.0").cards.values()]
+    named = {card.judge for card in cards if card.judge is not None}
+    # Those of MLPerf rounds have their cards there (tests/unit/training, inference, tiny).
     assert named == {name for name, judge in judges().items() if judge.scope in SCOPES}
 
 

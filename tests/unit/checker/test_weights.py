@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.core.safetensors import FormError, differences, header, numbers
-from checker.families.assay.rules.limits import cpus
+from checker.machine.use import cpus
 from tests.unit.checker.submissions import WORKLOAD, load, weights
 
 SHAPES = load("assay/1.0").workload(WORKLOAD).weights

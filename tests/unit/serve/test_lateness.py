@@ -13,7 +13,7 @@ from suite.inference.loadgen_config import may_be_late
 from suite.serve.lateness import bears
 
 SERVER = serving_rules("assay-inference/1.0", "image-classification").scenarios["Server"]
-KNOWN = may_be_late("Server", SERVER)
+KNOWN = may_be_late("Server", SERVER, 1 << 20)
 
 
 def late(run: int, least: int = 0) -> tuple[int, int]:
@@ -29,7 +29,7 @@ def test_what_a_run_bears_is_loadgens_and_known_closely() -> None:
         assert not met(allowed + 1, queries, 0.99)
         assert more <= 1.25 * queries
     assert KNOWN[-1][0] > 800_000
-    assert may_be_late("SingleStream", SERVER) == []
+    assert may_be_late("SingleStream", SERVER, 1 << 20) == []
 
 
 @pytest.mark.parametrize("least", [0, 500, 16_000])

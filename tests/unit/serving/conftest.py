@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import checker.families.assay.inference.review
 import checker.families.assay.review
 import rules.round
 from tests.unit.rounds import forget
@@ -17,8 +16,7 @@ from tests.unit.serving.trees import WORKLOADS, Measured, unpack
 @pytest.fixture(autouse=True)
 def _uncontained(monkeypatch: pytest.MonkeyPatch) -> None:
     """A defect of a judge fails the test it shows in, instead of becoming a finding."""
-    for module in (checker.families.assay.review, checker.families.assay.inference.review):
-        monkeypatch.setattr(module, "contained", lambda unit, path, judging: judging)
+    monkeypatch.setattr(checker.families.assay.review, "contained", lambda unit, path, judging: judging)
 
 
 @pytest.fixture(scope="session")

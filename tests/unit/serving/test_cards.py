@@ -76,9 +76,12 @@ def test_the_line_that_passes_passes(card: Card, measured: Callable[[], Measured
     assert objections(card, card.passes, measured) == []
 
 
+INFERENCE = "checker.families.assay.inference."
+
+
 def test_every_judge_of_inference_has_a_card() -> None:
     named_by_cards = {card.judge for card in CARDS}
-    known = {name for name, judge in judges().items() if judge.scope.startswith("serving-")}
+    known = {name for name, judge in judges().items() if judge.function.__module__.startswith(INFERENCE)}
     assert known <= named_by_cards
     assert all(judge in judges() for judge in named_by_cards)
 

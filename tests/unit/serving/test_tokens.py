@@ -17,7 +17,7 @@ import pytest
 from checker.core.tree import Tree
 from checker.families.assay.inference.latencies import PERCENTILES
 from checker.families.assay.inference.rules.tokens import tokens
-from checker.families.assay.inference.submission import ScenarioResult, ServingRun
+from checker.families.assay.inference.submission import ScenarioResult, loadgen_run
 from rules.compliance import compliance_rules
 from rules.ruleset import load
 from rules.serving import serving_rules
@@ -54,8 +54,8 @@ def said(folder: Path, tpot_ms: int = 200) -> list[str]:
     tree = Tree(folder, load(ROUND).limits)
     known = serving_rules(ROUND, "text-generation")
     its = known.scenarios["Server"].model_copy(update={"tpot_ms": tpot_ms})
-    runs = {name: ServingRun(tree, "Server", name, RESULTS, OURS, True) for name in ("performance", "accuracy")}
-    scenario = ScenarioResult("Server", RESULTS, OURS, its, runs)
+    runs = {name: loadgen_run(tree, "Server", name, RESULTS, OURS, True) for name in ("performance", "accuracy")}
+    scenario = ScenarioResult(name="Server", folder=RESULTS, ours=OURS, rules=its, runs=runs)
     result: Any = SimpleNamespace(rules=known, compliance=compliance_rules(ROUND), workload="text-generation")
     return [problem.message for problem in tokens(result, scenario)]
 

@@ -31,7 +31,7 @@ from suite.result.procedure import Procedure
 from suite.result.request import Request
 from suite.result.staging import Work
 from suite.settings import Tuned
-from suite.targets.data import NOTHING
+from suite.targets.data import NOTHING, Emulation
 from suite.targets.execution import ExecutionMode
 from suite.training.procedure import Training
 from tests.unit.suite.test_submission import IMAGE, stopped_at
@@ -81,7 +81,7 @@ class Throwing(Procedure):
     def suits(cls, request: Request) -> bool:
         return True
 
-    def smoke(self, mode: ExecutionMode) -> NoReturn:
+    def smoke(self, short: Emulation) -> NoReturn:
         raise NotImplementedError
 
     def source(self) -> dict[str, bytes]:

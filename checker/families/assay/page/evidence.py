@@ -12,10 +12,9 @@ from pathlib import Path
 from checker.core.findings import Item, Report, Score, Verdict
 from checker.core.mllog import Log, Record
 from checker.core.tree import Tree
-from checker.families.assay import submission
 from checker.families.assay.discovery import discover, suite_of
 from checker.families.assay.page.traces import Seen, seen
-from checker.families.assay.submission import Submission, read_result
+from checker.families.assay.training.submission import TrainingResult, TrainingRun, TrainingSubmission
 from checker.report.page.quantity import number
 from rules.documents import FileDigest, Outcome, ParityCertificate, RunRecord, SystemDescription
 from rules.ruleset import RuleSet
@@ -111,17 +110,17 @@ def gather(path: Path, report: Report, ruleset: RuleSet) -> tuple[list[Result], 
     results: list[Result] = []
     more = 0
     for root in (root for root in found.submitters if suite_of(root) == "training"):
-        submitted = Submission(root, found.scope, Tree(root, ruleset.limits), ruleset)
+        submitted = TrainingSubmission(root, found.scope, Tree(root, ruleset.limits), ruleset)
         for folder in submitted.result_folders:
             shown = printable(Path(os.path.relpath(root / folder, found.base)).as_posix(), 1000)
             if shown in judged and len(results) == RESULTS:
                 more += 1
             elif shown in judged:
-                results.append(_result(read_result(submitted, folder), judged[shown], scores.get(shown)))
+                results.append(_result(submitted.read(folder), judged[shown], scores.get(shown)))
     return results, more
 
 
-def _result(found: submission.Result, item: Item, score: Score | None) -> Result:
+def _result(found: TrainingResult, item: Item, score: Score | None) -> Result:
     system = found.system_document
     absent = "the submission holds no parity certificate" if "parity-document" not in found.flaws else ""
     return Result(
@@ -144,7 +143,7 @@ def _result(found: submission.Result, item: Item, score: Score | None) -> Result
     )
 
 
-def _run(run: submission.Run) -> Run:
+def _run(run: TrainingRun) -> Run:
     record = run.record.model if run.record else None
     flaws = [p for name in ("log-present", "record") for p in run.flaws.get(name, [])]
     problems = tuple(f"{problem.path}: {problem.message}" for problem in flaws)

@@ -15,15 +15,14 @@ from checker.core.tree import RefusedError, Tree
 from checker.families.assay.discovery import discover, suite_of
 from checker.families.assay.inference.compliance import ranked
 from checker.families.assay.inference.latencies import percentile
-from checker.families.assay.inference.review import shown_score
 from checker.families.assay.inference.rules.accuracy import stated
 from checker.families.assay.inference.rules.tests import judged
+from checker.families.assay.inference.scores import shown_score
 from checker.families.assay.inference.submission import (
+    InferenceResult,
+    InferenceSubmission,
+    LoadGenRun,
     ScenarioResult,
-    ServingResult,
-    ServingRun,
-    ServingSubmission,
-    read_serving_result,
 )
 from checker.families.assay.page.provenance import described
 from checker.families.assay.page.serving_latencies import NS, called, latencies_section, measured_of
@@ -44,7 +43,7 @@ class Served:
     """One result of inference as judged: the verdict on each scenario, by its name."""
 
     path: str
-    result: ServingResult
+    result: InferenceResult
     verdicts: dict[str, Verdict]
 
     @property
@@ -67,13 +66,13 @@ def gather_serving(path: Path, report: Report, ruleset: RuleSet) -> tuple[list[S
     results: list[Served] = []
     more = 0
     for root in (root for root in found.submitters if suite_of(root) == "inference"):
-        submission = ServingSubmission(root, found.scope, Tree(root, ruleset.limits), ruleset)
+        submission = InferenceSubmission(root, found.scope, Tree(root, ruleset.limits), ruleset)
         for folder in submission.result_folders:
             shown = printable(Path(os.path.relpath(root / folder, found.base)).as_posix(), 1000)
             if len(results) == RESULTS:
                 more += 1
                 continue
-            result = read_serving_result(submission, folder)
+            result = submission.read(folder)
             verdicts = {name: judged_[f"{shown}/{name}"] for name in result.scenarios if f"{shown}/{name}" in judged_}
             if verdicts or shown in judged_:
                 results.append(Served(shown, result, verdicts))
@@ -171,7 +170,7 @@ def _row(one: Served, scenario: ScenarioResult) -> Sequence[Child]:
     )
 
 
-def _accuracy(result: ServingResult, scenario: ScenarioResult) -> str:
+def _accuracy(result: InferenceResult, scenario: ScenarioResult) -> str:
     """Return the metrics that the round knows, as accuracy.txt states them."""
     try:
         _, found, _ = stated(result, scenario)
@@ -293,7 +292,7 @@ def _test_rows(one: Served, scenario: ScenarioResult) -> Iterator[Sequence[Child
         )
 
 
-def _machine(result: ServingResult, run: ServingRun | None) -> str:
+def _machine(result: InferenceResult, run: LoadGenRun | None) -> str:
     """Say what disturbed the machine during a test's run."""
     if run is None or run.observation is None:
         return "not observed"
@@ -314,7 +313,7 @@ def _origin(one: Served) -> Markup:
     box = record.container
     runs = [
         (
-            run.index,
+            f"{run.scenario} {run.name}",
             fixed(model.load_s, 2),
             fixed(model.warm_up_s, 2),
             fixed(None if model.loading_s is None else 1000 * model.loading_s, 2),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from checker.families.assay.inference.compliance import Measured, ranked
 from checker.families.assay.inference.latencies import PERCENTILES, percentile
 from checker.families.assay.inference.rules.tokens import token_counts, told
-from checker.families.assay.inference.submission import ScenarioResult, ServingResult, ServingRun
+from checker.families.assay.inference.submission import InferenceResult, LoadGenRun, ScenarioResult
 from checker.report.page.chart import Line, key, line_chart
 from checker.report.page.layout import section, table
 from checker.report.page.markup import Child, Markup, fragment, tag
@@ -38,7 +38,7 @@ class Times:
     by_run: Mapping[str, Sequence[int]]  # sorted, nanoseconds
 
 
-def measured_of(run: ServingRun | None) -> Measured | None:
+def measured_of(run: LoadGenRun | None) -> Measured | None:
     """Return what a run in performance mode measured; None where its logs cannot be read."""
     if run is None or run.detail.refused is not None or run.latencies is None:
         return None
@@ -50,7 +50,7 @@ def called(run: str) -> str:
     return {"performance": "performance run", "seeds": "other seeds"}.get(run, run)
 
 
-def latencies_section(result: ServingResult, title: str, name: str) -> Markup:
+def latencies_section(result: InferenceResult, title: str, name: str) -> Markup:
     """Return how the latencies of every scenario of a result are distributed, as section `name`."""
     return section(
         name,
@@ -67,7 +67,7 @@ def latencies_section(result: ServingResult, title: str, name: str) -> Markup:
     )
 
 
-def _scenario(result: ServingResult, scenario: ScenarioResult) -> Markup:
+def _scenario(result: InferenceResult, scenario: ScenarioResult) -> Markup:
     runs = {name: run for name in COMPARED if (run := scenario.runs.get(name)) and measured_of(run) is not None}
     title = printable(scenario.name, 60)
     if not runs:
@@ -91,7 +91,7 @@ def _scenario(result: ServingResult, scenario: ScenarioResult) -> Markup:
     )
 
 
-def _times(result: ServingResult, scenario: ScenarioResult, runs: Mapping[str, ServingRun]) -> Iterator[Times]:
+def _times(result: InferenceResult, scenario: ScenarioResult, runs: Mapping[str, LoadGenRun]) -> Iterator[Times]:
     """Yield the kinds of time that a scenario has: of a token model in Server the first token's and those after it."""
     rules, workload = scenario.rules, result.compliance.workloads.get(result.workload)
     if loadgen_scenario(scenario.name) == "Server" and result.rules and result.rules.tokens and workload:
@@ -179,7 +179,7 @@ def _tail(values: Sequence[int]) -> Iterator[tuple[float, float]]:
             seen = place
 
 
-def _percentile_rows(times: Times, run: ServingRun, values: Sequence[int]) -> Iterator[Sequence[Child]]:
+def _percentile_rows(times: Times, run: LoadGenRun, values: Sequence[int]) -> Iterator[Sequence[Child]]:
     for name in PERCENTILES:
         here, theirs = percentile(values, float(name) / 100), run.detail[times.stated.format(name)]
         plain = number(theirs)

@@ -12,21 +12,21 @@ from checker.core.findings import Problem, brief
 from checker.core.registry import judge
 from checker.core.strict_json import JsonError
 from checker.core.tree import RefusedError
+from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.submission import Result, Run
-from rules.documents import ImageIdentity, RunRecord
+from rules.documents import ImageIdentity, Record
 from rules.images import images
 
 MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}  # an engine's name of an architecture, and the kernel's
 WHEEL = re.compile(r"pkg:pypi/([^@?#]{1,200})@([^?#]{1,200})")
 
 
-@judge("image", "run")
-def image(result: Result, run: Run) -> Iterator[Problem]:
+@judge_record("image")
+def image(result: Result, run: Run, record: Document[Record]) -> Iterator[Problem]:
     """Judge that the image is one the round has: framework, target, architecture, layers, the framework's wheel."""
-    known = images(result.ruleset)
-    if run.record is None or known is None or run.record.model.image is None:
+    known, model, made = images(result.ruleset), record.model, record.model.image
+    if known is None or made is None:
         return
-    record, model, made = run.record, run.record.model, run.record.model.image
     target = known.targets.get(model.target)
     if target is None:
         yield record.problem("the round has no such target", ", ".join(known.targets), model.target, "target")
@@ -132,11 +132,11 @@ def names_version(logged: Any, framework: str, wheel: str) -> bool:
     return isinstance(logged, str) and (logged == named or ("+" not in wheel and logged.startswith(f"{named}+")))
 
 
-def _made(result: Result) -> Iterator[tuple[Document[RunRecord], ImageIdentity]]:
+def _made(result: Result) -> Iterator[tuple[Document[Record], ImageIdentity]]:
     """Yield each record of a run that had an image, and the image."""
-    for run in result.runs:
-        if run.record is not None and run.record.model.image is not None:
-            yield run.record, run.record.model.image
+    for record in result.records:
+        if record.model.image is not None:
+            yield record, record.model.image
 
 
 def _inside(value: Any, *place: str) -> Any:

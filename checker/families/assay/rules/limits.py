@@ -2,71 +2,73 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from checker.core.documents import Document
 from checker.core.findings import Problem
-from checker.core.registry import judge
+from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.submission import Result, Run
-from rules.documents import RunRecord, SystemDescription
+from checker.machine.use import cpus
+from rules.documents import Record, RunRecord, SystemDescription
 from rules.serving_documents import ServingRecord
 
-RANGE = re.compile(r"(0|[1-9]\d{0,4})(?:-(0|[1-9]\d{0,4}))?", re.ASCII)
 MIB = 1 << 20
 LEAST_PEAK = MIB  # no interpreter runs in less
 SLACK = 16 * MIB  # a kernel charges in batches, and some of its own memory even past a limit
 MOST_MACHINES = 16  # a limit this many times a machine's memory is none
 
 
-@judge("limits", "run")
-def limits(result: Result, run: Run) -> Iterator[Problem]:
+@judge_record("limits")
+def limits(result: Result, _run: Run, record: Document[RunRecord]) -> Iterator[Problem]:
     """Judge threads, processors and memory of a run against each other and against the system's description."""
-    if run.record is None:
-        return
-    system = result.system_document.model if result.system_document else None
-    yield from _processors(run.record, system)
-    yield from memory_limits(run.record, system)
-    engine = run.record.model.container.engine
-    if system is not None and engine != system.assay.engine:
-        message = "the container's engine is not the system's"
-        yield run.record.problem(message, system.assay.engine, engine, "container", "engine")
-
-
-def _processors(record: Document[RunRecord], system: SystemDescription | None) -> Iterator[Problem]:
     text, threads = record.model.container.cpuset, record.model.threads
     processors = cpus(text)
     if processors is None:
         message = "the container's processors are not a list of the kernel's"
         yield record.problem(message, "e.g. 0-3 or 1,3", text, "container", "cpuset")
-        return
-    if len(processors) != threads:
-        message = "the container had another number of processors than threads were declared"
+    else:
+        if len(processors) != threads:
+            message = "the container had another number of processors than threads were declared"
+            yield record.problem(message, f"{threads} processors", text, "container", "cpuset")
+        yield from _beyond(result, record, processors)
+    yield from _machine(result, record)
+
+
+@judge_record("serving-limits")
+def serving_limits(result: Result, _run: Run, record: Document[ServingRecord]) -> Iterator[Problem]:
+    """Judge processors and memory of a container against the declared threads and the machine.
+
+    It may have more processors than the system under test has threads: LoadGen's own thread runs on one of them.
+    """
+    text, threads = record.model.container.cpuset, record.model.sut.threads
+    processors = cpus(text)
+    if processors is None or len(processors) < threads:
+        message = "the container had fewer processors than threads were declared"
         yield record.problem(message, f"{threads} processors", text, "container", "cpuset")
-    if system is not None and max(processors) >= system.assay.cpus:
-        message = "the container had processors that the machine has not"
-        yield record.problem(message, f"0 to {system.assay.cpus - 1}", text, "container", "cpuset")
+    else:
+        yield from _beyond(result, record, processors)
+    yield from _machine(result, record)
 
 
-def cpus(text: str) -> set[int] | None:
-    """Return the processors of a list in the kernel's format (`0-2,5`); None where it is none."""
-    found: set[int] = set()
-    if len(text) > 4096:
-        return None
-    for part in text.split(","):
-        match = RANGE.fullmatch(part)
-        if match is None:
-            return None
-        first, last = int(match[1]), int(match[2] or match[1])
-        if last < first:
-            return None
-        found.update(range(first, last + 1))
-    return found
+def _beyond(result: Result, record: Document[Record], processors: set[int]) -> Iterator[Problem]:
+    """Yield where the container had processors that the machine has not."""
+    system = result.system_document
+    if system is not None and max(processors) >= system.model.assay.cpus:
+        message, there = "the container had processors that the machine has not", f"0 to {system.model.assay.cpus - 1}"
+        yield record.problem(message, there, record.model.container.cpuset, "container", "cpuset")
 
 
-def memory_limits(
-    record: Document[RunRecord] | Document[ServingRecord], system: SystemDescription | None
-) -> Iterator[Problem]:
+def _machine(result: Result, record: Document[Record]) -> Iterator[Problem]:
+    """Judge memory and engine of a container against the system's description."""
+    system = result.system_document.model if result.system_document else None
+    yield from _memory(record, system)
+    engine = record.model.container.engine
+    if system is not None and engine != system.assay.engine:
+        message = "the container's engine is not the system's"
+        yield record.problem(message, system.assay.engine, engine, "container", "engine")
+
+
+def _memory(record: Document[Record], system: SystemDescription | None) -> Iterator[Problem]:
     """Judge limit and peak of a container's memory against each other and the machine's."""
     limit, memory = record.model.container.memory_bytes, record.model.memory
     machine = system.assay.memory_bytes if system is not None else None

@@ -7,73 +7,63 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
+from checker.core.documents import Document
 from checker.core.findings import Problem
 from checker.core.registry import flaws, judge
 from checker.core.tree import RefusedError
+from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.submission import Result, Run
 from checker.machine.energy import timed
-from checker.machine.metering import METERS, SETTLE_S, NotMeasured, Reading, energy, idle, total
-from checker.machine.steadiness import idle_disturbances
+from checker.machine.metering import METERS
 from checker.machine.use import disturbed
+from rules.documents import Record
 from rules.images import images
-
-if TYPE_CHECKING:
-    from checker.families.assay.inference.submission import ServingResult, ServingRun
+from rules.observation import Observation
 
 flaws("run", "observation")
-flaws("result", "idle")
 
 ALWAYS = ("busy", "steal", "queue", "swap")  # any Linux kernel says these
 
 
-@judge("observed", "run")
-def observed(_result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
+@judge_record("observed")
+def observed(_result: Result, run: Run, record: Document[Record]) -> Iterator[Problem]:
     """Point at a run whose machine nobody watched, but for one that is no performance result anyway."""
-    record = run.record
-    if record is None or record.model.observation is not None or record.model.emulated:
+    if record.model.observation is not None or record.model.emulated:
         return
     message = "nothing of the machine was sampled during the run"
     yield record.problem(message, run.observation_path, record.model.unobserved or "no reason given", "observation")
 
 
-@judge("observation-digest", "run")
-def observation_digest(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
+@judge_record("observation-digest")
+def observation_digest(result: Result, run: Run, record: Document[Record]) -> Iterator[Problem]:
     """Judge that the observation is the one the record names, and stands where it belongs."""
-    yield from _recorded(result, run, "observation", run.observation_path, there=run.observation is not None)
+    yield from samples_digest(result, record, "observation", run.observation_path, run.observation)
 
 
-@judge("idle-digest", "run")
-def idle_digest(result: Result, run: Run) -> Iterator[Problem]:
-    """Judge the same of the idle baseline, which all runs share."""
-    yield from _recorded(result, run, "idle", result.idle_path, there=result.idle is not None)
-
-
-def _recorded(
-    result: Result | ServingResult, run: Run | ServingRun, member: str, path: str, *, there: bool
+def samples_digest(
+    result: Result, record: Document[Record], member: str, path: str, there: Document[Observation] | None
 ) -> Iterator[Problem]:
-    """Yield where the samples in `path` are not those that `member` of the record names."""
-    stated = getattr(run.record.model, member) if run.record else None
-    if run.record is None or stated is None:
-        if there:
+    """Yield where the samples in `path`, `there` as read, are not those that `member` of the record names."""
+    stated = getattr(record.model, member)
+    if stated is None:
+        if there is not None:
             yield Problem("the record knows of no such samples", "null", "a file", path)
         return
     if stated.path != path:
-        yield run.record.problem("the record names another file", path, stated.path, member, "path")
+        yield record.problem("the record names another file", path, stated.path, member, "path")
         return
     try:
         found = result.tree.sha256(path, result.tree.limits.document_bytes)
     except RefusedError as error:
-        yield run.record.problem(f"the file of samples {error}", path, "", member, "path")
+        yield record.problem(f"the file of samples {error}", path, "", member, "path")
         return
     if found != stated.sha256:
-        message = "the samples are not those that were recorded"
-        yield run.record.problem(message, stated.sha256, found, member, "sha256")
+        yield record.problem("the samples are not those that were recorded", stated.sha256, found, member, "sha256")
 
 
 @judge("observation-covers", "run")
-def observation_covers(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
+def observation_covers(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that samples enclose the timed region, are frequent enough, and hold what any kernel says."""
     bears, at = result.ruleset.steadiness, timed(run)
     if bears is None or at is None or run.observation is None:
@@ -99,7 +89,7 @@ def observation_covers(result: Result | ServingResult, run: Run | ServingRun) ->
 
 
 @judge("observation-meters", "run")
-def observation_meters(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
+def observation_meters(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that every meter of the target was read or is said to be missing, and that no other one was."""
     if run.observation is None or run.record is None:
         return
@@ -119,49 +109,7 @@ def observation_meters(result: Result | ServingResult, run: Run | ServingRun) ->
 
 
 @judge("steady", "run")
-def steady(result: Result | ServingResult, run: Run | ServingRun) -> Iterator[Problem]:
+def steady(result: Result, run: Run) -> Iterator[Problem]:
     """Point at what disturbed the machine while the clock ran."""
     for one in disturbed(run, result.ruleset.steadiness):
         yield Problem(f"the machine was disturbed: {one.what}", one.expected, one.found, run.observation_path)
-
-
-@judge("idle-fit", "result")
-def idle_fit(result: Result) -> Iterator[Problem]:
-    """Judge that the idle baseline was long enough, was over before the runs, and is of their meters."""
-    seen, bears, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
-    if seen is None or bears is None or wanted is None:
-        return
-    found, start_s, stop_s = idle(seen.model)
-    if stop_s - start_s < wanted.seconds:
-        expected = f"{wanted.seconds:g} s, without {SETTLE_S:g} s at either end"
-        yield seen.problem("the idle baseline is too short", expected, f"{max(0.0, stop_s - start_s):.1f} s", "times_s")
-    inside = sum(start_s <= time <= stop_s for time in seen.model.times_s)
-    if inside < bears.rate_hz * (stop_s - start_s) - 1:
-        rate = f"{inside / (stop_s - start_s):.2f} a second"
-        yield seen.problem("there are too few samples", f"{bears.rate_hz:g} a second", rate, "times_s")
-    began = [record.time_ms / 1000 for run in result.runs if run.log and (record := run.log.first("run_start"))]
-    if began and seen.model.clocks[-1].wall_s > min(began):
-        found_s = f"{seen.model.clocks[-1].wall_s - min(began):.1f} s after it"
-        yield seen.problem("the idle baseline reaches into the runs", "an end before run_start", found_s, "clocks")
-    if isinstance(found, NotMeasured):
-        message = f"nothing says what the idle machine took: {found.reason}"
-        yield seen.problem(message, "energy or power of a meter", found.what, "channels")
-        return
-    for run in result.runs:
-        at = timed(run)
-        taken = total(energy(run.observation.model, at.start_s, at.stop_s)) if run.observation and at else None
-        if isinstance(taken, Reading) and taken.channel != found.channel:
-            message = f"run {run.index} was measured by other meters than the idle machine"
-            yield seen.problem(message, taken.channel.name, found.channel.name, "channels")
-
-
-@judge("idle-steady", "result")
-def idle_steady(result: Result) -> Iterator[Problem]:
-    """Point at what the machine did while it was to be idle."""
-    seen, bears, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
-    if seen is None or bears is None or wanted is None:
-        return
-    _, start_s, stop_s = idle(seen.model)
-    if stop_s > start_s:
-        for one in idle_disturbances(seen.model, start_s, stop_s, bears, wanted):
-            yield Problem(f"the machine was not idle: {one.what}", one.expected, one.found, seen.path)

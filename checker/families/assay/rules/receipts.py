@@ -125,7 +125,7 @@ def receipts_runs(result: Result) -> Iterator[Problem]:
         apart = offset - offsets[0][1]
         if abs(apart) > APART_S:
             message = "log and receipts of this run are apart otherwise than those of the first"
-            expected = f"within {APART_S:g} s of result_{offsets[0][0].index}"
+            expected = f"within {APART_S:g} s of result_{offsets[0][0].name}"
             yield Problem(message, expected, f"{apart:+.3f} s", run.log_path)
 
 

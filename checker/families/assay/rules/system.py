@@ -12,10 +12,6 @@ from checker.families.assay.submission import Result
 from rules.documents import SystemDescription
 from rules.images import images
 
-# MLPerf's list (MLCommons policies, submission rules: availability).
-STATUSES = ("Available on-premise", "Available cloud", "Preview", "Research, Development, or Internal (RDI)")
-
-UNCONTAINED = "nothing contained the run: what it was made of is what its machine said, and not what the round fixes"
 EMULATED = "the run was emulated: its times are those of an emulator, of no machine that the result could stand for"
 
 flaws("system", "system-document")
@@ -27,7 +23,7 @@ def system_agrees(result: Result) -> Iterator[Problem]:
     described = result.system_document
     if described is None:
         return
-    submitters = {run.record.model.submitter for run in result.runs if run.record} | {result.submitter}
+    submitters = {record.model.submitter for record in result.records} | {result.submitter}
     for submitter in sorted(s for s in submitters if s is not None and s != described.model.submitter):
         found = described.model.submitter
         yield described.problem("the description names another submitter", submitter, found, "submitter")
@@ -48,7 +44,7 @@ def system_agrees(result: Result) -> Iterator[Problem]:
 def _machine(result: Result, described: Document[SystemDescription]) -> Iterator[Problem]:
     """Judge counts that follow from what the program saw: one node, its processors, accelerators of the target."""
     model, known = described.model, images(result.ruleset)
-    target = next((run.record.model.target for run in result.runs if run.record), "")
+    target = next((record.model.target for record in result.records), "")
     if model.number_of_nodes != 1:
         found = str(model.number_of_nodes)
         yield described.problem("a result is of one machine", "1 node", found, "number_of_nodes")
@@ -63,31 +59,12 @@ def _machine(result: Result, described: Document[SystemDescription]) -> Iterator
             yield described.problem(message, wanted, found, "accelerators_per_node")
 
 
-@judge("system-status", "result")
-def system_status(result: Result) -> Iterator[Problem]:
-    """Judge that the status is one of MLPerf's."""
-    described = result.system_document
-    if described is not None and described.model.status not in STATUSES:
-        yield described.problem("the status is none of MLPerf's", "; ".join(STATUSES), described.model.status, "status")
-
-
 @judge("system-emulated", "result")
 def system_emulated(result: Result) -> Iterator[Problem]:
     """Judge that description and records agree on emulation, and that nothing emulated is a performance result."""
     described = result.system_document
     if described is not None and described.model.assay.emulated:
         yield described.problem(EMULATED, "a machine of the target", "emulated", "assay", "emulated")
-    for run in result.runs:
-        if run.record and run.record.model.emulated:
-            yield run.record.problem(EMULATED, "a machine of the target", "emulated", "emulated")
-
-
-@judge("system-uncontained", "result")
-def system_uncontained(result: Result) -> Iterator[Problem]:
-    """Judge that a result's runs happened in containers of the round's images."""
-    described = result.system_document
-    if described is not None and not described.model.assay.contained:
-        yield described.problem(UNCONTAINED, "an engine's containers", "uncontained", "assay", "contained")
-    for run in result.runs:
-        if run.record and not run.record.model.contained:
-            yield run.record.problem(UNCONTAINED, "an engine's containers", "uncontained", "contained")
+    for record in result.records:
+        if record.model.emulated:
+            yield record.problem(EMULATED, "a machine of the target", "emulated", "emulated")

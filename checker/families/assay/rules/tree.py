@@ -1,4 +1,4 @@
-"""Rules on the folder itself: nothing but plain files, within bounds, where the layout wants them."""
+"""Rules on the folder itself: nothing but plain files, within bounds, where the layout wants them, all of them used."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ from collections.abc import Iterator
 from checker.core.files import look
 from checker.core.findings import Problem
 from checker.core.registry import judge
-from checker.core.tree import Entry
-from checker.families.assay.inference.submission import ServingSubmission
-from checker.families.assay.submission import RUN_FILE, Result, Submission, in_scope
+from checker.families.assay.submission import Result, Submission
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,149}")
-TOP = ("systems", "benchmarks", "results")
-RESULT_FILES = ("manifest.json", "parity.json", "sbom.cdx.json")
-OBSERVATION = re.compile(r"observation_(idle|0|[1-9]\d{0,5})\.json")
 WRITTEN = re.compile(  # by `assay run`, of what the layout has a place for
     r"(?:systems/[^/]+|(?:results|assay)/[^/]+/[^/]+/(?:[^/]+/)*(?:result_\d+|observation(?:_\w+)?|log|record|manifest|parity"
     r"|sbom\.cdx|outputs|search|measurements|accuracy|verify_\w+|mlperf_log_\w+))\.(json|txt)"
@@ -27,15 +22,10 @@ KINDS = {
 }
 
 
-def entries(submission: Submission | ServingSubmission) -> Iterator[Entry]:
-    """Yield what is in scope."""
-    return (entry for entry in submission.tree.entries.values() if in_scope(entry.path, submission.scope))
-
-
 @judge("plain-files", "submission")
 def plain_files(submission: Submission) -> Iterator[Problem]:
     """Judge that everything is a plain, readable file or folder."""
-    for entry in entries(submission):
+    for entry in submission.entries:
         if entry.kind in KINDS:
             yield Problem(KINDS[entry.kind], "a plain file", entry.kind, entry.path)
 
@@ -43,7 +33,7 @@ def plain_files(submission: Submission) -> Iterator[Problem]:
 @judge("file-readable", "submission")
 def file_readable(submission: Submission) -> Iterator[Problem]:
     """Judge that logs and documents are what their names say: none empty, a pointer, an archive, or cut off."""
-    for entry in entries(submission):
+    for entry in submission.entries:
         written = WRITTEN.fullmatch(entry.path)
         if entry.kind != "file" or written is None:
             continue
@@ -68,7 +58,7 @@ def bounds(submission: Submission) -> Iterator[Problem]:
         runs = sum(entry.path.endswith(".txt") for entry in submission.tree.files(folder))
         if limits.runs is not None and runs > limits.runs:
             yield Problem("the result has more runs than are judged", f"at most {limits.runs}", str(runs), folder)
-    for entry in entries(submission):
+    for entry in submission.entries:
         if entry.size > limits.file_bytes:
             most = f"at most {limits.file_bytes:,} bytes"
             yield Problem("the file is too large and was not read", most, f"{entry.size:,} bytes", entry.path)
@@ -77,7 +67,7 @@ def bounds(submission: Submission) -> Iterator[Problem]:
 @judge("names", "submission")
 def names(submission: Submission) -> Iterator[Problem]:
     """Judge that names are plain: no blank, control character or leading dot."""
-    for entry in entries(submission):
+    for entry in submission.entries:
         name = entry.path.rpartition("/")[2]
         if not NAME.fullmatch(name):
             yield Problem(
@@ -88,35 +78,20 @@ def names(submission: Submission) -> Iterator[Problem]:
 @judge("layout", "submission")
 def layout(submission: Submission) -> Iterator[Problem]:
     """Judge that every file stands where the layout has a place for it."""
-    for entry in entries(submission):
-        parts = entry.path.split("/")
-        if entry.kind == "folder":
-            known = len(parts) <= {"systems": 1, "results": 3}.get(parts[0], 2)
-            known = parts[0] in TOP and (known or parts[:1] + parts[2:3] == ["benchmarks", "implementations"])
-        elif parts[0] == "systems":
-            known = len(parts) == 2 and parts[1].endswith(".json")
-        elif parts[0] == "benchmarks":
-            known = len(parts) > 4 and parts[2] == "implementations"
-        else:
-            known = parts[0] == "results" and len(parts) == 4
-        if not known:
-            yield Problem("the layout has no place for this", ", ".join(TOP), entry.path, entry.path)
+    for entry in submission.entries:
+        if not submission.has_place(entry):
+            yield Problem("the layout has no place for this", ", ".join(submission.TOP), entry.path, entry.path)
 
 
 @judge("results", "submission")
 def results_there(submission: Submission) -> Iterator[Problem]:
     """Judge that the submitter, and each system's folder, has a result."""
-    yield from without_result(submission)
-
-
-def without_result(submission: Submission | ServingSubmission) -> Iterator[Problem]:
-    """Yield that the submitter's folder holds no result, or which systems' folders hold none."""
     folders = submission.all_result_folders
     if not folders:
         yield Problem("the submitter's folder holds no result", "results/<system>/<workload>/", "none", ".")
         return
     systems = {folder.rpartition("/")[0] for folder in folders}
-    for entry in entries(submission):
+    for entry in submission.entries:
         is_system = entry.kind == "folder" and entry.path.startswith("results/") and entry.path.count("/") == 1
         if is_system and entry.path not in systems:
             yield Problem("the system's folder holds no result", "<workload>/", "none", entry.path)
@@ -124,25 +99,16 @@ def without_result(submission: Submission | ServingSubmission) -> Iterator[Probl
 
 @judge("unused", "results")
 def unused(results: list[Result]) -> Iterator[Problem]:
-    """Judge that each system and each implementation is that of a result; only where all results were asked for."""
+    """Judge that what stands beside results is of one of them; only where all results were asked for."""
     if not results or results[0].scope or not all(result.framework for result in results):
         return
-    used = {f"systems/{result.system}.json" for result in results} | {result.implementation for result in results}
+    used = {f"systems/{result.system}.json" for result in results}
+    used |= {folder for result in results for folder in result.own_folders[1:]}
     tree = results[0].tree
     there = {entry.path: None for entry in tree.files("systems")}
-    there |= {"/".join(entry.path.split("/")[:4]): None for entry in tree.files("benchmarks")}
+    for folder in reversed(results[0].own_folders[1:]):
+        top, *below = folder.split("/")
+        there |= {"/".join(entry.path.split("/")[: 1 + len(below)]): None for entry in tree.files(top)}
     for path in there:
         if path not in used:
             yield Problem("no result uses this", "only what the results need", path, path)
-
-
-@judge("result-files", "result")
-def result_files(result: Result) -> Iterator[Problem]:
-    """Judge that a result's folder holds only the files that a result has."""
-    for entry in result.tree.files(result.folder):
-        name = entry.path.removeprefix(f"{result.folder}/")
-        if not RUN_FILE.fullmatch(name) and not OBSERVATION.fullmatch(name) and name not in RESULT_FILES:
-            wanted = "result_<i>.txt, .json, .safetensors, observation_<i>.json, observation_idle.json, " + ", ".join(
-                RESULT_FILES
-            )
-            yield Problem("the file does not belong to a result", wanted, name, entry.path)

@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import TextIO
 
@@ -19,6 +19,8 @@ USUAL = re.compile(r"\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d{3}", re.ASCII)
 ANYWHERE = re.compile(r"(?<!\d)\d*-\d*-\d* \d*:\d*:\d*\.\d*")
 STAMP = re.compile(r"^\d\d-\d\d-\d\d\d\d \d\d:\d\d:\d\d.\d\d\d")
 STAMP_LENGTH = 23
+SECONDS = [timedelta(seconds=count) for count in range(60)]
+MILLISECONDS = [timedelta(milliseconds=count) for count in range(1000)]
 ACTIVATED = re.compile(r"Uncertainty checking for Yokogawa\S+ is activated")
 # The official expression (\d+.\d+%), without its backtracking.
 UNCERTAIN = re.compile(r"Uncertainty (?:\d++[^\d\n]\d++|\d{3,}+)%, which is above 1.00% limit for the last sample!")
@@ -35,9 +37,11 @@ def text_of(data: bytes) -> TextIO:
 
 def moment(text: str) -> datetime:
     """Return the time a stamp says, without a zone; ValueError as strptime raises it."""
-    if USUAL.fullmatch(text):
-        return _minute(text[:16]).replace(second=int(text[17:19]), microsecond=int(text[20:]) * 1000)
-    return datetime.strptime(text, FORMAT)  # the stamps bear no zone
+    if not USUAL.fullmatch(text):
+        return datetime.strptime(text, FORMAT)  # the stamps bear no zone
+    if text[17] < "6":
+        return _minute(text[:16]) + SECONDS[int(text[17:19])] + MILLISECONDS[int(text[20:])]
+    return _minute(text[:16]).replace(second=int(text[17:19]))
 
 
 @lru_cache(1024)
@@ -164,28 +168,26 @@ class DaemonLog:
 
     def __init__(self, data: bytes, session: str) -> None:
         self._lines = text_of(data).readlines()
-        self._times: dict[int, float] = {}  # by line, of those asked for
         self.ranging_begin, self.ranging_end = self._ranging(f": Go with mark {session + '_ranging'!r}")
 
     def _ranging(self, start: str) -> tuple[float | None, float | None]:
         begin = end = None
+        minute = ""  # of the last stamp that was taken for a time: those of one minute differ in their seconds only
         for line in self._lines:
-            stamped = STAMP.match(line)
-            if stamped is None:
+            if STAMP.match(line) is None:
                 if begin is None and line == start:
                     raise StampError(f"no time in the line {line.strip()[:80]!r}")
                 if begin and line == ": Completed test":
                     raise StampError(f"no time in the line {line.strip()[:80]!r}")
                 continue
-            at = seconds(stamped[0])
-            rest = line[STAMP_LENGTH:].removesuffix("\n")
-            if not rest:
-                continue
-            said = rest.strip()
+            if not (minute and line.startswith(minute) and line[17] < "6" and line[19] == "."):
+                seconds(line[:STAMP_LENGTH])
+                minute = line[:17]
+            said = line[STAMP_LENGTH:].strip()
             if not begin and said == start:
-                begin = at
-            if not end and begin and said == ": Completed test":
-                end = at
+                begin = seconds(line[:STAMP_LENGTH])
+            elif begin and said == ": Completed test":
+                end = seconds(line[:STAMP_LENGTH])
                 break
         return begin, end
 
@@ -193,7 +195,7 @@ class DaemonLog:
         """Return line and time at which checking of uncertainty was switched on; None where it never was."""
         for number, line in enumerate(self._lines, 1):
             if "is activated" in line and ACTIVATED.search(line):
-                return number, self._stamped(number, line)
+                return number, _stamped(line)
         return None
 
     def events(
@@ -206,33 +208,44 @@ class DaemonLog:
         assert self.ranging_begin is not None
         assert self.ranging_end is not None
         first, last = load[0] + margin_s, load[1] - margin_s
-        for number, line, warning, error in self._marked:
-            if warning is not None and first < self._stamped(number, line) < last:
+        ranging, tolerated = (self.ranging_begin, self.ranging_end), tuple(ranging_usual)
+        for number, line, at, warning, error in self._marked:
+            if at is None:
+                at = _stamped(line)
+            if warning is not None and first < at < last:
                 yield Event(number, line.strip(), UNCERTAIN.search(warning) is not None)
             if error is not None:
-                at = self._stamped(number, line)
                 if error in testing_usual:
                     yield Event(number, line.strip(), False)
-                elif not self.ranging_begin < at < self.ranging_end:
+                elif not ranging[0] < at < ranging[1]:
                     yield Event(number, line.strip(), True)
-                elif not error.startswith(tuple(ranging_usual)):
+                elif not error.startswith(tolerated):
                     yield Event(number, line.strip(), False)
 
     @cached_property
-    def _marked(self) -> list[tuple[int, str, str | None, str | None]]:
-        """Lines with a warning or an error: number, line, and what follows each of the two marks."""
-        lines = enumerate(self._lines, 1)
-        marked = [(number, line) for number, line in lines if "WARNING:" in line or "ERROR:" in line]
-        return [(number, line, _after(line, "WARNING:"), _after(line, "ERROR:")) for number, line in marked]
+    def _marked(self) -> list[tuple[int, str, float | None, str | None, str | None]]:
+        """Lines with a warning or an error: number, line, its time if it bears one, what follows each of the marks."""
+        marked = []
+        for number, line in enumerate(self._lines, 1):
+            warning = _after(line, "WARNING:") if "WARNING:" in line else None
+            error = _after(line, "ERROR:") if "ERROR:" in line else None
+            if warning is not None or error is not None:
+                marked.append((number, line, _time(line), warning, error))
+        return marked
 
-    def _stamped(self, number: int, line: str) -> float:
-        at = self._times.get(number)
-        if at is None:
-            text = line[:STAMP_LENGTH]
-            if STAMP.match(text) is None:
-                raise StampError(f"no time in the line {line.strip()[:80]!r}")
-            at = self._times[number] = seconds(text)
-        return at
+
+def _stamped(line: str) -> float:
+    """Return the time a line bears; StampError or ValueError where it bears none."""
+    if STAMP.match(line) is None:
+        raise StampError(f"no time in the line {line.strip()[:80]!r}")
+    return seconds(line[:STAMP_LENGTH])
+
+
+def _time(line: str) -> float | None:
+    try:
+        return _stamped(line)
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=1)

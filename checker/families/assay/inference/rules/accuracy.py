@@ -13,7 +13,7 @@ from checker.families.assay.inference.answers import Answer, by_sample
 from checker.families.assay.inference.compliance import differing
 from checker.families.assay.inference.metrics import recomputed
 from checker.families.assay.inference.rules.recomputed import wanted
-from checker.families.assay.inference.submission import LOGGED, ScenarioResult, ServingResult, ServingRun
+from checker.families.assay.inference.submission import LOGGED, InferenceResult, LoadGenRun, ScenarioResult
 from rules.serving import ServingRules
 
 CUT = 4096  # bytes of the accuracy log's beginning and end that the field keeps
@@ -24,8 +24,8 @@ METRIC = re.compile(r"(?P<name>[^=:{}]{1,100}?)\s*[=:]\s*(?P<value>-?\d+(?:\.\d+
 CLOSE = 5e-5  # accuracy is stated to five digits
 
 
-@judge("serving-answers", "serving-run")
-def answers(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-answers", "run")
+def answers(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that runs that log answers have them: an accuracy run each sample's once, each of the right size."""
     if run.name not in LOGGED:
         return
@@ -44,7 +44,7 @@ def answers(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield Problem(f"{len(wrong)} answers have another size", size, found, run.answers_path)
 
 
-def _once(result: ServingResult, run: ServingRun, logged: Sequence[Answer], rules: ServingRules) -> Iterator[Problem]:
+def _once(result: InferenceResult, run: LoadGenRun, logged: Sequence[Answer], rules: ServingRules) -> Iterator[Problem]:
     """Yield what is wrong with the samples asked: each once, but for those that fill up MultiStream's last query."""
     times, fill = Counter(answer.qsl_idx for answer in logged), _fill(result, run, rules)
     missing = set(range(rules.samples)).difference(times)
@@ -62,7 +62,7 @@ def _once(result: ServingResult, run: ServingRun, logged: Sequence[Answer], rule
             yield Problem(message, fault.expected, fault.found, run.answers_path)
 
 
-def _fill(result: ServingResult, run: ServingRun, rules: ServingRules) -> int:
+def _fill(result: InferenceResult, run: LoadGenRun, rules: ServingRules) -> int:
     """Return how many samples LoadGen asks twice: it fills up the last query of MultiStream, of each set it loads."""
     its = wanted(result, run)
     width = its.samples_per_query if its is not None and run.scenario == "MultiStream" else None
@@ -81,7 +81,7 @@ def _fits(answer: Answer, size: int | None) -> bool:
     return len(answer.data) == 2 * count and size in (None, count)
 
 
-def stated(result: ServingResult, scenario: ScenarioResult) -> tuple[str, dict[str, tuple[float, int]], str | None]:
+def stated(result: InferenceResult, scenario: ScenarioResult) -> tuple[str, dict[str, tuple[float, int]], str | None]:
     """Return `accuracy.txt`'s path, its metrics by name with their lines, and its hash; RefusedError without it."""
     path = f"{scenario.folder}/accuracy/accuracy.txt"
     text = result.tree.read(path, ACCURACY_TXT).decode("utf-8", "replace")
@@ -96,8 +96,8 @@ def stated(result: ServingResult, scenario: ScenarioResult) -> tuple[str, dict[s
     return path, found, digest
 
 
-@judge("serving-accuracy-hash", "serving-scenario")
-def accuracy_hash(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+@judge("serving-accuracy-hash", "scenario")
+def accuracy_hash(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that accuracy.txt binds the whole accuracy log, and that the short one is its beginning and end."""
     run = scenario.accuracy
     if run is None:
@@ -118,8 +118,8 @@ def accuracy_hash(result: ServingResult, scenario: ScenarioResult) -> Iterator[P
         yield Problem("the short accuracy log is of another run than the whole one", run.answers_path, "other", path)
 
 
-@judge("serving-accuracy-target", "serving-scenario")
-def accuracy_target(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+@judge("serving-accuracy-target", "scenario")
+def accuracy_target(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that every metric of the workload is stated, and within the round's bounds."""
     if result.rules is None or scenario.accuracy is None:
         return
@@ -137,8 +137,8 @@ def accuracy_target(result: ServingResult, scenario: ScenarioResult) -> Iterator
             yield Problem(f"{name} misses its target", wanted, f"{found[name][0]:g}", path, found[name][1])
 
 
-@judge("serving-accuracy-recomputed", "serving-scenario")
-def accuracy_recomputed(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+@judge("serving-accuracy-recomputed", "scenario")
+def accuracy_recomputed(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that the answers have the metrics that are stated, where the round has what they are compared with."""
     run = scenario.accuracy
     if run is None or run.answers is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from checker.core.documents import read_json
@@ -10,26 +9,8 @@ from checker.core.findings import Problem, brief
 from checker.core.registry import judge
 from checker.core.strict_json import JsonError
 from checker.core.tree import RefusedError
-from checker.families.assay.inference.submission import ScenarioResult, ServingResult, ServingSubmission
-from checker.families.assay.rules.tree import entries, without_result
+from checker.families.assay.inference.submission import InferenceResult, ScenarioResult
 
-TOP = ("systems", "src", "results", "assay")
-LOGS = r"mlperf_log_(detail|summary)\.txt"
-FORMS = tuple(
-    re.compile(form)
-    for form in (
-        r"systems/[^/]+\.json",
-        r"src/[^/]+/[^/]+/.+",
-        r"results/[^/]+/[^/]+/[^/]+/(measurements\.json|user\.conf|README\.md)",
-        rf"results/[^/]+/[^/]+/[^/]+/(TEST\d\d/)?performance/run_1/{LOGS}",
-        rf"results/[^/]+/[^/]+/[^/]+/accuracy/(accuracy\.txt|mlperf_log_accuracy\.json|{LOGS})",
-        r"results/[^/]+/[^/]+/[^/]+/TEST\d\d/(verify_(accuracy|performance)\.txt|accuracy/mlperf_log_accuracy\.json)",
-        r"assay/[^/]+/[^/]+/(manifest|outputs|search|sbom\.cdx)\.json",
-        r"assay/[^/]+/[^/]+/[^/]+/[^/]+/(record\.json|log\.txt|latencies\.bin|observation\.json)",
-        r"assay/[^/]+/[^/]+/[^/]+/accuracy/mlperf_log_accuracy\.json",
-        rf"assay/[^/]+/[^/]+/[^/]+/seeds/{LOGS}",
-    )
-)
 MEASUREMENTS = (
     "input_data_types",
     "retraining",
@@ -40,39 +21,8 @@ MEASUREMENTS = (
 TEXT = 1 << 16
 
 
-@judge("serving-layout", "serving-submission")
-def layout(submission: ServingSubmission) -> Iterator[Problem]:
-    """Judge that every file stands where the layout has a place for it."""
-    for entry in entries(submission):
-        top = entry.path.partition("/")[0]
-        known = top in TOP if entry.kind == "folder" else any(form.fullmatch(entry.path) for form in FORMS)
-        if not known:
-            yield Problem("the layout has no place for this", ", ".join(TOP), entry.path, entry.path)
-
-
-@judge("serving-results-there", "serving-submission")
-def results_there(submission: ServingSubmission) -> Iterator[Problem]:
-    """Judge that the submitter has a result, and each system's folder too."""
-    yield from without_result(submission)
-
-
-@judge("serving-unused", "serving-results")
-def unused(results: list[ServingResult]) -> Iterator[Problem]:
-    """Judge that each system, source and folder of ours is that of a result; only where all results were asked for."""
-    if not results or results[0].scope or not all(result.framework for result in results):
-        return
-    used = {f"systems/{result.system}.json" for result in results}
-    used |= {folder for result in results for folder in (result.implementation, result.ours)}
-    tree = results[0].tree
-    there = {entry.path: None for entry in tree.files("systems")}
-    there |= {"/".join(entry.path.split("/")[:3]): None for top in ("src", "assay") for entry in tree.files(top)}
-    for path in there:
-        if path not in used:
-            yield Problem("no result uses this", "only what the results need", path, path)
-
-
-@judge("serving-scenarios", "serving-result")
-def scenarios(result: ServingResult) -> Iterator[Problem]:
+@judge("serving-scenarios", "result")
+def scenarios(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the result has a scenario, and that what is ours of each stands beside what is MLPerf's."""
     if not result.scenarios:
         yield Problem("the result has no scenario", "SingleStream, Server, …", "none", result.folder)
@@ -82,8 +32,8 @@ def scenarios(result: ServingResult) -> Iterator[Problem]:
                 yield Problem("the scenario has one half only", path, "nothing", path)
 
 
-@judge("serving-described", "serving-scenario")
-def described(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+@judge("serving-described", "scenario")
+def described(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that the scenario has user.conf, README.md and a measurements.json with what MLPerf asks for."""
     for name in ("user.conf", "README.md"):
         path = f"{scenario.folder}/{name}"

@@ -9,7 +9,7 @@ from typing import Any
 from checker.core.findings import Problem, brief
 from checker.core.registry import judge
 from checker.core.tree import RefusedError
-from checker.families.assay.inference.submission import PERFORMANCE, ServingResult, ServingRun
+from checker.families.assay.inference.submission import PERFORMANCE, InferenceResult, LoadGenRun
 from rules.serving import ScenarioRules, loadgen_rules, loadgen_scenario
 
 SEEDS = ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed")
@@ -20,20 +20,20 @@ SUMMARY = 1 << 16  # bytes of LoadGen's summary
 STATED = re.compile(r"(\d\d\.\d\d) percentile latency \(ns\)\s*: (\d+)")
 
 
-def is_whole(run: ServingRun) -> bool:
+def is_whole(run: LoadGenRun) -> bool:
     """Whether a run is one that must be valid by itself: TEST06 and other seeds need not."""
     return run.name in ("performance", "TEST01", "TEST04")
 
 
-@judge("serving-latencies", "serving-run")
-def latencies(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-latencies", "run")
+def latencies(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that a run in performance mode has its latencies."""
     if run.name in PERFORMANCE and run.latencies is None:
         yield from run.flaws["latencies"]
 
 
-@judge("serving-detail", "serving-run")
-def detail(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-detail", "run")
+def detail(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen's detail log is there, whole, and says each thing once."""
     log = run.detail
     if log.refused is not None:
@@ -49,8 +49,8 @@ def detail(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
             yield run.said(key, f"'{key}' is logged {log.repeated[key]} times", "once", "again")
 
 
-@judge("serving-errors", "serving-run")
-def errors(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-errors", "run")
+def errors(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen logged no error, and counts none."""
     for said in run.detail.errors:
         yield Problem(f"LoadGen logged {brief(said.key)}", "no error", brief(said.value), run.detail_path, said.line)
@@ -59,8 +59,8 @@ def errors(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield run.said("num_errors", "LoadGen counts errors, or did not come to its end", "0", brief(count))
 
 
-@judge("serving-valid", "serving-run")
-def valid(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-valid", "run")
+def valid(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen calls the run valid."""
     if is_whole(run) and run.detail.refused is None:
         for key, wanted in (
@@ -73,8 +73,8 @@ def valid(_result: ServingResult, run: ServingRun) -> Iterator[Problem]:
                 yield run.said(key, f"LoadGen says {key} is otherwise", brief(wanted), brief(run.detail[key]))
 
 
-@judge("serving-mode", "serving-run")
-def mode(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-mode", "run")
+def mode(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that the run was of its scenario, in its mode, with the tests' switches as they should be, no others."""
     wanted: dict[str, Any] = {
         "effective_scenario": loadgen_scenario(run.scenario) if result.rules else run.scenario,
@@ -110,8 +110,8 @@ def mode(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         )
 
 
-@judge("serving-seeds", "serving-run")
-def seeds(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-seeds", "run")
+def seeds(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen's seeds are the round's, and in the run with other seeds one of the round's other sets."""
     known = loadgen_rules(result.ruleset.name)
     sets = known.alternate if run.name == "seeds" else [known.seeds]
@@ -123,8 +123,8 @@ def seeds(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
                 yield run.said(key, f"{name} is not the round's", str(wanted), brief(found[name]))
 
 
-@judge("serving-loadgen", "serving-run")
-def loadgen(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-loadgen", "run")
+def loadgen(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen is the round's, by its own word, the container's log and the record, and unchanged."""
     wanted = loadgen_rules(result.ruleset.name).version
     said = run.detail["loadgen_version"]
@@ -140,7 +140,7 @@ def loadgen(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield Problem("LoadGen is not the round's", wanted, brief(logged.value), run.log_path, logged.number)
 
 
-def _wanted(result: ServingResult, run: ServingRun, its: ScenarioRules) -> Iterator[tuple[str, Any, str]]:
+def _wanted(result: InferenceResult, run: LoadGenRun, its: ScenarioRules) -> Iterator[tuple[str, Any, str]]:
     """Yield key, value and how they must compare: `=`, or at least (`>=`) or at most (`<=`)."""
     rules = result.rules
     assert rules is not None
@@ -167,8 +167,8 @@ def _wanted(result: ServingResult, run: ServingRun, its: ScenarioRules) -> Itera
             yield "requested_server_tpot_latency", round(its.tpot_ms * 1e6), "<="
 
 
-@judge("serving-settings", "serving-run")
-def settings(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-settings", "run")
+def settings(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge LoadGen's effective settings by the round's for workload and scenario."""
     its = result.rules.scenarios.get(run.scenario) if result.rules else None  # type: ignore[call-overload]
     if its is None or run.detail.refused is not None:
@@ -191,8 +191,8 @@ EFFECTIVE = {
 }
 
 
-@judge("serving-user-conf", "serving-run")
-def user_conf(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-user-conf", "run")
+def user_conf(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that user.conf, the record and LoadGen's effective settings are of one mind."""
     if run.record is None:
         return
@@ -236,8 +236,8 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-@judge("serving-summary", "serving-run")
-def summary(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-summary", "run")
+def summary(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen's summary says what its detail log says."""
     try:
         text = result.tree.read(run.summary_path, SUMMARY).decode("utf-8", "replace")

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from checker.core.findings import Problem, brief
 from checker.core.registry import flaws, judge
-from checker.families.assay.inference.submission import ServingResult
+from checker.families.assay.inference.submission import InferenceResult
 from rules.serving import ServingRules, loadgen_scenario
 
-flaws("serving-result", "outputs")
-flaws("serving-result", "search")
+flaws("result", "outputs")
+flaws("result", "search")
 
 
-@judge("serving-outputs-bound", "serving-result")
-def outputs_bound(result: ServingResult) -> Iterator[Problem]:
+@judge("serving-outputs-bound", "result")
+def outputs_bound(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the certificate is of this workload, framework, precision, source and data."""
     certificate, record = result.outputs, next((run.record for run in result.runs if run.record), None)
     if certificate is None or record is None:
@@ -35,8 +35,8 @@ def outputs_bound(result: ServingResult) -> Iterator[Problem]:
         )
 
 
-@judge("serving-outputs-agree", "serving-result")
-def outputs_agree(result: ServingResult) -> Iterator[Problem]:
+@judge("serving-outputs-agree", "result")
+def outputs_agree(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the outputs are the reference's, of the round's samples, as closely as the precision must be."""
     if result.outputs is None or result.rules is None:
         return
@@ -70,7 +70,7 @@ def _difference(found: Sequence[float], wanted: Sequence[float]) -> float:
     return max((abs(a - b) for a, b in zip(found, wanted, strict=True)), default=0.0) / scale
 
 
-def _reference(result: ServingResult, rules: ServingRules) -> list[list[float]] | None:
+def _reference(result: InferenceResult, rules: ServingRules) -> list[list[float]] | None:
     path = result.ruleset.data("outputs", f"{rules.workload}.json")
     return None if path is None else _read(path, rules.outputs.reference_sha256)
 
@@ -85,8 +85,8 @@ def _read(path: Path, digest: str) -> list[list[float]]:
     return outputs
 
 
-@judge("serving-searched", "serving-result")
-def searched(result: ServingResult) -> Iterator[Problem]:
+@judge("serving-searched", "result")
+def searched(result: InferenceResult) -> Iterator[Problem]:
     """Judge that Server's rate was searched: a higher one was tried and not valid, or the bracket is told."""
     if result.search is None:
         return
@@ -103,8 +103,8 @@ def searched(result: ServingResult) -> Iterator[Problem]:
             yield result.search.problem(message, f"an invalid probe above {brief(rate)}/s", f"{highest:g}/s", "probes")
 
 
-@judge("serving-left-out", "serving-result")
-def left_out(result: ServingResult) -> Iterator[Problem]:
+@judge("serving-left-out", "result")
+def left_out(result: InferenceResult) -> Iterator[Problem]:
     """Judge that no scenario was asked for and left out."""
     if result.search is None:
         return
@@ -112,8 +112,8 @@ def left_out(result: ServingResult) -> Iterator[Problem]:
         yield result.search.problem(f"{name} was asked for and left out", "a valid run of it", why, "left_out", name)
 
 
-@judge("serving-search-bound", "serving-result")
-def search_bound(result: ServingResult) -> Iterator[Problem]:
+@judge("serving-search-bound", "result")
+def search_bound(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the search was made with this workload, framework, source and parameters."""
     search, record = result.search, next((run.record for run in result.runs if run.record), None)
     if search is None or record is None:

@@ -11,7 +11,7 @@ from checker.core.registry import judge
 from checker.families.assay.inference.compliance import ranked
 from checker.families.assay.inference.latencies import PERCENTILES, Latencies, percentile
 from checker.families.assay.inference.rules.loadgen import is_whole
-from checker.families.assay.inference.submission import ServingResult, ServingRun
+from checker.families.assay.inference.submission import InferenceResult, LoadGenRun
 from checker.loadgen.draws import asked, loaded, scheduled
 from checker.loadgen.early_stopping import least_queries, met, place
 from rules.serving import ScenarioRules, loadgen_scenario
@@ -24,7 +24,7 @@ PRINTED = 1e-5  # LoadGen prints six digits
 NS = 1_000_000_000
 
 
-def _its(result: ServingResult, run: ServingRun) -> tuple[ScenarioRules, Latencies, str] | None:
+def _its(result: InferenceResult, run: LoadGenRun) -> tuple[ScenarioRules, Latencies, str] | None:
     """Return the round's rules, latencies and LoadGen's scenario of a run in performance mode; None where unknown."""
     rules = wanted(result, run)
     if rules is None or run.name == "accuracy" or run.detail.refused is not None or run.latencies is None:
@@ -32,7 +32,7 @@ def _its(result: ServingResult, run: ServingRun) -> tuple[ScenarioRules, Latenci
     return rules, run.latencies, loadgen_scenario(run.scenario)
 
 
-def wanted(result: ServingResult, run: ServingRun) -> ScenarioRules | None:
+def wanted(result: InferenceResult, run: LoadGenRun) -> ScenarioRules | None:
     """Return what a scenario asks for: in the closed division the round's, in the open one what LoadGen was told."""
     known = result.rules.scenarios if result.rules else {}
     rules: ScenarioRules | None = known.get(run.scenario)  # type: ignore[call-overload]
@@ -50,8 +50,8 @@ def wanted(result: ServingResult, run: ServingRun) -> ScenarioRules | None:
     return rules.model_copy(update=told)
 
 
-@judge("serving-percentiles", "serving-run")
-def percentiles(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-percentiles", "run")
+def percentiles(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen's percentiles, least, largest and mean latency are those of the latencies."""
     known = _its(result, run)
     if known is None:
@@ -68,7 +68,7 @@ def percentiles(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield from _ends(run, "result_first_token_{}_latency_ns", first)
 
 
-def _stated(run: ServingRun, key: str, values: Sequence[int]) -> Iterator[Problem]:
+def _stated(run: LoadGenRun, key: str, values: Sequence[int]) -> Iterator[Problem]:
     for name in PERCENTILES:
         wanted, found = percentile(values, float(name) / 100), run.detail[key.format(name)]
         if found != wanted:
@@ -76,15 +76,15 @@ def _stated(run: ServingRun, key: str, values: Sequence[int]) -> Iterator[Proble
             yield run.said(key.format(name), message, f"{wanted} ns", brief(found))
 
 
-def _ends(run: ServingRun, key: str, values: Sequence[int]) -> Iterator[Problem]:
+def _ends(run: LoadGenRun, key: str, values: Sequence[int]) -> Iterator[Problem]:
     for name, wanted in (("min", values[0]), ("max", values[-1]), ("mean", sum(values) // len(values))):
         found = run.detail[key.format(name)]
         if found != wanted:
             yield run.said(key.format(name), f"the {name} is not that of the latencies", f"{wanted} ns", brief(found))
 
 
-@judge("serving-score", "serving-run")
-def score(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-score", "run")
+def score(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that the score and the rates LoadGen logs follow from the latencies."""
     known = _its(result, run)
     if known is None:
@@ -117,8 +117,8 @@ def score(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
             yield run.said(key, f"{key} does not follow from the latencies", f"{value:.6g}", brief(found))
 
 
-@judge("serving-duration", "serving-run")
-def duration(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-duration", "run")
+def duration(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that the run did last as long as the round wants: the last query began, in Offline ended, so late."""
     known = _its(result, run)
     if known is None or run.name == "TEST06":
@@ -131,8 +131,8 @@ def duration(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield Problem(message, wanted, f"{lasted:.3f} s by its latencies", run.latencies_path)
 
 
-@judge("serving-queries", "serving-run")
-def queries(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-queries", "run")
+def queries(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that as many queries and samples were asked as the round wants and LoadGen says."""
     known = _its(result, run)
     if known is None or result.rules is None:
@@ -161,8 +161,8 @@ def queries(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield Problem(message, f"below {result.rules.samples:,}", str(beyond), run.latencies_path)
 
 
-@judge("serving-bound", "serving-run")
-def bound(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-bound", "run")
+def bound(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge Server's latencies by the round's bounds, with LoadGen's early stopping."""
     known = _its(result, run)
     if known is None or known[2] != "Server" or not is_whole(run):
@@ -192,8 +192,8 @@ def bound(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
             yield Problem(message, wanted, f"{over} of {len(values):,}", run.latencies_path)
 
 
-@judge("serving-pace", "serving-run")
-def pace(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-pace", "run")
+def pace(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that queries follow one another as LoadGen asks them: the next once the last is answered, and then at once.
 
     Shortened latencies would leave gaps, lengthened ones would overlap.
@@ -218,8 +218,8 @@ def pace(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield Problem(message, f"at most {most:,.0f} ns", f"{usual:,} ns", run.latencies_path)
 
 
-@judge("serving-drawn", "serving-run")
-def drawn(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-drawn", "run")
+def drawn(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that the latencies are of the queries that LoadGen draws from its seeds, all of them, in order."""
     known = _its(result, run)
     least, count = run.detail["effective_min_query_count"], run.detail["effective_performance_sample_count"]
@@ -247,7 +247,7 @@ def drawn(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
                 break
 
 
-def _order(run: ServingRun, scenario: str, order: list[int], places: Iterator[int], stride: int) -> Iterator[int]:
+def _order(run: LoadGenRun, scenario: str, order: list[int], places: Iterator[int], stride: int) -> Iterator[int]:
     """Yield the samples of a run, without end."""
     padded = order + order[: stride - 1]
     same = run.detail["effective_performance_issue_same_index"]

@@ -8,7 +8,7 @@ from checker.core.findings import Problem
 from checker.core.registry import judge
 from checker.core.tree import RefusedError
 from checker.families.assay.inference.compliance import Fault, loaded, ranked, verdict
-from checker.families.assay.inference.submission import ScenarioResult, ServingResult, ServingRun
+from checker.families.assay.inference.submission import InferenceResult, LoadGenRun, ScenarioResult
 from checker.machine.steadiness import told
 from checker.machine.use import disturbed
 from rules.serving import loadgen_scenario
@@ -25,8 +25,8 @@ LOADED = 1 << 40  # samples that nothing can load
 QUIET = "measure again on a quiet machine; if it fails there too"
 
 
-@judge("serving-tests", "serving-scenario")
-def tests_there(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+@judge("serving-tests", "scenario")
+def tests_there(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that a closed result has the runs it needs."""
     for name in ("performance", "accuracy", *result.compliance.tests(result.workload)):
         run = scenario.runs.get(name)
@@ -35,7 +35,7 @@ def tests_there(result: ServingResult, scenario: ScenarioResult) -> Iterator[Pro
             yield Problem(f"the {name} run is missing", f"the {name} run", "nothing", where)
 
 
-def judged(result: ServingResult, scenario: ScenarioResult, test: str) -> dict[str, list[Fault]] | None:
+def judged(result: InferenceResult, scenario: ScenarioResult, test: str) -> dict[str, list[Fault]] | None:
     """Return a test's verdict by its parts, from the logs; None where a log that it needs cannot be read."""
     reference, run, accuracy = scenario.performance, scenario.runs.get(test), scenario.accuracy
     workload = result.compliance.workloads.get(result.workload)
@@ -51,7 +51,7 @@ def judged(result: ServingResult, scenario: ScenarioResult, test: str) -> dict[s
 
 
 def _judge(test: str) -> None:
-    def passed(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+    def passed(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
         run = scenario.runs.get(test)
         found = judged(result, scenario, test)
         busy = _disturbances(result, (scenario.performance, run))
@@ -62,10 +62,10 @@ def _judge(test: str) -> None:
                 first = QUIET if fault.pace else ""
                 yield Problem(f"{test} fails: {fault.message}{by}", fault.expected, fault.found, path, first=first)
 
-    judge(f"serving-passes-{test.lower()}", "serving-scenario")(passed)
+    judge(f"serving-passes-{test.lower()}", "scenario")(passed)
 
 
-def _disturbances(result: ServingResult, runs: Iterable[ServingRun | None]) -> str:
+def _disturbances(result: InferenceResult, runs: Iterable[LoadGenRun | None]) -> str:
     """Say what disturbed the machine in `runs`; empty where nothing that was observed did."""
     seen = {run.name: disturbed(run, result.ruleset.steadiness) for run in runs if run is not None}
     return "; ".join(f"{name}: {told(found)}" for name, found in seen.items() if found)
@@ -75,8 +75,8 @@ for _test in ("TEST01", "TEST04", "TEST06", "seeds"):
     _judge(_test)
 
 
-@judge("serving-tries", "serving-scenario")
-def tries(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+@judge("serving-tries", "scenario")
+def tries(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that no run was made again, for its own or its tests' pace, more often than the round allows."""
     rules, made = result.compliance, dict[str, int]()
     for name, run in scenario.runs.items():
@@ -91,8 +91,8 @@ def tries(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
             yield run.record.problem(message, f"at most {most} times", str(made[name]), "earlier_attempts")
 
 
-@judge("serving-verify", "serving-scenario")
-def verify(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+@judge("serving-verify", "scenario")
+def verify(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that MLPerf's verdict files are there and say what the logs say."""
     for test, names in VERIFY.items():
         run, found = scenario.runs.get(test), judged(result, scenario, test)
@@ -120,8 +120,8 @@ def _wanted(test: str, scenario: str, parts: tuple[str, ...], found: dict[str, l
         yield f"{WORDS[part]} check pass: {'Skipped' if skipped else not found[part]}"
 
 
-@judge("serving-loading", "serving-run")
-def loading(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
+@judge("serving-loading", "run")
+def loading(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that loading samples, outside the clock, took too little time to answer them meanwhile."""
     count, pace = run.detail["effective_performance_sample_count"], _pace(result)
     if run.record is None or run.record.model.loading_s is None or pace is None:
@@ -132,7 +132,7 @@ def loading(result: ServingResult, run: ServingRun) -> Iterator[Problem]:
         yield run.record.problem(fault.message, fault.expected, fault.found, "loading_s")
 
 
-def _pace(result: ServingResult) -> float | None:
+def _pace(result: InferenceResult) -> float | None:
     """Return the seconds a sample takes in the result's fastest performance run; None where there is none."""
     paces = []
     for scenario in result.scenarios.values():

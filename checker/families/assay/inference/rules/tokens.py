@@ -14,7 +14,7 @@ from checker.core.registry import judge
 from checker.families.assay.inference.answers import numbers
 from checker.families.assay.inference.latencies import PERCENTILES, percentile
 from checker.families.assay.inference.rules.recomputed import PRINTED
-from checker.families.assay.inference.submission import PERFORMANCE, ScenarioResult, ServingResult, ServingRun
+from checker.families.assay.inference.submission import PERFORMANCE, InferenceResult, LoadGenRun, ScenarioResult
 from rules.compliance import Answers
 from rules.serving import loadgen_scenario
 
@@ -27,7 +27,7 @@ class Told:
     each_ns: list[int]
 
 
-def told(run: ServingRun, counts: Mapping[int, int]) -> Told | None:
+def told(run: LoadGenRun, counts: Mapping[int, int]) -> Told | None:
     """Compute a run's tokens; None where its latencies, or the number of tokens of a sample, are not known.
 
     LoadGen divides the time from a sample's first token to its last by the tokens after the first, and cuts it off.
@@ -56,8 +56,8 @@ def token_counts(scenario: ScenarioResult, kind: Answers) -> dict[int, int]:
     return found
 
 
-@judge("serving-tokens", "serving-scenario")
-def tokens(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]:
+@judge("serving-tokens", "scenario")
+def tokens(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that tokens a second and times per token follow from the latencies and the accuracy run's answers."""
     workload = result.compliance.workloads.get(result.workload)
     if result.rules is None or not result.rules.tokens or workload is None or scenario.accuracy is None:
@@ -76,7 +76,7 @@ def tokens(result: ServingResult, scenario: ScenarioResult) -> Iterator[Problem]
                 yield from _bound(scenario, run, found.each_ns, share)
 
 
-def _rate(run: ServingRun, count: int, share: float) -> Iterator[Problem]:
+def _rate(run: LoadGenRun, count: int, share: float) -> Iterator[Problem]:
     assert run.latencies is not None
     scenario, seconds = loadgen_scenario(run.scenario), run.latencies.last_done_s
     if scenario not in ("Server", "Offline") or not seconds:
@@ -88,7 +88,7 @@ def _rate(run: ServingRun, count: int, share: float) -> Iterator[Problem]:
         yield run.said(key, message, f"{wanted:.6g}", brief(stated))
 
 
-def _percentiles(run: ServingRun, each_ns: list[int], share: float) -> Iterator[Problem]:
+def _percentiles(run: LoadGenRun, each_ns: list[int], share: float) -> Iterator[Problem]:
     for name in PERCENTILES:
         key, at = f"result_time_per_output_token_{name}_percentile_ns", float(name) / 100
         least = percentile(each_ns, max(at - share, 0.0))
@@ -100,7 +100,7 @@ def _percentiles(run: ServingRun, each_ns: list[int], share: float) -> Iterator[
             yield run.said(key, message, wanted, brief(stated))
 
 
-def _bound(scenario: ScenarioResult, run: ServingRun, each_ns: list[int], share: float) -> Iterator[Problem]:
+def _bound(scenario: ScenarioResult, run: LoadGenRun, each_ns: list[int], share: float) -> Iterator[Problem]:
     """Object where a token takes too long whichever answers the round lets differ."""
     if scenario.rules is None or scenario.rules.tpot_ms is None:
         return

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from checker.core.documents import Document
 from checker.core.findings import Problem, brief
 from checker.core.registry import judge
 from checker.families.assay.metric import of_workload
-from checker.families.assay.submission import Result, Run
+from checker.families.assay.rules.recorded import judge_record
+from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.documents import RunRecord
-from rules.images import images
 from rules.ruleset import RuleSet
 from rules.workload import WorkloadRules
 
@@ -22,7 +22,6 @@ ONCE = (
     "--uncontained", "--idle-baseline",
 )  # fmt: skip
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,49}")
-SOURCE = "/io/job/source"
 
 
 class _ArgumentError(Exception):
@@ -52,12 +51,10 @@ def _parsed(words: list[str]) -> tuple[str, dict[str, str], list[str]]:
     return words[2], given, settings
 
 
-@judge("arguments", "run")
-def arguments(result: Result, run: Run) -> Iterator[Problem]:
+@judge_record("arguments")
+def arguments(result: TrainingResult, _run: TrainingRun, record: Document[RunRecord]) -> Iterator[Problem]:
     """Judge that the recorded command line is one of `assay run`, and asks for what the record says was run."""
-    if run.record is None:
-        return
-    record, model = run.record, run.record.model
+    model = record.model
     try:
         workload, given, settings = _parsed(model.arguments)
     except _ArgumentError as error:
@@ -112,46 +109,8 @@ def _settings(record: Document[RunRecord], rules: WorkloadRules, settings: list[
             yield record.problem(message, brief(value), brief(ran), "hyperparameters", name)
 
 
-@judge("environment", "result")
-def environment(result: Result) -> Iterator[Problem]:
-    """Judge that processes held exactly the round's environment."""
-    for record, wanted in _environments(result):
-        held = record.model.environment
-        for name in sorted({*wanted, *held}):
-            if held.get(name) != wanted.get(name):
-                message = f"the environment has another {brief(name)} than the round's"
-                expected, found = wanted.get(name, "not set"), held.get(name, "not set")
-                yield record.problem(message, expected, brief(found), "environment", name)
-        return  # the other runs have the first one's, or differ from it by their own rule
-
-
-@judge("environment-source", "result")
-def environment_source(result: Result) -> Iterator[Problem]:
-    """Judge that nothing but the submitted source was put before a process's own code."""
-    for record, wanted in _environments(result):
-        held = record.model.environment
-        if held.get("PYTHONPATH") != SOURCE:
-            found = held.get("PYTHONPATH", "not set")
-            message = "modules were not loaded from the submitted source"
-            yield record.problem(message, SOURCE, found, "environment", "PYTHONPATH")
-        for name in sorted(set(held) - set(wanted)):
-            if name.startswith(("LD_", "PYTHON")):
-                message = f"{name} lets code run that is not in the submission"
-                yield record.problem(message, "not set", held[name], "environment", name)
-        return
-
-
-def _environments(result: Result) -> Iterator[tuple[Document[RunRecord], Mapping[str, str]]]:
-    """Yield each run's record with the environment that the round gives its image."""
-    known = images(result.ruleset)
-    for run in result.runs:
-        fixed = known.of(run.record.model.framework, run.record.model.target) if known and run.record else None
-        if run.record is not None and known is not None and fixed is not None:
-            yield run.record, {**known.environment, **fixed.environment}
-
-
 @judge("hyperparameter-form", "run")
-def hyperparameter_form(result: Result, run: Run) -> Iterator[Problem]:
+def hyperparameter_form(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge the types of hyperparameters in log and record (128 is not 128.0), and what each must be to another."""
     if result.rules is None:
         return
@@ -188,7 +147,7 @@ def _kind(usual: Any) -> str:
 
 
 @judge("known-events", "run")
-def known_events(result: Result, run: Run) -> Iterator[Problem]:
+def known_events(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that a log holds only events that the round's rules speak of."""
     if run.log is None or result.rules is None:
         return

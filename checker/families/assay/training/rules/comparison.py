@@ -8,18 +8,16 @@ from statistics import fmean
 from checker.core.findings import Problem
 from checker.core.registry import flaws, judge
 from checker.core.statistics import fastest_mean
-from checker.families.assay.submission import Result, Run
 from checker.families.assay.training.parity import disagreements
+from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.published import references
+from rules.thresholds import training_thresholds
 
 flaws("result", "parity-document")
 
-# Level at which a reviewer is asked to look: one honest result in twenty is below it.
-DOUBT = 0.05
-
 
 @judge("parity-present", "result")
-def parity_present(result: Result) -> Iterator[Problem]:
+def parity_present(result: TrainingResult) -> Iterator[Problem]:
     """Judge that a closed result carries a certificate."""
     path = f"{result.folder}/parity.json"
     if path not in result.tree.entries:
@@ -27,7 +25,7 @@ def parity_present(result: Result) -> Iterator[Problem]:
 
 
 @judge("parity-bound", "result")
-def parity_bound(result: Result) -> Iterator[Problem]:
+def parity_bound(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the certificate is of this round, workload, source, data and wheel lock."""
     certificate = result.certificate
     record = next((run.record.model for run in result.runs if run.record), None)
@@ -52,7 +50,7 @@ def parity_bound(result: Result) -> Iterator[Problem]:
 
 
 @judge("parity", "result")
-def parity(result: Result) -> Iterator[Problem]:
+def parity(result: TrainingResult) -> Iterator[Problem]:
     """Judge every comparison of the certificate against the round's bounds."""
     if result.certificate is None or result.rules is None:
         return
@@ -61,7 +59,7 @@ def parity(result: Result) -> Iterator[Problem]:
 
 
 @judge("convergence", "result")
-def convergence(result: Result) -> Iterator[Problem]:
+def convergence(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the result does not reach the target in significantly fewer samples than the reference runs.
 
     Runs short of the target say nothing of how soon it is reached: counted with their whole budget, one of them would
@@ -75,14 +73,16 @@ def convergence(result: Result) -> Iterator[Problem]:
 
 
 @judge("convergence-doubt", "result")
-def convergence_doubt(result: Result) -> Iterator[Problem]:
+def convergence_doubt(result: TrainingResult) -> Iterator[Problem]:
     """Point at a result that converges faster than most honest ones would, yet not so fast as to be refused."""
     reference, samples = _reference(result), _samples_to_target(result)
     if reference and samples and not any(_too_few(result, samples, reference, result.ruleset.significance)):
-        yield from _too_few(result, samples, reference, DOUBT)
+        yield from _too_few(result, samples, reference, training_thresholds(result.ruleset.name).doubt)
 
 
-def _too_few(result: Result, samples: list[int], reference: list[float], significance: float) -> Iterator[Problem]:
+def _too_few(
+    result: TrainingResult, samples: list[int], reference: list[float], significance: float
+) -> Iterator[Problem]:
     """Yield a problem where the mean of `samples` is below the bound at `significance`."""
     bound, mean = fastest_mean(reference, len(samples), significance), fmean(samples)
     if mean < bound:
@@ -91,20 +91,20 @@ def _too_few(result: Result, samples: list[int], reference: list[float], signifi
         yield Problem(message, expected, f"{mean:.0f} samples over {len(samples)} runs", result.folder)
 
 
-def _reference(result: Result) -> list[float] | None:
+def _reference(result: TrainingResult) -> list[float] | None:
     """Return the samples to target of the round's reference runs; None where it has none."""
     runs = references(result.ruleset.name, result.workload, result.source_sha256)
     return None if runs is None else [float(run.samples) for run in runs]
 
 
-def _samples_to_target(result: Result) -> list[int]:
+def _samples_to_target(result: TrainingResult) -> list[int]:
     """Return the samples of each run that reached the target; nothing where one of them does not say."""
     reached = [_samples(run) for run in result.runs if run.converged]
     known = [samples for samples in reached if samples is not None]
     return known if len(known) == len(reached) else []
 
 
-def _samples(run: Run) -> int | None:
+def _samples(run: TrainingRun) -> int | None:
     """Return the samples a run saw up to its end."""
     stop = run.log.first("run_stop") if run.log else None
     count = stop.metadata.get("samples_count") if stop else None

@@ -10,7 +10,7 @@ from typing import Any
 from checker.core.documents import Document
 from checker.core.findings import Problem, brief
 from checker.core.registry import judge
-from checker.families.assay.submission import Result, Run
+from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.documents import Outcome, RunRecord
 from rules.expressions import same
 
@@ -20,7 +20,7 @@ COURSE = ("block_start", "block_stop", "train_loss", "eval_start", "eval_stop", 
 
 
 @judge("run-count", "result")
-def run_count(result: Result) -> Iterator[Problem]:
+def run_count(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the result has the runs the round wants and the manifest declares, numbered from 0."""
     declared = None if result.manifest is None else result.manifest.model.runs
     if result.rules is not None and declared is not None and result.manifest is not None:
@@ -43,7 +43,7 @@ def run_count(result: Result) -> Iterator[Problem]:
 
 
 @judge("runs-alike", "result")
-def runs_alike(result: Result) -> Iterator[Problem]:
+def runs_alike(result: TrainingResult) -> Iterator[Problem]:
     """Judge that all runs had the same image, source, data, settings, arguments, environment and limits."""
     records = [run.record for run in result.runs if run.record]
     for record in records[1:]:
@@ -79,7 +79,7 @@ SAME: dict[str, Callable[[RunRecord], Any]] = {
 
 
 @judge("runs-apart", "result")
-def runs_apart(result: Result) -> Iterator[Problem]:
+def runs_apart(result: TrainingResult) -> Iterator[Problem]:
     """Judge by receipts and by log that each run of the result began after the one before it had ended."""
     received = [(run, r.model.receipts[0], r.model.receipts[-1]) for run, r in _recorded(result) if r.model.receipts]
     logged = [(run, times[0] / 1000, times[-1] / 1000) for run in result.runs if (times := _times(run))]
@@ -92,17 +92,17 @@ def runs_apart(result: Result) -> Iterator[Problem]:
                 yield Problem(message, expected, f"{began:.3f}", path, _line(after, witness))
 
 
-def _recorded(result: Result) -> list[tuple[Run, Document[RunRecord]]]:
+def _recorded(result: TrainingResult) -> list[tuple[TrainingRun, Document[RunRecord]]]:
     return [(run, run.record) for run in result.runs if run.record]
 
 
-def _line(run: Run, witness: str) -> int | None:
+def _line(run: TrainingRun, witness: str) -> int | None:
     if witness == "receipts":
         return run.record.line("receipts", 0) if run.record else None
     return run.log.records[0].number if run.log else None
 
 
-def _times(run: Run) -> list[int]:
+def _times(run: TrainingRun) -> list[int]:
     """Return the times of all lines in milliseconds; nothing where one is no such number."""
     times = [record.time_ms for record in run.log.records] if run.log else []
     # Beyond a float's exact integers nothing is milliseconds since 1970.
@@ -110,7 +110,7 @@ def _times(run: Run) -> list[int]:
 
 
 @judge("attempts", "run")
-def attempts(_result: Result, run: Run) -> Iterator[Problem]:
+def attempts(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that no earlier attempt at the run had ended as a run of the result does."""
     for position, attempt in enumerate(run.record.model.earlier_attempts if run.record else ()):
         if attempt.outcome in RESULTS:
@@ -121,7 +121,7 @@ def attempts(_result: Result, run: Run) -> Iterator[Problem]:
 
 
 @judge("attempts-made", "run")
-def attempts_made(_result: Result, run: Run) -> Iterator[Problem]:
+def attempts_made(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Point at runs that needed more than one attempt."""
     for position, attempt in enumerate(run.record.model.earlier_attempts if run.record else ()):
         if attempt.outcome not in RESULTS:
@@ -132,7 +132,7 @@ def attempts_made(_result: Result, run: Run) -> Iterator[Problem]:
 
 
 @judge("score", "result")
-def score(result: Result) -> Iterator[Problem]:
+def score(result: TrainingResult) -> Iterator[Problem]:
     """Judge that each run has a time from run_start to run_stop, above zero: the score is their mean."""
     for run in result.runs:
         seconds = run.interval("run_start", "run_stop")
@@ -144,7 +144,7 @@ def score(result: Result) -> Iterator[Problem]:
 
 
 @judge("diverged", "run")
-def diverged(_result: Result, run: Run) -> Iterator[Problem]:
+def diverged(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that a run recorded as diverged ended in its last block: no loss of it and no evaluation after it.
 
     The harness gives a run up at the first loss that is not finite, before the block's mean loss is logged.
@@ -169,7 +169,7 @@ def diverged(_result: Result, run: Run) -> Iterator[Problem]:
 
 
 @judge("runs-converged", "result")
-def runs_converged(result: Result) -> Iterator[Problem]:
+def runs_converged(result: TrainingResult) -> Iterator[Problem]:
     """Judge that at most one run ended without reaching the target."""
     short = [run for run in result.runs if run.log is not None and not run.converged]
     for run in short if len(short) > 1 else ():
@@ -179,10 +179,19 @@ def runs_converged(result: Result) -> Iterator[Problem]:
 
 
 @judge("run-short", "run")
-def run_short(_result: Result, run: Run) -> Iterator[Problem]:
+def run_short(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Point at a run that did not reach the target: it counts as the slowest."""
     stop = run.log.first("run_stop") if run.log else None
     if stop is not None and not run.converged:
         status = brief(stop.metadata.get("status"))
         message = "the run did not reach the target and counts as the slowest"
         yield Problem(message, '"success"', status, run.log_path, stop.number)
+
+
+@judge("warmup-time", "run")
+def warmup_time(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
+    """Judge that warm-up takes time."""
+    seconds = run.interval("warmup_start", "warmup_stop")
+    stop = run.log.first("warmup_stop") if run.log else None
+    if stop is not None and seconds is not None and seconds <= 0:
+        yield Problem("warm-up takes no time", "above 0 s", f"{seconds:g} s", run.log_path, stop.number)

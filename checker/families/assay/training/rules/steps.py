@@ -12,17 +12,9 @@ from dataclasses import dataclass
 from checker.core.findings import Problem
 from checker.core.mllog import Record
 from checker.core.registry import judge
-from checker.families.assay.submission import Result, Run
+from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.images import images
-
-# How much longer than its block, or than the host saw them, the steps of a block may seem: whole milliseconds and a
-# wall clock that is set, and its rate, which time synchronisation changes by at most 500 ppm (Linux, adjtimex). Real
-# runs: never longer.
-ROUNDING_S = 0.020
-RATE = 0.001
-# The least share of a block that is training; real runs: 0.985 on a machine that did other work beside.
-SHARE = 0.8
-AROUND_S = 0.050  # what may surround the steps of a block, however short it is
+from rules.thresholds import training_thresholds
 
 
 @dataclass(frozen=True)
@@ -36,7 +28,7 @@ class Block:
 
 
 @judge("step-times", "run")
-def step_times(_result: Result, run: Run) -> Iterator[Problem]:
+def step_times(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that there is a time for each step, above zero, and that no block took less time than its steps."""
     blocks = list(_blocks(run))
     if run.record is None or not blocks:
@@ -56,15 +48,14 @@ def step_times(_result: Result, run: Run) -> Iterator[Problem]:
             yield run.record.problem(message, "above 0 s", f"{seconds:g} s", "steps", "seconds", position)
     for block in blocks:
         took = sum(steps.seconds[block.first : block.last])
-        most = block.seconds * (1 + RATE) + ROUNDING_S
-        if block.seconds <= 0 or took > most:
+        if block.seconds <= 0 or took > _longest(result, block.seconds):
             message = f"the block of steps {block.first + 1} to {block.last} is shorter than its steps"
             expected, found = f"at least the steps' {took:.3f} s", f"{block.seconds:.3f} s"
             yield Problem(message, expected, found, run.log_path, block.stop.number)
 
 
 @judge("device-times", "run")
-def device_times(result: Result, run: Run) -> Iterator[Problem]:
+def device_times(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that an accelerator's own times are of one there is, one a step, and no longer than the host's."""
     steps = run.record.model.steps if run.record else None
     if run.record is None or steps is None or steps.device_seconds is None:
@@ -86,28 +77,34 @@ def device_times(result: Result, run: Run) -> Iterator[Problem]:
             yield run.record.problem(message, "above 0 s", f"{seconds:g} s", "steps", "device_seconds", position)
     for block in _blocks(run):
         host, own = (sum(times[block.first : block.last]) for times in (steps.seconds, device))
-        if own > host * (1 + RATE) + ROUNDING_S:
+        if own > _longest(result, host):
             message = f"the steps {block.first + 1} to {block.last} took the accelerator longer than the host"
             expected, found = f"at most the host's {host:.3f} s", f"{own:.3f} s"
             yield run.record.problem(message, expected, found, "steps", "device_seconds", block.first)
 
 
 @judge("step-share", "run")
-def step_share(_result: Result, run: Run) -> Iterator[Problem]:
+def step_share(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Point at blocks that took much longer than their steps: other work, or step times that were made up."""
-    blocks = list(_blocks(run))
+    blocks, bounds = list(_blocks(run)), training_thresholds(result.ruleset.name).steps
     steps = run.record.model.steps if run.record else None
     if steps is None or not blocks or len(steps.seconds) != blocks[-1].last:
         return
     for block in blocks:
         took = sum(steps.seconds[block.first : block.last])
-        if took < SHARE * block.seconds - AROUND_S:
+        if took < bounds.least_share * block.seconds - bounds.around_s:
             message = f"the steps {block.first + 1} to {block.last} fill little of their block"
             expected, found = f"most of {block.seconds:.3f} s", f"{took:.3f} s"
             yield Problem(message, expected, found, run.log_path, block.stop.number)
 
 
-def _blocks(run: Run) -> Iterator[Block]:
+def _longest(result: TrainingResult, seconds: float) -> float:
+    """Return how long steps may seem, of which another clock says that they took `seconds`."""
+    bounds = training_thresholds(result.ruleset.name).steps
+    return seconds * (1 + bounds.rate) + bounds.rounding_s
+
+
+def _blocks(run: TrainingRun) -> Iterator[Block]:
     """Yield the blocks of a log; none where batch, positions or times are not as other rules want them."""
     batch = run.log.value("global_batch_size") if run.log else None
     if run.log is None or type(batch) is not int or batch < 1:

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from checker.core.documents import Document
 from checker.core.findings import Problem
 from checker.core.registry import judge
-from checker.families.assay.submission import Result
 from checker.families.assay.training.parity import relative_difference
+from checker.families.assay.training.submission import TrainingResult
 from rules.documents import FrameworkParity, ParityCertificate
 from rules.published import certificates, sources
+from rules.thresholds import training_thresholds
 
-FIRST_STEPS = 5  # compared with the published losses: later ones amplify the rounding of other processors
 
-
-def _published(result: Result) -> ParityCertificate | None:
+def _published(result: TrainingResult) -> ParityCertificate | None:
     """Return the round's certificate on the source that ran, of its wheels where there are several."""
     published = certificates(result.ruleset.name, result.workload, result.source_sha256)
     wheels = None if result.certificate is None else _wheels(result.certificate.model)
@@ -27,7 +26,7 @@ def _wheels(certificate: ParityCertificate) -> dict[str, str]:
 
 
 @judge("parity-published", "result")
-def parity_published(result: Result) -> Iterator[Problem]:
+def parity_published(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the certificate is of the round's model: its frameworks, tensors, initial weights, first losses."""
     certificate, published = result.certificate, _published(result)
     if certificate is None or published is None or result.rules is None:
@@ -51,15 +50,15 @@ def parity_published(result: Result) -> Iterator[Problem]:
         yield certificate.problem(message, names, ", ".join(sorted(sides)), "frameworks")
     for name, (position, side) in sides.items():
         if name in expected:
-            yield from _side(certificate, position, side, expected[name], result.rules.parity.losses_float64)
+            yield from _side(result, certificate, position, side, expected[name])
 
 
 def _side(
+    result: TrainingResult,
     certificate: Document[ParityCertificate],
     position: int,
     side: FrameworkParity,
     published: FrameworkParity,
-    bound: float,
 ) -> Iterator[Problem]:
     """Judge one framework's side: wheels and versions of the round, losses as published."""
     for member, what in (("wheel_lock_sha256", "another wheel lock"), ("versions", "other wheels")):
@@ -67,7 +66,9 @@ def _side(
         if wanted != found:
             message = f"{side.framework} of the certificate has {what} than the round's"
             yield certificate.problem(message, str(wanted)[:200], str(found)[:200], "frameworks", position, member)
-    pairs = zip(side.losses_float64[:FIRST_STEPS], published.losses_float64[:FIRST_STEPS], strict=False)
+    first = training_thresholds(result.ruleset.name).first_losses
+    bound = result.rules.parity.losses_float64 if result.rules else 0.0
+    pairs = zip(side.losses_float64[:first], published.losses_float64[:first], strict=False)
     for step, (found_loss, wanted_loss) in enumerate(pairs):
         if relative_difference(found_loss, wanted_loss) > bound:
             message = f"{side.framework} has another float64 loss than published at step {step + 1}"
@@ -77,7 +78,7 @@ def _side(
 
 
 @judge("parity-versions", "result")
-def parity_versions(result: Result) -> Iterator[Problem]:
+def parity_versions(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the certificate's wheels of this framework are those of the image that ran."""
     record = next((run.record.model for run in result.runs if run.record), None)
     if result.certificate is None or record is None:
@@ -91,7 +92,7 @@ def parity_versions(result: Result) -> Iterator[Problem]:
 
 
 @judge("source-published", "result")
-def source_published(result: Result) -> Iterator[Problem]:
+def source_published(result: TrainingResult) -> Iterator[Problem]:
     """Point at source that is not the published one: its own certificate speaks for it, and a reviewer reads it."""
     published = [one.source_sha256 for one in sources(result.ruleset.name, result.workload)]
     record = next((run.record for run in result.runs if run.record), None)
@@ -103,7 +104,7 @@ def source_published(result: Result) -> Iterator[Problem]:
 
 
 @judge("source-files", "result")
-def source_files(result: Result) -> Iterator[Problem]:
+def source_files(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the source holds the harness and the framework's side of the workload."""
     if not result.framework:
         return

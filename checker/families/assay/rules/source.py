@@ -1,7 +1,8 @@
-"""Rules on a log's origin: its lines come from the submitted source, and warm-up takes time."""
+"""Rules on the source that ran: it is in the submission, and logged the lines there are."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
@@ -10,6 +11,32 @@ from checker.core.tree import RefusedError
 from checker.families.assay.submission import Result, Run
 
 SOURCE_BYTES = 1 << 20  # of a source file whose lines are counted
+
+
+@judge("source-digest", "result")
+def source_digest(result: Result) -> Iterator[Problem]:
+    """Judge that the source in the submission is the one that each run executed.
+
+    The digest is SHA-256 over lines `<sha256>  <relative path>`, sorted by path.
+    """
+    if not result.framework:
+        return
+    lines = []
+    files = result.tree.files(result.implementation)
+    if not files:
+        yield Problem("the source that ran is not in the submission", "its files", "none", result.implementation)
+        return
+    for entry in sorted(files, key=lambda e: e.path):
+        try:
+            lines.append(f"{result.sha256(entry.path)}  {entry.path.removeprefix(f'{result.implementation}/')}\n")
+        except RefusedError as error:
+            yield Problem(f"the source file {error}", "a plain file", "", entry.path)
+            return
+    found = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    for record in result.records:
+        if record.model.source_sha256 != found:
+            message = f"the source in {result.implementation} is not what this run executed"
+            yield record.problem(message, record.model.source_sha256, found, "source_sha256")
 
 
 @judge("log-source", "run")
@@ -40,12 +67,3 @@ def _lines(result: Result, file: str) -> int | None:
     except RefusedError:
         return None
     return len(content.splitlines())
-
-
-@judge("warmup-time", "run")
-def warmup_time(_result: Result, run: Run) -> Iterator[Problem]:
-    """Judge that warm-up takes time."""
-    seconds = run.interval("warmup_start", "warmup_stop")
-    stop = run.log.first("warmup_stop") if run.log else None
-    if stop is not None and seconds is not None and seconds <= 0:
-        yield Problem("warm-up takes no time", "above 0 s", f"{seconds:g} s", run.log_path, stop.number)

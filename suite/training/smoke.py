@@ -1,25 +1,37 @@
-"""The end of a functional run: what it shows, what it does not, and that the checker takes it for nothing more."""
+"""A smoke run, where an emulator stands in for a machine: a few steps, once; what it shows, and what it does not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import checker
 from rules.documents import Outcome, RunRecord
-from rules.errors import AssayError, Exit
+from rules.workload import Evaluation, Runs, WorkloadRules
+from suite.result.procedure import NotRefusedError, Show
+from suite.targets.data import Emulation
 
 FOLDER = "functional"  # below the submissions folder: none of it is a submission
 RULE = "assay-emulated"
 
 
-class NotRefusedError(AssayError):
-    """The checker let an emulated run pass: a defect of Assay."""
+def shorten(rules: WorkloadRules, short: Emulation) -> WorkloadRules:
+    """Return the rules of a smoke run: a few steps on a few samples, one evaluation, killed at the limit."""
+    return rules.model_copy(
+        update={
+            "evaluation": Evaluation(first_step=short.training_steps, every_steps=short.training_steps),
+            "runs": Runs(closed=1, open=1),
+            "time_limit_s": short.time_limit_s,
+            "hyperparameters": {
+                **rules.hyperparameters,
+                "global_batch_size": short.batch,
+                "opt_learning_rate_warmup_steps": 1,
+                "opt_learning_rate_training_steps": short.training_steps,
+            },
+        }
+    )
 
-    exit_code = Exit.DEFECT
 
-
-def judge(result: Path, show: Callable[[str], None]) -> bool:
+def judge(result: Path, show: Show) -> bool:
     """Show what the functional run in the folder `result` came to; return whether it did what such a run can show.
 
     That is: training and evaluation ran to their end, and every loss was finite. How long it took counts for nothing.

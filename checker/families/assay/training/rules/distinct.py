@@ -13,7 +13,7 @@ from typing import Any
 
 from checker.core.findings import Problem
 from checker.core.registry import judge
-from checker.families.assay.submission import Result, Run
+from checker.families.assay.training.submission import TrainingResult, TrainingRun
 
 Numbers = tuple[float, ...]
 WINDOW = 8  # copies of one course that are compared with each other before it
@@ -25,14 +25,14 @@ class Trace:
 
     what: str
     key: str  # log line that shows it
-    of: Callable[[Run], Numbers]
+    of: Callable[[TrainingRun], Numbers]
     least: int
     tolerance: float
     prefix: bool  # whether a copy may be longer or shorter
 
 
-def _values(key: str) -> Callable[[Run], Numbers]:
-    def of(run: Run) -> Numbers:
+def _values(key: str) -> Callable[[TrainingRun], Numbers]:
+    def of(run: TrainingRun) -> Numbers:
         values = [record.value for record in run.log.all(key)] if run.log else []
         usable = all(type(value) in (int, float) and abs(value) < 1e300 for value in values)
         return tuple(float(value) for value in values) if usable else ()
@@ -46,21 +46,21 @@ def _differences(times: list[Any]) -> Numbers:
     return tuple(after - before for before, after in pairwise(times))
 
 
-def _events(run: Run) -> Numbers:
+def _events(run: TrainingRun) -> Numbers:
     return _differences([record.time_ms for record in run.log.records]) if run.log else ()
 
 
-def _receipts(run: Run) -> Numbers:
+def _receipts(run: TrainingRun) -> Numbers:
     return _differences(list(run.record.model.receipts)) if run.record else ()
 
 
-def _steps(run: Run) -> Numbers:
+def _steps(run: TrainingRun) -> Numbers:
     """Return the run's step times, one per call."""
     steps = run.record.model.steps if run.record else None
     return tuple(steps.seconds[:: steps.steps_per_call]) if steps else ()
 
 
-def _metric(run: Run) -> Numbers:
+def _metric(run: TrainingRun) -> Numbers:
     return _values(run.metric)(run)
 
 
@@ -77,9 +77,9 @@ TRACES = (
 
 
 @judge("runs-distinct", "result")
-def runs_distinct(result: Result) -> Iterator[Problem]:
+def runs_distinct(result: TrainingResult) -> Iterator[Problem]:
     """Judge that no run is a copy of another: seeds, initial weights, courses and final weights all differ."""
-    seen: dict[tuple[str, Any], Run] = {}
+    seen: dict[tuple[str, Any], TrainingRun] = {}
     for run in result.runs:
         for key in ("seed", *_drawn(result), "final_weights_sha256"):
             value = run.log.value(key) if run.log else None
@@ -88,14 +88,14 @@ def runs_distinct(result: Result) -> Iterator[Problem]:
     yield from _copies(result.runs)
 
 
-def _drawn(result: Result) -> tuple[str, ...]:
+def _drawn(result: TrainingResult) -> tuple[str, ...]:
     """Return the key of the initial weights where each seed draws its own."""
     pretrained = result.rules is not None and result.rules.start == "pretrained"
     return () if pretrained else ("initial_weights_sha256",)
 
 
 @judge("results-distinct", "results")
-def results_distinct(results: list[Result]) -> Iterator[Problem]:
+def results_distinct(results: list[TrainingResult]) -> Iterator[Problem]:
     """Judge that no run of one result is a copy of a run of another."""
     owners = {id(run): result for result in results for run in result.runs}
     for run, other, trace in _alike([run for result in results for run in result.runs]):
@@ -103,7 +103,7 @@ def results_distinct(results: list[Result]) -> Iterator[Problem]:
             yield _copy(run, other, trace.what, trace.key)
 
 
-def _copies(runs: list[Run]) -> Iterator[Problem]:
+def _copies(runs: list[TrainingRun]) -> Iterator[Problem]:
     named: set[int] = set()
     for run, other, trace in _alike(runs):
         if run.index not in named:
@@ -111,7 +111,7 @@ def _copies(runs: list[Run]) -> Iterator[Problem]:
             yield _copy(run, other, trace.what, trace.key)
 
 
-def _copy(run: Run, other: Run, what: str, key: str) -> Problem:
+def _copy(run: TrainingRun, other: TrainingRun, what: str, key: str) -> Problem:
     what, key = (text.replace("{metric}", run.metric) for text in (what, key))
     line = run.log.first(key) if run.log else None
     near = other.log_path.rpartition("/")[2] if other.folder == run.folder else other.log_path
@@ -119,7 +119,7 @@ def _copy(run: Run, other: Run, what: str, key: str) -> Problem:
     return Problem(message, "its own", f"the same as {near}", run.log_path, line.number if line else None)
 
 
-def _alike(runs: list[Run]) -> Iterator[tuple[Run, Run, Trace]]:
+def _alike(runs: list[TrainingRun]) -> Iterator[tuple[TrainingRun, TrainingRun, Trace]]:
     """Yield each run whose course is another's, the later one first.
 
     Courses are sorted, so that a copy stands beside its original; a copy of many copies is compared with a few.

@@ -1,0 +1,66 @@
+"""Rules on the idle baseline: recorded, long enough, over before the runs, of their meters, and of an idle machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checker.core.documents import Document
+from checker.core.findings import Problem
+from checker.core.registry import flaws, judge
+from checker.families.assay.rules.observation import samples_digest
+from checker.families.assay.rules.recorded import judge_record
+from checker.families.assay.training.submission import TrainingResult, TrainingRun
+from checker.machine.energy import timed
+from checker.machine.metering import SETTLE_S, NotMeasured, Reading, energy, idle, total
+from checker.machine.steadiness import idle_disturbances
+from rules.documents import RunRecord
+
+flaws("result", "idle")
+
+
+@judge_record("idle-digest")
+def idle_digest(result: TrainingResult, _run: TrainingRun, record: Document[RunRecord]) -> Iterator[Problem]:
+    """Judge that the baseline, which all runs share, is the one the record names."""
+    yield from samples_digest(result, record, "idle", result.idle_path, result.idle)
+
+
+@judge("idle-fit", "result")
+def idle_fit(result: TrainingResult) -> Iterator[Problem]:
+    """Judge that the idle baseline was long enough, was over before the runs, and is of their meters."""
+    seen, bears, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
+    if seen is None or bears is None or wanted is None:
+        return
+    found, start_s, stop_s = idle(seen.model)
+    if stop_s - start_s < wanted.seconds:
+        expected = f"{wanted.seconds:g} s, without {SETTLE_S:g} s at either end"
+        yield seen.problem("the idle baseline is too short", expected, f"{max(0.0, stop_s - start_s):.1f} s", "times_s")
+    inside = sum(start_s <= time <= stop_s for time in seen.model.times_s)
+    if inside < bears.rate_hz * (stop_s - start_s) - 1:
+        rate = f"{inside / (stop_s - start_s):.2f} a second"
+        yield seen.problem("there are too few samples", f"{bears.rate_hz:g} a second", rate, "times_s")
+    began = [record.time_ms / 1000 for run in result.runs if run.log and (record := run.log.first("run_start"))]
+    if began and seen.model.clocks[-1].wall_s > min(began):
+        found_s = f"{seen.model.clocks[-1].wall_s - min(began):.1f} s after it"
+        yield seen.problem("the idle baseline reaches into the runs", "an end before run_start", found_s, "clocks")
+    if isinstance(found, NotMeasured):
+        message = f"nothing says what the idle machine took: {found.reason}"
+        yield seen.problem(message, "energy or power of a meter", found.what, "channels")
+        return
+    for run in result.runs:
+        at = timed(run)
+        taken = total(energy(run.observation.model, at.start_s, at.stop_s)) if run.observation and at else None
+        if isinstance(taken, Reading) and taken.channel != found.channel:
+            message = f"run {run.index} was measured by other meters than the idle machine"
+            yield seen.problem(message, taken.channel.name, found.channel.name, "channels")
+
+
+@judge("idle-steady", "result")
+def idle_steady(result: TrainingResult) -> Iterator[Problem]:
+    """Point at what the machine did while it was to be idle."""
+    seen, bears, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
+    if seen is None or bears is None or wanted is None:
+        return
+    _, start_s, stop_s = idle(seen.model)
+    if stop_s > start_s:
+        for one in idle_disturbances(seen.model, start_s, stop_s, bears, wanted):
+            yield Problem(f"the machine was not idle: {one.what}", one.expected, one.found, seen.path)

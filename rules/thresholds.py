@@ -1,0 +1,71 @@
+"""What judges of Assay's own rounds go by where a rule has a number: `thresholds.yaml`, with the source of each."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated
+
+from pydantic import Field
+
+from rules.round import Strict, read
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class StepTimes(Strict):
+    """How far a training log's blocks and the record's times of their steps may be apart."""
+
+    rounding_s: Positive
+    rate: Share
+    least_share: Share  # of a block, that its steps take
+    around_s: Positive  # what may surround the steps of a block, however short it is
+
+
+class TrainingThresholds(Strict):
+    """`thresholds.yaml` of a round of training."""
+
+    doubt: Share
+    first_losses: Annotated[int, Field(ge=1)]
+    steps: StepTimes
+
+
+class HostClock(Strict):
+    """How far the host's time of a LoadGen run may be from LoadGen's."""
+
+    around_s: Positive
+    around: Share
+    early_s: Positive
+
+
+class Search(Strict):
+    """How the rates that LoadGen is told are searched."""
+
+    probe_ms: Annotated[int, Field(ge=1)]
+    late: Annotated[int, Field(ge=0)]
+    longest: Annotated[int, Field(ge=1)]
+    probes: Annotated[int, Field(ge=1)]
+    budget: Share
+    factor: Annotated[float, Field(gt=1)]
+    close: Annotated[float, Field(gt=1)]
+    slower: Share
+    faster: Annotated[float, Field(gt=1)]
+
+
+class InferenceThresholds(Strict):
+    """`thresholds.yaml` of a round of inference."""
+
+    host_clock: HostClock
+    search: Search
+
+
+@cache
+def training_thresholds(round_name: str) -> TrainingThresholds:
+    """Return the thresholds of a round of training; UsageError for a mistake in its file."""
+    return read(round_name, "thresholds.yaml", TrainingThresholds)
+
+
+@cache
+def inference_thresholds(round_name: str) -> InferenceThresholds:
+    """Return the thresholds of a round of inference; UsageError for a mistake in its file."""
+    return read(round_name, "thresholds.yaml", InferenceThresholds)
