@@ -10,8 +10,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from suite.settings import settings
-
 ROOT = Path(__file__).parents[1]
 # What is imported by a name that a job says (suite/harness/__main__.py, suite/serve/__main__.py).
 TRAINING = ("suite.harness.supervisor", "suite.harness.__main__", "suite.harness.train", "suite.harness.parity")
@@ -30,20 +28,25 @@ def files(workload: str, profile: bool = False) -> dict[str, bytes]:
     The harness and every framework's side of it and of the workload: one digest covers what parity compared. With
     `profile`, also the profilers, which no result runs.
     """
-    package, frameworks = f"suite.workloads.{_named(workload)}", settings(workload).frameworks
-    sides = [name for each in frameworks for name in (f"suite.harness.trainers.{each}", f"{package}.{each}")]
+    package = f"suite.workloads.{workload.replace('-', '_')}"
+    frameworks = _sides(package, "suite.harness.trainers")
     more = ["suite.harness.profile", *(f"suite.harness.profilers.{each}" for each in frameworks)] if profile else []
-    return loaded(*TRAINING, f"{package}.task", *sides, *more)
+    trainers = (f"suite.harness.trainers.{each}" for each in frameworks)
+    return loaded(*TRAINING, f"{package}.task", *trainers, *(f"{package}.{each}" for each in frameworks), *more)
 
 
 def serving_files(workload: str) -> dict[str, bytes]:
     """Return the same for inference."""
-    package = f"suite.workloads.{_named(workload)}.serve"
-    return loaded(*SERVING, f"{package}.task", *(f"{package}.{each}" for each in settings(workload).serving))
+    package = f"suite.workloads.{workload.replace('-', '_')}.serve"
+    frameworks = _sides(package, "suite.harness.frameworks")
+    return loaded(*SERVING, f"{package}.task", *(f"{package}.{each}" for each in frameworks))
 
 
-def _named(workload: str) -> str:
-    return workload.replace("-", "_")
+def _sides(package: str, known: str) -> list[str]:
+    """Return the frameworks that a package has a side for: modules of the same name in `known`."""
+    folders = (ROOT.joinpath(*name.split(".")) for name in (package, known))
+    here, there = ({path.stem for path in folder.glob("[a-z]*.py")} for folder in folders)
+    return sorted(here & there)
 
 
 def loaded(*modules: str) -> dict[str, bytes]:
