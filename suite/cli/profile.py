@@ -31,12 +31,11 @@ def profile(
     from suite import source
     from suite.cpus import last_cpus
     from suite.data import obtain
-    from suite.engines.base import Limits
     from suite.engines.table import engine as find_engine
     from suite.images.matrix import cell
     from suite.progress import Phase
-    from suite.result.job import job, job_files, run_job
     from suite.settings import settings
+    from suite.training.unmeasured import run_unmeasured
     from suite.turn import turn
 
     name = newest("assay")
@@ -47,20 +46,11 @@ def profile(
         files = obtain(workload, rules, data, phase.to)
     runner = engine.runner(chosen)
     code = source.files(workload, profile=True)
-    digest = source.digest(code)
-    given = job(
-        "profile",
-        rules,
-        ruleset=name,
-        framework=framework,
-        target=target,
-        seed=0,
-        source_sha256=digest,
-        threads=tuned.threads,
-    )
-    limits = Limits(last_cpus(tuned.threads, engine.host.cpus), tuned.memory_mib << 20)
+    cpus = last_cpus(tuned.threads, engine.host.cpus)
     with turn(f"assay profile {workload}", engine, wait=wait), Phase(f"profile {chosen.name}") as phase:
-        finished = run_job(runner, given, job_files(code, files), limits, rules.time_limit_s, phase)
+        finished = run_unmeasured(
+            runner, "profile", name, rules, code, files, cpus, phase, seed=0, threads=tuned.threads
+        )
     if "profile.json" not in finished.files:
         raise JudgedError(f"the profile came to nothing: {finished.judge(rules)[1]}")
     found = json.loads(finished.files["profile.json"])

@@ -22,14 +22,13 @@ from rules.published import add, certificates, new_file
 from rules.workload import WorkloadRules
 from suite import cache, source
 from suite.cpus import last_cpus
-from suite.engines.base import Engine, Limits, Runner
+from suite.engines.base import Engine, Runner
 from suite.images.matrix import cell, select
-from suite.images.matrix import target as described
 from suite.progress import Phase
-from suite.result.job import job, job_files, run_job
 from suite.settings import settings
 from suite.tensors import largest_differences, read_float64
 from suite.training.plan import TrainingPlan
+from suite.training.unmeasured import run_unmeasured
 
 Loss = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -102,22 +101,10 @@ def run_side(
     phase: Phase,
 ) -> Side:
     """Run one framework's parity job on `cpus`; raise JudgedError where it fails or gives back nonsense."""
-    assert runner.image is not None  # a certificate is of images
-    image = runner.image
-    framework = image.framework
-    given = job(
-        "parity",
-        limits,
-        ruleset=ruleset,
-        framework=framework,
-        target=image.target,
-        seed=limits.parity.seed,
-        source_sha256=source.digest(code),
-        parity_steps=limits.parity.steps,
-    )
-    memory = settings(limits.workload).frameworks[framework].memory_mib << 20
-    bounds = Limits(cpuset=cpus, memory_bytes=memory, access=described(image.target).access)
-    finished = run_job(runner, given, job_files(code, data), bounds, limits.time_limit_s, phase)
+    seed, steps = limits.parity.seed, limits.parity.steps
+    finished = run_unmeasured(runner, "parity", ruleset, limits, code, data, cpus, phase, seed=seed, parity_steps=steps)
+    assert runner.image is not None
+    image, framework = runner.image, runner.image.framework
     out = finished.files
     if finished.ended.status != 0:
         last = "\n".join(f"  | {line}" for line in finished.watch.words[-20:])

@@ -22,10 +22,10 @@ from rules.ruleset import load
 from rules.seeds import run_seed
 from rules.workload import WorkloadRules
 from suite import source
-from suite.engines.base import Limits, Runner
+from suite.engines.base import Runner
 from suite.progress import Phase
-from suite.result.job import Watch, job, job_files, run_job
-from suite.settings import settings
+from suite.result.job import Watch
+from suite.training.unmeasured import run_unmeasured
 
 SUBMITTER = "(reference)"  # no submitter's name has parentheses, so no submission has these seeds
 
@@ -93,19 +93,8 @@ def _run(
     cpu: int,
 ) -> Reference:
     """Train once; raise JudgedError where the target is not reached: such a workload needs other rules."""
-    assert runner.image is not None  # references are of images
-    given = job(
-        "train",
-        limits,
-        ruleset=ruleset,
-        framework=framework,
-        target=runner.image.target,
-        seed=seed,
-        source_sha256=source.digest(code),
-        submission={"org": "reference", "platform": framework},
-    )
-    memory = settings(limits.workload).frameworks[framework].memory_mib << 20
-    finished = run_job(runner, given, job_files(code, data), Limits(str(cpu), memory), limits.time_limit_s)
+    submission = {"org": "reference", "platform": framework}
+    finished = run_unmeasured(runner, "train", ruleset, limits, code, data, str(cpu), seed=seed, submission=submission)
     outcome, explanation = finished.judge(limits)
     if outcome is not Outcome.SUCCESS:
         raise JudgedError(f"the reference run of {framework} with seed {seed}: {explanation}")
