@@ -21,30 +21,34 @@ def _conv(x: Any, kernel: Any, stride: int) -> Any:
     return tf.nn.conv2d(x, kernel, stride, [[0, 0], pad, pad, [0, 0]])
 
 
-def _norm(w: Any, x: Any, name: str, train: bool) -> Any:
-    """Normalise by the batch's biased variance, moving the running statistics, or by the running statistics.
+def _conv_norm(w: Any, x: Any, conv: str, norm: str, stride: int, train: bool) -> Any:
+    """Convolve, then normalise by the batch's biased variance, moving the running statistics.
 
-    Mean and mean square come from one pass over x; XLA fuses the rest into its neighbours.
+    Mean and mean square come from one pass over x; XLA fuses the rest into its neighbours. Outside training the running
+    statistics are part of the kernel, so that convolution, shift and ReLU are one operation.
     """
+    name, kernel = norm, w[f"{conv}.weight"]
     running_mean, running_var = w[f"{name}.running_mean"], w[f"{name}.running_var"]
     mean, var = running_mean, running_var
     if train:
+        x = _conv(x, kernel, stride)
         count = x.shape[0] * x.shape[1] * x.shape[2]
         mean = tf.reduce_mean(x, (0, 1, 2))
         var = tf.reduce_mean(tf.square(x), (0, 1, 2)) - tf.square(mean)
         running_mean.assign((1 - MOMENTUM) * running_mean + MOMENTUM * mean)
         running_var.assign((1 - MOMENTUM) * running_var + MOMENTUM * var * (count / (count - 1)))
     scale = w[f"{name}.weight"] * tf.math.rsqrt(var + EPSILON)
-    return x * scale + (w[f"{name}.bias"] - mean * scale)
+    shift = w[f"{name}.bias"] - mean * scale
+    return x * scale + shift if train else tf.nn.bias_add(_conv(x, kernel * scale, stride), shift)
 
 
 def forward(w: Any, batch: Any, train: bool) -> Any:
     """Return the logits (n, 10)."""
-    x = tf.nn.relu(_norm(w, _conv(batch["pictures"], w["stem.conv.weight"], 2), "stem.bn", train))
+    x = tf.nn.relu(_conv_norm(w, batch["pictures"], "stem.conv", "stem.bn", 2, train))
     for block, _, _, stride in STAGES:
         name = f"block{block}"
-        y = tf.nn.relu(_norm(w, _conv(x, w[f"{name}.conv1.weight"], stride), f"{name}.bn1", train))
-        y = _norm(w, _conv(y, w[f"{name}.conv2.weight"], 1), f"{name}.bn2", train)
+        y = tf.nn.relu(_conv_norm(w, x, f"{name}.conv1", f"{name}.bn1", stride, train))
+        y = _conv_norm(w, y, f"{name}.conv2", f"{name}.bn2", 1, train)
         x = tf.nn.relu(y + (_conv(x, w[f"{name}.shortcut.weight"], stride) if stride > 1 else x))
     return tf.reduce_mean(x, (1, 2)) @ w["head.weight"] + w["head.bias"]
 
