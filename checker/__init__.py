@@ -25,40 +25,13 @@ def check(
     Raises NothingToCheckError where nothing is there to judge, UsageError for an unknown round or a path that is not.
     Whatever a submission holds becomes findings.
     """
-    from checker.families.assay.discovery import refuse_archive
-    from rules.ruleset import load
+    from checker.core.discovery import refuse_archive
+    from checker.core.family import Asked
+    from checker.core.waivers import Waivers as NoWaivers
+    from checker.families.recognition import judged_by
 
     refuse_archive(path)
-    family = None if ruleset is None else load(ruleset).family
-    if family in (None, "assay"):
-        from checker.recognition import recognised
-        from rules.errors import UsageError
-
-        seen = recognised(path, logs_only, judged_as_own=family is not None)
-        if seen is not None and family is not None:
-            looks = seen.only()
-            raise UsageError(
-                f"{path} is no submission of {ruleset}: it looks like {looks}", fix=f"give --round {looks}"
-            )
-        if seen is not None:
-            ruleset = seen.only()
-        elif logs_only:
-            raise UsageError(f"{path}: these logs do not say of which round they are", fix="give --round")
-    if ruleset is not None and load(ruleset).family in ("mlperf-training", "mlperf-hpc"):
-        from checker.families.mlperf_training.review import review as review_round
-
-        report = review_round(path, ruleset, logs_only, waivers=waivers)
-    elif ruleset is not None and load(ruleset).family == "mlperf-inference":
-        from checker.families.mlperf_inference.review import review as review_inference
-
-        report = review_inference(path, ruleset, waivers=waivers, official=official or "modular")
-    elif ruleset is not None and load(ruleset).family == "mlperf-tiny":
-        from checker.families.mlperf_tiny.review import review as review_tiny
-
-        report = review_tiny(path, ruleset, waivers)
-    else:
-        from checker.families.assay.review import review
-
-        report = review(path, ruleset, waivers)
+    family, round_name = judged_by(path, ruleset, logs_only)
+    report = family.review(path, round_name, Asked(logs_only, waivers or NoWaivers(), official))
     report.findings.extend(waivers.said(report.ruleset) if waivers is not None else ())
     return report

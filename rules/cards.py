@@ -1,7 +1,8 @@
 """The vocabulary of a rule: a card with id, clause, hint and examples, and what it demands.
 
-A card demands constraints on the log, stated in the words below, or a *judge*: a named procedure of the checker for
-what spans several files, or it answers for demands of a round's *sheets*. Text that begins with `=` is an expression
+A card demands constraints on the log, stated in the words below, or a *check*: a named procedure of the checker for
+what spans several files; or it answers for demands of a round's *sheets*, or for a part of what an *official* checker
+decides. No part of an id has a meaning. Text that begins with `=` is an expression
 (`rules/expressions.py`). In a constraint `$metric` is the log key of the workload's metric, `$counts` what it counts.
 """
 
@@ -162,8 +163,9 @@ class Card(Strict):
     # explains: where it fails on a file or folder, what else is found there only follows; stands: save this.
     on_file: Literal["explains", "stands"] | None = None
     log: list[LogConstraint] | None = None
-    judge: str | None = None
+    check: str | None = None
     sheets: list[SheetPart] | None = None
+    official: str | None = None  # the checker of MLCommons of whose verdict this is a part
     why: str = ""  # what would go wrong without the rule
     hint: str
     passes: Example
@@ -171,6 +173,11 @@ class Card(Strict):
 
     @model_validator(mode="after")
     def _demands_something(self) -> Card:
-        if [self.log, self.judge, self.sheets].count(None) != 2:
-            raise ValueError(f"{self.id}: a rule has one of 'log', 'judge' and 'sheets'")
+        if [self.log, self.check, self.sheets, self.official].count(None) != 3:
+            raise ValueError(f"{self.id}: a rule has one of 'log', 'check', 'sheets' and 'official'")
         return self
+
+    @property
+    def authority(self) -> Literal["assay", "official"]:
+        """Whose verdict its findings belong to."""
+        return "assay" if self.official is None else "official"

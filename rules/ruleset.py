@@ -82,8 +82,8 @@ class RuleSet(Header):
     chain: tuple[str, ...]  # this round, then those it extends
 
     @property
-    def family(self) -> str:
-        """The rounds it is one of, which decides what judges it: assay, mlperf-training or mlperf-hpc."""
+    def series(self) -> str:
+        """The rounds it is one of, by which a family of the checker judges it: assay, mlperf-training, mlperf-hpc."""
         return self.name.partition("/")[0]
 
     def card(self, rule: str) -> Card:

@@ -51,10 +51,11 @@ def check(
 
     import checker
     from checker.core.waivers import read
+    from checker.families import family_of
     from checker.report.render import text
 
     report = checker.check(path, round_, logs_only, read(waivers) if waivers is not None else None, official)
-    if round_ is None and report.ruleset.startswith("mlperf-"):
+    if round_ is None and not family_of(report.ruleset).states_round:
         sys.stderr.write(f"judged by {report.ruleset}, which it looks like; --round ROUND judges by another\n")
     if format_ == "text":
         sys.stdout.write(text.render(report, colour=sys.stdout.isatty(), for_actions="GITHUB_ACTIONS" in os.environ))

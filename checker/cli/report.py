@@ -33,18 +33,17 @@ def report(
       assay report submissions/training/closed/acme -o - > acme.html
     """  # noqa: D301 - the command-line library wants the backspace itself
     import checker
-    from checker.families.assay.discovery import discover
-    from checker.families.assay.page.document import page
+    from checker.families import family_of
     from rules.prices import read_prices
+    from rules.ruleset import load
 
     listed = read_prices(prices) if prices else None
-    if output != "-":
-        _refuse_inside(Path(output), discover(path).submitters)
     judged = checker.check(path, round_)
-    if judged.ruleset.startswith("mlperf-"):
-        fix = f"assay review {path} --round {judged.ruleset} --html {output}"
-        raise UsageError(f"{path}: a round of MLPerf has a page of another kind", fix=fix)
-    content = page(path, judged, listed).encode()
+    family = family_of(judged.ruleset)
+    if output != "-":
+        roots = family.submissions(path, load(judged.ruleset.partition(", ")[0])).roots
+        _refuse_inside(Path(output), roots)
+    content = family.result_page(path, judged, listed).encode()
     if output == "-":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

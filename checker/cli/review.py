@@ -63,11 +63,12 @@ def review(
         _draft(path, judged, objections)
     if html is not None:
         from checker.cli.report import write
+        from checker.families import family_of
         from checker.report.drafts import refuse_inside
         from checker.report.page.review import page
 
         refuse_inside(html.parent, [path] if path.is_dir() else [])
-        content = page(path, judged).encode()
+        content = page(path, judged, family_of(judged.ruleset).sections(path, judged)).encode()
         write(html, content)
         sys.stderr.write(f"{html}: {judged.verdict}, {len(content):,} bytes\n")
 
@@ -76,38 +77,26 @@ def _compare(path: Path, against: Path, round_: str | None, format_: str) -> Non
     """Print how two submissions differ."""
     if format_ not in FORMATS:
         raise unknown("format", format_, FORMATS)
-    if round_ is None:
-        from checker.recognition import recognised
+    from checker.families.recognition import judged_by
 
-        seen = recognised(path)
-        if seen is None:
-            raise UsageError(f"{path} looks like no MLPerf round", fix="name it: --round mlperf-training/5.1")
-        round_ = seen.only()
-    if round_.startswith(("mlperf-inference/", "mlperf-tiny/")):
-        from checker.families.mlperf_inference import compare_text as against_inference
-        from checker.families.mlperf_inference.compare import compare as compare_results
-        from checker.families.mlperf_tiny.compare import compare as compare_tiny
-
-        chosen = compare_tiny if round_.startswith("mlperf-tiny/") else compare_results
-        results = chosen(path, against, round_)
-        written = against_inference.as_json(results) if format_ == "json" else against_inference.as_text(results)
-        sys.stdout.write(written)
-        return
-    from checker.families.mlperf_training.compare import compare
-    from checker.families.mlperf_training.compare_text import as_json, as_text
-
-    compared = compare(path, against, round_)
-    sys.stdout.write(as_json(compared) if format_ == "json" else as_text(compared))
+    family, name = judged_by(path, round_)
+    if name is None:
+        raise UsageError(f"{path} looks like no MLPerf round", fix="name it: --round mlperf-training/5.1")
+    compared = family.compare(path, against, name)
+    sys.stdout.write(compared.as_json() if format_ == "json" else compared.as_text())
 
 
 def _draft(path: Path, judged: Report, folder: Path) -> None:
     """Draft objections in `folder`, and say what became of it."""
+    from checker.families import family_of
     from checker.report.drafts import refuse_inside, replace_drafts
-    from checker.report.objections import drafts, judged_folders
+    from checker.report.objections import drafts
     from rules.ruleset import load
 
-    refuse_inside(folder, judged_folders(path, load(judged.ruleset))[1] + ([path] if path.is_dir() else []))
-    done = replace_drafts(folder, drafts(path, judged))
+    family = family_of(judged.ruleset)
+    found = family.submissions(path, load(judged.ruleset))
+    refuse_inside(folder, found.roots + ([path] if path.is_dir() else []))
+    done = replace_drafts(folder, drafts(path, judged, family, found))
     gone = f", {len(done.removed)} of an earlier run removed" if done.removed else ""
     sys.stderr.write(f"{folder}: {len(done.written)} files written{gone}\n")
     for name in done.kept:

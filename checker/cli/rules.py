@@ -39,11 +39,12 @@ def show(
 ) -> None:
     """Show what a rule demands, or all rules of a round."""
     from checker.explain.cards import demands, reference
+    from checker.families import family_of
     from rules.round import rulesets
     from rules.ruleset import load
 
     if name in rulesets() and markdown:
-        sys.stdout.write(reference(load(name)))
+        sys.stdout.write(reference(load(name), family_of(name)))
         return
     cards = load(name).cards.values() if name in rulesets() else [_rule(name, round_).card(name)]
     for card in cards:
@@ -60,9 +61,10 @@ def explain(
 ) -> None:
     """Explain a rule: clause, fix, an example that passes and one that fails; without --round, which rounds have it."""
     from checker.explain.cards import explained
+    from checker.families import family_of
 
     chosen = _rule(rule, round_)
-    sys.stdout.write(explained(chosen, chosen.card(rule)))
+    sys.stdout.write(explained(chosen, chosen.card(rule), family_of(chosen.name)))
 
 
 def _rule(name: str, round_: str | None) -> RuleSet:
@@ -91,9 +93,14 @@ def diff(
     after: Annotated[str, typer.Argument(help="The round to compare it with, e.g. mlperf-training/6.0.")],
 ) -> None:
     """Say in plain words what changed between two rounds."""
-    from checker.families.mlperf_training.sheets.difference import differences
+    from checker.explain.difference import changed_cards
+    from checker.families import family_of
+    from rules.ruleset import load
 
-    lines = list(differences(before, after))
+    old, new = load(before), load(after)
+    if old.series != new.series:
+        raise UsageError(f"{before} and {after} are rounds of other kinds", fix="give two rounds of one suite")
+    lines = [*family_of(after).differences(before, after), *changed_cards(old.cards, new.cards)]
     sys.stdout.writelines(f"{line}\n" for line in lines or ["nothing changed"])
 
 
@@ -103,6 +110,7 @@ def coverage(
 ) -> None:
     """Show each clause of a round's rules document with the rules that look at it, and those none does."""
     from checker.explain.coverage import clauses
+    from checker.families import family_of
     from rules.ruleset import load
 
     chosen = load(round_)
@@ -115,11 +123,7 @@ def coverage(
     covered, beyond = sum(bool(clause.cards) for clause in known), sum(bool(clause.beyond) for clause in known)
     sys.stdout.write(f"{covered} of {len(known)} clauses have a rule")
     sys.stdout.write(f"; {beyond} of the others ask nothing that files can show\n" if beyond else "\n")
-    if chosen.family == "mlperf-inference":
-        from checker.families.mlperf_inference.difference import drift
-
-        sys.stdout.write("the official tables and the rules document differ in\n")
-        sys.stdout.writelines(f"  {line}\n" for line in drift(chosen.name))
+    sys.stdout.writelines(f"{line}\n" for line in family_of(chosen.name).beyond_clauses(chosen))
 
 
 @app.command()
@@ -133,10 +137,11 @@ def schemas() -> None:
 
 @app.command()
 def lint() -> None:
-    """Check every round's files: members, expressions, judges, clauses; say each mistake with its place."""
+    """Check every round's files: members, expressions, checks, units, clauses; say each mistake with its place."""
     from checker.explain.lint import mistakes
+    from checker.families import family_of
 
-    found = list(mistakes())
+    found = list(mistakes(family_of))
     for mistake in found:
         sys.stdout.write(f"{mistake}\n")
     if found:

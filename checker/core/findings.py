@@ -74,8 +74,30 @@ class Item:
 
 
 @dataclass(frozen=True)
+class TimeToTarget:
+    """The score of a training result: the olympic mean of its runs' times to target, in seconds; None where none."""
+
+    runs: int
+    converged: int
+    score_s: float | None
+    fastest_s: float | None
+    slowest_s: float | None
+    scaled_by: float | None = None  # to reference convergence, all three times; None where they are as measured
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows in which a device was timed, and how many of them are as long as the rules ask."""
+
+    count: int
+    long_enough: int
+    shortest_s: float | None
+    longest_s: float | None
+
+
+@dataclass(frozen=True)
 class Measured:
-    """What an inference result measured. Latencies by percentile: min, 50, 90, …, max; empty: not logged."""
+    """The score of an inference result. Latencies by percentile: min, 50, 90, …, max; empty: not logged."""
 
     scenario: str
     metric: float | None
@@ -87,6 +109,7 @@ class Measured:
     latency_ms: dict[str, float] = field(default_factory=dict)  # of a query
     first_token_ms: dict[str, float] = field(default_factory=dict)
     output_token_ms: dict[str, float] = field(default_factory=dict)
+    windows: Windows | None = None  # None: a run of LoadGen
 
 
 @dataclass(frozen=True)
@@ -127,13 +150,14 @@ class Use:
     accelerator_memory_bytes: int | None = None  # the largest peak of an accelerator, as sampled
     utilisation: float | None = None  # mean over timed regions, from 0 to 1
     utilised: str = ""  # what that is of: accelerators, or the container's processors
-    disturbed: int = 0  # runs
-    unobserved: int = 0  # runs
+    runs: int = 0
+    disturbed: int = 0  # of them
+    unobserved: int = 0  # of them
 
 
 @dataclass(frozen=True)
 class Score:
-    """A result's score: olympic mean of its runs' times to target, in seconds; None where the rules give it none.
+    """A result with the score of its kind: a time to target of training, or what inference measured.
 
     Both verdicts are those of the item at `path`: `with_verdicts` sets them once every item is judged.
     """
@@ -144,16 +168,11 @@ class Score:
     workload: str
     division: str
     framework: str
-    runs: int
-    converged: int
-    score_s: float | None
-    fastest_s: float | None
-    slowest_s: float | None
-    scaled_by: float | None = None  # to reference convergence, all three times; None where they are as measured
+    training: TimeToTarget | None = None
+    inference: Measured | None = None
     verdict: Verdict = "fail"
     official_verdict: Verdict | None = None  # None where no official checker exists
     official: dict[str, Any] | None = None  # the row of the official result table this stands for, by its column names
-    measured: Measured | None = None  # inference
     energy: Energy | None = None  # None: a round that knows no meters
     use: Use | None = None
     nodes: int | None = None  # of the system, by its description; None where that says no number

@@ -1,4 +1,4 @@
-"""What one check gathers: problems as rules raise them, folded into findings, and the verdict on each judged thing.
+"""What one check gathers: problems as rules raise them, folded into findings, and both verdicts on each judged thing.
 
 A problem is about a *unit*: the submission, a system, a result or a run. A rule is silent about a unit where a rule it
 requires failed on the same unit, its whole or its part, so that one missing file is not ten findings. Where a rule says
@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 
-from checker.core.findings import DEFECT, Finding, Item, ItemKind, Problem, Score, Verdict, Waived
+from checker.core.findings import DEFECT, Finding, Item, ItemKind, Problem, Report, Score, Verdict, with_verdicts
+from checker.core.outcome import Outcome
 from checker.core.waivers import Waivers
 from rules.cards import Card, Example, Severity
 from rules.ruleset import RuleSet
 from rules.text import printable
 
-Unit = tuple[str, ...]  # (), ("systems", name), ("results", folder), ("results", folder, run)
+Subject = tuple[str, ...]  # (), ("systems", name), ("results", folder), ("results", folder, run)
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Raised:
     """A problem, the rule that raised it and the unit it is about; `path` is relative to the submitter's folder."""
 
     card: Card
-    unit: Unit
+    unit: Subject
     path: str
     problem: Problem
 
@@ -37,7 +40,7 @@ class Raised:
         return self.problem.path or self.path
 
 
-def raised(card: Card, unit: Unit, path: str, problems: Iterable[Problem]) -> Iterator[Raised]:
+def raised(card: Card, unit: Subject, path: str, problems: Iterable[Problem]) -> Iterator[Raised]:
     """Attach rule and unit to each problem."""
     return (Raised(card, unit, path, problem) for problem in problems)
 
@@ -46,14 +49,14 @@ _DEFECT = Card(
     id=DEFECT,
     title="Assay can judge whatever a submission holds",
     clause="",
-    judge=DEFECT,
+    check=DEFECT,
     hint="report this with the submission; ASSAY_DEBUG=1 shows where it arose",
     passes=Example(),
     fails=Example(),
 )
 
 
-def contained(unit: Unit, path: str, judging: Iterable[Raised]) -> Iterator[Raised]:
+def contained(unit: Subject, path: str, judging: Iterable[Raised]) -> Iterator[Raised]:
     """Yield what `judging` yields; where it fails itself, that as the last, so that everything else is judged too."""
     try:
         yield from judging
@@ -68,8 +71,8 @@ class Failures:
     """Which rules failed on which units."""
 
     def __init__(self, all_raised: Iterable[Raised]) -> None:
-        self._on: dict[str, set[Unit]] = {}
-        self._within: dict[str, set[Unit]] = {}  # the same units and all that they are part of
+        self._on: dict[str, set[Subject]] = {}
+        self._within: dict[str, set[Subject]] = {}  # the same units and all that they are part of
         self._files: set[str] = set()  # about which all is said
         for one in all_raised:
             if one.card.on_file == "explains":
@@ -95,8 +98,8 @@ class Errors:
     """Which units and files errors are about; warnings and notes fail nothing."""
 
     def __init__(self, all_raised: Iterable[Raised]) -> None:
-        self._units: set[Unit] = set()
-        self._about: set[Unit] = set()
+        self._units: set[Subject] = set()
+        self._about: set[Subject] = set()
         self._paths: set[str] = set()
         for one in all_raised:
             if one.card.severity is Severity.ERROR:
@@ -105,20 +108,20 @@ class Errors:
                 if one.unit == ():
                     self._paths.update(str(folder) for folder in (one.where, *PurePosixPath(one.where).parents))
 
-    def about(self, unit: Unit) -> bool:
+    def about(self, unit: Subject) -> bool:
         """Whether an error is about `unit` itself, not only about a part of it."""
         return unit in self._about
 
-    def against(self, path: str, unit: Unit) -> bool:
+    def against(self, path: str, unit: Subject) -> bool:
         """Whether an error is about `unit`, a part of it, the system it ran on, or a file at or below `path`."""
         return unit in self._units or not self._units.isdisjoint(_system(unit)) or path in self._paths
 
 
-def _wholes(unit: Unit) -> Iterator[Unit]:
+def _wholes(unit: Subject) -> Iterator[Subject]:
     return (unit[:length] for length in range(len(unit) + 1))
 
 
-def _system(unit: Unit) -> Iterator[Unit]:
+def _system(unit: Subject) -> Iterator[Subject]:
     """Yield the system that a result or run depends on."""
     if unit[:1] == ("results",):
         yield ("systems", unit[1].split("/")[1])
@@ -136,59 +139,135 @@ def causes_first(findings: Iterable[Finding]) -> list[Finding]:
 
 @dataclass
 class Ledger:
-    """Findings, items and scores of one check; `base` is what their paths are relative to."""
+    """Findings, items and scores of one check; `base` is what their paths are relative to.
+
+    Findings are added and then folded: all of a submission together, or, by the `ruleset` of a published round, as its
+    official answers come. There `subject_of` tells what a path of a submission is about.
+    """
 
     base: Path
     waivers: Waivers = field(default_factory=Waivers)
+    ruleset: RuleSet | None = None
+    subject_of: Callable[[str], Subject] = lambda _path: ()
     items: list[Item] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
+    raised: list[Raised] = field(default_factory=list)  # what the findings since the last `fold` were raised as
+    _tops: dict[Path, str] = field(default_factory=dict)  # of each root: its path relative to `base`
 
     def shown(self, root: Path, path: str) -> str:
-        """Return a path below `root` relative to what was checked, safe to print."""
-        return printable(Path(os.path.relpath(root / path, self.base)).as_posix(), 1000)
+        """Return a path below `root` relative to what is judged, safe to print."""
+        if root not in self._tops:
+            self._tops[root] = Path(os.path.relpath(root, self.base)).as_posix()
+        top = self._tops[root]
+        below = normpath(f"{top}/{path}") if not top.startswith("..") else os.path.relpath(root / path, self.base)
+        return printable(Path(below).as_posix(), 1000)
 
-    def settle(self, root: Path, ruleset: RuleSet, all_raised: list[Raised]) -> Errors:
-        """Turn what was raised by the rules of a round into findings, leaving out what only follows from another.
+    def add(self, root: Path, rule: str, problem: Problem, at_most: Severity | None = None) -> Finding:
+        """Turn a problem into a finding of its rule's card, no graver than `at_most`."""
+        path = problem.path or "."
+        one = Raised(self.by.card(rule), self.subject_of(path), path, problem)
+        return self._add(root, self.by, one, at_most)
 
-        What follows from a waived finding is left in: nobody looked at it when that was accepted. Returns the errors.
-        """
-        counted = [one for one in all_raised if self.accepted(root, one) is None]
-        failures = Failures(counted)
-        told = [self._finding(root, ruleset, one) for one in all_raised if not failures.explain(one)]
-        self.findings += causes_first(told)
-        return Errors(counted)
+    @property
+    def by(self) -> RuleSet:
+        """The round that all is judged by."""
+        assert self.ruleset is not None
+        return self.ruleset
 
-    def accepted(self, root: Path, one: Raised) -> Waived | None:
-        """Return by which waiver a problem is accepted; None where it counts."""
-        if not self.waivers.given:
-            return None
-        return self.waivers.on(one.card.id, self.shown(root, one.where), printable(one.problem.message))
-
-    def judge(self, root: Path, path: str, kind: ItemKind, unit: Unit, errors: Errors) -> Verdict:
-        """Add the item `path` with the verdict that the errors about it give; return the verdict."""
-        return self.item(root, path, kind, errors.against(path, unit))
-
-    def item(self, root: Path, path: str, kind: ItemKind, failed: bool) -> Verdict:
-        """Add the item `path`; return its verdict."""
-        verdict: Verdict = "fail" if failed else "pass"
-        self.items.append(Item(self.shown(root, path), kind, verdict))
-        return verdict
-
-    def _finding(self, root: Path, ruleset: RuleSet, one: Raised) -> Finding:
+    def _add(self, root: Path, ruleset: RuleSet, one: Raised, at_most: Severity | None = None) -> Finding:
         card, problem = one.card, one.problem
-        return Finding(
+        path, message = self.shown(root, one.where), printable(problem.message)
+        found = Finding(
             rule=card.id,
-            severity=card.severity.value,
-            authority="assay",
+            severity=_lower(card.severity, at_most).value,
+            authority=card.authority,
             audience=card.audience.value,
-            path=self.shown(root, one.where),
+            path=path,
             line=problem.line,
-            message=printable(problem.message),
+            message=message,
             expected=printable(problem.expected),
             found=printable(problem.found),
             clause=ruleset.clause(card) if card.clause else ruleset.name,
             fix=fix(card, problem),
-            waived=self.accepted(root, one),
+            waived=self.waivers.on(card.id, path, message),
             cause=card.on_file == "explains",
         )
+        self.raised.append(one)
+        self.findings.append(found)
+        return found
+
+    def add_all(self, root: Path, problems: Iterable[tuple[str, Problem]], at_most: Severity | None = None) -> bool:
+        """Add findings; return whether any that counts is an error by its own rule, whatever it was lowered to."""
+        failed = False
+        for rule, problem in problems:
+            found = self.add(root, rule, problem, at_most)
+            failed |= self.by.card(rule).severity is Severity.ERROR and found.waived is None
+        return failed
+
+    def settle(self, root: Path, ruleset: RuleSet, all_raised: list[Raised]) -> Errors:
+        """Add and fold all that was raised on a submission by the rules of a round; return the errors that count."""
+        told = [(one, self._add(root, ruleset, one)) for one in all_raised]
+        self.fold()
+        return Errors(one for one, finding in told if finding.waived is None)
+
+    def fold(self) -> None:
+        """Leave out findings that only follow from another, and those said again of one system.
+
+        A fault that was lowered to a warning, or waived, explains no error.
+        """
+        start = len(self.findings) - len(self.raised)
+        told = list(zip(self.findings[start:], self.raised, strict=True))
+        grave = Failures(raised for finding, raised in told if finding.fails)
+        slight = Failures(raised for finding, raised in told if finding.waived is None)
+        kept: list[Finding] = []
+        seen: set[Finding] = set()
+        for finding, raised in told:
+            again = raised.unit[:1] == ("systems",) and finding in seen
+            seen.add(finding)
+            if not (again or grave.explain(raised) or (not finding.fails and slight.explain(raised))):
+                kept.append(finding)
+        self.findings[start:] = causes_first(kept)
+        self.raised.clear()
+
+    def judge(self, root: Path, path: str, kind: ItemKind, unit: Subject, errors: Errors) -> Verdict:
+        """Add the item `path` with the verdict that the errors about it give; return the verdict."""
+        return self.item(root, path, kind, errors.against(path, unit))
+
+    def item(self, root: Path, path: str, kind: ItemKind, failed: bool, official: Outcome | None = None) -> Verdict:
+        """Note a judged thing with both verdicts; return Assay's."""
+        verdict: Verdict = "fail" if failed else "pass"
+        theirs: Verdict | None = None if official is None else "pass" if official.answer == "pass" else "fail"
+        crash = printable(official.cause) if official is not None and official.answer == "crash" else None
+        self.items.append(Item(self.shown(root, path), kind, verdict, theirs, crash))
+        return verdict
+
+    def across(self, problems: Iterable[tuple[str, Problem]], but: tuple[ItemKind, ...] = ()) -> None:
+        """Add what spans submitters; an error fails all that its path lies in, but for items of the kinds `but`."""
+        failed: set[str] = set()
+        for rule, problem in problems:
+            finding = self.add(self.base, rule, problem)
+            if finding.fails:
+                failed.update((finding.path, ".", *(str(folder) for folder in PurePosixPath(finding.path).parents)))
+        self.items[:] = [
+            replace(item, verdict="fail") if item.kind not in but and item.path in failed else item
+            for item in self.items
+        ]
+
+    def report(self, path: Path) -> Report:
+        """Return all that was gathered of `path`."""
+        return Report(
+            assay=version("assay"),
+            path=printable(str(path)),
+            ruleset=self.by.name,
+            items=self.items,
+            findings=self.findings,
+            scores=with_verdicts(self.scores, self.items),
+        )
+
+
+def _lower(severity: Severity, at_most: Severity | None) -> Severity:
+    if at_most is None:
+        return severity
+    order = list(Severity)
+    return max(severity, at_most, key=order.index)

@@ -1,6 +1,6 @@
 """What a path looks like: the rounds that it may be of, of all families of MLPerf, also of those without rules.
 
-`checker/recognition.py` finds it out; here is what follows. A folder's name never makes a submission pass: it chooses
+`checker/families/recognition.py` finds it out. A folder's name never makes a submission pass: it chooses
 among rounds that what is in the folder leaves open, or says that the round is one that Assay has no rules of.
 """
 

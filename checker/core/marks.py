@@ -52,11 +52,11 @@ def stated_seeds(start: bytes) -> Seeds | None:
     return (int(found[0][-1]), int(found[1][-1])) if all(found) else None
 
 
-def head(file: Path) -> bytes:
+def head(file: Path, most: int = HEAD) -> bytes:
     """Return the start of a plain file; nothing of what cannot be read."""
     try:
         with Tree(file.parent, load("assay/1.0").limits).open(file.name) as opened:
-            return opened.read(HEAD)
+            return opened.read(most)
     except (RefusedError, OSError):
         return b""
 

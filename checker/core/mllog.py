@@ -66,9 +66,9 @@ class Log:
         times = [record.time_ms for key in (start, stop) if (record := self.first(key)) and type(record.time_ms) is int]
         return (times[1] - times[0]) / 1000 if len(times) == 2 else None
 
-    def flaw(self, judge: str, problem: Problem) -> None:
-        """Note a problem for `judge` to report; a hostile log cannot make this list long."""
-        known = self.flaws.setdefault(judge, [])
+    def flaw(self, check: str, problem: Problem) -> None:
+        """Note a problem for `check` to report; a hostile log cannot make this list long."""
+        known = self.flaws.setdefault(check, [])
         if len(known) < 1000:
             known.append(problem)
 

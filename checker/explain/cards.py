@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import rules.round
+from checker.core.family import Family
 from rules.cards import Card, Edit, Example, LogConstraint
 from rules.ruleset import RuleSet, load
-from rules.sheets import sheets
 
 
-def explained(round_: RuleSet, card: Card) -> str:
+def explained(round_: RuleSet, card: Card, family: Family) -> str:
     """Return everything about one rule, as text that ends with a newline."""
-    from checker.families.mlperf_training.sheets.answers import answered
-
     lines = [f"{card.id}: {card.title}", ""]
     lines.append(f"  round     {round_.name}, §{card.clause} of {round_.document}")
     since = next(name for name in reversed(round_.chain) if card.id in load(name).cards)
@@ -32,12 +30,8 @@ def explained(round_: RuleSet, card: Card) -> str:
     lines += ["", "  demands", *(f"    {line}" for line in demands(card))]
     used = [name for name in round_.derived if f"derived.{name}" in card.model_dump_json()]
     lines += [f"    where {name} is {round_.derived[name]}" for name in used]
-    if card.judge == "inference-between-tables-and-rules":
-        from checker.families.mlperf_inference.difference import drift
-
-        lines += ["", f"  in {round_.name}", *(f"    {line}" for line in drift(round_.name))]
-    if card.sheets:
-        lines += ["", f"  in {round_.name}", *(f"    {line}" for line in answered(round_, card))]
+    if here := [f"    {line}" for line in family.explained(round_, card)]:
+        lines += ["", f"  in {round_.name}", *here]
     lines += ["", "  passes", *(f"    {line}" for line in shown(card.passes))]
     lines += ["", "  fails", *(f"    {line}" for line in shown(card.fails))]
     return "\n".join(lines) + "\n"
@@ -45,8 +39,10 @@ def explained(round_: RuleSet, card: Card) -> str:
 
 def demands(card: Card) -> Iterator[str]:
     """Yield what a card demands, a line per constraint."""
-    if card.judge is not None:
-        yield f"{card.title} (judged by procedure {card.judge!r})"
+    if card.check is not None:
+        yield f"{card.title} (check {card.check!r})"
+    if card.official is not None:
+        yield f"{card.title} (MLCommons' {card.official} checker)"
     for constraint in card.log or ():
         yield constrained(constraint)
     if any("$metric" in one.model_dump_json() for one in card.log or ()):
@@ -127,26 +123,7 @@ def _order(card: Card) -> tuple[list[tuple[str, int]], str]:
     return [(letter, int(n) if n.isdigit() else 0) for n in number.split(".")], card.id
 
 
-def _what_logs_hold(round_: RuleSet) -> Iterator[str]:
-    """Yield the Markdown of a round's sheets, nothing where it has none."""
-    from checker.families.mlperf_training.sheets.words import told
-
-    known = sheets(round_.name)
-    if known:
-        yield from (
-            "# What a log must hold",
-            "",
-            "Laid one after the other: `common`, the division's, the benchmark's.",
-            "",
-        )
-    for name, sheet in known.items():
-        yield from (f"## {name}", "", "```text")
-        for key, demand in {**sheet.keys, **sheet.strict}.items():
-            yield f"{key}: {told(demand, key)}"
-        yield from ("```", "")
-
-
-def reference(round_: RuleSet) -> str:
+def reference(round_: RuleSet, family: Family) -> str:
     """Return the Markdown reference of a round's rules."""
     document = round_.document.rpartition("/")[2]
     own = (rules.round.ROOT.parent / round_.document).is_file()
@@ -164,5 +141,5 @@ def reference(round_: RuleSet) -> str:
         lines += ["Fix: " + card.hint + ".", "", "```text", *demands(card), "```", ""]
         lines += ["Passes:", "", "```text", *shown(card.passes), "```", "", "Fails:", "", "```text"]
         lines += [*shown(card.fails), "```", ""]
-    lines += _what_logs_hold(round_)
+    lines += family.reference(round_)
     return "\n".join(lines).rstrip() + "\n"

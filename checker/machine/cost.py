@@ -97,7 +97,7 @@ def _official_joules(score: Score, seconds: float | None) -> float | None:
 
     Power of a single stream is energy: millijoules of one query. A result inferred from another has none of its own.
     """
-    found = score.measured
+    found = score.inference
     if found is None:
         joules = (score.official or {}).get(f"{score.workload}:Energy")
     elif found.power is None or found.inferred:
@@ -118,13 +118,9 @@ def _number(value: object) -> float | None:
 def _amount(score: Score) -> tuple[str, float | None, float | None]:
     """Return what is paid for, and the seconds and joules it takes."""
     joules = score.energy.joules if score.energy else None
-    row = score.official or {}
-    if score.measured is None and "Scenario" not in row:
-        return "to target", _number(score.score_s), joules
-    if score.measured is not None:
-        scenario, metric, unit = score.measured.scenario, score.measured.metric, score.measured.unit
-    else:
-        scenario, metric, unit = str(row["Scenario"]), row.get("Result"), str(row.get("Units", ""))
+    if score.training is not None or score.inference is None:
+        return "to target", _number(score.training.score_s if score.training is not None else None), joules
+    scenario, metric, unit = score.inference.scenario, score.inference.metric, score.inference.unit
     unit = unit.casefold()
     what = f"per million {'tokens' if 'token' in unit else 'inferences'}, {scenario}"
     of_one = score.energy is not None and score.energy.per == "inference" and "token" not in unit

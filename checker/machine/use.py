@@ -54,6 +54,7 @@ def use_of(runs: Sequence[Limited], bears: Steadiness | None) -> Use:
         accelerator_memory_bytes=max(_memory(seen), default=None),
         utilisation=sum(means) / len(means) if means else None,
         utilised=("accelerators" if on_accelerators else "processors") if means else "",
+        runs=len(runs),
         disturbed=sum(bool(disturbed(run, bears)) for run in seen),
         unobserved=len(runs) - len(seen),
     )

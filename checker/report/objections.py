@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker.core.excerpt import excerpts
+from checker.core.family import Family, Submissions
 from checker.core.findings import DEFECT, Finding, Report
 from checker.core.tree import Tree
 from rules.errors import UsageError
@@ -27,7 +28,7 @@ QUOTED = 3  # of them with their lines
 NAME = 40  # characters of a part of a file's name
 MOST = 2000  # objections drafted at once
 INDEX = "index.md"
-DIVISIONS = ("closed", "network", "open")  # folders of MLPerf Inference that say how what is in them is judged
+DIVISIONS = ("closed", "network", "open")  # folders that say how what is in them is judged
 
 
 @dataclass(frozen=True)
@@ -60,58 +61,32 @@ def worth_objecting(report: Report) -> list[Finding]:
     ]
 
 
-def drafts(path: Path, report: Report) -> dict[str, str]:
+def drafts(path: Path, report: Report, family: Family, found: Submissions) -> dict[str, str]:
     """Return the objections to what `report` says of `path`, by file name, and last their index.
 
     Raises UsageError where there are more than anybody would file.
     """
-    found = worth_objecting(report)
-    if len(found) > MOST:
+    worth = worth_objecting(report)
+    if len(worth) > MOST:
         fix = "draft for one organisation at a time, or correct --round"
-        raise UsageError(f"{path}: {len(found):,} findings to object to; at most {MOST:,} are drafted", fix=fix)
+        raise UsageError(f"{path}: {len(worth):,} findings to object to; at most {MOST:,} are drafted", fix=fix)
     ruleset = load(report.ruleset)
-    base, roots = judged_folders(path, ruleset)
     facts: dict[tuple[Path | None, Against, str], list[tuple[Finding, _Place]]] = {}
-    for finding in sorted(found, key=lambda f: (f.path, f.line or 0, f.rule)):
-        place = _placed(finding, base, roots)
-        against = _against(place, report, finding, ruleset.family)
+    for finding in sorted(worth, key=lambda f: (f.path, f.line or 0, f.rule)):
+        place = _placed(finding, found)
+        against = _against(place, report, finding, family)
         facts.setdefault((place.root, against, finding.rule), []).append((finding, place))
     drafted: dict[str, str] = {}
     rows = []
     for (root, against, rule), told in facts.items():
-        name = file_name(rule, against, "" if root is None else os.path.relpath(root, base))
-        drafted[name] = _draft(told, against, path, ruleset)
+        name = file_name(rule, against, "" if root is None else os.path.relpath(root, found.base))
+        drafted[name] = _draft(told, against, path, ruleset, family)
         more = f" and {len(told) - 1} more" if len(told) > 1 else ""
         rows.append(f"- {_whom(against)}: {coded(told[0][0].message)}{more} ([{rule}]({name}))")
     many = f"{len(drafted)} objection{'' if len(drafted) == 1 else 's'}"
     head = [f"# {many} by the rules of {ruleset.title}", "", "Read each before it is filed: a draft states what"]
     head += ["a program found, and a reviewer stands for it.", ""]
     return {**drafted, INDEX: "\n".join([*head, *rows, "", ""])}
-
-
-def judged_folders(path: Path, ruleset: RuleSet) -> tuple[Path, list[Path]]:
-    """Return the folder that findings' paths are relative to, and the submissions that `path` holds or lies in."""
-    if ruleset.family == "assay":
-        from checker.families.assay.discovery import discover
-
-        found = discover(path)
-        return found.base, found.submitters
-    if ruleset.family == "mlperf-inference":
-        from checker.families.mlperf_inference.walk import find as find_submitters
-
-        submitters = find_submitters(path)
-        return submitters.base, [root for _, root in submitters.submitters]
-    if ruleset.family == "mlperf-tiny":
-        from checker.families.mlperf_tiny.submission import find as find_tiny
-        from rules.tiny import tiny_rules
-
-        tiny = find_tiny(path, tiny_rules(ruleset.name), ruleset.limits)
-        return tiny.base, [submitter.root for submitter in tiny.submitters]
-    from checker.families.mlperf_training.discovery import find, is_organisation
-
-    scope = find(path, logs_only=False)
-    around = [folder for folder in path.resolve().parents[:4] if scope.logs and is_organisation(folder)]
-    return scope.base, scope.organisations or around[:1]
 
 
 def file_name(rule: str, against: Against, folder: str) -> str:
@@ -126,24 +101,24 @@ def _plain(part: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", part)[:NAME].strip("._") or "_"
 
 
-def _placed(finding: Finding, base: Path, roots: Sequence[Path]) -> _Place:
+def _placed(finding: Finding, found: Submissions) -> _Place:
     """Find the submission a finding is in; paths are compared as they are shown."""
-    shown = os.path.normpath(os.path.join(printable(str(base.resolve())), finding.path))  # noqa: PTH118 - no file is touched
-    for root in roots:
+    shown = os.path.normpath(os.path.join(printable(str(found.base.resolve())), finding.path))  # noqa: PTH118 - no file is touched
+    for root in found.roots:
         top = printable(str(root.resolve()))
         if shown == top or shown.startswith(f"{top}/"):
             return _Place(root, shown[len(top) + 1 :] or ".")
     return _Place(None, finding.path)
 
 
-def _against(place: _Place, report: Report, finding: Finding, family: str) -> Against:
+def _against(place: _Place, report: Report, finding: Finding, family: Family) -> Against:
     if place.root is None:
         return Against()
     organisation, parts = printable(place.root.resolve().name), place.path.split("/")
     if parts[0] == "systems" and len(parts) > 1:
         return Against(organisation, parts[1].removesuffix(".json"))
-    if family == "mlperf-inference" and parts[0] in ("results", "measurements", "compliance") and len(parts) > 1:
-        return Against(organisation, parts[1], " ".join(parts[2:4]))
+    if (concerned := family.concerned(parts)) is not None:
+        return Against(organisation, *concerned)
     if parts[0] != "results" or len(parts) < 2:
         return Against(organisation)
     results = (item.path for item in report.items if item.kind == "result")
@@ -160,7 +135,9 @@ def _whom(against: Against) -> str:
     return ", ".join(coded(part) for part in parts if part) or "the round"
 
 
-def _draft(told: Sequence[tuple[Finding, _Place]], against: Against, path: Path, ruleset: RuleSet) -> str:
+def _draft(
+    told: Sequence[tuple[Finding, _Place]], against: Against, path: Path, ruleset: RuleSet, family: Family
+) -> str:
     """Write the objection to what one rule found on one result, or on whatever else it is about."""
     finding, place = told[0]
     card = ruleset.cards.get(finding.rule)
@@ -185,7 +162,7 @@ def _draft(told: Sequence[tuple[Finding, _Place]], against: Against, path: Path,
     for one, where in told[:QUOTED]:
         if quoted := _quoted(one, where, ruleset):
             lines += ["", f"## The lines: {_at(one, where)}", "", *fenced(quoted)]
-    lines += ["", "## How to see it", "", *fenced(_commands(finding, place, path, ruleset))]
+    lines += ["", "## How to see it", "", *fenced(_commands(finding, place, path, ruleset, family))]
     lines += ["", "## What would settle it", "", f"{finding.fix[:1].upper()}{finding.fix[1:]}."]
     return "\n".join(lines) + "\n\n"
 
@@ -208,23 +185,18 @@ def _sure(finding: Finding) -> str:
     return who if finding.severity == "error" else f"{who}, and asks for a look"
 
 
-def _commands(finding: Finding, place: _Place, path: Path, ruleset: RuleSet) -> list[str]:
+def _commands(finding: Finding, place: _Place, path: Path, ruleset: RuleSet, family: Family) -> list[str]:
     """Return commands for whoever has the same folders; no path of this machine is given away."""
     judged = path.resolve()
-    by_division = ruleset.family in ("mlperf-inference", "mlperf-tiny")
-    inside = by_division and judged.name not in DIVISIONS and judged.parent.name in DIVISIONS
+    inside = family.by_division and judged.name not in DIVISIONS and judged.parent.name in DIVISIONS
     name = shlex.quote(printable("/".join(judged.parts[-2:]) if inside else judged.name))
     commands = [
         f"assay check {name} --round {ruleset.name}",
         f"assay rules explain {finding.rule} --round {ruleset.name}",
     ]
-    if finding.rule.startswith("official-log-") and ruleset.family != "assay" and place.root is not None:
-        from rules.training import package_rules
-
-        tool = package_rules(ruleset.name).tool
-        log = shlex.quote(f"{printable(place.root.resolve().name)}/{place.path}")
-        official = f"python3 -m mlperf_logging.compliance_checker --usage {tool.usage} --ruleset {tool.ruleset} {log}"
-        commands.append(f"{official}  # mlperf-logging {tool.version}")
+    if place.root is not None:
+        file = f"{printable(place.root.resolve().name)}/{place.path}"
+        commands += family.commands(ruleset, finding, file)
     return commands
 
 

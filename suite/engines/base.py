@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, Self
 
 from rules.documents import Container, ImageIdentity, Interpreter, Memory
@@ -199,7 +200,9 @@ class Runner(ABC):
     image: ImageIdentity | None = None  # what runs: an image,
     interpreter: Interpreter | None = None  # or a Python that was there
     version: str  # of the framework in it
-    bill: Mapping[str, bytes]  # files that say what is in it, by name: they stand beside the runs
+    bill: Mapping[str, bytes] = MappingProxyType(
+        {}
+    )  # files that say what is in it, by name: they stand beside the runs
 
     @property
     @abstractmethod

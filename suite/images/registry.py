@@ -50,7 +50,7 @@ def save_layers(store: ImageStore, image: str, layers: tuple[Layer, ...], progre
             for chunk in store.save(image):
                 file.write(chunk)
                 done += len(chunk)
-                progress("save base", done, 0)
+                progress("take layers out of the engine", done, 0)
         try:
             with tarfile.open(saved, "r:") as tar:
                 names = json.load(_member(tar, "manifest.json"))[0]["Layers"]

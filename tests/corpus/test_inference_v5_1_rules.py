@@ -43,30 +43,30 @@ def test_metrics_and_accuracies_are_the_official_ones(report: Report) -> None:
     assert len(scores) == len(recorded) == 1045
     for result in recorded:
         score = scores[result["result"]]
-        assert score.measured is not None
-        assert score.measured.metric == pytest.approx(result["metric"], rel=1e-12), result["result"]
-        assert score.measured.accuracy == {name: float(value) for name, value in result["accuracy"].items()}
+        assert score.inference is not None
+        assert score.inference.metric == pytest.approx(result["metric"], rel=1e-12), result["result"]
+        assert score.inference.accuracy == {name: float(value) for name, value in result["accuracy"].items()}
         assert (score.official is not None) == (result["verdict"] == "valid")
 
 
 def test_every_percentile_that_is_logged_is_in_the_report(report: Report) -> None:
     for score in report.scores:
-        assert score.measured is not None
-        percentiles = list(score.measured.latency_ms.values())
+        assert score.inference is not None
+        percentiles = list(score.inference.latency_ms.values())
         assert len(percentiles) == 8, score.path
         assert percentiles == sorted(percentiles)
 
 
 def test_power_results_have_metric_and_unit(report: Report) -> None:
-    drawn = [score.measured for score in report.scores if score.measured is not None and score.measured.power_unit]
+    drawn = [score.inference for score in report.scores if score.inference is not None and score.inference.power_unit]
     assert len(drawn) == 21
     assert all(one.power for one in drawn)
     assert {(one.scenario, one.power_unit) for one in drawn} >= {("SingleStream", "mJ"), ("Offline", "W")}
 
 
 def test_no_text_of_the_round_breaks_the_report(report: Report) -> None:
-    from checker.report.page.review import page
     from checker.report.render.json import render
+    from tests.unit.by_table import page
 
     assert json.loads(render(report))["verdict"] == "fail"
     assert page(unpacked("inference_v5.1"), report).count("<section") == 5

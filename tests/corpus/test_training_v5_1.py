@@ -89,13 +89,14 @@ def test_every_score_has_the_verdicts_of_its_result(report: Report) -> None:
 
 
 def test_every_score_stands_inside_its_own_range(report: Report) -> None:
-    scaled = [score for score in report.scores if score.scaled_by is not None]
+    scaled = [score for score in report.scores if score.training.scaled_by is not None]
     assert len(scaled) == 82
     for score in report.scores:
-        assert score.score_s is not None
-        assert score.fastest_s is not None
-        assert score.slowest_s is not None
-        assert score.fastest_s <= score.score_s * (1 + 1e-12) <= score.slowest_s * (1 + 2e-12), score.path
+        assert score.training.score_s is not None
+        assert score.training.fastest_s is not None
+        assert score.training.slowest_s is not None
+        fastest, slowest = score.training.fastest_s, score.training.slowest_s
+        assert fastest <= score.training.score_s * (1 + 1e-12) <= slowest * (1 + 2e-12), score.path
 
 
 def test_errors_beyond_the_official_tool_are_few_and_each_can_be_defended(report: Report) -> None:

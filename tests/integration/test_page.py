@@ -14,8 +14,8 @@ import pytest
 import checker
 from checker.families.assay.page.document import page
 from checker.families.mlperf_training.review import review
-from checker.report.page.review import page as review_page
 from tests.differential import passing
+from tests.unit.by_table import page as review_page
 from tests.unit.page.plausible import build_submission
 
 CHROMIUM = shutil.which("chromium")

@@ -113,7 +113,7 @@ def test_a_run_to_the_target_succeeds_for_what_it_claims(python: Path, tmp_path:
     assert not report.passed
     assert {found.rule for found in report.findings if found.severity == "error"} == {"assay-uncontained"}
     [score] = report.scores
-    assert score.score_s is not None
+    assert score.training.score_s is not None
     assert {record.outcome for record in records(result(tmp_path))} == {Outcome.SUCCESS}
     again = assay(tmp_path, python)
     assert again.returncode == 0

@@ -8,14 +8,24 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from checker.core.discovery import Passed
 from checker.core.findings import Problem, Report, brief, limited
-from checker.core.ledger import Ledger, Raised, Unit, contained, raised
+from checker.core.ledger import Ledger, Raised, Subject, contained, raised
 from checker.core.log_rules import Program, compile_rules
 from checker.core.mllog import Log
-from checker.core.registry import cards, judges
 from checker.core.tree import Tree
 from checker.core.waivers import Waivers
-from checker.families.assay.discovery import DEFAULT, FAMILIES, OURS, Passed, discover, round_of, round_of_log, suite_of
+from checker.families.assay.checks import CHECKS
+from checker.families.assay.discovery import (
+    DEFAULT,
+    FAMILIES,
+    OURS,
+    discover,
+    refuse_neither,
+    round_of,
+    round_of_log,
+    suite_of,
+)
 from checker.families.assay.kinds import KINDS, Kind
 from checker.families.assay.metric import of_workload
 from checker.families.assay.submission import Result, Run, Scenario, Submission, open_log
@@ -33,6 +43,8 @@ def review(path: Path, name: str | None, waivers: Waivers | None = None) -> Repo
     """Check `path` by the round `name`, or the round it says it is of."""
     chosen = _judging(name) if name else None
     found = discover(path)
+    if chosen is None:
+        refuse_neither(path, found)
     ledger, used = Ledger(found.base, waivers or Waivers()), []
     if found.log is not None:
         ruleset = chosen or _judging(round_of_log(found.log))
@@ -41,7 +53,7 @@ def review(path: Path, name: str | None, waivers: Waivers | None = None) -> Repo
     for root in found.submitters:
         ruleset = chosen or _judging(round_of(root, found.scope))
         suite = suite_of(root)
-        if ruleset.family != FAMILIES[suite]:
+        if ruleset.series != FAMILIES[suite]:
             fix = "leave out --round, or give one of its suite"
             raise UsageError(f"{root} is a submission of {suite}, which {ruleset.name} has no rules on", fix=fix)
         used.append(ruleset.name)
@@ -68,9 +80,10 @@ def review(path: Path, name: str | None, waivers: Waivers | None = None) -> Repo
 
 def _judging(name: str) -> RuleSet:
     """Load a round; UsageError where it has no rules on a submission of Assay's layout, which then all would pass."""
-    ruleset, known = load(name), judges()
-    scopes = {known[card.judge].scope for card in ruleset.cards.values() if card.judge in known}
-    if ruleset.family not in OURS or not {"log", "run", "result"} <= scopes:
+    ruleset, known = load(name), CHECKS.all()
+    checks = (known.get(card.check) for card in ruleset.cards.values() if card.check is not None)
+    units = {check.unit for check in checks if check is not None}
+    if ruleset.series not in OURS or not {"log", "run", "result"} <= units:
         fix = "give a round of Assay's own, e.g. assay/1.0"
         raise UsageError(f"{name} has no rules on logs, runs and results of this layout", fix=fix)
     return ruleset
@@ -78,7 +91,7 @@ def _judging(name: str) -> RuleSet:
 
 def _single_log(ledger: Ledger, ruleset: RuleSet, file: Path) -> None:
     """Judge one log by itself: by its own word on workload and division."""
-    if ruleset.family == FAMILIES["inference"]:
+    if ruleset.series == FAMILIES["inference"]:
         fix = "give the submitter's folder, or results/<system>/<workload>/<Scenario> in it"
         raise UsageError(f"{file}: a log of inference says little by itself", fix=fix)
     root = file.parent
@@ -86,7 +99,7 @@ def _single_log(ledger: Ledger, ruleset: RuleSet, file: Path) -> None:
     stated = log.value("submission_benchmark") if log else None
     workload = stated if isinstance(stated, str) and stated in ruleset.workloads() else None
     division = "open" if log and log.value("submission_division") == "open" else "closed"
-    present = next((card for card in ruleset.cards.values() if card.judge == "log-present"), None)
+    present = next((card for card in ruleset.cards.values() if card.check == "log-present"), None)
     found = [Raised(present, (), file.name, problem) for problem in absent] if present else []
     if log is not None:
         found += contained((), file.name, _log(ruleset, workload, division, log, (), file.name))
@@ -130,14 +143,14 @@ def constants_of(rules: WorkloadRules | None) -> tuple[dict[str, Scalar], dict[s
     return constants, mappings
 
 
-def _log(ruleset: RuleSet, workload: str | None, division: str, log: Log, unit: Unit, path: str) -> Iterator[Raised]:
+def _log(ruleset: RuleSet, workload: str | None, division: str, log: Log, unit: Subject, path: str) -> Iterator[Raised]:
     """Judge a log that could be read by what its lines say."""
     if workload is None:
         stated = log.first("submission_benchmark")
         known, line = ", ".join(ruleset.workloads()), stated.number if stated else None
         found = brief(stated.value) if stated else "no submission_benchmark"
         log.flaw("log-workload", Problem("the log is of no workload this round knows", known, found, line=line))
-    for card, function in cards(ruleset, division, "log"):
+    for card, function in CHECKS.of(ruleset, "log", division):
         yield from raised(card, unit, path, limited(function(log)))
     for rule, problem in program(ruleset.name, workload, division).judge(log.records):
         yield Raised(ruleset.cards[rule], unit, path, problem)
@@ -145,11 +158,11 @@ def _log(ruleset: RuleSet, workload: str | None, division: str, log: Log, unit: 
 
 def _passed(ruleset: RuleSet, root: Path, passed: list[Passed]) -> list[Raised]:
     """Return what the search for submitters objects to, as problems of the submission at `root`."""
-    cards = {card.judge: card for card in ruleset.cards.values()}
+    cards = {card.check: card for card in ruleset.cards.values()}
     return [
-        Raised(cards[one.judge], (), Path(os.path.relpath(one.path, root)).as_posix(), one.problem)
+        Raised(cards[one.check], (), Path(os.path.relpath(one.path, root)).as_posix(), one.problem)
         for one in passed
-        if one.judge in cards
+        if one.check in cards
     ]
 
 
@@ -157,11 +170,11 @@ def _submission(ledger: Ledger, kind: Kind, submission: Submission, found: list[
     """Judge one submitter's folder, `found` being known; every part is judged even where another is beyond reading."""
     ruleset, root = submission.ruleset, submission.root
     division = submission.division or "closed"
-    for card, function in cards(ruleset, division, "submission"):
+    for card, function in CHECKS.of(ruleset, "submitter", division):
         found += contained((), ".", raised(card, (), ".", limited(function(submission), 50)))
     for system in submission.systems.values():
-        for card, function in cards(ruleset, division, "system"):
-            unit: Unit = ("systems", system.name)
+        for card, function in CHECKS.of(ruleset, "system", division):
+            unit: Subject = ("systems", system.name)
             found += contained(unit, system.path, raised(card, unit, system.path, function(system)))
     results: list[Result] = []
     for folder in submission.result_folders:
@@ -171,7 +184,7 @@ def _submission(ledger: Ledger, kind: Kind, submission: Submission, found: list[
             break
         unit = ("results", folder)
         found += contained(unit, folder, _result(submission, folder, unit, results))
-    for card, function in cards(ruleset, division, "results"):
+    for card, function in CHECKS.of(ruleset, "results", division):
         found += contained((), ".", raised(card, (), ".", limited(function(results), 50)))
     errors = ledger.settle(root, ruleset, found)
     if not submission.scope:
@@ -182,11 +195,11 @@ def _submission(ledger: Ledger, kind: Kind, submission: Submission, found: list[
         kind.note(ledger, root, result, errors)
 
 
-def _result(submission: Submission, folder: str, unit: Unit, results: list[Result]) -> Iterator[Raised]:
+def _result(submission: Submission, folder: str, unit: Subject, results: list[Result]) -> Iterator[Raised]:
     """Read the result in `folder`, add it to `results` and judge it."""
     result = submission.read(folder)
     results.append(result)
-    for card, function in cards(result.ruleset, result.division, "result"):
+    for card, function in CHECKS.of(result.ruleset, "result", result.division):
         yield from raised(card, unit, result.folder, limited(function(result)))
     for scenario in result.scenarios.values():
         inner = (*unit, scenario.name)
@@ -195,17 +208,17 @@ def _result(submission: Submission, folder: str, unit: Unit, results: list[Resul
         yield from _runs(result, result.runs, unit)
 
 
-def _scenario(result: Result, scenario: Scenario, unit: Unit) -> Iterator[Raised]:
-    for card, function in cards(result.ruleset, result.division, "scenario"):
+def _scenario(result: Result, scenario: Scenario, unit: Subject) -> Iterator[Raised]:
+    for card, function in CHECKS.of(result.ruleset, "scenario", result.division):
         yield from raised(card, unit, scenario.folder, limited(function(result, scenario)))
     yield from _runs(result, list(scenario.runs.values()), unit)
 
 
-def _runs(result: Result, runs: Sequence[Run], unit: Unit) -> Iterator[Raised]:
+def _runs(result: Result, runs: Sequence[Run], unit: Subject) -> Iterator[Raised]:
     ruleset, division = result.ruleset, result.division
     for run in runs:
         inner = (*unit, run.name)
         if run.log is not None:
             yield from _log(ruleset, result.logged_workload, division, run.log, inner, run.log_path)
-        for card, function in cards(ruleset, division, "run"):
+        for card, function in CHECKS.of(ruleset, "run", division):
             yield from raised(card, inner, run.log_path, limited(function(result, run)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from checker.core.findings import Measured, brief
+from checker.core.findings import brief
 from checker.families.mlperf_inference.cases import ResultCase, number
 from checker.families.mlperf_inference.facts import read_result, readable
 from checker.families.mlperf_inference.modular.official import Options, SubmitterFacts, judge_result
@@ -19,7 +19,8 @@ from checker.families.mlperf_inference.rules.audits import SCORE
 from checker.families.mlperf_inference.rules.integrity import result_case
 from checker.families.mlperf_inference.table import measured, row
 from checker.families.mlperf_inference.walk import find, read_submitter
-from checker.families.mlperf_training.compare import Differing
+from checker.report.comparison import differing
+from checker.report.measured_comparison import Comparison, Comparisons, Side
 from rules.errors import NothingToCheckError, UsageError
 from rules.inference import inference_rules
 from rules.ruleset import load
@@ -34,55 +35,6 @@ SETTINGS = "effective_"
 OF_THE_ROUND = frozenset(
     {"effective_qsl_rng_seed", "effective_sample_index_rng_seed", "effective_schedule_rng_seed", "effective_scenario"}
 )
-
-
-@dataclass(frozen=True)
-class Side:
-    """One result of one of the two."""
-
-    path: str
-    submitter: str
-    system: str
-    benchmark: str
-    valid: bool  # by the official checker
-    measured: Measured
-    chips: float | None
-    repeated_percent: tuple[float, ...]  # how far its compliance runs came out from it
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One model and scenario on a system of each side."""
-
-    model: str
-    scenario: str
-    unit: str
-    a: Side
-    b: Side
-    ratio: float | None  # B's metric over A's
-    system: tuple[Differing, ...]
-    settings: tuple[Differing, ...]
-
-    @property
-    def noise(self) -> str:
-        """What can be said of chance."""
-        scatter = [abs(percent) for side in (self.a, self.b) for percent in side.repeated_percent]
-        if not scatter:
-            return "one run each: whether they differ by more than chance cannot be told"
-        return f"one run each; repeated runs came out up to {max(scatter):.2g} % off"
-
-
-@dataclass(frozen=True)
-class Comparisons:
-    """All that both submissions have results of, and what only one has."""
-
-    ruleset: str
-    a: str
-    b: str
-    method: str
-    results: tuple[Comparison, ...]
-    only_a: tuple[str, ...]
-    only_b: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -188,8 +140,8 @@ def _beside(one: _Found, other: _Found) -> Comparison:
         a=one.side,
         b=other.side,
         ratio=theirs / mine if mine and theirs and len(units) == 1 else None,
-        system=_differing(_told(one.case.system), _told(other.case.system)),
-        settings=_differing(_settings(one.case), _settings(other.case)),
+        system=differing(_told(one.case.system), _told(other.case.system)),
+        settings=differing(_settings(one.case), _settings(other.case)),
     )
 
 
@@ -205,8 +157,3 @@ def _settings(case: ResultCase) -> dict[str, str]:
         for key, value in values.items()
         if key.startswith(SETTINGS) and key not in OF_THE_ROUND
     }
-
-
-def _differing(a: dict[str, str], b: dict[str, str]) -> tuple[Differing, ...]:
-    names = sorted(name for name in {*a, *b} if a.get(name) != b.get(name))
-    return tuple(Differing(name, a.get(name, "not there"), b.get(name, "not there")) for name in names)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from checker.core.findings import brief
+from checker.explain.difference import changed, leaves, shown
 from rules.inference import ModelRules, inference_rules
 from rules.inference_review import Drift, review_rules
 
@@ -35,7 +34,7 @@ def differences(before: str, after: str) -> Iterator[str]:
             yield f"{name}: new"
             yield from (f"  {line}" for line in _told(model))
             continue
-        lines = list(changed(mine[name].model_dump(), model.model_dump()))
+        lines = list(changed(mine[name].model_dump(), model.model_dump(), WORDS))
         if lines:
             yield f"{name}:"
             yield from (f"  {line}" for line in lines)
@@ -43,7 +42,7 @@ def differences(before: str, after: str) -> Iterator[str]:
         ("every result", old.package.model_dump(), new.package.model_dump()),
         ("integrity checks", review_rules(before).model_dump(), review_rules(after).model_dump()),
     ):
-        lines = list(changed(was, now))
+        lines = list(changed(was, now, WORDS))
         if lines:
             yield f"{title}:"
             yield from (f"  {line}" for line in lines)
@@ -51,39 +50,8 @@ def differences(before: str, after: str) -> Iterator[str]:
 
 def _told(model: ModelRules) -> Iterator[str]:
     for name, value in model.model_dump(exclude_defaults=True).items():
-        for place, leaf in _leaves(value, WORDS.get(name, name.replace("_", " "))):
-            yield f"{place}: {_shown(leaf)}"
-
-
-def changed(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
-    """Yield how the members of one differ from those of the other, place by place."""
-    for name in new:
-        words = WORDS.get(name, name.replace("_", " "))
-        was, now = dict(_leaves(old.get(name), words)), dict(_leaves(new[name], words))
-        for place in {**was, **now}:
-            if was.get(place) == now.get(place):
-                continue
-            if place not in now:
-                yield f"{place}: no longer (was {_shown(was[place])})"
-            else:
-                yield f"{place}: {_shown(now[place])}" + (f" (was {_shown(was[place])})" if place in was else ", new")
-
-
-def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for name, one in value.items():
-            yield from _leaves(one, f"{place}, {name}")
-    elif isinstance(value, list) and all(isinstance(one, str) for one in value):
-        if value:
-            yield place, sorted(value)  # scenarios, tests, members: their order says nothing
-    elif value is not None and value != []:
-        yield place, value
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return f"{value:,}" if type(value) is int and abs(value) < 10**15 else str(value) if value == "" else brief(value)
+        for place, leaf in leaves(value, WORDS.get(name, name.replace("_", " "))):
+            yield f"{place}: {shown(leaf)}"
 
 
 def drift(round_name: str) -> Iterator[str]:

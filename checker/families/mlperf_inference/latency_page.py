@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from checker.core.findings import Score
-from checker.families.mlperf_inference.results_page import Group, grouped, label_of
 from checker.report.page.chart import BOTTOM, HEIGHT, LEFT, RIGHT, STYLES, TOP, WIDTH, key, mark, nothing, picture
 from checker.report.page.layout import section
 from checker.report.page.markup import Markup, tag
+from checker.report.page.measured_results import Group, grouped, label_of
 from checker.report.page.quantity import number
 from rules.inference import ModelRules, inference_rules
 
@@ -99,7 +99,7 @@ def _drawn(group: Group) -> list[Score]:
     seen: set[tuple[float, ...]] = set()
     kept = []
     for score in group.scores:
-        found = score.measured
+        found = score.inference
         if found is None or found.inferred or not found.latency_ms:
             continue
         course = tuple(found.latency_ms.values())
@@ -117,7 +117,7 @@ def _charts(group: Group, rules: ModelRules | None) -> Sequence[Markup]:
     if group.scenario == "Offline":
         return []  # one query: its latency is the run's duration
     drawn = _drawn(group)
-    found = [(score, score.measured) for score in drawn if score.measured is not None]
+    found = [(score, score.inference) for score in drawn if score.inference is not None]
     if not found:
         return []
     strict = group.division != "open"

@@ -16,13 +16,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from checker.core.findings import Finding, Item, Problem, Report, Verdict
-from checker.core.ledger import Unit
+from checker.core.ledger import Ledger, Subject
 from checker.core.likeness import named_otherwise
 from checker.core.outcome import Outcome
-from checker.core.registry import judges
-from checker.core.round_ledger import RoundLedger
 from checker.core.waivers import Waivers
 from checker.families.mlperf_inference.cases import ResultCase, Trace
+from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.detect import foreign
 from checker.families.mlperf_inference.facts import read_result, readable
 from checker.families.mlperf_inference.modular.official import (
@@ -76,7 +75,7 @@ def review(
     if official == "single-file":
         single_file_rules(round_name)  # refuses a round that it does not know
     scope = find(path)
-    ledger = RoundLedger(scope.base, ruleset, waivers or Waivers(), unit_of)
+    ledger = Ledger(scope.base, waivers or Waivers(), ruleset, subject_of)
     for odd, problem in scope.odd:
         ledger.add(odd, "mlperf-division", problem)
     ledger.fold()
@@ -95,7 +94,7 @@ def review(
     return ledger.report(path)
 
 
-def unit_of(path: str) -> Unit:
+def subject_of(path: str) -> Subject:
     """Return what a path of a submitter's folder is about: a system, a result, a benchmark, or the submission."""
     parts = path.split("/")
     if parts[0] == "systems" and len(parts) == 2:
@@ -168,7 +167,7 @@ def _judged(bench: _Bench, scope: Scope, jobs: int | None) -> Iterator[Iterator[
     if wanted < 2 or scope.only:
         yield ((one for chunk in mine for one in bench.judge(at, chunk)) for at, mine in enumerate(chunks))
         return
-    judges("families.mlperf_inference.judges")  # loaded before the processes part, so that each has them
+    CHECKS.all()  # loaded before the processes part, so that each has them
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
     context = multiprocessing.get_context(method)
     with ProcessPoolExecutor(wanted, mp_context=context, initializer=_sit, initargs=(bench,)) as pool:
@@ -232,7 +231,7 @@ class _Course:
 class _Settled:
     """The findings of one submitter, each said once however many results it is about."""
 
-    ledger: RoundLedger
+    ledger: Ledger
     root: Path
     said: dict[tuple[str, Problem], Finding] = field(default_factory=dict)
 
@@ -243,12 +242,12 @@ class _Settled:
             found = self.said.get((rule, problem))
             if found is None:
                 found = self.said[rule, problem] = self.ledger.add(self.root, rule, problem)
-            failed |= self.ledger.ruleset.card(rule).severity is Severity.ERROR and found.waived is None
+            failed |= self.ledger.by.card(rule).severity is Severity.ERROR and found.waived is None
         return failed
 
 
 def _submitter(
-    ledger: RoundLedger,
+    ledger: Ledger,
     facts: SubmitterFacts,
     results: Iterator[_Judged],
     scope: Scope,
@@ -261,7 +260,7 @@ def _submitter(
     by_place = {result.review.place: result for result in results}
     cases = {place: result_case(facts, result.review) for place, result in by_place.items()}
     logs = (result.review.facts.performance for result in by_place.values())
-    if (wrong := foreign(logs, ledger.ruleset.name)) is not None:
+    if (wrong := foreign(logs, ledger.by.name)) is not None:
         failed |= settled.settle([("round-as-given", replace(wrong, path=scope.only or "."))])
     if above is not None:
         read = [one.review.facts for one in by_place.values()]
@@ -298,7 +297,7 @@ def _result(settled: _Settled, result: _Judged, case: ResultCase) -> bool:
     """Add the findings on a result and the result as an item; return whether it fails by our verdict."""
     judged, failed = result.review, settled.settle(result.problems)
     path = settled.ledger.shown(settled.root, judged.place.path)
-    settled.ledger.scores.append(score(case, judged, path, failed))
+    settled.ledger.scores.append(score(case, judged, path))
     phases: dict[str, bool] | None = None
     if judged.told:
         phases = {name: judged.phases[name].passed for name in PHASES}
@@ -315,7 +314,7 @@ def _result(settled: _Settled, result: _Judged, case: ResultCase) -> bool:
     return failed
 
 
-def _above(ledger: RoundLedger, scope: Scope, rules: InferenceRules) -> dict[str, Outcome]:
+def _above(ledger: Ledger, scope: Scope, rules: InferenceRules) -> dict[str, Outcome]:
     """Add what the single-file checker finds above the submitters, where a whole round is judged; return it."""
     rounds = {root.parents[1] for _, root in scope.submitters} if not scope.only else set()
     if rounds != {scope.base}:
@@ -338,7 +337,7 @@ def _single_file_result(settled: _Settled, result: Result, judged: ResultReview,
     failed = settled.settle(result.outcome.problems)
     failed |= settled.settle(result_problems(case))
     path = settled.ledger.shown(settled.root, result.place.path)
-    settled.ledger.scores.append(single_file_score(case, judged, result, path, failed))
+    settled.ledger.scores.append(single_file_score(case, judged, result, path))
     crash = printable(result.outcome.cause) if result.outcome.answer == "crash" else None
     ours: Verdict = "fail" if failed else "pass"
     settled.ledger.items.append(Item(path, "result", ours, "pass" if result.listed else "fail", crash))

@@ -32,6 +32,7 @@ def measured(case: ResultCase, review: ResultReview) -> Measured:
     """Return what a result measured, as far as its logs say."""
     scenario = case.asked or case.facts.place.scenario
     log = case.log
+    spread = _logged(log) if case.endpoint is None else _summarised(case.endpoint, case.model_rules.tokens)
     return Measured(
         scenario=printable(scenario, 40),
         metric=finite(review.metric),
@@ -40,7 +41,9 @@ def measured(case: ResultCase, review: ResultReview) -> Measured:
         power=finite(review.power_metric),
         power_unit=("mJ" if scenario in ("SingleStream", "MultiStream") else "W") if review.has_power else "",
         inferred=review.inferred,
-        **(_logged(log) if case.endpoint is None else _summarised(case.endpoint, case.model_rules.tokens)),
+        latency_ms=spread.get("latency_ms", {}),
+        first_token_ms=spread.get("first_token_ms", {}),
+        output_token_ms=spread.get("output_token_ms", {}),
     )
 
 
@@ -114,8 +117,8 @@ def _output_tokens(log: DetailLog | None) -> dict[str, float]:
     return {name: value / 1e6 for name, key in keys.items() if (value := number(log, key)) is not None}
 
 
-def score(case: ResultCase, review: ResultReview, path: str, failed: bool) -> Score:
-    """Return a result for the report's table; `failed` is our verdict's."""
+def score(case: ResultCase, review: ResultReview, path: str) -> Score:
+    """Return a result for the report's table."""
     place, found = case.facts.place, measured(case, review)
     return Score(
         path=path,
@@ -124,13 +127,8 @@ def score(case: ResultCase, review: ResultReview, path: str, failed: bool) -> Sc
         workload=printable(place.benchmark, 100),
         division=place.division,
         framework=printable(str(case.system.get("framework", "")), 200),
-        runs=1,
-        converged=int(not failed),
-        score_s=None,
-        fastest_s=None,
-        slowest_s=None,
         official=row(case, review, found) if review.valid else None,
-        measured=found,
+        inference=found,
         nodes=node_count(case.system.get("number_of_nodes")),
     )
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from checker.core.findings import brief
-from checker.families.mlperf_inference.compare import Comparison, Comparisons, Side
 from checker.families.mlperf_tiny.facts import ResultFacts, read_result
 from checker.families.mlperf_tiny.official import judge_submitter
 from checker.families.mlperf_tiny.submission import find
 from checker.families.mlperf_tiny.table import measured
-from checker.families.mlperf_training.compare import Differing
+from checker.report.comparison import differing
+from checker.report.measured_comparison import Comparison, Comparisons, Side
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import load
 from rules.text import printable
@@ -107,7 +107,6 @@ def _comparable(one: Side, other: Side, mine: list[Found], theirs: list[Found]) 
 def _beside(one: Found, other: Found) -> Comparison:
     (a, described), (b, others) = one, other
     mine, theirs = a.measured.metric, b.measured.metric
-    names = sorted(name for name in {*described, *others} if described.get(name) != others.get(name))
     return Comparison(
         model=a.benchmark,
         scenario=a.measured.scenario,
@@ -115,6 +114,6 @@ def _beside(one: Found, other: Found) -> Comparison:
         a=a,
         b=b,
         ratio=theirs / mine if mine and theirs else None,
-        system=tuple(Differing(n, described.get(n, "not there"), others.get(n, "not there")) for n in names),
+        system=differing(described, others),
         settings=(),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checker.families.mlperf_inference.difference import changed
+from checker.explain.difference import changed
 from rules.tiny import tiny_rules
 
 

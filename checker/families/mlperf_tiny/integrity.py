@@ -14,8 +14,8 @@ from typing import Any
 from checker.core.files import look
 from checker.core.findings import Problem, brief
 from checker.core.links import dead, followed
-from checker.core.registry import judge
 from checker.families.mlperf_tiny.accuracy import area_under_curve, averaged, count_wake_words, top_1
+from checker.families.mlperf_tiny.checks import check
 from checker.families.mlperf_tiny.facts import MODES, ResultFacts, TestFacts
 from checker.families.mlperf_tiny.logs import Log, Trial, Window
 from checker.families.mlperf_tiny.official import SubmitterReview
@@ -57,7 +57,7 @@ class Trace:
 # Files
 
 
-@judge("tiny-files", "tiny-result")
+@check("tiny-files", "result")
 def files_complete(case: ResultCase) -> Iterator[Problem]:
     """Object to a test that lacks a file its runner writes."""
     wanted = case.fixed.runners[case.facts.runner].files
@@ -71,7 +71,7 @@ def files_complete(case: ResultCase) -> Iterator[Problem]:
             yield Problem("files of this test are missing", ", ".join(missing), found, facts.path)
 
 
-@judge("tiny-energy-details", "tiny-result")
+@check("tiny-energy-details", "result")
 def energy_details(case: ResultCase) -> Iterator[Problem]:
     """Note an energy test without the samples it was computed from."""
     energy = case.facts.tests.get("energy")
@@ -79,14 +79,14 @@ def energy_details(case: ResultCase) -> Iterator[Problem]:
         yield Problem("the power samples are missing", "results.json", "no such file", energy.path)
 
 
-@judge("tiny-files-readable", "tiny-result")
+@check("tiny-files-readable", "result")
 def files_readable(case: ResultCase) -> Iterator[Problem]:
     """Object to a file that cannot be read, or is not what its name says."""
     for facts in case.facts.tests.values():
         yield from facts.unread
 
 
-@judge("tiny-system-readable", "tiny-submitter")
+@check("tiny-system-readable", "submitter")
 def system_readable(case: SubmitterCase) -> Iterator[Problem]:
     """Object to a system's description that is no JSON."""
     for system in case.review.systems.values():
@@ -96,7 +96,7 @@ def system_readable(case: SubmitterCase) -> Iterator[Problem]:
             yield state.problem(path, "a JSON document")
 
 
-@judge("tiny-unknown-files", "tiny-result")
+@check("tiny-unknown-files", "result")
 def unknown_files(case: ResultCase) -> Iterator[Problem]:
     """Note what the layout has no place for."""
     for facts in case.facts.tests.values():
@@ -108,7 +108,7 @@ def unknown_files(case: ResultCase) -> Iterator[Problem]:
 # Windows
 
 
-@judge("tiny-window-count", "tiny-result")
+@check("tiny-window-count", "result")
 def window_count(case: ResultCase) -> Iterator[Problem]:
     """Object to a measurement of other than five windows."""
     for facts, log in _timed(case):
@@ -117,7 +117,7 @@ def window_count(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, f"exactly {case.fixed.run.windows}", str(len(log.windows)), facts.of("log.txt"))
 
 
-@judge("tiny-window-duration", "tiny-result")
+@check("tiny-window-duration", "result")
 def window_duration(case: ResultCase) -> Iterator[Problem]:
     """Object to windows that were too short."""
     least = case.fixed.run.window_s
@@ -129,7 +129,7 @@ def window_duration(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, f"at least {least:g} s each", found, facts.of("log.txt"), short[0].line)
 
 
-@judge("tiny-window-arithmetic", "tiny-result")
+@check("tiny-window-arithmetic", "result")
 def window_arithmetic(case: ResultCase) -> Iterator[Problem]:
     """Object to a window whose throughput is not its inferences by its runtime."""
     for facts, log in _timed(case):
@@ -139,7 +139,7 @@ def window_arithmetic(case: ResultCase) -> Iterator[Problem]:
                 yield Problem(what, f"{wrong} inf./sec.", f"{window.throughput:g}", facts.of("log.txt"), window.line)
 
 
-@judge("tiny-median", "tiny-result")
+@check("tiny-median", "result")
 def median_is_median(case: ResultCase) -> Iterator[Problem]:
     """Object to a stated median that is not the median of the windows."""
     for facts, log in _timed(case):
@@ -154,7 +154,7 @@ def median_is_median(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, f"{median:.3f} inf./sec.", f"{stated:g}", facts.of("results.txt"), line)
 
 
-@judge("tiny-details", "tiny-result")
+@check("tiny-details", "result")
 def details_agree(case: ResultCase) -> Iterator[Problem]:
     """Object to results.json that tells of another run than log.txt."""
     for facts, log in case.facts.with_log("accuracy", "performance"):
@@ -178,7 +178,7 @@ def details_agree(case: ResultCase) -> Iterator[Problem]:
                 yield Problem(what, expected, found, where)
 
 
-@judge("tiny-log-states", "tiny-result")
+@check("tiny-log-states", "result")
 def log_states_result(case: ResultCase) -> Iterator[Problem]:
     """Object to results.txt that states what MLCommons' runner did not write into its log."""
     if case.facts.runner != "mlc":
@@ -191,7 +191,7 @@ def log_states_result(case: ResultCase) -> Iterator[Problem]:
                 yield Problem(what, said[0] if said else f"{name} in log.txt", value, facts.of("results.txt"), line)
 
 
-@judge("tiny-stated-once", "tiny-result")
+@check("tiny-stated-once", "result")
 def stated_once(case: ResultCase) -> Iterator[Problem]:
     """Object to a metric that results.txt states twice, differently: the official checker takes the last."""
     for facts in case.facts.tests.values():
@@ -203,7 +203,7 @@ def stated_once(case: ResultCase) -> Iterator[Problem]:
 # Accuracy
 
 
-@judge("tiny-samples", "tiny-result")
+@check("tiny-samples", "result")
 def accuracy_samples(case: ResultCase) -> Iterator[Problem]:
     """Object to an accuracy run on other files than the accuracy set."""
     known = _classes(case)
@@ -220,7 +220,7 @@ def accuracy_samples(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, f"its {len(known):,} files", found, facts.of("log.txt"), line)
 
 
-@judge("tiny-accuracy", "tiny-result")
+@check("tiny-accuracy", "result")
 def accuracy_recomputed(case: ResultCase) -> Iterator[Problem]:
     """Object to an accuracy that the device's answers do not give."""
     benchmark = case.facts.benchmark
@@ -242,7 +242,7 @@ def accuracy_recomputed(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, f"{computed:.{digits + 1}f}", f"{stated:g}", facts.of("results.txt"), line)
 
 
-@judge("tiny-wake-words", "tiny-result")
+@check("tiny-wake-words", "result")
 def wake_words_recounted(case: ResultCase) -> Iterator[Problem]:
     """Object to counts of wake words that the logged detections do not give."""
     benchmark = case.facts.benchmark
@@ -259,7 +259,7 @@ def wake_words_recounted(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, _three(counted), _three(facts.summary.counts), facts.of("results.txt"), line)
 
 
-@judge("tiny-wake-word-limits", "tiny-result")
+@check("tiny-wake-word-limits", "result")
 def wake_word_limits(case: ResultCase) -> Iterator[Problem]:
     """Object to counts that do not add up, or break the limits, in any of the runs."""
     if case.facts.benchmark is None or not case.facts.benchmark.streaming:
@@ -278,7 +278,7 @@ def wake_word_limits(case: ResultCase) -> Iterator[Problem]:
             yield Problem("too many wake words are missed or false", most, f"{misses} and {false}", where, line)
 
 
-@judge("tiny-streaming", "tiny-result")
+@check("tiny-streaming", "result")
 def streaming_run(case: ResultCase) -> Iterator[Problem]:
     """Object to a streaming run on a shorter recording, or a throughput its duty cycle does not give."""
     if case.facts.benchmark is None or not case.facts.benchmark.streaming:
@@ -301,7 +301,7 @@ def streaming_run(case: ResultCase) -> Iterator[Problem]:
 # Energy
 
 
-@judge("tiny-energy-windows", "tiny-result")
+@check("tiny-energy-windows", "result")
 def energy_windows(case: ResultCase) -> Iterator[Problem]:
     """Object to an energy measurement with another number of windows, or shorter ones."""
     energy = case.facts.tests.get("energy")
@@ -319,7 +319,7 @@ def energy_windows(case: ResultCase) -> Iterator[Problem]:
         yield Problem("energy measurements are too short", f"at least {least:g} s each", found, where, short[0].line)
 
 
-@judge("tiny-energy-median", "tiny-result")
+@check("tiny-energy-median", "result")
 def energy_median(case: ResultCase) -> Iterator[Problem]:
     """Object to a stated energy that is not the median of the measurements."""
     energy = case.facts.tests.get("energy")
@@ -334,7 +334,7 @@ def energy_median(case: ResultCase) -> Iterator[Problem]:
         yield Problem(what, expected, f"{stated:g}", energy.of("results.txt"), line)
 
 
-@judge("tiny-energy-arithmetic", "tiny-result")
+@check("tiny-energy-arithmetic", "result")
 def energy_arithmetic(case: ResultCase) -> Iterator[Problem]:
     """Object to an energy measurement whose power, time and inferences give another energy."""
     energy = case.facts.tests.get("energy")
@@ -348,7 +348,7 @@ def energy_arithmetic(case: ResultCase) -> Iterator[Problem]:
 # Who ran what
 
 
-@judge("tiny-runner-errors", "tiny-result")
+@check("tiny-runner-errors", "result")
 def runner_errors(case: ResultCase) -> Iterator[Problem]:
     """Object to what the runner itself calls an error."""
     for facts in case.facts.tests.values():
@@ -357,7 +357,7 @@ def runner_errors(case: ResultCase) -> Iterator[Problem]:
                 yield Problem("the runner reports an error", "none", brief(said), facts.of(name), line)
 
 
-@judge("tiny-runner", "tiny-result")
+@check("tiny-runner", "result")
 def runner_allowed(case: ResultCase) -> Iterator[Problem]:
     """Object to a host runner that the round, or the benchmark, does not allow."""
     facts = case.facts
@@ -374,7 +374,7 @@ def runner_allowed(case: ResultCase) -> Iterator[Problem]:
         yield Problem("results of EEMBC's runner are not marked", f"a file {case.fixed.marker}", "none", where)
 
 
-@judge("tiny-model", "tiny-result")
+@check("tiny-model", "result")
 def device_model(case: ResultCase) -> Iterator[Problem]:
     """Object to a log of a device that held another benchmark's model."""
     if case.facts.benchmark is None:
@@ -390,7 +390,7 @@ def device_model(case: ResultCase) -> Iterator[Problem]:
 # A submitter
 
 
-@judge("tiny-size", "tiny-submitter")
+@check("tiny-size", "submitter")
 def size_limit(case: SubmitterCase) -> Iterator[Problem]:
     """Object to files above the limit that the rules have; the official checker's is ten times that."""
     for entry in case.review.submitter.tree.entries.values():
@@ -402,7 +402,7 @@ def size_limit(case: SubmitterCase) -> Iterator[Problem]:
         yield Problem(what, "fewer files and folders", case.review.submitter.tree.truncated, ".")
 
 
-@judge("tiny-links", "tiny-submitter")
+@check("tiny-links", "submitter")
 def links_out(case: SubmitterCase) -> Iterator[Problem]:
     """Object to links to folders elsewhere, which the official checker follows wherever they lead."""
     submitter = case.review.submitter
@@ -411,7 +411,7 @@ def links_out(case: SubmitterCase) -> Iterator[Problem]:
             yield Problem(dead(lead), "a folder", "a link", entry.path)
 
 
-@judge("tiny-links-followed", "tiny-submitter")
+@check("tiny-links-followed", "submitter")
 def links_followed(case: SubmitterCase) -> Iterator[Problem]:
     """Note links to folders of the submission."""
     for entry, lead in case.review.submitter.tree.links():
@@ -419,7 +419,7 @@ def links_followed(case: SubmitterCase) -> Iterator[Problem]:
             yield Problem(followed(lead), "a folder", "a link", entry.path)
 
 
-@judge("tiny-code", "tiny-submitter")
+@check("tiny-code", "submitter")
 def code_present(case: SubmitterCase) -> Iterator[Problem]:
     """Object to results without the code they were made with."""
     submitter = case.review.submitter
@@ -431,7 +431,7 @@ def _has_code(submitter: Submitter) -> bool:
     return any(entry.kind != "folder" for _, entry in submitter.tree.below("code"))
 
 
-@judge("tiny-code-of-benchmarks", "tiny-submitter")
+@check("tiny-code-of-benchmarks", "submitter")
 def code_of_benchmarks(case: SubmitterCase) -> Iterator[Problem]:
     """Note benchmarks that have no folder in code/."""
     submitter = case.review.submitter
@@ -444,7 +444,7 @@ def code_of_benchmarks(case: SubmitterCase) -> Iterator[Problem]:
         yield Problem("no code of these benchmarks", ", ".join(f"code/{name}" for name in lacking), found, "code")
 
 
-@judge("tiny-system-members", "tiny-submitter")
+@check("tiny-system-members", "submitter")
 def system_members(case: SubmitterCase) -> Iterator[Problem]:
     """Object to a system's description that lacks members of the template."""
     for system in case.review.systems.values():
@@ -456,7 +456,7 @@ def system_members(case: SubmitterCase) -> Iterator[Problem]:
             yield Problem(what, ", ".join(lacking), "no such members", f"systems/{system.name}.json")
 
 
-@judge("tiny-system-owner", "tiny-submitter")
+@check("tiny-system-owner", "submitter")
 def system_owner(case: SubmitterCase) -> Iterator[Problem]:
     """Note a description that names another division or submitter than the folders it lies in."""
     submitter = case.review.submitter
@@ -468,7 +468,7 @@ def system_owner(case: SubmitterCase) -> Iterator[Problem]:
                 yield Problem(what, folder, brief(said), f"systems/{system.name}.json")
 
 
-@judge("tiny-system-unused", "tiny-submitter")
+@check("tiny-system-unused", "submitter")
 def system_unused(case: SubmitterCase) -> Iterator[Problem]:
     """Note descriptions of systems without results."""
     submitter = case.review.submitter
@@ -480,7 +480,7 @@ def system_unused(case: SubmitterCase) -> Iterator[Problem]:
 # A round
 
 
-@judge("tiny-original", "tiny-round")
+@check("tiny-original", "round")
 def logs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Object to a log whose measurements, and the times they were made at, are those of another result's."""
     for first, other in _copies(traces):
@@ -489,7 +489,7 @@ def logs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
             yield Problem(what, "measurements of its own", "a copy", other.path)
 
 
-@judge("tiny-energy-twin", "tiny-round")
+@check("tiny-energy-twin", "round")
 def energy_twin(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Ask about measurements that a submitter's result with energy shares with one without."""
     for first, other in _copies(traces):

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from checker.core.findings import Problem, Report, Score, brief, limited
-from checker.core.ledger import Unit
+from checker.core.checks import Unit
+from checker.core.findings import Problem, Report, Score, Windows, brief, limited
+from checker.core.ledger import Ledger, Subject
 from checker.core.likeness import named_otherwise
-from checker.core.registry import judges
-from checker.core.round_ledger import RoundLedger
 from checker.core.waivers import Waivers
+from checker.families.mlperf_tiny.checks import CHECKS
 from checker.families.mlperf_tiny.detect import foreign
 from checker.families.mlperf_tiny.facts import ResultFacts, read_result
 from checker.families.mlperf_tiny.integrity import ResultCase, SubmitterCase, Trace, traces_of
@@ -34,7 +34,7 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
     """
     fixed, ruleset = tiny_rules(round_name), load(round_name)
     scope = find(path, fixed, ruleset.limits)
-    ledger = RoundLedger(scope.base, ruleset, waivers or Waivers(), unit_of)
+    ledger = Ledger(scope.base, waivers or Waivers(), ruleset, subject_of)
     if (wrong := foreign(scope, round_name)) is not None:
         ledger.add(scope.base, "round-as-given", wrong)
     elif (otherwise := named_otherwise(path, round_name)) is not None:
@@ -46,7 +46,7 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
     for judged in reviews:
         traces += _submitter(ledger, judged, fixed, round_name, scope)
         ledger.fold()
-    ledger.across(_raised(ledger, "tiny-round", traces), but=("system",))
+    ledger.across(_raised(ledger, "round", traces), but=("system",))
     for folder in scope.strangers:
         stray = Problem("no division of MLPerf Tiny: nothing in it is judged", ", ".join(fixed.divisions), folder.name)
         ledger.add(folder, "tiny-division", stray)
@@ -57,7 +57,7 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
     return ledger.report(path)
 
 
-def unit_of(path: str) -> Unit:
+def subject_of(path: str) -> Subject:
     """Return what a path of a submission is about: a system, a result or one of its files, or the submission."""
     parts = path.split("/")
     if parts[0] == "systems" and len(parts) == 2:
@@ -70,7 +70,7 @@ def unit_of(path: str) -> Unit:
     return ("results", result) if len(parts) == 3 else ("results", result, "/".join(parts[3:5]))
 
 
-def _nothing_measured(ledger: RoundLedger, scope: Scope, reviews: Sequence[SubmitterReview]) -> None:
+def _nothing_measured(ledger: Ledger, scope: Scope, reviews: Sequence[SubmitterReview]) -> None:
     """Note that the official program ends with a traceback where it comes to measure nothing at all."""
     results = [result for judged in reviews for result in judged.results]
     stopped = any(result.outcome.answer == "crash" for result in results)
@@ -82,14 +82,12 @@ def _nothing_measured(ledger: RoundLedger, scope: Scope, reviews: Sequence[Submi
     ledger.add(scope.base, "official-crash", Problem("the official checker ends with a traceback", "", cause, "."))
 
 
-def _submitter(
-    ledger: RoundLedger, judged: SubmitterReview, fixed: TinyRules, round_name: str, scope: Scope
-) -> list[Trace]:
+def _submitter(ledger: Ledger, judged: SubmitterReview, fixed: TinyRules, round_name: str, scope: Scope) -> list[Trace]:
     root, start = judged.submitter.root, len(ledger.findings)
     traces: list[Trace] = []
-    ledger.settle(root, judged.outcome.problems)
+    ledger.add_all(root, judged.outcome.problems)
     for system in judged.systems.values():
-        failed = ledger.settle(root, system.outcome.problems)
+        failed = ledger.add_all(root, system.outcome.problems)
         ledger.item(root, f"systems/{system.name}.json", "system", failed, system.outcome)
     for result in judged.results:
         facts = read_result(judged.submitter, result.result, fixed)
@@ -98,7 +96,7 @@ def _submitter(
         board = tuple(brief(document.get(member)) for member in fixed.board_members)
         traces += traces_of(facts, board, lambda path: ledger.shown(root, path))
     if scope.whole:
-        ledger.settle(root, _raised(ledger, "tiny-submitter", SubmitterCase(judged, fixed)))
+        ledger.add_all(root, _raised(ledger, "submitter", SubmitterCase(judged, fixed)))
         failed = any(finding.fails for finding in ledger.findings[start:])
         whole = replace(judged.outcome, problems=[])
         whole.merge(result.outcome for result in judged.results)
@@ -107,16 +105,14 @@ def _submitter(
 
 
 def _result(
-    ledger: RoundLedger, judged: SubmitterReview, result: ResultReview, facts: ResultFacts, case: ResultCase
+    ledger: Ledger, judged: SubmitterReview, result: ResultReview, facts: ResultFacts, case: ResultCase
 ) -> None:
     root, start = judged.submitter.root, len(ledger.findings)
-    ledger.settle(root, result.outcome.problems)
-    ledger.settle(root, _raised(ledger, "tiny-result", case))
+    ledger.add_all(root, result.outcome.problems)
+    ledger.add_all(root, _raised(ledger, "result", case))
     failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, result.result.path, "result", failed, result.outcome)
     official = row(judged, judged.systems[result.result.system], result)
-    timed = facts.tests["performance"].log if "performance" in facts.tests else None
-    runtimes = [window.runtime for window in timed.windows if window.runtime is not None] if timed is not None else []
     ledger.scores.append(
         Score(
             path=ledger.shown(root, result.result.path),
@@ -125,23 +121,23 @@ def _result(
             workload=printable(result.result.benchmark, 80),
             division="closed" if judged.submitter.closed else "open",
             framework=printable(str(judged.systems[result.result.system].document.get("Inference Framework") or "")),
-            runs=len(runtimes),
-            converged=sum(seconds >= case.fixed.run.window_s for seconds in runtimes),
-            score_s=None,
-            fastest_s=min(runtimes, default=None),
-            slowest_s=max(runtimes, default=None),
             official=None if official is None else {name: _plain(value) for name, value in official.items()},
-            measured=measured(facts),
+            inference=replace(measured(facts), windows=_windows(facts, case)),
         )
     )
 
 
-def _raised(ledger: RoundLedger, scope: str, *facts: Any) -> Iterator[tuple[str, Problem]]:
-    """Run all judges of a scope that the round has cards for."""
-    known = judges("families.mlperf_tiny.judges")
-    for card in ledger.ruleset.cards.values():
-        if card.judge is not None and known[card.judge].scope == scope:
-            yield from ((card.id, problem) for problem in limited(known[card.judge].function(*facts), MOST))
+def _windows(facts: ResultFacts, case: ResultCase) -> Windows:
+    timed = facts.tests["performance"].log if "performance" in facts.tests else None
+    runtimes = [window.runtime for window in timed.windows if window.runtime is not None] if timed is not None else []
+    long_enough = sum(seconds >= case.fixed.run.window_s for seconds in runtimes)
+    return Windows(len(runtimes), long_enough, min(runtimes, default=None), max(runtimes, default=None))
+
+
+def _raised(ledger: Ledger, unit: Unit, *facts: Any) -> Iterator[tuple[str, Problem]]:
+    """Run all checks of a unit that the round has cards for."""
+    for card, function in CHECKS.of(ledger.by, unit):
+        yield from ((card.id, problem) for problem in limited(function(*facts), MOST))
 
 
 def _plain(value: Any) -> Any:

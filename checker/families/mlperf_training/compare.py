@@ -21,6 +21,7 @@ from checker.families.mlperf_training.organisation import Folder, Organisation, 
 from checker.families.mlperf_training.scan import scan
 from checker.families.mlperf_training.systems import System
 from checker.families.mlperf_training.table import LARGEST_FACTOR, NEVER_S, Row, minutes_of, rows
+from checker.report.comparison import Differing
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import load
 from rules.text import printable
@@ -53,15 +54,6 @@ class Side:
     def whole(self) -> bool:
         """Whether every run has a time, and there are enough for a spread."""
         return len(self.times_s) == self.runs > 1
-
-
-@dataclass(frozen=True)
-class Differing:
-    """A member of the system description, or a hyperparameter, that is not the same on both sides."""
-
-    name: str
-    a: str
-    b: str
 
 
 @dataclass(frozen=True)
@@ -112,11 +104,8 @@ def compare(a: Path, b: Path, round_name: str) -> Comparisons:
     A system is compared with its namesake; one that has none, with each of the other side that has none either.
 
     Raises NothingToCheckError where they have no benchmark in common, UsageError for a path that holds no or several
-    submissions, and for another kind of round.
+    submissions.
     """
-    if load(round_name).family == "assay":
-        fix = "assay report puts results of this round beside each other"
-        raise UsageError(f"{round_name}: only MLPerf Training and HPC submissions are compared", fix=fix)
     fixed = package_rules(round_name)
     first, second = _submission(a, fixed, round_name), _submission(b, fixed, round_name)
     mine, theirs = ({folder.benchmark for folder in one.folders} for one in (first, second))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from checker.families.mlperf_training.compare import Comparison, Comparisons, Differing, Side, mean_of_convergence
-from checker.report.render.text import WIDTH, duration
-
-PLACES = 12  # members shown of one kind
+from checker.families.mlperf_training.compare import Comparison, Comparisons, Side, mean_of_convergence
+from checker.report.comparison import members, wrapped
+from checker.report.render.text import duration
 
 
 def as_json(compared: Comparisons) -> str:
@@ -66,21 +64,3 @@ def _side(name: str, side: Side) -> Iterator[str]:
     row = f"{len(side.times_s)}/{side.runs}".rjust(7) + "".join(f"{duration(time):>11}" for time in times)
     yield f"    {name:<2}{row}  {at:>26}"
     yield from wrapped("      ", side.system)
-
-
-def members(title: str, differing: tuple[Differing, ...]) -> Iterator[str]:
-    """Yield the members that differ, some of them where there are many."""
-    if not differing:
-        yield f"    {title}: the same"
-        return
-    yield f"    {title}: {len(differing)} differ"
-    for member in differing[:PLACES]:
-        yield from wrapped("      ", f"{member.name}: A {member.a}; B {member.b}")
-    if len(differing) > PLACES:
-        yield f"      … and {len(differing) - PLACES} more (--format json lists them)"
-
-
-def wrapped(label: str, text: str) -> list[str]:
-    """Return text in lines of 80 columns under a label."""
-    rest = " " * (len(label) if not label.strip() else min(len(label), 8))
-    return textwrap.wrap(text, WIDTH, initial_indent=label, subsequent_indent=rest + "  ", break_on_hyphens=False)

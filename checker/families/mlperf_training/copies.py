@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from checker.core.findings import Problem
-from checker.core.registry import judge
+from checker.families.mlperf_training.checks import check
 from checker.families.mlperf_training.submitter import alike, begins_alike
 
 
@@ -104,7 +104,7 @@ def _of_one(first: Trace, other: Trace) -> bool:
     return same and (beside or all(alike(name, first.submitter) for name in (mine, theirs)))
 
 
-@judge("runs-original", "training-round")
+@check("runs-original", "round")
 def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no log is a copy of another."""
     for first, other in _twins(traces, _bytes):
@@ -113,7 +113,7 @@ def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
             yield Problem(what, "a run of its own", f"{other.size:,} equal bytes", other.path)
 
 
-@judge("curves-original", "training-round")
+@check("curves-original", "round")
 def curves_original(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no two runs show the same course of losses and evaluations, unless one may be the other made again."""
     told = {other.path for first, other in _twins(traces, _bytes) if not _explained(first, other)}  # said to be copies
@@ -130,7 +130,7 @@ def curves_original(traces: Sequence[Trace]) -> Iterator[Problem]:
         yield Problem(what, "a course of its own", _seeds(first, other), other.path)
 
 
-@judge("runs-shared", "training-round")
+@check("runs-shared", "round")
 def runs_shared(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no two results share runs, even where something honest may account for it."""
     shared = list(_twins(traces, _run))
@@ -141,7 +141,7 @@ def runs_shared(traces: Sequence[Trace]) -> Iterator[Problem]:
         yield Problem(what, "runs of its own, or a word on why they are shared", f"{count} shared", result)
 
 
-@judge("runs-repeated", "training-round")
+@check("runs-repeated", "round")
 def runs_repeated(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no run is another one again, with the same seed at another time."""
 

@@ -12,9 +12,9 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
+from checker.core.discovery import discover, stated_benchmark
 from checker.core.findings import Problem
 from checker.core.likeness import Likeness
-from checker.families.assay.discovery import OURS, discover, stated_benchmark
 from checker.families.mlperf_training.discovery import find
 from rules.errors import AssayError, UsageError
 from rules.known_rounds import families, without_rules
@@ -29,7 +29,7 @@ LOGS = 100  # loose logs that are looked into
 
 
 def likeness(path: Path, logs_only: bool = False) -> Likeness | None:
-    """Return what `path` looks like; None where no benchmark of MLPerf, or one of Assay's workloads, is in it.
+    """Return what `path` looks like; None where no benchmark of MLPerf, or a workload of another family, is in it.
 
     Raises UsageError where no round has all the benchmarks.
     """
@@ -46,11 +46,11 @@ def likeness(path: Path, logs_only: bool = False) -> Likeness | None:
 
 
 def benchmarks(path: Path, logs_only: bool = False) -> tuple[str, ...]:
-    """Return the benchmarks of MLPerf Training and HPC in `path`; none where it holds one of Assay's workloads."""
+    """Return the benchmarks of MLPerf Training and HPC in `path`; none where it holds a workload of another family."""
     names = set(_names(path, logs_only))
-    ours = {name for own in rulesets() if load(own).family in OURS for name in load(own).workloads()}
+    others = {name for of in rulesets() if load(of).series not in FAMILIES for name in load(of).workloads()}
     table = _rounds_by_benchmark(tuple(rulesets()))
-    return () if names & ours else tuple(sorted(name for name in names if name in table))
+    return () if names & others else tuple(sorted(name for name in names if name in table))
 
 
 def rounds_of(names: Iterable[str]) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ def _rounds_by_benchmark(rounds: tuple[str, ...]) -> dict[str, list[str]]:
         for name in have
     }
     for name in rounds:
-        if load(name).family in FAMILIES:
+        if load(name).series in FAMILIES:
             for benchmark in package_rules(name).benchmarks:
                 table.setdefault(benchmark, []).append(name)
     return table

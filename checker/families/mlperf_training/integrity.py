@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.mlperf_training.checks import check
 from checker.families.mlperf_training.facts import NOTED, LogFacts, Place
 from checker.families.mlperf_training.meters import MeterFile
 from checker.families.mlperf_training.official import FolderReview, OrganisationReview
@@ -57,7 +57,7 @@ def position(place: Place) -> float | None:
     return float(at) if isinstance(at, int | float) and not isinstance(at, bool) else None
 
 
-@judge("run-succeeded", "training-run")
+@check("run-succeeded", "run")
 def run_succeeded(case: RunCase) -> Iterator[Problem]:
     """Judge that run_stop says success."""
     stop = case.log.run_stop
@@ -66,7 +66,7 @@ def run_succeeded(case: RunCase) -> Iterator[Problem]:
         yield Problem("the run did not end well", 'status "success"', brief(status), case.log.path, stop.line)
 
 
-@judge("run-takes-time", "training-run")
+@check("run-takes-time", "run")
 def run_takes_time(case: RunCase) -> Iterator[Problem]:
     """Judge that the run stops after it started, by the clock."""
     if case.log.run_start is None or case.log.run_stop is None:
@@ -78,7 +78,7 @@ def run_takes_time(case: RunCase) -> Iterator[Problem]:
         yield Problem(what, "run_stop after run_start", f"{took / 1000:.3f} s", case.log.path, case.log.run_stop.line)
 
 
-@judge("time-forward", "training-run")
+@check("time-forward", "run")
 def time_forward(case: RunCase) -> Iterator[Problem]:
     """Judge that until run_stop the clock never goes back by more than ranks' clocks may differ."""
     allowed, stop = case.fixed.reviewed.backwards_s, case.log.run_stop
@@ -94,7 +94,7 @@ def time_forward(case: RunCase) -> Iterator[Problem]:
         yield Problem(what, f"at most {allowed:g} s back (skew between ranks)", found, case.log.path, line)
 
 
-@judge("stops-at-target", "training-run")
+@check("stops-at-target", "run")
 def stops_at_target(case: RunCase) -> Iterator[Problem]:
     """Judge that no evaluation is logged after run_stop."""
     stop = case.log.run_stop
@@ -107,7 +107,7 @@ def stops_at_target(case: RunCase) -> Iterator[Problem]:
         yield Problem(what, "none", f"{len(late)} of them", case.log.path, late[0].line)
 
 
-@judge("intervals-paired", "training-run")
+@check("intervals-paired", "run")
 def intervals_paired(case: RunCase) -> Iterator[Problem]:
     """Judge that each block, epoch and evaluation that starts also stops, before the next of its kind."""
     for key, lines in _by_key(case.log.order.unpaired):
@@ -132,7 +132,7 @@ def counted(lines: int) -> str:
     return f"{lines} or more" if lines >= NOTED else str(lines)
 
 
-@judge("evaluation-cadence", "training-folder")
+@check("evaluation-cadence", "result")
 def evaluation_cadence(case: FolderCase) -> Iterator[Problem]:
     """Judge that evaluations lie as far apart as the rules have it, rounded up to whole batches."""
     every = case.fixed.reviewed.cadence.get(case.folder.folder.benchmark)
@@ -160,7 +160,7 @@ def _off_cadence(log: LogFacts, every: int) -> tuple[Place, float, int] | None:
     return None
 
 
-@judge("runs-steady", "training-folder")
+@check("runs-steady", "result")
 def runs_steady(case: FolderCase) -> Iterator[Problem]:
     """Judge that no run is much faster than the others of its result, sample for sample."""
     rates = [(log, rate) for log in case.folder.folder.logs if (rate := throughput(log)) is not None]
@@ -174,7 +174,7 @@ def runs_steady(case: FolderCase) -> Iterator[Problem]:
             yield Problem(what, f"at most {case.fixed.reviewed.spread:g} times", found, log.path)
 
 
-@judge("within-peak", "training-folder")
+@check("within-peak", "result")
 def within_peak(case: FolderCase) -> Iterator[Problem]:
     """Judge that no run computes more than its accelerators can at their peak."""
     reviewed, folder = case.fixed.reviewed, case.folder.folder
@@ -205,7 +205,7 @@ def throughput(log: LogFacts) -> float | None:
     return last / (minutes * 60)
 
 
-@judge("scaling-file-agrees", "training-folder")
+@check("scaling-file-agrees", "result")
 def scaling_file_agrees(case: FolderCase) -> Iterator[Problem]:
     """Judge that scaling.json holds what the convergence test gives."""
     decision = case.folder.decision
@@ -223,7 +223,7 @@ def scaling_file_agrees(case: FolderCase) -> Iterator[Problem]:
         yield Problem("scaling.json does not hold what the logs give", expected, f"{published:.6f}", path)
 
 
-@judge("scales-plausibly", "training-organisation")
+@check("scales-plausibly", "submitter")
 def scales_plausibly(case: OrganisationCase) -> Iterator[Problem]:
     """Judge that a larger system of the same accelerator is not faster per accelerator than the smaller ones."""
     rates: dict[tuple[str, str], list[tuple[int, float, str]]] = {}
@@ -249,7 +249,7 @@ def scales_plausibly(case: OrganisationCase) -> Iterator[Problem]:
                 yield Problem(what, f"at most {case.fixed.reviewed.superlinear:g} times", found_, path)
 
 
-@judge("runs-in-turn", "training-organisation")
+@check("runs-in-turn", "submitter")
 def runs_in_turn(case: OrganisationCase) -> Iterator[Problem]:
     """Judge that runs on one system do not overlap in time."""
     by_system: dict[str, list[tuple[float, float, str]]] = {}
@@ -267,7 +267,7 @@ def runs_in_turn(case: OrganisationCase) -> Iterator[Problem]:
                 yield Problem(what, "one run at a time", f"{(stop - start) / 1000:,.0f} s", path)
 
 
-@judge("config-present", "training-organisation")
+@check("config-present", "submitter")
 def config_present(case: OrganisationCase) -> Iterator[Problem]:
     """Judge that a configuration file the log names is part of the submitted code."""
     names = _code(case)
@@ -283,7 +283,7 @@ def config_present(case: OrganisationCase) -> Iterator[Problem]:
                 break
 
 
-@judge("source-present", "training-organisation")
+@check("source-present", "submitter")
 def source_present(case: OrganisationCase) -> Iterator[Problem]:
     """Judge that the source from which a log says its seed was logged is part of the submitted code."""
     names = _code(case)

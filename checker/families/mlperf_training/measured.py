@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.mlperf_training.checks import check
 from checker.families.mlperf_training.integrity import FolderCase
 from checker.families.mlperf_training.meters import MeterFile, Stamp
 from rules.training import Power
 
 
-@judge("power-cadence", "training-folder")
+@check("power-cadence", "result")
 def power_cadence(case: FolderCase) -> Iterator[Problem]:
     """Judge that power is read as often as the rules have it, evenly over the timed part of a run."""
     power = case.fixed.power
@@ -40,7 +40,7 @@ def _s(ms: float) -> str:
     return f"{ms / 1000:,.1f} s"
 
 
-@judge("power-covers-run", "training-folder")
+@check("power-covers-run", "result")
 def power_covers_run(case: FolderCase) -> Iterator[Problem]:
     """Judge that power is measured from before a run starts until after it stops."""
     allowed = _apart(case.fixed.power) * 1000
@@ -79,7 +79,7 @@ def _ms(stamp: Stamp) -> float:
     return stamp.ms
 
 
-@judge("power-samples", "training-folder")
+@check("power-samples", "result")
 def power_samples(case: FolderCase) -> Iterator[Problem]:
     """Judge that each node has as many readings as the rules ask of a run however short."""
     least = case.fixed.power.samples_at_least
@@ -90,7 +90,7 @@ def power_samples(case: FolderCase) -> Iterator[Problem]:
         yield _of_all(case, what, f"at least {least}", str(worst.readings), worst, few, None)
 
 
-@judge("power-plausible", "training-folder")
+@check("power-plausible", "result")
 def power_plausible(case: FolderCase) -> Iterator[Problem]:
     """Judge that every reading is a power that a running machine draws."""
     odd = [file for file in case.meters if file.odd]

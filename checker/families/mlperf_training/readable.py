@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from checker.core.files import look
 from checker.core.findings import Problem
-from checker.core.registry import judge
+from checker.families.mlperf_training.checks import check
 from checker.families.mlperf_training.integrity import OrganisationCase
 
 
-@judge("training-file-readable", "training-organisation")
+@check("training-file-readable", "submitter")
 def file_readable(case: OrganisationCase) -> Iterator[Problem]:
     """Judge that each system's description is JSON."""
     tree = case.review.organisation.tree
@@ -20,7 +20,7 @@ def file_readable(case: OrganisationCase) -> Iterator[Problem]:
             yield state.problem(system.path, "a JSON document")
 
 
-@judge("training-side-file-readable", "training-organisation")
+@check("training-side-file-readable", "submitter")
 def side_file_readable(case: OrganisationCase) -> Iterator[Problem]:
     """Judge that logs of power are text."""
     tree = case.review.organisation.tree

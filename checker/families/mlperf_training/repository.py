@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checker.core.findings import Problem
 from checker.core.links import dead, followed
-from checker.core.registry import judge
+from checker.families.mlperf_training.checks import check
 from checker.families.mlperf_training.integrity import OrganisationCase
 from checker.families.mlperf_training.organisation import Organisation
 from rules.training import PackageRules
@@ -37,19 +37,19 @@ def _dead_links(organisation: Organisation) -> Iterator[tuple[Problem, bool]]:
             yield Problem(dead(lead), "a plain file or folder", "a link", entry.path), judged
 
 
-@judge("training-links", "training-organisation")
+@check("training-links", "submitter")
 def links_of_code(case: OrganisationCase) -> Iterator[Problem]:
     """Judge that no link in code leads out of the submission, or nowhere."""
     yield from (problem for problem, judged in _dead_links(case.review.organisation) if not judged)
 
 
-@judge("training-links-judged", "training-organisation")
+@check("training-links-judged", "submitter")
 def links_of_results(case: OrganisationCase) -> Iterator[Problem]:
     """Judge the same of results and systems."""
     yield from (problem for problem, judged in _dead_links(case.review.organisation) if judged)
 
 
-@judge("training-links-followed", "training-organisation")
+@check("training-links-followed", "submitter")
 def links_followed(case: OrganisationCase) -> Iterator[Problem]:
     """Note links to what lies in the submission."""
     for entry, lead in case.review.organisation.tree.links():

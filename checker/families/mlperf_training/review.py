@@ -17,14 +17,14 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from checker.core.findings import Problem, Report, Score, brief, limited
-from checker.core.ledger import Unit
+from checker.core.checks import Unit
+from checker.core.findings import Problem, Report, Score, TimeToTarget, brief, limited
+from checker.core.ledger import Ledger, Subject
 from checker.core.likeness import named_otherwise
 from checker.core.links import LinkedTree
 from checker.core.outcome import Outcome
-from checker.core.registry import judges
-from checker.core.round_ledger import RoundLedger
 from checker.core.waivers import Waivers
+from checker.families.mlperf_training.checks import CHECKS
 from checker.families.mlperf_training.copies import Trace
 from checker.families.mlperf_training.detect import benchmarks, foreign
 from checker.families.mlperf_training.discovery import Scope, find
@@ -56,7 +56,7 @@ def review(
     """
     fixed = package_rules(round_name)
     scope = find(path, logs_only)
-    ledger = _Ledger(scope.base, load(round_name), waivers or Waivers(), unit_of, fixed=fixed)
+    ledger = _Ledger(scope.base, waivers or Waivers(), load(round_name), subject_of, fixed=fixed)
     with _readers(round_name, scope, jobs) as readers:
         if scope.logs:
             _loose_logs(ledger, scope, readers)
@@ -133,7 +133,7 @@ def _readers(round_name: str, scope: Scope, jobs: int | None) -> Iterator[_Reade
 
 def _listed(root: Path, scope: Scope, ledger: _Ledger, readers: _Readers) -> tuple[Organisation, Any]:
     """List one organisation and start reading its logs."""
-    tree = LinkedTree(root, ledger.ruleset.limits)
+    tree = LinkedTree(root, ledger.by.limits)
     organisation = find_organisation(ledger.shown(root, "."), tree, ledger.fixed)
     if scope.only:
         _narrow(organisation, scope.only)
@@ -160,14 +160,14 @@ def _narrow(organisation: Organisation, only: str) -> None:
 
 
 @dataclass
-class _Ledger(RoundLedger):
+class _Ledger(Ledger):
     """What one review gathers, with what is kept for the comparison across organisations."""
 
     fixed: PackageRules = field(kw_only=True)
     traces: list[Trace] = field(default_factory=list)
 
 
-def unit_of(path: str) -> Unit:
+def subject_of(path: str) -> Subject:
     """Return what a path of a submission is about: a system, a results folder, a run, or the submission."""
     parts = path.split("/")
     if parts[0] == "systems" and len(parts) == 2:
@@ -180,21 +180,16 @@ def unit_of(path: str) -> Unit:
     return ("results", folder, name) if name.endswith(".txt") else ("results", path)
 
 
-def _raised(ledger: _Ledger, scope: str, *facts: Any) -> Iterator[tuple[str, Problem]]:
-    """Run all judges of a scope that the round has cards for."""
-    known = judges("families.mlperf_training.judges")
-    for card in ledger.ruleset.cards.values():
-        if card.judge is not None and known[card.judge].scope == scope:
-            yield from ((card.id, problem) for problem in limited(known[card.judge].function(*facts), MOST))
+def _raised(ledger: _Ledger, unit: Unit, *facts: Any) -> Iterator[tuple[str, Problem]]:
+    """Run all checks of a unit that the round has cards for."""
+    for card, function in CHECKS.of(ledger.by, unit):
+        yield from ((card.id, problem) for problem in limited(function(*facts), MOST))
 
 
 def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Problem]]:
-    """Run the judges of a round; of one rule MOST findings are told of each result, so that none goes free for many."""
-    known = judges("families.mlperf_training.judges")
-    for card in ledger.ruleset.cards.values():
-        if card.judge is None or known[card.judge].scope != "training-round":
-            continue
-        found = known[card.judge].function(ledger.traces)
+    """Run the checks of a round; of one rule MOST findings are told of each result, so that none goes free for many."""
+    for card, function in CHECKS.of(ledger.by, "round"):
+        found = function(ledger.traces)
         for _, problems in groupby(found, key=lambda problem: PurePosixPath(problem.path or ".").parent):
             yield from ((card.id, problem) for problem in limited(problems, MOST))
 
@@ -204,21 +199,21 @@ def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Problem]]:
 
 def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope: Scope) -> None:
     fixed = ledger.fixed
-    judged = judge_organisation(organisation, fixed, ledger.ruleset.name)
+    judged = judge_organisation(organisation, fixed, ledger.by.name)
     start = len(ledger.findings)
     for system in organisation.systems.values():
         assert system.outcome is not None
-        failed = ledger.settle(root, system.outcome.problems)
+        failed = ledger.add_all(root, system.outcome.problems)
         ledger.item(root, system.path, "system", failed, system.outcome)
     own = Outcome()
     own.problems = list(judged.own)
-    ledger.settle(root, own.problems)
+    ledger.add_all(root, own.problems)
     if scope.whole:
-        ledger.settle(root, judge_repository(organisation, fixed))
+        ledger.add_all(root, judge_repository(organisation, fixed))
     table = rows(judged, fixed) if not scope.only.startswith("systems") else []
     for folder in judged.folders:
         _folder(ledger, root, judged, folder)
-    ledger.settle(root, _raised(ledger, "training-organisation", OrganisationCase(judged, fixed)))
+    ledger.add_all(root, _raised(ledger, "submitter", OrganisationCase(judged, fixed)))
     _scores(ledger, root, judged, table)
     if scope.whole:
         failed = any(finding.fails for finding in ledger.findings[start:])
@@ -234,13 +229,13 @@ def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fol
         _log(ledger, root, folder, log, tolerated)
         ledger.traces.append(_trace(ledger, root, judged, folder.folder, log, meters))
     converged = folder.convergence
-    ledger.settle(root, [*folder.layout.problems, *folder.compliance.problems])
+    ledger.add_all(root, [*folder.layout.problems, *folder.compliance.problems])
     if folder.seeds is not None:
-        ledger.settle(root, folder.seeds.problems)
+        ledger.add_all(root, folder.seeds.problems)
     if converged is not None:
-        failed = ledger.settle(root, converged.problems)
+        failed = ledger.add_all(root, converged.problems)
         ledger.item(root, folder.folder.path, "rcp", failed, converged)
-    ledger.settle(root, _raised(ledger, "training-folder", FolderCase(folder, judged, fixed, meters)))
+    ledger.add_all(root, _raised(ledger, "result", FolderCase(folder, judged, fixed, meters)))
     failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, folder.folder.path, "result", failed, folder.outcome)
 
@@ -250,8 +245,8 @@ def _log(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts, toler
     dropped = tolerated and failing and not log.spoiled
     at_most = Severity.WARNING if dropped else None  # olympic scoring leaves the run out: its faults spoil no result
     problems = [] if log.verdict is None else [(rule, _placed(problem, log)) for rule, problem in log.verdict.problems]
-    failed = ledger.settle(root, problems, at_most)
-    failed |= ledger.settle(root, _raised(ledger, "training-run", RunCase(folder, log, ledger.fixed)), at_most)
+    failed = ledger.add_all(root, problems, at_most)
+    failed |= ledger.add_all(root, _raised(ledger, "run", RunCase(folder, log, ledger.fixed)), at_most)
     ledger.item(root, log.path, "log", failed, log_outcome(log))
 
 
@@ -308,12 +303,14 @@ def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list
                 workload=folder.folder.benchmark,
                 division="closed" if system.division == "closed" else "open",  # as the official tools take it
                 framework=printable(str(row.columns.get("framework", ""))),
-                runs=len(folder.folder.logs),
-                converged=len(minutes),
-                score_s=_seconds(score),
-                fastest_s=_seconds(min(minutes, default=None)),
-                slowest_s=_seconds(max(minutes, default=None)),
-                scaled_by=factor if scaled else None,
+                training=TimeToTarget(
+                    runs=len(folder.folder.logs),
+                    converged=len(minutes),
+                    score_s=_seconds(score),
+                    fastest_s=_seconds(min(minutes, default=None)),
+                    slowest_s=_seconds(max(minutes, default=None)),
+                    scaled_by=factor if scaled else None,
+                ),
                 official=_official_row(row, folder.folder.benchmark),
                 nodes=node_count(system.document["number_of_nodes"]),
             )
@@ -347,7 +344,7 @@ def _loose_logs(ledger: _Ledger, scope: Scope, readers: _Readers) -> None:
     for chunk in readers.read(scope.base, sized):
         for log in chunk:
             problems = [] if log.verdict is None else log.verdict.problems
-            failed = ledger.settle(scope.base, [(rule, _placed(problem, log)) for rule, problem in problems])
+            failed = ledger.add_all(scope.base, [(rule, _placed(problem, log)) for rule, problem in problems])
             if log.refused is not None:
                 refused = Problem(f"the log {log.refused}", path=log.path)
                 failed |= ledger.add(scope.base, "official-crash", refused).fails

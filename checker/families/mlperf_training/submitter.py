@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.mlperf_training.checks import check
 from checker.families.mlperf_training.facts import Place
 from checker.families.mlperf_training.integrity import FolderCase
 
@@ -20,7 +20,7 @@ SHOWN = 3  # names shown of a result whose logs say several
 Said = list[tuple[str, Place]]  # logs, and where each says what
 
 
-@judge("log-of-submitter", "training-folder")
+@check("log-of-submitter", "result")
 def log_of_submitter(case: FolderCase) -> Iterator[Problem]:
     """Judge that the logs of a result name the organisation whose folder or description it is."""
     folder, described = _submitters(case)
@@ -36,7 +36,7 @@ def log_of_submitter(case: FolderCase) -> Iterator[Problem]:
         yield _folded(case, what, described or folder, others)
 
 
-@judge("log-filled-in", "training-folder")
+@check("log-filled-in", "result")
 def log_filled_in(case: FolderCase) -> Iterator[Problem]:
     """Judge that the logs of a result name an organisation and a platform, and no placeholder."""
     unfilled: dict[str, Said] = {}

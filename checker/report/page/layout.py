@@ -3,46 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from checker.core.findings import Verdict
-from checker.families.assay.page.evidence import Result
 from checker.report.page.markup import Child, Markup, tag
 
 ROWS = 2000  # of one table
-
-
-@dataclass(frozen=True)
-class Group:
-    """Results that may be compared: one workload in one division."""
-
-    workload: str
-    division: str
-    results: tuple[Result, ...]
-
-    @property
-    def name(self) -> str:
-        """The group's heading."""
-        return f"{self.workload}, {self.division} division"
-
-    def labels(self) -> list[str]:
-        """Return the shortest names that tell the results apart."""
-        for names in (
-            [r.framework for r in self.results],
-            [f"{r.framework} · {r.system}" for r in self.results],
-            [f"{r.framework} · {r.system} · {r.submitter}" for r in self.results],
-        ):
-            if len(set(names)) == len(names):
-                return names
-        return [f"{r.framework} · {r.path}" for r in self.results]
-
-
-def groups(results: Iterable[Result]) -> list[Group]:
-    """Return the results by workload and division, in the order in which these first occur."""
-    found: dict[tuple[str, str], list[Result]] = {}
-    for result in results:
-        found.setdefault((result.workload, result.division), []).append(result)
-    return [Group(workload, division, tuple(some)) for (workload, division), some in found.items()]
 
 
 def section(name: str, title: str, *children: Child) -> Markup:

@@ -8,6 +8,7 @@ from typing import Any
 
 NOT_MEASURED = "not measured"
 NOT_STATED = "not stated"
+NONE = "none"
 LARGEST = 1e15  # beyond it a figure is no measurement of anything here
 
 
@@ -61,3 +62,13 @@ def percentile(ordered: list[float], share: float) -> float:
     low = math.floor(at)
     high = min(low + 1, len(ordered) - 1)
     return ordered[low] + (at - low) * (ordered[high] - ordered[low])
+
+
+def significant(value: object) -> str:
+    """Return a number with about five digits, thousands separated; a word where there is none."""
+    plain = number(value)
+    if plain is None:
+        return NONE if value is None else "out of range"
+    if plain == 0 or abs(plain) < 1e-3:
+        return f"{plain:.3g}"
+    return fixed(plain, max(0, 4 - math.floor(math.log10(abs(plain)))))

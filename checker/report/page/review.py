@@ -5,33 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from checker.core.family import Section
 from checker.core.findings import Report
-from checker.families.mlperf_inference.latency_page import latency_section
-from checker.families.mlperf_inference.results_page import inference_results
-from checker.families.mlperf_training.page import convergence_section
 from checker.report.page.layout import facts, verdict_mark
 from checker.report.page.markup import Markup, tag
 from checker.report.page.round_findings import findings_section
-from checker.report.page.round_results import organisations_section, refused_section, results_section
+from checker.report.page.round_results import organisations_section, refused_section
 from checker.report.page.shell import shell
-from rules.errors import UsageError
 from rules.ruleset import load
 
 KINDS = (("organisation", "organisations"), ("system", "systems"), ("result", "results"), ("log", "logs"))
 
 
-def page(path: Path, report: Report) -> str:
-    """Return the review page on what `report` judged at `path`; UsageError where that is of no MLPerf round."""
+def page(path: Path, report: Report, results: list[Section]) -> str:
+    """Return the review page on what `report` judged at `path`; `results` are the parts that its family supplies."""
     ruleset = load(report.ruleset.partition(", ")[0])
-    if ruleset.family == "assay":
-        fix = f"assay report {path} -o report.html"
-        raise UsageError(f"{path}: a submission of Assay's own has a page of another kind", fix=fix)
     base = path if path.is_dir() else path.parent
     parts: list[tuple[str, str, Markup]] = []
     if any(item.kind == "organisation" for item in report.items):
         parts.append(("organisations", "Organisations", organisations_section(report)))
     parts.append(("refused", "Refused", refused_section(report)))
-    parts += _results(report, ruleset.family)
+    parts += [(part.anchor, part.title, Markup(part.html)) for part in results]
     parts.append(("findings", "Findings", findings_section(base, report, ruleset)))
     links = [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts]
     name = report.path.rstrip("/").rpartition("/")[2] or report.path
@@ -47,19 +41,6 @@ def page(path: Path, report: Report) -> str:
             class_="page wide",
         ),
     )
-
-
-def _results(report: Report, family: str) -> list[tuple[str, str, Markup]]:
-    """Return the parts on results, by the kind of round."""
-    if family == "mlperf-tiny":
-        return [("results", "Results", inference_results(report))]
-    if family == "mlperf-inference":
-        measured = ("results", "Results", inference_results(report))
-        latency = latency_section(report.ruleset, report.scores)
-        return [measured, *([("latency", "Latency", latency)] if latency is not None else [])]
-    scored = ("results", "Results", results_section(report))
-    converged = convergence_section(report.ruleset, report.scores)
-    return [scored, *([("convergence", "Convergence", converged)] if converged is not None else [])]
 
 
 def _header(report: Report, name: str, title: str) -> Markup:

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from checker.core.findings import Finding, Item, Report, Score
+from checker.core.findings import Finding, Item, Report, Score, TimeToTarget
 from checker.report.page.layout import ROWS, code, section, table, verdict_mark
 from checker.report.page.markup import Child, Markup, tag
 from checker.report.page.quantity import count, fixed
@@ -92,7 +92,7 @@ def refused_section(report: Report) -> Markup:
     refused = [item for item in report.items if item.official_verdict == "fail"]
     why: dict[str, list[Finding]] = {}
     for finding in report.findings:
-        if finding.authority == "official" and not finding.rule.endswith("-repeated"):
+        if finding.authority == "official" and finding.severity == "error":
             why.setdefault(finding.path, []).append(finding)
     if not refused:
         return section("refused", "Refused by the official checkers", tag("p", "Nothing."))
@@ -169,13 +169,16 @@ def results_section(report: Report) -> Markup:
 
 
 def _rank(score: Score) -> tuple[str, str, float]:
-    return score.workload, score.division, math.inf if score.score_s is None else score.score_s
+    time = score.training.score_s if score.training is not None else None
+    return score.workload, score.division, math.inf if time is None else time
 
 
 def _row(score: Score, organisation: str) -> Sequence[Child]:
     stated = score.official or {}
-    ends = (score.fastest_s, score.slowest_s, score.score_s)
-    spread = None if None in ends or not score.score_s else (ends[1] - ends[0]) / score.score_s * 100  # type: ignore[operator]
+    found = score.training or TimeToTarget(0, 0, None, None, None)
+    spread = None
+    if found.score_s and found.fastest_s is not None and found.slowest_s is not None:
+        spread = (found.slowest_s - found.fastest_s) / found.score_s * 100
     accelerators = stated.get("accelerators_count")
     model = stated.get("accelerator_model_name")
     convergence = str(stated.get(f"{score.workload}:RCP", NONE))
@@ -184,13 +187,13 @@ def _row(score: Score, organisation: str) -> Sequence[Child]:
         tag("span", score.system, title=str(stated.get("system", ""))),
         _mark(score.official_verdict or "fail"),
         _mark(score.verdict),
-        tag("strong", _minutes(score.score_s, "no score")),
-        _minutes(score.fastest_s),
-        _minutes(score.slowest_s),
+        tag("strong", _minutes(found.score_s, "no score")),
+        _minutes(found.fastest_s),
+        _minutes(found.slowest_s),
         fixed(spread, 1, NONE),
-        f"{score.converged}/{score.runs}",
+        f"{found.converged}/{found.runs}",
         tag("span", convergence, class_="outcome" if convergence in ("Pass", NONE) else "outcome bad"),
-        f"×{score.scaled_by:.4f}" if score.scaled_by is not None else NONE,
+        f"×{found.scaled_by:.4f}" if found.scaled_by is not None else NONE,
         count(stated.get(f"{score.workload}:GBS"), NONE),
         tag("span", count(accelerators, NONE), title=str(model) if model else None),
     )

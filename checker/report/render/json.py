@@ -7,12 +7,14 @@ from dataclasses import asdict
 
 from checker.core.findings import Finding, Item, Report
 
+SCHEMA = 2  # version of rules/schemas/report.json; docs/report.md says what changed
 FINDING = ("rule", "severity", "authority", "path", "line", "message", "expected", "found", "clause", "fix")
 
 
 def render(report: Report) -> str:
     """Return the report as indented JSON that ends with a newline."""
     body = {
+        "schema": SCHEMA,
         "assay": report.assay,
         "path": report.path,
         "ruleset": report.ruleset,

@@ -29,11 +29,11 @@ def render(report: Report, *, colour: bool = False, for_actions: bool = False) -
         for same in _by_rule(findings):
             lines += [*_rule(same, heading, paint), ""]
     official = any(score.official_verdict is not None for score in report.scores)
-    timed = [score for score in report.scores if _result(score) is None]
+    timed = [score for score in report.scores if score.training is not None]
     for position, score in enumerate(timed):
         lines += _heading(official) if position == 0 else []
         lines += _score(score, paint)
-    measured = [score for score in report.scores if _result(score) is not None]
+    measured = [score for score in report.scores if score.inference is not None]
     for position, score in enumerate(measured):
         lines += _measured_heading(official) if position == 0 else []
         lines += _measured(score, paint)
@@ -146,11 +146,13 @@ def _verdicts(score: Score, paint: Paint) -> str:
 
 
 def _score(score: Score, paint: Paint) -> list[str]:
-    """Return a score's row under its name; a dash where the rules give none."""
-    scaled = f", scaled ×{score.scaled_by:.4f}" if score.scaled_by is not None else ""
+    """Return a time to target under its name; a dash where the rules give none."""
+    found = score.training
+    assert found is not None
+    scaled = f", scaled ×{found.scaled_by:.4f}" if found.scaled_by is not None else ""
     name = f"{score.submitter} {score.system} {score.workload} ({score.division}{scaled})"
-    runs = f"{score.converged}/{score.runs}"
-    times = "".join(f" {duration(t):>9}" for t in (score.score_s, score.fastest_s, score.slowest_s))
+    runs = f"{found.converged}/{found.runs}"
+    times = "".join(f" {duration(t):>9}" for t in (found.score_s, found.fastest_s, found.slowest_s))
     row = f"{runs:>6}{times}  {_verdicts(score, paint)}"
     return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<25}{row}", *_machine(score, paint)]
 
@@ -189,30 +191,19 @@ def _above(found: AboveIdle) -> str:
     return f"above idle {figure(found.joules)} J ± {found.uncertainty:.1%} ({watts})"
 
 
-def _result(score: Score) -> tuple[str, str] | None:
-    """Return what an inference result measured and its unit; None for a result that is a time to target."""
-    row = score.official or {}
-    if score.measured is not None:
-        return figure(score.measured.metric), score.measured.unit
-    if "Result" in row:
-        return figure(row["Result"]), str(row.get("Units") or row.get("ResultUnit") or "")
-    return None
-
-
 def _measured_heading(official: bool) -> list[str]:
     return [f"{'result':<22}{'measured':>14} {'unit':<13}{'power':>11}  {_verdicts_heading(official)}", "-" * WIDTH]
 
 
 def _measured(score: Score, paint: Paint) -> list[str]:
-    """Return an inference result's row under its name."""
-    found, power = _result(score) or ("-", ""), ""
-    scenario = str((score.official or {}).get("Scenario") or "")
-    if score.measured is not None:
-        scenario = score.measured.scenario
-        power = f"{figure(score.measured.power)} {score.measured.power_unit}" if score.measured.power else ""
-    name = " ".join(filter(None, (score.submitter, score.system, score.workload, scenario, f"({score.division})")))
-    row = f"{found[0]:>14} {found[1]:<13}{power:>11}  {_verdicts(score, paint)}"
-    return [*textwrap.wrap(name, WIDTH, break_on_hyphens=False), f"{'':<22}{row}", *_machine(score, paint)]
+    """Return what inference measured, under its name."""
+    found = score.inference
+    assert found is not None
+    power = f"{figure(found.power)} {found.power_unit}" if found.power else ""
+    names = (score.submitter, score.system, score.workload, found.scenario, f"({score.division})")
+    row = f"{figure(found.metric):>14} {found.unit:<13}{power:>11}  {_verdicts(score, paint)}"
+    lines = textwrap.wrap(" ".join(filter(None, names)), WIDTH, break_on_hyphens=False)
+    return [*lines, f"{'':<22}{row}", *_machine(score, paint)]
 
 
 def figure(value: object) -> str:

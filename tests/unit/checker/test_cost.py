@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checker.core.findings import Energy, Measured, Score
+from checker.core.findings import Energy, Measured, Score, TimeToTarget
 from checker.families.mlperf_training.review import review
 from checker.machine.cost import as_json, as_text, costs
 from rules.prices import Prices
@@ -34,7 +34,7 @@ def listed(*machines: tuple[str, float, bool], energy: dict[str, Any] | None = N
 def score(system: str, seconds: float | None, joules: float | None = None, **more: Any) -> Score:
     given: dict[str, Any] = {
         "path": system, "submitter": "acme", "system": system, "workload": "w", "division": "open", "framework": "f",
-        "runs": 3, "converged": 3, "score_s": seconds, "fastest_s": None, "slowest_s": None, "verdict": "pass",
+        "training": TimeToTarget(3, 3, seconds, None, None), "verdict": "pass",
         "energy": Energy(joules, reason="" if joules else "no meter"), "nodes": 1,
     }  # fmt: skip
     return Score(**given | more)
@@ -90,7 +90,8 @@ def test_results_that_failed_and_other_workloads_are_not_ranked_together() -> No
 def test_inference_is_priced_by_the_million(metric: float, unit: str, seconds: float | None) -> None:
     measured = Measured("Offline", metric, unit)
     energy = Energy(0.36, per="inference")
-    [one] = costs([score("a", None, measured=measured, energy=energy)], listed(("a", 3.6, False), energy=TARIFF))
+    served = score("a", None, training=None, inference=measured, energy=energy)
+    [one] = costs([served], listed(("a", 3.6, False), energy=TARIFF))
     assert one.what == "per million inferences, Offline"
     assert one.seconds == seconds
     if seconds is not None:
@@ -99,8 +100,8 @@ def test_inference_is_priced_by_the_million(metric: float, unit: str, seconds: f
 
 
 def test_our_own_inference_results_are_priced_too() -> None:
-    row = {"Scenario": "SingleStream", "Result": 2.0, "Units": "Latency (ms)"}
-    [one] = costs([score("a", None, official=row)], listed(("a", 3.6, True)))
+    measured = Measured("SingleStream", 2.0, "Latency (ms)")
+    [one] = costs([score("a", None, training=None, inference=measured)], listed(("a", 3.6, True)))
     assert one.what == "per million inferences, SingleStream"
     assert one.cost == pytest.approx(2.0)
 
@@ -160,7 +161,7 @@ def test_the_official_tables_energy_is_paid_and_marked_where_no_meter_was_read()
     ],
 )
 def test_power_of_inference_times_its_time_is_energy(measured: Measured, joules: float | None) -> None:
-    [one] = costs([score("a", None, energy=None, measured=measured)], listed(("*", 1.0, True)))
+    [one] = costs([score("a", None, energy=None, training=None, inference=measured)], listed(("*", 1.0, True)))
     assert (one.joules, one.official_energy) == (joules, joules is not None)
 
 

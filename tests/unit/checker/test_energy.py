@@ -48,7 +48,7 @@ def test_energy_is_the_mean_over_the_timed_regions(result: Built) -> None:
     score = scored(metered(result, range(5)).check())
     assert score.energy is not None
     assert score.energy.joules is not None
-    times = [WATTS * (score.fastest_s or 0), WATTS * (score.slowest_s or 0)]
+    times = [WATTS * (score.training.fastest_s or 0), WATTS * (score.training.slowest_s or 0)]
     assert times[0] <= score.energy.joules <= times[1]
     assert score.energy.delay_product == pytest.approx(score.energy.joules**2 / WATTS, rel=0.2)
     assert score.energy.coverage == pytest.approx(1.0)
@@ -93,6 +93,7 @@ def test_every_form_of_the_report_says_energy_and_memory(result: Built) -> None:
         "accelerator_memory_bytes": None,
         "utilisation": 1.0,
         "utilised": "processors",
+        "runs": 5,
         "disturbed": 0,
         "unobserved": 0,
     }

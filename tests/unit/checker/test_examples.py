@@ -11,15 +11,16 @@ import pytest
 from checker.core.findings import Report
 from checker.core.log_rules import compile_rules
 from checker.core.mllog import Record, read_log
-from checker.core.registry import judges
+from checker.families import family_of
 from checker.families.assay.metric import of_workload
 from checker.families.assay.review import constants_of
 from rules.cards import Card, Example
+from rules.round import rulesets
 from rules.ruleset import load
+from tests.unit.by_table import checks_of
 from tests.unit.checker.submissions import WORKLOAD, Built, said
 
 CARDS = sorted(load("assay/1.0").cards.values(), key=lambda card: card.id)
-SCOPES = {"log", "run", "scenario", "result", "system", "submission", "results"}
 TEXT = {"log-line", "log-json", "log-members"}
 
 
@@ -41,7 +42,7 @@ def objections(card: Card, example: Example, built: Callable[..., Built]) -> lis
         return [problem.message for _, problem in program.judge(records(example))]
     if example.text is not None:
         log = read_log(io.BytesIO(example.text.encode() + b"\n"), "log", round_.limits)
-        return [problem.message for problem in judges()[str(card.judge)].function(log)]
+        return [problem.message for problem in checks_of("assay/1.0")[str(card.check)].function(log)]
     if example.log is not None:
         return [problem.message for problem in single_log(example, built).findings if problem.rule == card.id]
     submission = built(division=example.division)
@@ -72,11 +73,10 @@ def test_the_example_that_fails_is_named_by_its_rule(card: Card, built: Callable
     assert objections(card, card.fails, built)
 
 
-def test_every_judge_has_a_card_and_every_card_a_judge_or_constraints() -> None:
-    cards = [*CARDS, *load("assay-inference/1.0").cards.values()]
-    named = {card.judge for card in cards if card.judge is not None}
-    # Those of MLPerf rounds have their cards there (tests/unit/training, inference, tiny).
-    assert named == {name for name, judge in judges().items() if judge.scope in SCOPES}
+def test_every_check_of_assays_own_rounds_has_a_card_in_one_of_them() -> None:
+    own = [load(name) for name in rulesets() if family_of(name) is family_of("assay/1.0")]
+    named = {card.check for round_ in own for card in round_.cards.values()}
+    assert named - {None} == set(checks_of("assay/1.0"))
 
 
 def test_every_rule_that_another_requires_exists() -> None:

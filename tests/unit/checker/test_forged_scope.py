@@ -12,7 +12,9 @@ import pytest
 
 import checker
 import checker.families.assay.review
-from checker.core import ledger, registry
+from checker.core import ledger
+from checker.core.checks import Check
+from checker.families.assay.checks import CHECKS
 from rules.errors import AssayError, Exit, NothingToCheckError, UsageError
 from rules.round import rulesets
 from rules.ruleset import load
@@ -29,7 +31,7 @@ def named(round_: str) -> Callable[[list[bytes]], list[bytes]]:
 
 @pytest.mark.parametrize("round_", ROUNDS)
 def test_every_round_judges_an_empty_result_as_failed(round_: str, tmp_path: Path) -> None:
-    result = tmp_path / "closed/acme/results/box" / (WORKLOAD if load(round_).family == "assay" else "bert")
+    result = tmp_path / "closed/acme/results/box" / (WORKLOAD if load(round_).series == "assay" else "bert")
     result.mkdir(parents=True)
     (result / "result_0.txt").write_bytes(b"")
     try:
@@ -110,21 +112,19 @@ def test_a_member_that_two_lines_lack_is_a_finding(key: str, built: Callable[...
     assert len(found) >= 2, said(report)
 
 
-def test_a_defect_of_a_judge_fails_that_result_and_the_others_are_judged(
+def test_a_defect_of_a_check_fails_that_result_and_the_others_are_judged(
     built: Callable[..., Built], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built(submitter="aaa")
     second = built(submitter="zeta")
-    known = dict(registry.judges())
-    right = known["run-count"].function
+    right = CHECKS.all()["run-count"].function
 
     def broken(result: Any) -> Any:
         if result.submitter == "aaa":
             raise TypeError("boom \x1b[2J")
         return right(result)
 
-    known["run-count"] = registry.Judge("run-count", "result", broken)
-    monkeypatch.setattr(registry, "judges", lambda: known)
+    monkeypatch.setitem(CHECKS._table, "run-count", Check("run-count", "result", broken))
     monkeypatch.setattr(checker.families.assay.review, "contained", ledger.contained)
     report = second.check()
     assert report.exit_code == Exit.DEFECT

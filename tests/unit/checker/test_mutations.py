@@ -250,11 +250,11 @@ def test_a_second_run_short_of_the_target_fails_the_result_and_one_only_warns(bu
     one = built(samples=[at(1), 10**9, at(1), at(2), at(2)]).check()
     assert one.verdict == "pass", said(one)
     assert [f.rule for f in one.findings] == ["assay-run-short"]
-    assert one.scores[0].score_s is not None
-    assert (one.scores[0].converged, one.scores[0].runs) == (4, 5)
+    assert one.scores[0].training.score_s is not None
+    assert (one.scores[0].training.converged, one.scores[0].training.runs) == (4, 5)
     two = built(samples=[at(1), 10**9, 10**9, at(2), at(2)]).check()
     assert {f.rule for f in errors(two)} == {"assay-runs-converged"}, said(two)
-    assert two.scores[0].score_s is None
+    assert two.scores[0].training.score_s is None
 
 
 def test_converging_faster_than_the_reference_is_named(built: Callable[..., Built]) -> None:

@@ -8,19 +8,24 @@ from pathlib import Path
 import pytest
 import yaml
 
-from checker.core.registry import judges
 from rules.cards import Card
 from rules.round import rulesets
 from rules.ruleset import load
+from tests.unit.by_table import checks_of
 from tests.unit.inference.published import ROUND, apply, judged, resnet, rules_of
 
 pytestmark = pytest.mark.corpus
 
+
+def asked(name: str) -> bool:
+    check = checks_of(ROUND)[name]
+    return check.function is not None and check.unit in ("result", "submitter", "round")
+
+
 CARDS = [
     card
     for card in load(ROUND).cards.values()
-    if judges()[str(card.judge)].scope in ("inference-result", "inference-submitter", "inference-round")
-    or card.id in ("power-files", "power-session", "refused-by-tool-alone")
+    if (card.check and asked(card.check)) or card.id in ("power-files", "power-session", "refused-by-tool-alone")
 ]
 ROUNDS = [name for name in rulesets() if name.startswith("mlperf-inference/")]
 

@@ -15,19 +15,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from checker.core.findings import DEFECT
-from checker.core.registry import judges
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.detect import likeness
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles
 from checker.families.mlperf_inference.facts import Document, read_result, readable
 from checker.families.mlperf_inference.modular.official import Options, SubmitterFacts, judge_result
-from checker.families.mlperf_inference.results_page import grouped
 from checker.families.mlperf_inference.rules.integrity import result_case, result_problems, trace
 from checker.families.mlperf_inference.walk import read_submitter
+from checker.report.page.measured_results import grouped
 from checker.report.render.json import render
 from rules.cards import Card
 from rules.inference import inference_rules
 from rules.ruleset import load
+from tests.unit.by_table import checks_of
 from tests.unit.inference import endpoint_trees as trees
 from tests.unit.inference.endpoint_trees import MODEL, RESULT, ROUND, change, errors_of, judged, put
 
@@ -105,7 +105,7 @@ def test_published_figures_with_two_windows_pass(tokens: Path, tmp_path: Path) -
     (result / REPORT).unlink()
     report = judged(tmp_path)
     assert errors_of(report, "error", "warning") == {}
-    shown = next(score.measured for score in report.scores if score.path.endswith("Server"))
+    shown = next(score.inference for score in report.scores if score.path.endswith("Server"))
     assert shown is not None
     assert (shown.metric, shown.unit) == (PUBLISHED["tps"], "Tokens/s")
 
@@ -149,13 +149,13 @@ def test_a_result_of_loadgen_whose_logs_are_missing_is_no_endpoints(base: Path) 
 
 
 def asked(card: Card) -> str:
-    return judges()[str(card.judge)].scope
+    return checks_of(ROUND)[str(card.check)].unit
 
 
 def test_every_rule_on_endpoints_is_asked_of_endpoints() -> None:
     assert len(CARDS) > 25
     assert {asked(card) for card in CARDS} == {"inference-endpoint", "inference-round"}
-    assert {card.id for card in load(ROUND).cards.values() if card.judge and asked(card) == "inference-endpoint"} <= {
+    assert {card.id for card in load(ROUND).cards.values() if card.check and asked(card) == "endpoint"} <= {
         card.id for card in CARDS
     }
 
@@ -454,14 +454,14 @@ def test_results_in_different_units_stand_in_different_tables(tokens: Path) -> N
     assert offline.measured is not None
     loadgen = replace(offline, measured=replace(offline.measured, metric=5e6, unit="Tokens/s"))
     groups = grouped([offline, loadgen])
-    assert [[one.measured and one.measured.unit for one in group.scores] for group in groups] == [
+    assert [[one.inference and one.inference.unit for one in group.scores] for group in groups] == [
         ["Samples/s"],
         ["Tokens/s"],
     ]
 
 
 def test_a_model_of_no_tokens_shows_the_latency_that_is_bounded(honest: Path) -> None:
-    shown = next(score.measured for score in judged(honest.parents[1]).scores if score.path.endswith("Server"))
+    shown = next(score.inference for score in judged(honest.parents[1]).scores if score.path.endswith("Server"))
     assert shown is not None
     assert shown.latency_ms["99"] > 0
     assert shown.first_token_ms == shown.output_token_ms == {}
@@ -477,7 +477,7 @@ def test_a_result_between_tables_and_rules_is_noted(tokens: Path, tmp_path: Path
 
 
 def test_latencies_and_accuracy_are_shown(tokens: Path) -> None:
-    scores = {score.path.rpartition("/")[2]: score.measured for score in judged(tokens.parents[1]).scores}
+    scores = {score.path.rpartition("/")[2]: score.inference for score in judged(tokens.parents[1]).scores}
     server, offline = scores["Server"], scores["Offline"]
     assert server is not None
     assert offline is not None

@@ -14,13 +14,12 @@ import yaml
 import checker
 from checker.core.waivers import read
 from checker.families.mlperf_inference.compare import compare
-from checker.families.mlperf_inference.compare_text import as_json, as_text
 from checker.families.mlperf_inference.latency_page import Scale
-from checker.report.objections import drafts
-from checker.report.page.review import page
+from checker.report.measured_comparison import as_json, as_text
 from checker.report.render.json import render as as_report
 from checker.report.render.text import render as as_lines
 from rules.errors import NothingToCheckError, UsageError
+from tests.unit.by_table import drafts, page
 from tests.unit.inference.published import EDGE, LENOVO, ROUND, judged, resnet, say, take, write
 
 pytestmark = pytest.mark.corpus
@@ -40,7 +39,7 @@ def test_the_table_has_the_official_columns_and_what_the_log_says(tmp_path: Path
     score = next(s for s in report.scores if s.path.endswith("SingleStream"))
     log = logged(base / "results/box/resnet/SingleStream" / RUN)
     assert score.official is not None
-    assert score.measured is not None
+    assert score.inference is not None
     assert score.official["Result"] == log["early_stopping_latency_ss"] / 1e6  # type: ignore[operator]
     assert score.official["Units"] == "Latency (ms)"
     assert score.official["MlperfModel"] == "resnet"
@@ -48,8 +47,8 @@ def test_the_table_has_the_official_columns_and_what_the_log_says(tmp_path: Path
     keys = {"50": "result_50.00_percentile_latency_ns", "99.9": "result_99.90_percentile_latency_ns"}
     keys |= {"min": "result_min_latency_ns", "max": "result_max_latency_ns"}
     for place, key in keys.items():
-        assert score.measured.latency_ms[place] == log[key] / 1e6  # type: ignore[operator]
-    multi = next(s for s in report.scores if s.path.endswith("MultiStream")).measured
+        assert score.inference.latency_ms[place] == log[key] / 1e6  # type: ignore[operator]
+    multi = next(s for s in report.scores if s.path.endswith("MultiStream")).inference
     logged_multi = logged(base / "results/box/resnet/MultiStream" / RUN)
     assert multi is not None
     per_query = logged_multi["result_99.00_percentile_per_query_latency_ns"]
@@ -61,7 +60,7 @@ def test_the_report_is_what_its_schema_says(tmp_path: Path) -> None:
     schema = json.loads((Path(__file__).parents[3] / "rules/schemas/report.json").read_text())
     report = json.loads(as_report(judged(tmp_path)))
     jsonschema.validate(report, schema)
-    assert report["scores"][0]["measured"]["first_token_ms"]["99"] > 0
+    assert report["scores"][0]["inference"]["first_token_ms"]["99"] > 0
 
 
 def test_the_text_names_metric_unit_and_both_verdicts(tmp_path: Path) -> None:

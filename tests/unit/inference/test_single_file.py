@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from checker.core.round_ledger import authority
 from checker.families.mlperf_inference.review import review
 from rules.cards import Card, Edit, Example
 from rules.errors import UsageError
@@ -18,7 +17,7 @@ from tests.differential import single_file_passing
 
 ROUND = "mlperf-inference/5.1"
 RESULT = "results/box/resnet/Offline"
-CARDS = [card for card in load(ROUND).cards.values() if card.judge == "official-single-file"]
+CARDS = [card for card in load(ROUND).cards.values() if card.official == "single-file"]
 FOLLOW = {
     "single-file-unseen",
     "single-file-system-unseen",
@@ -95,7 +94,7 @@ def test_the_failing_example_is_a_finding_with_place_clause_and_fix(
         return
     assert found
     for finding in found:
-        assert finding.authority == authority(card) == "official"
+        assert finding.authority == card.authority == "official"
         assert finding.fix
         assert finding.clause.startswith("mlperf-inference/5.1 §")
         assert not Path(finding.path).is_absolute()

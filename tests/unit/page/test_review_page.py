@@ -13,11 +13,11 @@ from checker.core.excerpt import excerpts
 from checker.core.tree import Tree
 from checker.families.mlperf_training.review import review
 from checker.report.page import round_findings
-from checker.report.page.review import page
 from rules.errors import UsageError
 from rules.ruleset import load
 from suite.cli import app
 from tests.differential import passing
+from tests.unit.by_table import page
 
 ROUND = "mlperf-training/5.1"
 LOG = "results/box/llama2_70b_lora/result_0.txt"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import checker
-from checker.recognition import recognised
+from checker.families.recognition import recognised
 from rules.errors import AssayError, Exit, NothingToCheckError, UsageError
 from rules.known_rounds import families
 from rules.round import rulesets
@@ -244,5 +244,5 @@ def test_hostile_trees_are_looked_at_in_bounds(tmp_path: Path) -> None:
 def test_a_folder_above_a_round_is_not_judged_as_assays_own(tmp_path: Path) -> None:
     tiny_passing.submitter(tmp_path / "downloads/round/closed/Example")
     with pytest.raises(NothingToCheckError) as error:
-        recognised(tmp_path / "downloads")
+        checker.check(tmp_path / "downloads")
     assert "give the folder of one round" in error.value.fix

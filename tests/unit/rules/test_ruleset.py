@@ -6,17 +6,19 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import rules.round
-from checker.explain.lint import mistakes
+from checker.families import family_of
 from rules import schemas
 from rules.cards import Severity
 from rules.errors import UsageError
 from rules.round import rulesets
 from rules.ruleset import load
+from tests.unit.by_table import mistakes
 from tests.unit.rounds import forget
 
 PROJECT = Path(__file__).parents[3]
@@ -111,7 +113,7 @@ def test_lint_names_a_mistake_in_an_expression_with_its_place(
         ("- {id: assay-x, titel: t}", "assay-x: title"),
         (
             "- {id: assay-x, title: t, clause: '1', hint: h, passes: {}, fails: {}}",
-            "one of 'log', 'judge' and 'sheets'",
+            "one of 'log', 'check', 'sheets' and 'official'",
         ),
         ("- [", "cards/5.yaml"),
         (CARD.format(id="assay-x", holds="value == 1") * 2, "assay-x is defined twice"),
@@ -126,17 +128,17 @@ def test_a_broken_card_is_named_with_its_file(text: str, said: str, write: Calla
     assert said in error.value.message
 
 
-def test_lint_names_judges_clauses_and_prerequisites_that_do_not_exist(write: Callable[[str, str], None]) -> None:
+def test_lint_names_checks_clauses_and_prerequisites_that_do_not_exist(write: Callable[[str, str], None]) -> None:
     card = CARD.format(id="assay-x", holds="value == 1").replace(
         'clause: "5.2"', 'clause: "5.9"\n  requires: [assay-y]'
     )
     write("assay/1.1/ruleset.yaml", "{name: assay/1.1, title: Next, extends: assay/1.0, document: document.md}")
     write("assay/1.1/cards/5.yaml", card)
     write(
-        "assay/1.1/cards/6.yaml", "- {id: assay-z, title: t, clause: '1', judge: sed, hint: h, passes: {}, fails: {}}"
+        "assay/1.1/cards/6.yaml", "- {id: assay-z, title: t, clause: '1', check: sed, hint: h, passes: {}, fails: {}}"
     )
     assert "assay/1.1: assay-x: requires 'assay-y', which does not exist" in list(mistakes())
-    assert "assay/1.1: assay-z: judge 'sed' does not exist" in list(mistakes())
+    assert "assay/1.1: assay-z: check 'sed' does not exist" in list(mistakes())
 
 
 @pytest.mark.parametrize(
@@ -180,3 +182,31 @@ def test_unknown_names_suggest_the_nearest() -> None:
     with pytest.raises(UsageError) as error:
         load("assay/1.0").card("assay-sed-derived")
     assert "did you mean 'assay-seed-derived'?" in error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("round_", "demand", "said"),
+    [
+        ("assay/1.1", "check: run-cuont, clause: '1'", "check 'run-cuont' does not exist (did you mean 'run-count'?)"),
+        ("mlperf-training/6.2", "check: run-count, clause: '9.1'", "check 'run-count' does not exist"),
+        ("mlperf-training/6.2", "official: packge, clause: '9.1'", "official checker 'packge' does not exist"),
+        ("mlperf-training/6.2", "official: package, clause: '9.1.77'", "has no section 9.1.77"),
+    ],
+)
+def test_lint_names_a_misspelt_check_official_checker_or_clause(
+    write: Callable[[str, str], None], round_: str, demand: str, said: str
+) -> None:
+    shutil.copytree(PROJECT / "rules" / "mlperf-training", rules.round.ROOT / "mlperf-training")
+    before = "assay/1.0" if round_.startswith("assay") else "mlperf-training/6.1"
+    write(f"{round_}/ruleset.yaml", f"{{name: {round_}, title: t, extends: {before}}}")
+    write(f"{round_}/cards/a.yaml", f"- {{id: a-card, title: t, {demand}, hint: h, passes: {{}}, fails: {{}}}}")
+    [mistake] = mistakes()
+    assert mistake.startswith(f"{round_}: a-card: ")
+    assert said in mistake
+
+
+def test_lint_names_a_check_of_a_unit_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = family_of("assay/1.0").checks
+    wrong = replace(checks.all()["run-count"], unit="resutl")
+    monkeypatch.setitem(checks._table, "run-count", wrong)
+    assert "assay/1.0: check 'run-count': looks at 'resutl', which is no unit (did you mean 'result'?)" in mistakes()

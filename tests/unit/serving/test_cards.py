@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from checker.core.mllog import Record, read_log
-from checker.core.registry import judges
 from rules.cards import Card, Example
 from rules.ruleset import load
+from tests.unit.by_table import checks_of
 from tests.unit.serving.trees import ROUND, WORKLOADS, Measured, named
 
 CARDS = sorted(load(ROUND).cards.values(), key=lambda card: card.id)
@@ -26,11 +26,11 @@ def objections(card: Card, example: Example, measured: Callable[..., Measured]) 
     """What the rule of `card` says about an example, run through the engine."""
     if example.text is not None:
         log = read_log(io.BytesIO(example.text.encode() + b"\n"), "log", load(ROUND).limits)
-        return [problem.message for problem in judges()[str(card.judge)].function(log)]
+        return [problem.message for problem in checks_of(ROUND)[str(card.check)].function(log)]
     if example.log is not None:
         log = read_log(io.BytesIO(), "log", load(ROUND).limits)
         log.records = [Record("", e.time_ms, e.event, e.key, e.value, e.metadata, 1) for e in example.log]
-        return [problem.message for problem in judges()[str(card.judge)].function(log)]
+        return [problem.message for problem in checks_of(ROUND)[str(card.check)].function(log)]
     submission = measured(example.benchmark or "image-classification")
     if example.division == "open":
         submission.open()
@@ -79,11 +79,10 @@ def test_the_line_that_passes_passes(card: Card, measured: Callable[[], Measured
 INFERENCE = "checker.families.assay.inference."
 
 
-def test_every_judge_of_inference_has_a_card() -> None:
-    named_by_cards = {card.judge for card in CARDS}
-    known = {name for name, judge in judges().items() if judge.function.__module__.startswith(INFERENCE)}
-    assert known <= named_by_cards
-    assert all(judge in judges() for judge in named_by_cards)
+def test_every_check_of_inference_has_a_card() -> None:
+    named_by_cards = {card.check for card in CARDS} - {None}
+    known = {name for name, check in checks_of(ROUND).items() if check.function.__module__.startswith(INFERENCE)}
+    assert known <= named_by_cards <= set(checks_of(ROUND))
 
 
 def test_every_rule_that_another_requires_exists_and_is_an_error() -> None:

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 import rules.round
-from checker.explain.lint import mistakes
 from checker.families.mlperf_training.log_verdict import log_judge
 from checker.families.mlperf_training.reading import read
-from checker.families.mlperf_training.sheets.difference import differences
 from tests.differential import sheet_logs
+from tests.unit.by_table import differences, mistakes
 
 NEW = "mlperf-training/6.2"
 RECIPE = Path(__file__).parents[3] / "CONTRIBUTING.md"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from checker.explain.cards import explained, reference
 from rules.ruleset import load
 from rules.sheets import sheets
+from tests.unit.by_table import explained, reference
 
 DOCS = Path(__file__).parents[3] / "docs"
 

@@ -42,6 +42,7 @@ def run(table: Table):
 def test_what_ended_well_is_handed_over_with_the_attempts_before_it(tmp_path: Path) -> None:
     table = context(tmp_path, "print('hello')")
     table.work.start("0")  # and then it was killed
+    assert dict(table.runner.bill) == {}  # nothing says what is in an interpreter but its record
     ran = run(table)
     assert (ran.outcome, ran.finished.watch.log, ran.seen) == ("success", b"hello\n", None)
     assert [attempt.outcome for attempt in ran.attempts] == [Outcome.INTERRUPTED]

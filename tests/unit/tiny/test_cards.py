@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from checker.core.registry import judges
-from checker.core.round_ledger import authority
 from checker.families.mlperf_tiny.review import review
 from rules.cards import Card, Edit, Example
 from rules.ruleset import load
 from tests.differential import tiny_passing
+from tests.unit.by_table import checks_of
 
 ROUND = "mlperf-tiny/1.4"  # has every rule of 1.3, and ic2
 RESULT = "results/box/ic"
@@ -78,12 +77,12 @@ def test_the_failing_example_is_a_finding_with_place_clause_and_fix(
         return
     assert found
     for finding in found:
-        assert finding.authority == authority(card)
+        assert finding.authority == card.authority
         assert finding.fix
         assert finding.clause.startswith(f"{ROUND} §")
         assert not Path(finding.path).is_absolute()
 
 
-def test_every_judge_has_a_card_and_every_card_a_judge() -> None:
-    named = {card.judge for card in CARDS}
-    assert named == {name for name, judge in judges().items() if judge.scope.startswith("tiny-")}
+def test_every_check_has_a_card_and_every_card_a_check() -> None:
+    named = {card.check for card in CARDS}
+    assert named - {None} == set(checks_of(ROUND))

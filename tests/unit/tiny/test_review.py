@@ -16,14 +16,12 @@ from checker.core.waivers import read
 from checker.families.mlperf_tiny.compare import compare
 from checker.families.mlperf_tiny.detect import likeness
 from checker.families.mlperf_tiny.review import review
-from checker.families.mlperf_training.sheets.difference import differences
-from checker.report.objections import drafts
-from checker.report.page.review import page
 from checker.report.render import json, junit, sarif, text
 from rules.errors import NothingToCheckError, UsageError
 from rules.tiny import tiny_rules
 from tests.differential import tiny_passing
 from tests.differential.tiny_passing import ROUND
+from tests.unit.by_table import differences, drafts, page
 
 
 @pytest.fixture
@@ -141,7 +139,7 @@ def test_the_report_with_energy_is_what_its_schema_says(root: Path) -> None:
     schema = loads((Path(__file__).parents[3] / "rules/schemas/report.json").read_text())
     report = loads(json.render(review(root, ROUND)))
     jsonschema.validate(report, schema)
-    assert {score["measured"]["power_unit"] for score in report["scores"]} == {"uJ/inf.", "mW"}
+    assert {score["inference"]["power_unit"] for score in report["scores"]} == {"uJ/inf.", "mW"}
 
 
 def test_two_systems_are_compared_with_how_far_their_windows_scatter(root: Path) -> None:

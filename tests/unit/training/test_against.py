@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from checker.families import family_of
 from checker.families.mlperf_training.compare import Comparisons, compare
 from checker.families.mlperf_training.compare_text import as_json, as_text
 from rules.errors import NothingToCheckError, UsageError
@@ -116,8 +117,8 @@ def test_nothing_in_common_is_nothing_to_check_and_a_round_is_no_submission(tmp_
         compare(a, b, ROUND)
     with pytest.raises(UsageError, match="holds 2 submissions"):
         compare(tmp_path, a, ROUND)
-    with pytest.raises(UsageError, match="only MLPerf"):
-        compare(a, a, "assay/1.0")
+    with pytest.raises(UsageError, match="only submissions to MLPerf"):
+        family_of("assay/1.0").compare(a, a, "assay/1.0")
 
 
 @pytest.mark.parametrize("time", [float("nan"), float("inf"), -1e30, 1e300, "12", 0, None])

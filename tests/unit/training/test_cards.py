@@ -9,26 +9,23 @@ from typing import Any
 
 import pytest
 
-from checker.core.registry import judges
-from checker.core.round_ledger import authority
 from checker.families.mlperf_training.review import review
 from rules.cards import Card, Edit, Example
 from rules.ruleset import load
 from tests.differential import passing
 from tests.differential.mutations import change
+from tests.unit.by_table import checks_of
 
 ROUND = "mlperf-training/5.1"
 RESULT = "results/box/llama2_70b_lora"
 
 
 def of_submissions() -> list[Card]:
-    mine = ("official-package", "official-repository")
+    known = checks_of(ROUND)
     return [
         card
         for card in load(ROUND).cards.values()
-        if card.judge in mine
-        or (card.judge and judges()[card.judge].scope.startswith("training-r"))
-        or (card.judge and judges()[card.judge].scope in ("training-folder", "training-organisation"))
+        if card.official in ("package", "repository") or (card.check and known[card.check].unit != "log")
     ]
 
 
@@ -99,16 +96,16 @@ def test_the_failing_example_is_a_finding_with_place_clause_and_fix(
     found = [finding for finding in report.findings if finding.rule == card.id]
     assert found
     for finding in found:
-        assert finding.authority == authority(card)
+        assert finding.authority == card.authority
         assert finding.fix
         assert finding.clause.startswith(f"{ROUND} §")
         assert not Path(finding.path).is_absolute()
         assert ".." not in finding.path
 
 
-def test_every_judge_of_rounds_has_a_card_and_every_card_a_judge() -> None:
-    named = {card.judge for card in load(ROUND).cards.values() if card.judge is not None}
-    assert named == {name for name, judge in judges().items() if judge.scope.startswith("training-")}
+def test_every_check_of_rounds_has_a_card_and_every_card_a_check() -> None:
+    named = {card.check for card in load(ROUND).cards.values() if card.check is not None}
+    assert named == set(checks_of(ROUND))
 
 
 def test_a_system_twice_as_large_and_four_times_as_fast_wants_an_explanation(tmp_path: Path) -> None:

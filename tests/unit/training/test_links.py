@@ -39,7 +39,7 @@ def test_results_and_logs_behind_links_are_judged(base: Path) -> None:
     assert verdicts(report) == {f"Example/{RESULT}": "pass"}
     assert {(severity, rule) for severity, rule, _ in links(report)} == {("note", "repository-links-followed")}
     (score,) = report.scores
-    assert score.score_s is not None
+    assert score.training.score_s is not None
 
 
 def test_a_system_that_is_a_link_is_judged_once_more(base: Path) -> None:

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from checker.families.mlperf_training.review import review
 from checker.report.drafts import replace_drafts
-from checker.report.objections import Against, coded, drafts, fenced, file_name
+from checker.report.objections import Against, coded, fenced, file_name
 from suite.cli import app
 from tests.differential import passing
+from tests.unit.by_table import drafts
 
 ROUND = "mlperf-training/5.1"
 RESULT = "results/box/llama2_70b_lora"

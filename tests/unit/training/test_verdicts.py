@@ -12,10 +12,10 @@ import pytest
 
 from checker.core.findings import Report
 from checker.families.mlperf_training.review import review
-from checker.report.page.review import page
 from checker.report.render import json as as_json
 from checker.report.render import text
 from tests.differential import passing
+from tests.unit.by_table import page
 
 ROUND = "mlperf-training/5.1"
 COPIED = "Other/results/box/llama2_70b_lora"
@@ -54,13 +54,13 @@ def test_text_json_and_page_say_both(round_: Path) -> None:
 
 def scaled(report: Report) -> float:
     score = next(score for score in report.scores if score.path == COPIED)
-    assert score.scaled_by is not None
-    assert score.score_s is not None
-    assert score.fastest_s is not None
-    assert score.slowest_s is not None
-    assert score.fastest_s - 1e-9 <= score.score_s <= score.slowest_s + 1e-9
-    assert score.score_s == pytest.approx(score.scaled_by * 604.62, rel=1e-3)  # the mean as measured
-    return score.scaled_by
+    assert score.training.scaled_by is not None
+    assert score.training.score_s is not None
+    assert score.training.fastest_s is not None
+    assert score.training.slowest_s is not None
+    assert score.training.fastest_s - 1e-9 <= score.training.score_s <= score.training.slowest_s + 1e-9
+    assert score.training.score_s == pytest.approx(score.training.scaled_by * 604.62, rel=1e-3)  # the mean as measured
+    return score.training.scaled_by
 
 
 def test_a_scaled_score_is_marked_and_stands_inside_its_own_range(round_: Path) -> None:
@@ -96,5 +96,5 @@ def test_a_fault_of_a_run_that_counts_not_stands_under_a_warning_of_its_own(roun
 
 def test_the_longest_times_stand_apart(round_: Path) -> None:
     report = review(round_, ROUND)
-    long = [replace(score, fastest_s=1e6, slowest_s=2e6) for score in report.scores]
+    long = [replace(score, training=replace(score.training, fastest_s=1e6, slowest_s=2e6)) for score in report.scores]
     assert " 16666:40.00 33333:20.00" in text.render(replace(report, scores=long))

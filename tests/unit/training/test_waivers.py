@@ -16,13 +16,12 @@ from typer.testing import CliRunner
 import checker
 from checker.core.findings import DEFECT, Report
 from checker.core.waivers import Waivers, matches, read
-from checker.report.objections import drafts
-from checker.report.page.review import page
 from checker.report.render import github, junit, sarif, text
 from checker.report.render import json as as_json
 from rules.errors import UsageError
 from suite.cli import app
 from tests.differential import passing
+from tests.unit.by_table import drafts, page
 
 ROUND = "mlperf-training/5.1"
 RESULT = "results/box/llama2_70b_lora"

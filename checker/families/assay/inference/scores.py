@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from checker.core.findings import Score, Use, Verdict
+from checker.core.findings import Measured, Score, Use, Verdict
 from checker.core.ledger import Errors, Ledger
 from checker.families.assay.inference.submission import InferenceResult, ScenarioResult
 from checker.families.assay.submission import in_scope
@@ -35,9 +35,9 @@ def score(path: str, result: InferenceResult, scenario: ScenarioResult, verdict:
     """Return the row of a scenario: its score, by LoadGen, and what may be said of it."""
     run = scenario.performance
     measured = run.measured if run is not None and run.detail.refused is None else None
-    row: dict[str, Any] = {"Scenario": scenario.name}
+    row: dict[str, Any] = {}
     if measured is not None and measured.score is not None:
-        row |= shown_score(scenario.name, measured.metric, measured.score)
+        row = shown_score(scenario.name, measured.metric, measured.score)
     return Score(
         path=path,
         submitter=printable(result.submitter or "", 100),
@@ -45,13 +45,8 @@ def score(path: str, result: InferenceResult, scenario: ScenarioResult, verdict:
         workload=printable(result.workload, 100),
         division=result.division,
         framework=result.framework,
-        runs=len(scenario.runs),
-        converged=0,
-        score_s=None,
-        fastest_s=None,
-        slowest_s=None,
         verdict=verdict,
-        official=row,
+        inference=Measured(scenario.name, row.get("Result"), row.get("Units", "")),
         energy=None if run is None else energy_served(run, run.detail.values, len(run.latencies or ()) or None),
         use=_use(result, scenario),
         nodes=node_count(result.system_document.model.number_of_nodes) if result.system_document else None,
@@ -63,7 +58,7 @@ def _use(result: InferenceResult, scenario: ScenarioResult) -> Use:
     bears, runs = result.ruleset.steadiness, list(scenario.runs.values())
     everything = use_of(runs, bears)
     counted = use_of([scenario.performance] if scenario.performance else [], bears)
-    return replace(counted, disturbed=everything.disturbed, unobserved=everything.unobserved)
+    return replace(counted, runs=everything.runs, disturbed=everything.disturbed, unobserved=everything.unobserved)
 
 
 def shown_score(scenario: str, metric: str, value: float) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from checker.core.comparison import CONFIDENCE, LEVEL, Difference, differences, spread
-from checker.families.assay.page.evidence import Result
+from checker.families.assay.page.evidence import Group, Result
 from checker.report.page.chart import Interval, interval_chart
-from checker.report.page.layout import Group, section, table
+from checker.report.page.layout import section, table
 from checker.report.page.markup import Markup, tag
 from checker.report.page.quantity import NOT_MEASURED, fixed
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from checker.families.assay.page.evidence import Moment, Result, Run
+from checker.families.assay.page.evidence import Group, Moment, Result, Run
 from checker.report.page.chart import Interval, Line, histogram, interval_chart, key, line_chart
-from checker.report.page.layout import Group, folded, section, table
+from checker.report.page.layout import folded, section, table
 from checker.report.page.markup import Child, Markup, tag
 from checker.report.page.quantity import NOT_MEASURED, count, fixed, mebibytes, number, percentile
 

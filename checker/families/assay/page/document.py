@@ -9,13 +9,12 @@ from checker.core.findings import Report
 from checker.families.assay.discovery import DEFAULT, FAMILIES, SERVING
 from checker.families.assay.page.beside import comparison_section
 from checker.families.assay.page.curves import curves_section, memory_section, steps_section
-from checker.families.assay.page.evidence import Result, gather
+from checker.families.assay.page.evidence import Result, gather, groups
 from checker.families.assay.page.machine import cost_section, machine_section
 from checker.families.assay.page.parity import parity_section
 from checker.families.assay.page.provenance import provenance_section
 from checker.families.assay.page.serving import Served, gather_serving, serving_parts
 from checker.families.assay.page.summary import header, results_section
-from checker.report.page.layout import groups
 from checker.report.page.markup import Markup, tag
 from checker.report.page.objections import findings_section
 from checker.report.page.shell import shell
@@ -55,7 +54,7 @@ def page(path: Path, report: Report, prices: Prices | None = None) -> str:
 def _round(report: Report, suite: str, default: str) -> RuleSet:
     """Return the round by which `report` judged what is of a suite."""
     used = [load(name) for name in report.ruleset.split(", ")]
-    return next((one for one in used if one.family == FAMILIES[suite]), load(default))
+    return next((one for one in used if one.series == FAMILIES[suite]), load(default))
 
 
 def _parts(

@@ -6,6 +6,7 @@ The page judges nothing: verdict, findings and scores are the checker's. This on
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,6 +101,39 @@ class Result:
     def first(self) -> RunRecord | None:
         """Return the first run's record that could be read."""
         return next((run.record for run in self.runs if run.record is not None), None)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Results that may be compared: one workload in one division."""
+
+    workload: str
+    division: str
+    results: tuple[Result, ...]
+
+    @property
+    def name(self) -> str:
+        """The group's heading."""
+        return f"{self.workload}, {self.division} division"
+
+    def labels(self) -> list[str]:
+        """Return the shortest names that tell the results apart."""
+        for names in (
+            [r.framework for r in self.results],
+            [f"{r.framework} · {r.system}" for r in self.results],
+            [f"{r.framework} · {r.system} · {r.submitter}" for r in self.results],
+        ):
+            if len(set(names)) == len(names):
+                return names
+        return [f"{r.framework} · {r.path}" for r in self.results]
+
+
+def groups(results: Iterable[Result]) -> list[Group]:
+    """Return the results by workload and division, in the order in which these first occur."""
+    found: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        found.setdefault((result.workload, result.division), []).append(result)
+    return [Group(workload, division, tuple(some)) for (workload, division), some in found.items()]
 
 
 def gather(path: Path, report: Report, ruleset: RuleSet) -> tuple[list[Result], int]:

@@ -90,7 +90,7 @@ def _facts(score: Score | None) -> Iterator[tuple[str, Child]]:
         yield "Peak memory of an accelerator", f"{mebibytes(use.accelerator_memory_bytes)} MiB, as sampled"
     busy = f"{use.utilised}, {use.utilisation:.0%} busy" if use.utilisation is not None else NOT_MEASURED
     yield "Utilisation", busy
-    yield "Disturbed", f"{use.disturbed} of {score.runs} runs (see Findings)"
+    yield "Disturbed", f"{use.disturbed} of {use.runs} runs (see Findings)"
 
 
 def _chart(quantity: str, found: Sequence[tuple[str, Seen]]) -> Markup | None:

@@ -92,7 +92,7 @@ def _row(result: Result) -> Sequence[Child]:
     return (
         result.framework,
         verdict_mark(result.verdict),
-        tag("strong", fixed(score.score_s if score else None, 2, "no score")),
+        tag("strong", fixed(score.training.score_s if score and score.training else None, 2, "no score")),
         fixed(s.mean, 2),
         f"{fixed(s.low, 2)} to {fixed(s.high, 2)}" if s.low is not None else "needs two runs",
         fixed(min(s.values, default=None), 2),

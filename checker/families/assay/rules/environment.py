@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from checker.core.documents import Document
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.submission import Result
 from rules.documents import Record
 from rules.images import images
@@ -14,7 +14,7 @@ from rules.images import images
 SOURCE = "/io/job/source"
 
 
-@judge("environment", "result")
+@check("environment", "result")
 def environment(result: Result) -> Iterator[Problem]:
     """Judge that processes held exactly the round's environment."""
     for record, wanted in _environments(result):
@@ -27,7 +27,7 @@ def environment(result: Result) -> Iterator[Problem]:
         return  # the other runs have the first one's, or differ from it by their own rule
 
 
-@judge("environment-source", "result")
+@check("environment-source", "result")
 def environment_source(result: Result) -> Iterator[Problem]:
     """Judge that nothing but the submitted source was put before a process's own code."""
     for record, wanted in _environments(result):

@@ -9,9 +9,9 @@ from urllib.parse import unquote
 
 from checker.core.documents import Document, read_json
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.core.strict_json import JsonError
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check
 from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.submission import Result, Run
 from rules.documents import ImageIdentity, Record
@@ -60,7 +60,7 @@ def image(result: Result, run: Run, record: Document[Record]) -> Iterator[Proble
         yield Problem(message, wanted, brief(logged.value), run.log_path, logged.number)
 
 
-@judge("image-wheels", "result")
+@check("image-wheels", "result")
 def image_wheels(result: Result) -> Iterator[Problem]:
     """Judge that the wheels are those of the round's lock."""
     known = images(result.ruleset)
@@ -73,7 +73,7 @@ def image_wheels(result: Result) -> Iterator[Problem]:
             return
 
 
-@judge("image-base", "result")
+@check("image-base", "result")
 def image_base(result: Result) -> Iterator[Problem]:
     """Point at a base that is not made from the round's lock: drifted, locked anew, or the user's own image."""
     known = images(result.ruleset)
@@ -86,7 +86,7 @@ def image_base(result: Result) -> Iterator[Problem]:
             return
 
 
-@judge("image-drift", "result")
+@check("image-drift", "result")
 def image_drift(result: Result) -> Iterator[Problem]:
     """Judge that the base image is the locked one; packages the archive had dropped are named once."""
     seen = set()
@@ -99,7 +99,7 @@ def image_drift(result: Result) -> Iterator[Problem]:
             yield record.problem(message, drift.locked, drift.used, "image", "drift", position)
 
 
-@judge("sbom-agrees", "result")
+@check("sbom-agrees", "result")
 def sbom_agrees(result: Result) -> Iterator[Problem]:
     """Judge that the bill of materials is of the recorded image, and lists exactly its wheels."""
     path = result.sbom_path

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
 from checker.core.mllog import Log
-from checker.core.registry import flaws, judge
+from checker.families.assay.checks import check, flaws
 
 for name in ("log-line", "log-json", "log-members", "log-workload"):
     flaws("log", name)
@@ -14,7 +14,7 @@ for name in ("log-line", "log-json", "log-members", "log-workload"):
 BACK_MS = 10  # a clock that is being synchronised may go back so much
 
 
-@judge("log-time", "log")
+@check("log-time", "log")
 def log_time(log: Log) -> Iterator[Problem]:
     """Judge that times are whole milliseconds, and go back no further than setting a clock right takes."""
     latest = None

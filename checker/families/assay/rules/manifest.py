@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.findings import Problem
-from checker.core.registry import flaws, judge
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check, flaws
 from checker.families.assay.submission import Result
 
 flaws("result", "manifest")
 flaws("result", "sbom")
 
 
-@judge("manifest-digests", "result")
+@check("manifest-digests", "result")
 def manifest_digests(result: Result) -> Iterator[Problem]:
     """Judge that each listed file is there, inside the submission, with the listed digest."""
     if result.manifest is None:
@@ -35,7 +35,7 @@ def manifest_digests(result: Result) -> Iterator[Problem]:
             yield Problem("the file is not the one the manifest lists", listed, found, file.path)
 
 
-@judge("manifest-complete", "result")
+@check("manifest-complete", "result")
 def manifest_complete(result: Result) -> Iterator[Problem]:
     """Judge that every file of the result is listed exactly once."""
     if result.manifest is None:

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 from checker.core.documents import Document
 from checker.core.findings import Problem
-from checker.core.registry import flaws, judge
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check, flaws
 from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.submission import Result, Run
 from checker.machine.energy import timed
@@ -62,7 +62,7 @@ def samples_digest(
         yield record.problem("the samples are not those that were recorded", stated.sha256, found, member, "sha256")
 
 
-@judge("observation-covers", "run")
+@check("observation-covers", "run")
 def observation_covers(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that samples enclose the timed region, are frequent enough, and hold what any kernel says."""
     bears, at = result.ruleset.steadiness, timed(run)
@@ -88,7 +88,7 @@ def observation_covers(result: Result, run: Run) -> Iterator[Problem]:
             yield seen.problem("a channel is missing", quantity, ", ".join(sorted(there)), "channels")
 
 
-@judge("observation-meters", "run")
+@check("observation-meters", "run")
 def observation_meters(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that every meter of the target was read or is said to be missing, and that no other one was."""
     if run.observation is None or run.record is None:
@@ -108,7 +108,7 @@ def observation_meters(result: Result, run: Run) -> Iterator[Problem]:
             yield seen.problem(message, ", ".join(METERS), channel.name, "channels", position, "name")
 
 
-@judge("steady", "run")
+@check("steady", "run")
 def steady(result: Result, run: Run) -> Iterator[Problem]:
     """Point at what disturbed the machine while the clock ran."""
     for one in disturbed(run, result.ruleset.steadiness):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from checker.core.findings import Problem
 from checker.core.mllog import Record
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Run
 
 BACK_S = 0.010  # a host's clock that is being synchronised may go back so much
@@ -30,7 +30,7 @@ DAY_S = 86_400
 EARLIEST_S, LATEST_S = 1_735_689_600, 4_102_444_800
 
 
-@judge("receipts-complete", "run")
+@check("receipts-complete", "run")
 def receipts_complete(_result: Result, run: Run) -> Iterator[Problem]:
     """Judge that there is one receipt for each `:::MLLOG` line."""
     if run.record is None or run.log is None:
@@ -41,7 +41,7 @@ def receipts_complete(_result: Result, run: Run) -> Iterator[Problem]:
         yield run.record.problem(message, f"{wanted} receipts", f"{found} receipts", "receipts")
 
 
-@judge("receipts-order", "run")
+@check("receipts-order", "run")
 def receipts_order(_result: Result, run: Run) -> Iterator[Problem]:
     """Judge that receipts never go back in time, but for what setting a clock right takes."""
     times = run.record.model.receipts if run.record else []
@@ -53,7 +53,7 @@ def receipts_order(_result: Result, run: Run) -> Iterator[Problem]:
             yield run.record.problem(message, expected, f"{times[position]:.3f}", "receipts", position)
 
 
-@judge("receipts-dates", "run")
+@check("receipts-dates", "run")
 def receipts_dates(_result: Result, run: Run) -> Iterator[Problem]:
     """Judge that the run has a date that can be, and that log and host date it alike."""
     pairs = _pairs(run)
@@ -68,7 +68,7 @@ def receipts_dates(_result: Result, run: Run) -> Iterator[Problem]:
         yield Problem(message, "within a day", f"{usual:+.0f} s", run.log_path, pairs[0][0].number)
 
 
-@judge("receipts-clock", "run")
+@check("receipts-clock", "run")
 def receipts_clock(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that no line was received before it was written, and that that stalls explain the lines that came late."""
     pairs = _pairs(run)
@@ -91,7 +91,7 @@ def receipts_clock(result: Result, run: Run) -> Iterator[Problem]:
                 yield Problem(message, expected, f"delay {len(stalls)}", run.log_path, record.number)
 
 
-@judge("receipts-delay", "run")
+@check("receipts-delay", "run")
 def receipts_delay(result: Result, run: Run) -> Iterator[Problem]:
     """Point at lines that took long to the host."""
     for record, _, late in _late(_pairs(run), result.ruleset.receipt_tolerance_s):
@@ -100,7 +100,7 @@ def receipts_delay(result: Result, run: Run) -> Iterator[Problem]:
         yield Problem(message, expected, f"{late:.3f} s after its own time", run.log_path, record.number)
 
 
-@judge("receipts-score", "run")
+@check("receipts-score", "run")
 def receipts_score(_result: Result, run: Run) -> Iterator[Problem]:
     """Judge that by the host's clock, too, the run was as fast as its log says.
 
@@ -117,7 +117,7 @@ def receipts_score(_result: Result, run: Run) -> Iterator[Problem]:
         yield Problem(message, expected, found, run.log_path, stop.number)
 
 
-@judge("receipts-runs", "result")
+@check("receipts-runs", "result")
 def receipts_runs(result: Result) -> Iterator[Problem]:
     """Judge that from run to run the clocks of log and host stay where they were against each other."""
     offsets = [(run, _usual(pairs)) for run in result.runs if (pairs := _pairs(run))]

@@ -8,8 +8,8 @@ from typing import Any
 
 from checker.core.documents import Document
 from checker.core.findings import Problem, brief
-from checker.core.registry import flaws, judge
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check, flaws
 from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.submission import Result, Run
 from rules.documents import Record
@@ -97,7 +97,7 @@ def hardening(_result: Result, _run: Run, record: Document[Record]) -> Iterator[
             yield record.problem(f"the container had no limit on {member}", "a limit", "none", "container", member)
 
 
-@judge("data-digests", "run")
+@check("data-digests", "run")
 def data_digests(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that log and record name exactly the rule set's data files, with their digests."""
     if result.rules is None:

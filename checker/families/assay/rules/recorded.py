@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from checker.core.findings import Problem
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 
 Judging = Callable[[Any, Any, Any], Iterator[Problem]]
 
@@ -21,7 +21,7 @@ def judge_record(name: str) -> Callable[[Judging], Judging]:
             if run.record is not None:
                 yield from function(result, run, run.record)
 
-        judge(name, "run")(recorded)
+        check(name, "run")(recorded)
         return function
 
     return register

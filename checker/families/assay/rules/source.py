@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Run
 
 SOURCE_BYTES = 1 << 20  # of a source file whose lines are counted
 
 
-@judge("source-digest", "result")
+@check("source-digest", "result")
 def source_digest(result: Result) -> Iterator[Problem]:
     """Judge that the source in the submission is the one that each run executed.
 
@@ -39,7 +39,7 @@ def source_digest(result: Result) -> Iterator[Problem]:
             yield record.problem(message, record.model.source_sha256, found, "source_sha256")
 
 
-@judge("log-source", "run")
+@check("log-source", "run")
 def log_source(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that each record names a file of the submitted source, and a line that the file has."""
     if run.log is None or not result.framework:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checker.core.documents import Document
 from checker.core.findings import Problem
-from checker.core.registry import flaws, judge
+from checker.families.assay.checks import check, flaws
 from checker.families.assay.rules.image import names_version
 from checker.families.assay.submission import Result
 from rules.documents import SystemDescription
@@ -17,7 +17,7 @@ EMULATED = "the run was emulated: its times are those of an emulator, of no mach
 flaws("system", "system-document")
 
 
-@judge("system-agrees", "result")
+@check("system-agrees", "result")
 def system_agrees(result: Result) -> Iterator[Problem]:
     """Judge that the description is of this result's submitter and division, and names its framework."""
     described = result.system_document
@@ -59,7 +59,7 @@ def _machine(result: Result, described: Document[SystemDescription]) -> Iterator
             yield described.problem(message, wanted, found, "accelerators_per_node")
 
 
-@judge("system-emulated", "result")
+@check("system-emulated", "result")
 def system_emulated(result: Result) -> Iterator[Problem]:
     """Judge that description and records agree on emulation, and that nothing emulated is a performance result."""
     described = result.system_document

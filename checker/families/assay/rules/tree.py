@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from checker.core.files import look
 from checker.core.findings import Problem
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Submission
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,149}")
@@ -22,7 +22,7 @@ KINDS = {
 }
 
 
-@judge("plain-files", "submission")
+@check("plain-files", "submitter")
 def plain_files(submission: Submission) -> Iterator[Problem]:
     """Judge that everything is a plain, readable file or folder."""
     for entry in submission.entries:
@@ -30,7 +30,7 @@ def plain_files(submission: Submission) -> Iterator[Problem]:
             yield Problem(KINDS[entry.kind], "a plain file", entry.kind, entry.path)
 
 
-@judge("file-readable", "submission")
+@check("file-readable", "submitter")
 def file_readable(submission: Submission) -> Iterator[Problem]:
     """Judge that logs and documents are what their names say: none empty, a pointer, an archive, or cut off."""
     for entry in submission.entries:
@@ -42,7 +42,7 @@ def file_readable(submission: Submission) -> Iterator[Problem]:
             yield state.problem(entry.path, "the file as `assay run` wrote it")
 
 
-@judge("bounds", "submission")
+@check("bounds", "submitter")
 def bounds(submission: Submission) -> Iterator[Problem]:
     """Judge that the submission can be listed whole and no file is too large."""
     limits = submission.tree.limits
@@ -64,7 +64,7 @@ def bounds(submission: Submission) -> Iterator[Problem]:
             yield Problem("the file is too large and was not read", most, f"{entry.size:,} bytes", entry.path)
 
 
-@judge("names", "submission")
+@check("names", "submitter")
 def names(submission: Submission) -> Iterator[Problem]:
     """Judge that names are plain: no blank, control character or leading dot."""
     for entry in submission.entries:
@@ -75,7 +75,7 @@ def names(submission: Submission) -> Iterator[Problem]:
             )
 
 
-@judge("layout", "submission")
+@check("layout", "submitter")
 def layout(submission: Submission) -> Iterator[Problem]:
     """Judge that every file stands where the layout has a place for it."""
     for entry in submission.entries:
@@ -83,7 +83,7 @@ def layout(submission: Submission) -> Iterator[Problem]:
             yield Problem("the layout has no place for this", ", ".join(submission.TOP), entry.path, entry.path)
 
 
-@judge("results", "submission")
+@check("results", "submitter")
 def results_there(submission: Submission) -> Iterator[Problem]:
     """Judge that the submitter, and each system's folder, has a result."""
     folders = submission.all_result_folders
@@ -97,7 +97,7 @@ def results_there(submission: Submission) -> Iterator[Problem]:
             yield Problem("the system's folder holds no result", "<workload>/", "none", entry.path)
 
 
-@judge("unused", "results")
+@check("unused", "results")
 def unused(results: list[Result]) -> Iterator[Problem]:
     """Judge that what stands beside results is of one of them; only where all results were asked for."""
     if not results or results[0].scope or not all(result.framework for result in results):

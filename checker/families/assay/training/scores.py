@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from checker.core.findings import Score, Verdict
+from checker.core.findings import Score, TimeToTarget, Verdict
 from checker.core.ledger import Errors, Ledger
 from checker.core.statistics import olympic_mean
 from checker.families.assay.training.submission import TrainingResult
@@ -44,11 +44,13 @@ def score(path: str, result: TrainingResult, verdict: Verdict) -> Score:
         workload=printable(result.workload, 100),
         division=result.division,
         framework=result.framework,
-        runs=len(result.runs),
-        converged=len(reached),
-        score_s=value,
-        fastest_s=reached[0] if reached else None,
-        slowest_s=reached[-1] if reached else None,
+        training=TimeToTarget(
+            runs=len(result.runs),
+            converged=len(reached),
+            score_s=value,
+            fastest_s=reached[0] if reached else None,
+            slowest_s=reached[-1] if reached else None,
+        ),
         verdict=verdict,
         energy=energy_of(converged, result.idle.model if result.idle else None),
         use=use_of(result.runs, result.ruleset.steadiness),

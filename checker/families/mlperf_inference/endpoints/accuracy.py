@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import finite, number_at, value_at
 from checker.families.mlperf_inference.models import models
@@ -21,7 +21,7 @@ ROUNDED = 1e-6  # share by which a score may differ from what it is computed fro
 SUBSETS = 0.01  # by which subset scores, in percent to two decimals, are rounded
 
 
-@judge("inference-endpoint-accuracy-stated", "inference-endpoint")
+@check("inference-endpoint-accuracy-stated", "endpoint")
 def accuracy_stated(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the accuracy results say of each data set what the other rules need."""
     for position, entry in case.entries:
@@ -35,7 +35,7 @@ def _problem(case: EndpointCase, position: int, what: str, expected: str, found:
     return Problem(f"accuracy_scores.{position}: {what}", expected, found, case.files.accuracy.path)
 
 
-@judge("inference-endpoint-accuracy-complete", "inference-endpoint")
+@check("inference-endpoint-accuracy-complete", "endpoint")
 def accuracy_complete(case: EndpointCase) -> Iterator[Problem]:
     """Judge that an accuracy run came to its end and every answer of it was scored."""
     for position, entry in case.entries:
@@ -64,7 +64,7 @@ def _uncounted(case: EndpointCase, position: int, entry: dict[str, Any]) -> Iter
         yield _problem(case, position, what, f"{issued:,.0f}, as were issued", f"{scored:,.0f} scored")
 
 
-@judge("inference-endpoint-empty-answers", "inference-endpoint")
+@check("inference-endpoint-empty-answers", "endpoint")
 def empty_answers(case: EndpointCase) -> Iterator[Problem]:
     """Judge that no answer of an accuracy run is empty, be they few."""
     for position, entry in case.entries:
@@ -73,7 +73,7 @@ def empty_answers(case: EndpointCase) -> Iterator[Problem]:
             yield _problem(case, position, "some answers are empty", "none", f"{empty:,.0f} of {issued:,.0f}")
 
 
-@judge("inference-endpoint-data-set", "inference-endpoint")
+@check("inference-endpoint-data-set", "endpoint")
 def data_set(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the accuracy run asked for the whole data set, each sample as often as it says."""
     counts: list[float | None] = []
@@ -103,7 +103,7 @@ def _wanted(case: EndpointCase) -> int | None:
     return wanted if isinstance(wanted, int) else None
 
 
-@judge("inference-endpoint-accuracy", "inference-endpoint")
+@check("inference-endpoint-accuracy", "endpoint")
 def accuracy(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the scores reach the model's targets, and its answers are as long as the rules ask."""
     result = case.result
@@ -178,7 +178,7 @@ def mean_length(entries: list[tuple[int, dict[str, Any]]]) -> float | None:
     return sum((mean or 0) * (count or 0) for mean, count in pairs) / sum(count or 0 for _, count in pairs)
 
 
-@judge("inference-endpoint-score-agrees", "inference-endpoint")
+@check("inference-endpoint-score-agrees", "endpoint")
 def score_agrees(case: EndpointCase) -> Iterator[Problem]:
     """Judge that a score lies among those of its subsets, and the average among the scores."""
     scores = []
@@ -202,7 +202,7 @@ def score_agrees(case: EndpointCase) -> Iterator[Problem]:
             yield Problem(what, expected, f"average_accuracy {average:,.10g}", case.files.accuracy.path)
 
 
-@judge("inference-endpoint-tokens-agree", "inference-endpoint")
+@check("inference-endpoint-tokens-agree", "endpoint")
 def tokens_agree(case: EndpointCase) -> Iterator[Problem]:
     """Judge that an answer has as many tokens in the performance run as in the accuracy run."""
     told, ran, slack = mean_length(list(case.entries)), case.number(f"{LENGTHS}.avg"), case.result.reviewed.tokens_slack
@@ -214,7 +214,7 @@ def tokens_agree(case: EndpointCase) -> Iterator[Problem]:
         yield case.problem(what, expected, f"{LENGTHS}.avg", f"{ran:,.1f}")
 
 
-@judge("inference-endpoint-accuracy-run", "inference-endpoint")
+@check("inference-endpoint-accuracy-run", "endpoint")
 def accuracy_run(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the accuracy results are of a run of their own, not the performance run's."""
     ran = [case.number(f"{LENGTHS}.{name}") for name in MARKS]

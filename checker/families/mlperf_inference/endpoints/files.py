@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import CONFIGURED, LOAD, EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import finite, number_at, value_at
 from checker.families.mlperf_inference.facts import Document, read_document, read_text
@@ -47,7 +47,7 @@ VERSION = re.compile(r"\d+\.\d+", re.ASCII)
 WORDS = re.compile(r"[^a-z0-9]+")
 
 
-@judge("inference-endpoint-config-as-run", "inference-endpoint")
+@check("inference-endpoint-config-as-run", "endpoint")
 def config_as_run(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the run had the load pattern and the warm-up that the submitted config has."""
     for ran_at, told_at in BOTH:
@@ -77,7 +77,7 @@ def _plain_number(value: Any) -> float | None:
     return finite(value)
 
 
-@judge("inference-endpoint-round", "inference-endpoint")
+@check("inference-endpoint-round", "endpoint")
 def of_the_round(case: EndpointCase) -> Iterator[Problem]:
     """Judge that a config which names its model and round names those of the result."""
     version = case.result.fixed.name.rpartition("/")[2]
@@ -92,7 +92,7 @@ def of_the_round(case: EndpointCase) -> Iterator[Problem]:
         yield Problem(what, version, f"submission_ref.ruleset {brief(ruleset)}", case.files.config.path)
 
 
-@judge("inference-endpoint-model-name", "inference-endpoint")
+@check("inference-endpoint-model-name", "endpoint")
 def model_name(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the model whose name was sent with every request is not another model of the round."""
     said, mine = value_at(case.config, "model_params.name"), case.result.model
@@ -109,7 +109,7 @@ def _word(name: str) -> str:
     return WORDS.sub("", name.lower())
 
 
-@judge("inference-endpoint-snapshot-agrees", "inference-endpoint")
+@check("inference-endpoint-snapshot-agrees", "endpoint")
 def snapshot_agrees(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the last snapshot of the metrics, where it is there, is that of the summary's run."""
     path, tree = f"{case.result.path}/{SNAPSHOT}", case.result.submitter.tree
@@ -148,7 +148,7 @@ def _disagreeing(case: EndpointCase, path: str, metric: dict[str, Any]) -> Itera
             yield Problem(what, f"{stated:,.10g}", f"{value:,.10g}", path)
 
 
-@judge("inference-endpoint-report-agrees", "inference-endpoint")
+@check("inference-endpoint-report-agrees", "endpoint")
 def report_agrees(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the report, where it is there, prints the summary's numbers."""
     path, tree = f"{case.result.path}/{REPORT}", case.result.submitter.tree
@@ -168,7 +168,7 @@ def report_agrees(case: EndpointCase) -> Iterator[Problem]:
             yield Problem(what, f"{stated / scale:,.10g}", found[2], path, position)
 
 
-@judge("inference-endpoint-audit-performs", "inference-endpoint")
+@check("inference-endpoint-audit-performs", "endpoint")
 def audit_performs(case: EndpointCase) -> Iterator[Problem]:
     """Judge from an audit's own rates that answers did not come from a cache."""
     test, reference, rate = CACHING

@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 from checker.core.findings import Problem
-from checker.core.registry import judge
 from checker.families.mlperf_inference.cases import Trace
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import EndpointCase
 from checker.families.mlperf_inference.endpoints.files import CACHING
 from checker.families.mlperf_inference.endpoints.logs import number_at
@@ -44,7 +44,7 @@ def audit_marks(case: EndpointCase) -> Iterator[tuple[str, int, str]]:
         yield test, zlib.crc32(json.dumps(measured).encode()), document.path
 
 
-@judge("inference-endpoint-accuracy-shared", "inference-round")
+@check("inference-endpoint-accuracy-shared", "round")
 def accuracy_shared(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that results of one endpoint do not share an accuracy run."""
     for first, other in shares_accuracy(traces):

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import SERIES, EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import CONFIG, finite, number_at, value_at
 from checker.families.mlperf_inference.facts import Document
@@ -22,7 +22,7 @@ LEAVES = 5000  # values of one distribution that are looked at
 FULL = 100.0  # percent: beyond which no share of right answers lies
 
 
-@judge("inference-endpoint-one-record", "inference-endpoint")
+@check("inference-endpoint-one-record", "endpoint")
 def one_record(case: EndpointCase) -> Iterator[Problem]:
     """Judge that no member of the files is given twice, and that there is one config."""
     files = case.files
@@ -36,7 +36,7 @@ def one_record(case: EndpointCase) -> Iterator[Problem]:
         yield Problem(what, "one", " and ".join(configs), case.result.path)
 
 
-@judge("inference-endpoint-numbers", "inference-endpoint")
+@check("inference-endpoint-numbers", "endpoint")
 def numbers(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the files hold finite numbers where numbers belong, and possible ones."""
     for place in (*COUNTS, *TIMES, *SERIES):

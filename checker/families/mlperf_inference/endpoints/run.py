@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from math import sqrt
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import RUNTIME, EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import SEEDS, finite, number_at, value_at
 from checker.families.mlperf_inference.rules.measured import CLOCK_S
@@ -19,7 +19,7 @@ POISSON = "poisson"  # the load pattern of requests at random times
 DEVIATIONS = 5  # standard deviations by which their count in a time may be off
 
 
-@judge("inference-endpoint-readable", "inference-endpoint")
+@check("inference-endpoint-readable", "endpoint")
 def readable(case: EndpointCase) -> Iterator[Problem]:
     """Judge that an endpoint's three files are there and hold an object each."""
     for file in (case.files.summary, case.files.accuracy, case.files.config):
@@ -29,7 +29,7 @@ def readable(case: EndpointCase) -> Iterator[Problem]:
             yield Problem("a file of an endpoint's result holds no object", "an object", brief(file.value), file.path)
 
 
-@judge("inference-endpoint-stated", "inference-endpoint")
+@check("inference-endpoint-stated", "endpoint")
 def stated(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the summary holds the numbers that the other rules need."""
     if case.files.summary.crash is not None or not isinstance(case.summary, dict):
@@ -39,7 +39,7 @@ def stated(case: EndpointCase) -> Iterator[Problem]:
             yield case.problem("the summary lacks a number that every run has", "a finite number", place)
 
 
-@judge("inference-endpoint-complete", "inference-endpoint")
+@check("inference-endpoint-complete", "endpoint")
 def complete(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the performance run came to its end."""
     if not isinstance(case.summary, dict) or case.files.summary.crash is not None:
@@ -50,7 +50,7 @@ def complete(case: EndpointCase) -> Iterator[Problem]:
             yield case.problem("the performance run was not completed", f"{place} {brief(wanted)}", place)
 
 
-@judge("inference-endpoint-failures", "inference-endpoint")
+@check("inference-endpoint-failures", "endpoint")
 def failures(case: EndpointCase) -> Iterator[Problem]:
     """Judge that no request of the performance run failed."""
     failed = case.number("n_samples_failed")
@@ -61,7 +61,7 @@ def failures(case: EndpointCase) -> Iterator[Problem]:
         yield case.problem(what, "none", "n_samples_failed", f"{failed:,.0f}{of}")
 
 
-@judge("inference-endpoint-counted", "inference-endpoint")
+@check("inference-endpoint-counted", "endpoint")
 def counted(case: EndpointCase) -> Iterator[Problem]:
     """Judge that every request was answered or failed, and that there were any."""
     issued, done, failed = (case.number(f"n_samples_{name}") for name in ("issued", "completed", "failed"))
@@ -75,7 +75,7 @@ def counted(case: EndpointCase) -> Iterator[Problem]:
         yield case.problem(what, "as many as completed and failed", "n_samples_issued", found)
 
 
-@judge("inference-endpoint-enough-samples", "inference-endpoint")
+@check("inference-endpoint-enough-samples", "endpoint")
 def enough_samples(case: EndpointCase) -> Iterator[Problem]:
     """Judge that an Offline run has as many samples as the rules ask of the model."""
     least, issued = case.result.model_rules.offline_samples, case.number("n_samples_issued")
@@ -83,7 +83,7 @@ def enough_samples(case: EndpointCase) -> Iterator[Problem]:
         yield case.problem("the Offline run has too few samples", f"at least {least:,}", "n_samples_issued")
 
 
-@judge("inference-endpoint-duration", "inference-endpoint")
+@check("inference-endpoint-duration", "endpoint")
 def duration(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the run lasted as long as the rules ask, and requests were made so long."""
     if case.result.model_rules.pass_over_data:
@@ -98,7 +98,7 @@ def duration(case: EndpointCase) -> Iterator[Problem]:
         yield case.problem(what, f"at least {least:,.0f} s", WINDOW, f"{window / 1e9:,.1f} s")
 
 
-@judge("inference-endpoint-duration-asked", "inference-endpoint")
+@check("inference-endpoint-duration-asked", "endpoint")
 def duration_asked(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the config asks for the rules' duration, and that the run issued what its config comes to.
 
@@ -127,7 +127,7 @@ def _chance(case: EndpointCase, count: float) -> float:
     return case.result.reviewed.slack + DEVIATIONS / sqrt(count)
 
 
-@judge("inference-endpoint-windows", "inference-endpoint")
+@check("inference-endpoint-windows", "endpoint")
 def windows(case: EndpointCase) -> Iterator[Problem]:
     """Judge that no request took longer than the run, and that the window of requests fits into it.
 
@@ -149,7 +149,7 @@ def windows(case: EndpointCase) -> Iterator[Problem]:
         yield case.problem(what, expected, WINDOW, f"{window / 1e9:,.1f} s")
 
 
-@judge("inference-endpoint-throughput", "inference-endpoint")
+@check("inference-endpoint-throughput", "endpoint")
 def throughput(case: EndpointCase) -> Iterator[Problem]:
     """Judge that requests and tokens per second are the counts by the time: of requests at a rate, by the window's."""
     window = case.number(WINDOW) if _pattern(case) == POISSON else None
@@ -173,7 +173,7 @@ def _tokens(case: EndpointCase, done: float) -> float | None:
     return total if total is not None or mean is None else mean * done
 
 
-@judge("inference-endpoint-load-kept", "inference-endpoint")
+@check("inference-endpoint-load-kept", "endpoint")
 def load_kept(case: EndpointCase) -> Iterator[Problem]:
     """Judge that a run did not complete more than its load pattern sends: a rate, or requests at a time."""
     rate, done, ran = (case.number(key) for key in ("qps", "n_samples_completed", "duration_ns"))
@@ -197,7 +197,7 @@ def _pattern(case: EndpointCase) -> object:
     return next((value for _, _, value in case.load("type")), None)
 
 
-@judge("inference-endpoint-seeds", "inference-endpoint")
+@check("inference-endpoint-seeds", "endpoint")
 def seeds(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the seeds in every file are the round's, the performance run's own above all."""
     wanted = case.result.fixed.package.seeds.model_dump()
@@ -217,7 +217,7 @@ def seeds(case: EndpointCase) -> Iterator[Problem]:
                 yield Problem(what, f"{name} {wanted[key]}", f"{folder}.{name} {brief(found)}", file.path)
 
 
-@judge("inference-endpoint-scenario", "inference-endpoint")
+@check("inference-endpoint-scenario", "endpoint")
 def scenario(case: EndpointCase) -> Iterator[Problem]:
     """Judge that requests were sent as the folder's scenario asks: all at once, at a rate, or one at a time."""
     if case.asked is None:
@@ -232,7 +232,7 @@ def scenario(case: EndpointCase) -> Iterator[Problem]:
             yield Problem("requests overlapped in SingleStream", f"{place} 1", brief(value), path)
 
 
-@judge("inference-endpoint-streaming", "inference-endpoint")
+@check("inference-endpoint-streaming", "endpoint")
 def streaming(case: EndpointCase) -> Iterator[Problem]:
     """Judge that answers were streamed where the latency of tokens counts."""
     said = value_at(case.config, "model_params.streaming")
@@ -241,7 +241,7 @@ def streaming(case: EndpointCase) -> Iterator[Problem]:
         yield Problem(what, 'model_params.streaming "on"', brief(said), case.files.config.path)
 
 
-@judge("inference-endpoint-warm-up", "inference-endpoint")
+@check("inference-endpoint-warm-up", "endpoint")
 def warm_up(case: EndpointCase) -> Iterator[Problem]:
     """Judge that a warm-up does not send the prompts of the run as they are."""
     for file, place in ((case.files.summary, "run_config.warmup"), (case.files.config, "settings.warmup")):

@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from checker.core.findings import Problem
-from checker.core.registry import judge
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import SERIES, EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import finite, number_at, value_at
 from checker.families.mlperf_inference.facts import Document
@@ -88,7 +88,7 @@ def spreads(case: EndpointCase) -> Iterator[Spread]:
             yield Spread(case.files.accuracy, f"accuracy_scores.{position}.{LENGTHS}", value, samples)
 
 
-@judge("inference-endpoint-percentiles", "inference-endpoint")
+@check("inference-endpoint-percentiles", "endpoint")
 def percentiles(case: EndpointCase) -> Iterator[Problem]:
     """Judge that percentiles rise from the least to the greatest, and an estimate is at or above its percentile."""
     for one in spreads(case):
@@ -108,7 +108,7 @@ def percentiles(case: EndpointCase) -> Iterator[Problem]:
                 yield one.problem(what, bounds, f"{value:,.10g}")
 
 
-@judge("inference-endpoint-means", "inference-endpoint")
+@check("inference-endpoint-means", "endpoint")
 def means(case: EndpointCase) -> Iterator[Problem]:
     """Judge that mean, median, total and deviation can be those of one distribution, over the samples counted."""
     for one in spreads(case):
@@ -162,7 +162,7 @@ def _alike(a: float | None, b: float | None) -> bool:
     return a is None or b is None or abs(a - b) <= TIGHT * max(abs(a), abs(b))
 
 
-@judge("inference-endpoint-histograms", "inference-endpoint")
+@check("inference-endpoint-histograms", "endpoint")
 def histograms(case: EndpointCase) -> Iterator[Problem]:
     """Judge that a histogram counts every sample once and has the percentiles in their buckets."""
     for one in spreads(case):
@@ -192,7 +192,7 @@ def _misplaced(one: Spread, edges: list[float], counts: list[float]) -> Iterator
             return
 
 
-@judge("inference-endpoint-latencies-fit", "inference-endpoint")
+@check("inference-endpoint-latencies-fit", "endpoint")
 def latencies_fit(case: EndpointCase) -> Iterator[Problem]:
     """Judge that first token, time per token, length and latency are those of the same answers."""
     spread = {one.place: one for one in spreads(case)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.families.mlperf_inference.cases import ResultCase, when
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.power.check import has_power
 from checker.families.mlperf_inference.power.logs import Event, longest_gap
 from checker.families.mlperf_inference.power.logs import daemon_log as read_daemon_log
@@ -22,7 +22,7 @@ from checker.families.mlperf_inference.power.session import (
 from rules.power import power_rules
 
 
-@judge("inference-power-log-clean", "inference-result")
+@check("inference-power-log-clean", "result")
 def power_log_clean(case: ResultCase) -> Iterator[Problem]:
     """Judge that no line of the daemon's log spoils the measurement, the first that is tolerated or not."""
     tree = case.submitter.tree
@@ -40,7 +40,7 @@ def power_log_clean(case: ResultCase) -> Iterator[Problem]:
         yield Problem(what, "no such line", brief(refused[0].text), session.path(DAEMON), refused[0].line)
 
 
-@judge("inference-power-sampled", "inference-result")
+@check("inference-power-sampled", "result")
 def power_sampled(case: ResultCase) -> Iterator[Problem]:
     """Judge that the meter was read as often during the load as the rules ask."""
     log, path = case.log, f"{case.path}/performance/{TESTING}/spl.txt"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.families.mlperf_inference.cases import ResultCase, number, said
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.facts import Text
 from checker.families.mlperf_inference.models import models
 from checker.loadgen.detail_log import DetailLog
@@ -46,7 +46,7 @@ SUMMARISED = {  # line of a summary -> key of the detail log
 ROUNDED = 0.006  # a summary prints throughputs to two decimals, or six digits
 
 
-@judge("inference-accuracy-mode", "inference-result")
+@check("inference-accuracy-mode", "result")
 def accuracy_mode(case: ResultCase) -> Iterator[Problem]:
     """Judge that the accuracy log is of an accuracy run, and not the performance log again."""
     log, run = case.accuracy_log, case.log
@@ -60,7 +60,7 @@ def accuracy_mode(case: ResultCase) -> Iterator[Problem]:
         yield Problem("the accuracy log is the performance log", "a run of its own", "equal bytes", log.path)
 
 
-@judge("inference-accuracy-seeds", "inference-result")
+@check("inference-accuracy-seeds", "result")
 def accuracy_seeds(case: ResultCase) -> Iterator[Problem]:
     """Judge that the accuracy run has the round's seeds, where LoadGen was given any."""
     log = case.accuracy_log
@@ -73,7 +73,7 @@ def accuracy_seeds(case: ResultCase) -> Iterator[Problem]:
             return
 
 
-@judge("inference-accuracy-settings", "inference-result")
+@check("inference-accuracy-settings", "result")
 def accuracy_settings(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen read its own settings for the accuracy run, which would have set the seeds."""
     log = case.accuracy_log
@@ -89,7 +89,7 @@ def _unset(case: ResultCase, log: DetailLog) -> bool:
     return all(seed == case.reviewed.unset_seed and not isinstance(seed, bool) for seed in seeds)
 
 
-@judge("inference-data-set-covered", "inference-result")
+@check("inference-data-set-covered", "result")
 def data_set_covered(case: ResultCase) -> Iterator[Problem]:
     """Judge that the accuracy run asked every sample of the data set."""
     log = case.accuracy_log
@@ -106,7 +106,7 @@ def data_set_covered(case: ResultCase) -> Iterator[Problem]:
         yield Problem(what, f"{wanted:,} samples", said(log, key), log.path, log.at(key))
 
 
-@judge("inference-accuracy-hash", "inference-result")
+@check("inference-accuracy-hash", "result")
 def accuracy_hash(case: ResultCase) -> Iterator[Problem]:
     """Judge that the hash in accuracy.txt can be the SHA-256 of an accuracy log."""
     text = case.facts.accuracy_text
@@ -117,7 +117,7 @@ def accuracy_hash(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, "64 hexadecimal digits", brief(found[1]), text.path, position)
 
 
-@judge("inference-summary-agrees", "inference-result")
+@check("inference-summary-agrees", "result")
 def summary_agrees(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen's summaries are there and say what its detail logs say."""
     for log, summary, folder in (

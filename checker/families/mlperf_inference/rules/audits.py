@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.families.mlperf_inference.cases import ResultCase, number, said
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.facts import TestFacts, Text
 from checker.families.mlperf_inference.rules.measured import PERFORMANCE_MODES
 from checker.loadgen.detail_log import DetailLog
@@ -29,7 +29,7 @@ WORD = {"TEST01", "TEST04", "TEST07", "TEST08", "TEST09"}  # tests whose verdict
 NUMBERS = re.compile(r"(?i)\s*(reference|test) score = ([0-9.e+-]{1,40})", re.ASCII)
 
 
-@judge("inference-test-passes", "inference-result")
+@check("inference-test-passes", "result")
 def test_passes(case: ResultCase) -> Iterator[Problem]:
     """Judge that a test's verdict is a line of its own, not some words of another."""
     for test in _tests(case):
@@ -56,7 +56,7 @@ def _runs(case: ResultCase) -> Iterator[tuple[TestFacts, DetailLog, DetailLog]]:
             yield test, log, run
 
 
-@judge("inference-test-of-its-own", "inference-result")
+@check("inference-test-of-its-own", "result")
 def test_of_its_own(case: ResultCase) -> Iterator[Problem]:
     """Judge that a test's log is of a run of its own."""
     seen: list[tuple[str, DetailLog]] = []
@@ -75,7 +75,7 @@ def test_of_its_own(case: ResultCase) -> Iterator[Problem]:
         seen.append((test.name, log))
 
 
-@judge("inference-test-as-told", "inference-result")
+@check("inference-test-as-told", "result")
 def test_as_told(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen was told in a test what the test's configuration says."""
     for test, log, _ in _runs(case):
@@ -102,7 +102,7 @@ def _untold(told: Told, log: DetailLog) -> Iterator[tuple[str, str]]:
         yield "effective_test_mode", PERFORMANCE_MODES[0]
 
 
-@judge("inference-test-run-valid", "inference-result")
+@check("inference-test-run-valid", "result")
 def test_run_valid(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen found the run of a test valid that compares speeds."""
     for test, log, _ in _runs(case):
@@ -116,7 +116,7 @@ def _timed(case: ResultCase, test: TestFacts) -> bool:
     return told is not None and told.timed
 
 
-@judge("inference-test-run-errors", "inference-result")
+@check("inference-test-run-errors", "result")
 def test_run_errors(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen logged no error in a test's run."""
     for test, log, _ in _runs(case):
@@ -126,7 +126,7 @@ def test_run_errors(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, "no errors", f"{first.key}: {brief(first.value)}", log.path, first.line)
 
 
-@judge("inference-test-performs", "inference-result")
+@check("inference-test-performs", "result")
 def test_performs(case: ResultCase) -> Iterator[Problem]:
     """Judge from both logs that a test performs as the result does."""
     for test, log, run in _runs(case):
@@ -164,7 +164,7 @@ def allowed_share(case: ResultCase, test: str, scenario: str, reference: float) 
     return case.reviewed.test_slack_fast if short else case.reviewed.test_slack
 
 
-@judge("inference-test-reports-its-logs", "inference-result")
+@check("inference-test-reports-its-logs", "result")
 def test_reports_its_logs(case: ResultCase) -> Iterator[Problem]:
     """Judge that the scores a test's report compares are those of the logs beside it."""
     for test, log, run in _runs(case):

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from checker.core.findings import Problem
-from checker.core.registry import judge
 from checker.families.mlperf_inference.cases import Trace
+from checker.families.mlperf_inference.checks import check
 
 RUN = "the run (equal times and latencies)"
 
@@ -45,7 +45,7 @@ def _with_power(first: Trace, other: Trace) -> bool:
     return sides[0] == sides[1] and first.system != other.system and first.power != other.power
 
 
-@judge("inference-runs-original", "inference-round")
+@check("inference-runs-original", "round")
 def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no run is a result of two submitters."""
     for first, other in _twins(traces, _run):
@@ -54,7 +54,7 @@ def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
             yield Problem(what, "a run of its own", "equal times and latencies", other.path)
 
 
-@judge("inference-run-of-one-system", "inference-round")
+@check("inference-run-of-one-system", "round")
 def run_of_one_system(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that no run is a result of two systems, or of two models, of one submitter."""
     shared: dict[tuple[str, ...], list[tuple[Trace, Trace]]] = {}
@@ -79,7 +79,7 @@ def shares_accuracy(traces: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
             yield first, other
 
 
-@judge("inference-accuracy-of-its-own", "inference-round")
+@check("inference-accuracy-of-its-own", "round")
 def accuracy_of_its_own(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that results of different runs do not share an accuracy run."""
     for first, other in shares_accuracy(traces):
@@ -89,7 +89,7 @@ def accuracy_of_its_own(traces: Sequence[Trace]) -> Iterator[Problem]:
             yield Problem(what, "an accuracy run for each performance run", "equal records", other.accuracy_path)
 
 
-@judge("inference-tests-original", "inference-round")
+@check("inference-tests-original", "round")
 def tests_original(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that a compliance test is of the result it stands beside, not of one with another performance run."""
     seen: dict[tuple[str, int], tuple[Trace, str]] = {}
@@ -103,7 +103,7 @@ def tests_original(traces: Sequence[Trace]) -> Iterator[Problem]:
                 yield Problem(what, "a test of this result", "equal records", path)
 
 
-@judge("inference-power-twin", "inference-round")
+@check("inference-power-twin", "round")
 def power_twin(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that a machine published with and without power has a run, an accuracy run and tests of its own in each."""
     plain: dict[tuple[object, ...], Trace] = {}  # of what a result without power has: the first that has it
@@ -138,7 +138,7 @@ def _parts(trace: Trace) -> Iterator[tuple[object, ...]]:
         yield f"the run of {name}", case, fingerprint
 
 
-@judge("inference-runs-in-turn", "inference-round")
+@check("inference-runs-in-turn", "round")
 def runs_in_turn(traces: Sequence[Trace]) -> Iterator[Problem]:
     """Judge that runs on one system do not overlap in time."""
     by_system: dict[tuple[str, str], list[tuple[datetime, datetime, Trace]]] = {}

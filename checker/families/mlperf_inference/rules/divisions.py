@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.families.mlperf_inference.cases import ResultCase, SubmitterCase
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.power.check import has_power
 
 NETWORK = ("network_type", "network_media", "network_protocol", "network_rate")
 RETRAINED = ("yes", "y", "true", "retrained")  # how a description begins that says so, in small letters
 
 
-@judge("inference-not-retrained", "inference-result")
+@check("inference-not-retrained", "result")
 def not_retrained(case: ResultCase) -> Iterator[Problem]:
     """Judge that the description of a closed or network result does not say that its model was retrained."""
     document = case.facts.measurements
@@ -25,7 +25,7 @@ def not_retrained(case: ResultCase) -> Iterator[Problem]:
         yield Problem(what, "retraining: no", brief(said), document.path)
 
 
-@judge("inference-network-on-datacenter", "inference-submitter")
+@check("inference-network-on-datacenter", "submitter")
 def network_on_datacenter(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that systems of the network division are for the datacenter."""
     for path, system in _systems(case, network=True):
@@ -35,7 +35,7 @@ def network_on_datacenter(case: SubmitterCase) -> Iterator[Problem]:
             yield Problem(what, "a system_type with datacenter", brief(kind), path)
 
 
-@judge("inference-network-fabric", "inference-submitter")
+@check("inference-network-fabric", "submitter")
 def network_fabric(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that systems of the network division are reached over a fabric that the rules permit."""
     fabrics = case.reviewed.fabrics
@@ -45,7 +45,7 @@ def network_fabric(case: SubmitterCase) -> Iterator[Problem]:
             yield Problem("no permitted fabric is named", ", ".join(fabrics), brief(stated), path)
 
 
-@judge("inference-power-platform-described", "inference-submitter")
+@check("inference-power-platform-described", "submitter")
 def power_platform_described(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that a system whose power was measured is described as a power submission asks."""
     tree = case.submitter.tree

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.families.mlperf_inference.cases import ResultCase, number
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import EndpointCase
 from checker.families.mlperf_inference.table import own_unit, unit
 from rules.inference_review import Drift
@@ -18,7 +18,7 @@ from rules.inference_review import Drift
 ALONE = "refused-by-tool-alone"
 
 
-@judge("inference-between-tables-and-rules", "inference-result")
+@check("inference-between-tables-and-rules", "result")
 def between_tables_and_rules(case: ResultCase) -> Iterator[Problem]:
     """Judge that a result meets a bound that the official tables and the rules give differently, by either."""
     between: dict[bool, list[tuple[Drift, float]]] = {}
@@ -51,7 +51,7 @@ def _unit(drift: Drift) -> str:
     return f" {drift.unit}" if drift.unit else ""
 
 
-@judge("inference-endpoint-unit", "inference-endpoint")
+@check("inference-endpoint-unit", "endpoint")
 def endpoint_unit(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the official table gives an endpoint's metric in its own unit."""
     scenario = case.asked or case.result.facts.place.scenario

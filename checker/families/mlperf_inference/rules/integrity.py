@@ -1,4 +1,4 @@
-"""The rules as written, applied to a round: every card with a judge on results, submitters or the round is asked.
+"""The rules as written, applied to a round: every card with a check on results, submitters or the round is asked.
 
 What the judges are given is made here from what was read for the official verdict; each review asks for its problems.
 """
@@ -10,9 +10,10 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from checker.core.checks import Function, Unit
 from checker.core.findings import Problem, brief, limited
-from checker.core.registry import Scope, judges
 from checker.families.mlperf_inference.cases import ResultCase, SubmitterCase, Trace, mark_of, when
+from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.endpoints.accuracy import scores
 from checker.families.mlperf_inference.endpoints.case import EndpointCase, endpoint_case
 from checker.families.mlperf_inference.endpoints.logs import RESULTS, SUMMARY
@@ -60,36 +61,30 @@ def _numbers(stated: Any) -> dict[str, float]:
 
 def result_problems(case: ResultCase) -> Iterator[tuple[str, Problem]]:
     """Yield what the round's rules object to in a result, beyond what the official checker does."""
-    yield from _asked(case.fixed.name, "inference-result", case)
+    yield from _asked(case.fixed.name, "result", case)
     if (endpoint := endpoint_case(case)) is not None:
-        yield from _asked(case.fixed.name, "inference-endpoint", endpoint)
+        yield from _asked(case.fixed.name, "endpoint", endpoint)
 
 
 def submitter_problems(facts: SubmitterFacts, results: list[ResultCase]) -> Iterator[tuple[str, Problem]]:
     """Yield what the round's rules object to in a submitter's folder."""
     case = SubmitterCase(facts.submitter, results, facts.rules, review_rules(facts.rules.name))
-    yield from _asked(facts.rules.name, "inference-submitter", case)
+    yield from _asked(facts.rules.name, "submitter", case)
 
 
 def round_problems(round_name: str, traces: Sequence[Trace]) -> Iterator[tuple[str, Problem]]:
     """Yield what runs of a round show beside each other; paths are relative to what is checked."""
-    yield from _asked(round_name, "inference-round", traces)
+    yield from _asked(round_name, "round", traces)
 
 
-def _asked(round_name: str, scope: Scope, case: object) -> Iterator[tuple[str, Problem]]:
-    for rule, function in _judges(round_name, scope):
+def _asked(round_name: str, unit: Unit, case: object) -> Iterator[tuple[str, Problem]]:
+    for rule, function in _checks(round_name, unit):
         yield from ((rule, problem) for problem in limited(function(case), MOST))
 
 
 @cache
-def _judges(round_name: str, scope: Scope) -> list[tuple[str, Callable[..., Iterator[Problem]]]]:
-    known = judges("families.mlperf_inference.judges")
-    cards = load(round_name).cards.values()
-    return [
-        (card.id, known[card.judge].function)
-        for card in cards
-        if card.judge is not None and known[card.judge].scope == scope
-    ]
+def _checks(round_name: str, unit: Unit) -> list[tuple[str, Function]]:
+    return [(card.id, function) for card, function in CHECKS.of(load(round_name), unit)]
 
 
 def trace(case: ResultCase, shown: Callable[[str], str]) -> Trace:

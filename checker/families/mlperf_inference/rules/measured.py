@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.families.mlperf_inference.cases import ResultCase, SubmitterCase, elapsed_s, number, said
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.models import EARLY_STOPPING
 from checker.loadgen.detail_log import DetailLog
 from checker.loadgen.early_stopping import met
@@ -24,7 +24,7 @@ CLOCK_S = 0.5  # by which LoadGen's own count of time and the clock's may differ
 TIMED = ("SingleStream", "MultiStream", "Server")  # scenarios whose queries LoadGen makes until time is up
 
 
-@judge("inference-result-valid", "inference-result")
+@check("inference-result-valid", "result")
 def result_valid(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen found the run valid; in the open division the bounds of latency are the submitter's own."""
     log = case.log
@@ -42,7 +42,7 @@ def _invalid_by_latency(log: DetailLog) -> bool:
     return invalid and log.values.get("effective_scenario") == "Server" and all(reached)
 
 
-@judge("inference-loadgen-errors", "inference-result")
+@check("inference-loadgen-errors", "result")
 def loadgen_errors(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen logged no error in the performance run."""
     log = case.log
@@ -53,7 +53,7 @@ def loadgen_errors(case: ResultCase) -> Iterator[Problem]:
         yield Problem("LoadGen logged an error", "no errors", found, log.path, error.line)
 
 
-@judge("inference-loadgen-unaltered", "inference-result")
+@check("inference-loadgen-unaltered", "result")
 def loadgen_unaltered(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen was built from a revision without local changes, where its build knew of any."""
     for log in (case.log, case.accuracy_log):
@@ -63,7 +63,7 @@ def loadgen_unaltered(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, "no changes", brief(changed), log.path, log.at(GIT_STATUS))
 
 
-@judge("inference-loadgen-revision-known", "inference-submitter")
+@check("inference-loadgen-revision-known", "submitter")
 def loadgen_revision_known(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that LoadGen was built where git could name its revision; one log stands for a submitter's."""
     logs = [(result, log) for result in case.results for log in (result.log, result.accuracy_log) if log is not None]
@@ -85,7 +85,7 @@ def _unnamed(result: ResultCase, log: DetailLog) -> bool:
     return bool(status and result.unknown(status)) or bool(sign and result.unknown(revision))
 
 
-@judge("inference-loadgen-version", "inference-result")
+@check("inference-loadgen-version", "result")
 def loadgen_version(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen is not older than the round allows."""
     least = case.reviewed.loadgen_at_least
@@ -103,7 +103,7 @@ def _version(text: object) -> tuple[int, ...] | None:
     return tuple(map(int, parts)) if all(part.isascii() and part.isdigit() for part in parts) else None
 
 
-@judge("inference-performance-mode", "inference-result")
+@check("inference-performance-mode", "result")
 def performance_mode(case: ResultCase) -> Iterator[Problem]:
     """Judge that the performance log is of a performance run, of samples drawn as they come."""
     log = case.log
@@ -120,7 +120,7 @@ def performance_mode(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, f"{key}: false", said(log, key), log.path, log.at(key))
 
 
-@judge("inference-minimums-met", "inference-result")
+@check("inference-minimums-met", "result")
 def minimums_met(case: ResultCase) -> Iterator[Problem]:
     """Judge that by LoadGen's own word the run was long enough and had enough queries."""
     log = case.log
@@ -131,7 +131,7 @@ def minimums_met(case: ResultCase) -> Iterator[Problem]:
             yield Problem(f"the run did not reach its {word}", f"{key}: true", said(log, key), log.path, log.at(key))
 
 
-@judge("inference-queries-counted", "inference-result")
+@check("inference-queries-counted", "result")
 def queries_counted(case: ResultCase) -> Iterator[Problem]:
     """Judge that the run answered queries, and not more of them than LoadGen made."""
     log = case.log
@@ -145,7 +145,7 @@ def queries_counted(case: ResultCase) -> Iterator[Problem]:
         yield Problem(what, f"more than 0 and at most {most}", said(log, "result_query_count"), log.path, line)
 
 
-@judge("inference-log-in-order", "inference-result")
+@check("inference-log-in-order", "result")
 def log_in_order(case: ResultCase) -> Iterator[Problem]:
     """Judge that time does not run backwards in any of a result's logs."""
     tests = (log for test in case.facts.tests.values() for log in (test.log, test.unread_log))
@@ -155,7 +155,7 @@ def log_in_order(case: ResultCase) -> Iterator[Problem]:
             yield Problem("time runs backwards in the log", most, f"by {log.fell_ms:,.3f} ms", log.path, log.fell_line)
 
 
-@judge("inference-duration-measured", "inference-result")
+@check("inference-duration-measured", "result")
 def duration_measured(case: ResultCase) -> Iterator[Problem]:
     """Judge that the load lasted as long as the rules ask, by the clock and by what was counted."""
     log, least = case.log, case.fixed.package.limits.duration_ms / 1000
@@ -194,7 +194,7 @@ def offline_samples(log: DetailLog) -> float | None:
     return number(log, "generated_samples_per_query") or number(log, "effective_samples_per_query")
 
 
-@judge("inference-throughput-agrees", "inference-result")
+@check("inference-throughput-agrees", "result")
 def throughput_agrees(case: ResultCase) -> Iterator[Problem]:
     """Judge that throughput, count, latencies and duration of a run are those of one run."""
     log, slack = case.log, case.reviewed.slack
@@ -237,7 +237,7 @@ def _throughputs(log: DetailLog, clock: float | None) -> Iterator[tuple[str, flo
             yield "result_query_count", clock / (mean / 1e9), True
 
 
-@judge("inference-percentiles-rise", "inference-result")
+@check("inference-percentiles-rise", "result")
 def percentiles_rise(case: ResultCase) -> Iterator[Problem]:
     """Judge that latencies of a run rise with their percentile, from the least to the greatest."""
     log = case.log
@@ -278,7 +278,7 @@ def _estimate(log: DetailLog) -> Iterator[Problem]:
         yield Problem(what, f"{low:,.0f} to {high:,.0f}", f"{stated:,.0f}", log.path, log.at(key))
 
 
-@judge("inference-percentile-as-required", "inference-result")
+@check("inference-percentile-as-required", "result")
 def percentile_as_required(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen was told to judge the percentile that the rules name."""
     log = case.log
@@ -293,7 +293,7 @@ def percentile_as_required(case: ResultCase) -> Iterator[Problem]:
         yield Problem(what, f"at least {least:g}", f"{stated:g}", log.path, line)
 
 
-@judge("inference-latency-in-bounds", "inference-result")
+@check("inference-latency-in-bounds", "result")
 def latency_in_bounds(case: ResultCase) -> Iterator[Problem]:
     """Judge that what was measured keeps the bounds of the folder's scenario, Interactive's included."""
     log, asked = case.log, case.asked
@@ -317,7 +317,7 @@ def latency_in_bounds(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, f"at most {most / 1e6:,g} ms", found, log.path, log.at(key))
 
 
-@judge("inference-early-stopping-met", "inference-result")
+@check("inference-early-stopping-met", "result")
 def early_stopping_met(case: ResultCase) -> Iterator[Problem]:
     """Judge that by LoadGen's own word a run met early stopping, where its scenario has it."""
     log = case.log
@@ -329,7 +329,7 @@ def early_stopping_met(case: ResultCase) -> Iterator[Problem]:
         yield Problem("the run did not meet early stopping", "true", said(log, key), log.path, log.at(key))
 
 
-@judge("inference-inferred-on-edge", "inference-result")
+@check("inference-inferred-on-edge", "result")
 def inferred_on_edge(case: ResultCase) -> Iterator[Problem]:
     """Judge that a run of another scenario stands for a result on an edge system only, and only where it may."""
     log, asked = case.log, case.asked
@@ -341,7 +341,7 @@ def inferred_on_edge(case: ResultCase) -> Iterator[Problem]:
         yield Problem(what, brief(asked), said(log, "effective_scenario"), log.path, log.at("effective_scenario"))
 
 
-@judge("inference-early-stopping-agrees", "inference-result")
+@check("inference-early-stopping-agrees", "result")
 def early_stopping_agrees(case: ResultCase) -> Iterator[Problem]:
     """Judge that a Server run's own counts satisfy early stopping, where it says that they do."""
     log = case.log
@@ -360,7 +360,7 @@ def early_stopping_agrees(case: ResultCase) -> Iterator[Problem]:
         yield Problem(what, expected, found, log.path, log.at("result_overlatency_query_count"))
 
 
-@judge("inference-tokens-agree", "inference-result")
+@check("inference-tokens-agree", "result")
 def tokens_agree(case: ResultCase) -> Iterator[Problem]:
     """Judge that a sample yields as many tokens in the performance run as in the accuracy run."""
     log, told = case.log, case.accuracy.get("TOKENS_PER_SAMPLE")

@@ -11,8 +11,8 @@ from itertools import chain
 
 from checker.core.files import FileState, look
 from checker.core.findings import Problem
-from checker.core.registry import judge
 from checker.families.mlperf_inference.cases import ResultCase
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.facts import Document, Text
 from checker.families.mlperf_inference.modular.accuracy import HASH, patterns
 from checker.families.mlperf_inference.modular.compliance import audits_folder
@@ -27,7 +27,7 @@ PASSES = re.compile(r"\s*(TEST PASS|[\w ]+ check pass: \w+)\s*$")  # what a test
 Seen = Iterator[tuple[str, FileState, str]]  # path, what is there, what should be
 
 
-@judge("inference-file-readable", "inference-result")
+@check("inference-file-readable", "result")
 def file_readable(case: ResultCase) -> Iterator[Problem]:
     """Judge that what decides about a result is what it should be."""
     harmless = {text.path for text in _marked(case) if not _spoilt(case, text)}
@@ -36,7 +36,7 @@ def file_readable(case: ResultCase) -> Iterator[Problem]:
             yield state.problem(path, wanted)
 
 
-@judge("inference-side-file-readable", "inference-result")
+@check("inference-side-file-readable", "result")
 def side_file_readable(case: ResultCase) -> Iterator[Problem]:
     """Judge that a result's other files, by which nobody decides, are what they should be."""
     facts = case.facts
@@ -47,7 +47,7 @@ def side_file_readable(case: ResultCase) -> Iterator[Problem]:
         yield state.problem(path, wanted)
 
 
-@judge("inference-byte-order-mark", "inference-result")
+@check("inference-byte-order-mark", "result")
 def byte_order_mark(case: ResultCase) -> Iterator[Problem]:
     """Note texts that begin with a byte-order mark, where it does no harm."""
     for text in _marked(case):

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from checker.core.findings import Problem
 from checker.core.links import dead, followed
-from checker.core.registry import judge
 from checker.families.mlperf_inference.cases import ResultCase, SubmitterCase
+from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.power.check import has_power
 from checker.families.mlperf_inference.walk import MAPPING
 
@@ -29,7 +29,7 @@ def _all(what: str, expected: str, names: Sequence[str], path: str) -> Iterator[
         yield Problem(what, expected, ", ".join(names[:NAMED]) + more, path)
 
 
-@judge("inference-names-fit-git", "inference-submitter")
+@check("inference-names-fit-git", "submitter")
 def names_fit_git(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that no name has a blank or begins with a dot."""
     paths = [entry.path for entry in case.submitter.tree.entries.values()]
@@ -37,7 +37,7 @@ def names_fit_git(case: SubmitterCase) -> Iterator[Problem]:
     yield from _all("a name holds a blank or begins with a dot", "no blank, no leading dot", odd, odd[0] if odd else "")
 
 
-@judge("inference-files-fit-git", "inference-submitter")
+@check("inference-files-fit-git", "submitter")
 def files_fit_git(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that no file is larger than the repository takes."""
     most = case.reviewed.file_bytes
@@ -46,7 +46,7 @@ def files_fit_git(case: SubmitterCase) -> Iterator[Problem]:
             yield Problem("the file is too large", f"at most {most:,} bytes", f"{entry.size:,}", entry.path)
 
 
-@judge("inference-links-followed", "inference-submitter")
+@check("inference-links-followed", "submitter")
 def links_followed(case: SubmitterCase) -> Iterator[Problem]:
     """Note links to what lies in the submission."""
     for entry, lead in case.submitter.tree.links():
@@ -54,7 +54,7 @@ def links_followed(case: SubmitterCase) -> Iterator[Problem]:
             yield Problem(followed(lead), "a plain file or folder", "a link", entry.path)
 
 
-@judge("inference-links-dead", "inference-submitter")
+@check("inference-links-dead", "submitter")
 def links_dead(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that no link in code or documents leads out of the submission, or nowhere."""
     yield from (problem for problem, is_judged in _dead_links(case) if not is_judged)
@@ -71,7 +71,7 @@ def _dead_links(case: SubmitterCase) -> Iterator[tuple[Problem, bool]]:
             yield Problem(dead(lead), "a plain file or folder", "a link", entry.path), is_read
 
 
-@judge("inference-no-links", "inference-submitter")
+@check("inference-no-links", "submitter")
 def plain_files(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that what the official checkers read is plain files and folders, or links to such."""
     for entry in case.submitter.tree.entries.values():
@@ -83,7 +83,7 @@ def plain_files(case: SubmitterCase) -> Iterator[Problem]:
         yield Problem(what, "fewer files and folders", case.submitter.tree.truncated, ".")
 
 
-@judge("inference-no-caches", "inference-submitter")
+@check("inference-no-caches", "submitter")
 def no_caches(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that no compiled Python lies in the submission."""
     entries = case.submitter.tree.entries.values()
@@ -91,7 +91,7 @@ def no_caches(case: SubmitterCase) -> Iterator[Problem]:
     yield from _all("compiled Python lies in the submission", f"no {CACHE}", caches, caches[0] if caches else "")
 
 
-@judge("inference-no-empty-folders", "inference-submitter")
+@check("inference-no-empty-folders", "submitter")
 def no_empty_folders(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that no folder is empty."""
     entries = case.submitter.tree.entries.values()
@@ -101,7 +101,7 @@ def no_empty_folders(case: SubmitterCase) -> Iterator[Problem]:
     yield from _all(what, "files", empty, empty[0] if empty else "")
 
 
-@judge("inference-calibration-described", "inference-submitter")
+@check("inference-calibration-described", "submitter")
 def calibration_described(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that a submitter of the closed or network division who transformed weights describes how."""
     submitter, listing = case.submitter, case.submitter.listing
@@ -121,7 +121,7 @@ def _transformed(result: ResultCase) -> bool:
     return not isinstance(said, str) or said.strip().lower() not in result.reviewed.untransformed
 
 
-@judge("inference-systems-have-results", "inference-submitter")
+@check("inference-systems-have-results", "submitter")
 def systems_have_results(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that every system described, or with measurements, has results."""
     listing, measured = case.submitter.listing, set(case.submitter.systems)
@@ -131,7 +131,7 @@ def systems_have_results(case: SubmitterCase) -> Iterator[Problem]:
     yield from _all("systems are described and have no results", "results/<system>", left, left[0] if left else "")
 
 
-@judge("inference-no-stray-files", "inference-submitter")
+@check("inference-no-stray-files", "submitter")
 def no_stray_files(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that at the top of a submission lies what the layout has there."""
     layout, reviewed = case.fixed.package.layout, case.reviewed
@@ -145,7 +145,7 @@ def no_stray_files(case: SubmitterCase) -> Iterator[Problem]:
     yield from _all(what, f"documents, and {', '.join(sorted(known))}", stray, stray[0] if stray else "")
 
 
-@judge("inference-runs-hold-logs", "inference-submitter")
+@check("inference-runs-hold-logs", "submitter")
 def runs_hold_logs(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that the folders of a performance and an accuracy run hold the files of a run."""
     other = [path for path in _beside_logs(case) if LOG not in path.rpartition("/")[2]]
@@ -153,7 +153,7 @@ def runs_hold_logs(case: SubmitterCase) -> Iterator[Problem]:
     yield from _all(what, "the files of LoadGen", other, other[0] if other else "")
 
 
-@judge("inference-one-log-of-a-run", "inference-submitter")
+@check("inference-one-log-of-a-run", "submitter")
 def one_log_of_a_run(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that no second log lies beside the log of a run."""
     for path in _beside_logs(case):
@@ -168,7 +168,7 @@ def _beside_logs(case: SubmitterCase) -> Iterator[str]:
             yield from (f"{folder}/{name}" for name in names if name not in case.reviewed.run_files)
 
 
-@judge("inference-code-of-benchmark", "inference-submitter")
+@check("inference-code-of-benchmark", "submitter")
 def code_of_benchmark(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that there is code for every benchmark with results."""
     folder, listing = case.fixed.package.layout.code, case.submitter.listing
@@ -201,7 +201,7 @@ def _plain(name: str, ends: Iterable[str]) -> str:
     return plain.replace("_", "-").replace(".", "-")
 
 
-@judge("inference-power-documented", "inference-submitter")
+@check("inference-power-documented", "submitter")
 def power_documented(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that every power result has its analyzer and power settings on record, there or at a level above."""
     listing = case.submitter.listing
@@ -224,7 +224,7 @@ def power_documented(case: SubmitterCase) -> Iterator[Problem]:
                 )
 
 
-@judge("inference-descriptions-meant", "inference-submitter")
+@check("inference-descriptions-meant", "submitter")
 def descriptions_meant(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that no description stands for one still to be written."""
     seen: set[str] = set()

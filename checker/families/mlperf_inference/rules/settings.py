@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from checker.core.findings import Problem
-from checker.core.registry import judge
 from checker.core.tree import RefusedError
 from checker.families.mlperf_inference.cases import ResultCase, number, said
+from checker.families.mlperf_inference.checks import check
 
 # model.scenario.key = value, as LoadGen reads it: blanks around the sign; a model's name may hold dots
 LINE = re.compile(r"\s*[^\s#=]{1,200}\.(\w+|\*)\.(\w+)\s+=\s+([0-9.e+]{1,40})\s*", re.ASCII)
@@ -23,7 +23,7 @@ LARGEST = 1 << 20  # bytes
 SEEDS = ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed")
 
 
-@judge("inference-user-conf-as-run", "inference-result")
+@check("inference-user-conf-as-run", "result")
 def user_conf_as_run(case: ResultCase) -> Iterator[Problem]:
     """Judge that the settings a user.conf gives for the scenario are among those of the run."""
     log, path = case.log, f"{case.facts.paths.measurements_folder}/user.conf"
@@ -45,7 +45,7 @@ def user_conf_as_run(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, f"{said(log, key)}, as the log says", told, path, values[0][1])
 
 
-@judge("inference-conf-in-rules", "inference-result")
+@check("inference-conf-in-rules", "result")
 def conf_in_rules(case: ResultCase) -> Iterator[Problem]:
     """Judge that the submitted user.conf and mlperf.conf ask for no less than the rules do, and for their seeds."""
     log, rules = case.log, case.fixed.package

@@ -22,9 +22,9 @@ NOT_ITS_OWN = ("total_accelerators", "errors", "design_power_watts", "Power", "P
 POWER_UNITS = {"SingleStream": "millijoules", "MultiStream": "millijoules"}
 
 
-def score(case: ResultCase, review: ResultReview, result: Result, path: str, failed: bool) -> Score:
+def score(case: ResultCase, review: ResultReview, result: Result, path: str) -> Score:
     """Return a result for the report's table, with the row of the single-file checker."""
-    base = modular_score(case, review, path, failed)
+    base = modular_score(case, review, path)
     official = _row(case, review, result) if result.rows else None
     return replace(base, official=official)
 

@@ -1,4 +1,4 @@
-"""What changed between two rounds, in plain words: benchmarks, targets, keys, values, runs, rules."""
+"""What changed between two rounds, in plain words: benchmarks, targets, keys, values, runs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from checker.core.findings import brief
 from checker.families.mlperf_training.sheets.words import listed, told, wanted
-from rules.cards import Card
-from rules.errors import UsageError
-from rules.ruleset import load
 from rules.sheets import Demand, Sheet, sheets
 from rules.training import package_rules
 
@@ -16,25 +13,9 @@ COMMON = {"common": "every log", "closed_common": "closed division", "open_commo
 
 
 def differences(before: str, after: str) -> Iterator[str]:
-    """Yield what differs in `after`, a line each, headings without indent; UsageError for an unknown round."""
-    old, new = load(before), load(after)
-    if old.family != new.family:
-        raise UsageError(f"{before} and {after} are rounds of other kinds", fix="give two rounds of one suite")
-    if old.family == "mlperf-inference":
-        from checker.families.mlperf_inference.difference import differences as of_inference
-
-        yield from of_inference(before, after)
-        yield from _cards(old.cards, new.cards)
-        return
-    if old.family == "mlperf-tiny":
-        from checker.families.mlperf_tiny.difference import differences as of_tiny
-
-        yield from of_tiny(before, after)
-        yield from _cards(old.cards, new.cards)
-        return
+    """Yield what differs in `after`, a line each, headings without indent."""
     yield from _sheets(sheets(before), sheets(after))
     yield from _package(before, after)
-    yield from _cards(old.cards, new.cards)
 
 
 def _title(name: str) -> str:
@@ -137,13 +118,4 @@ def _package(before: str, after: str) -> Iterator[str]:
         lines.append(f"a system's status is one of {', '.join(map(brief, new.system.statuses)) or 'any'}")
     if lines:
         yield "results:"
-        yield from (f"  {line}" for line in lines)
-
-
-def _cards(old: Mapping[str, Card], new: Mapping[str, Card]) -> Iterator[str]:
-    lines = [f"{rule}: new: {card.title}" for rule, card in new.items() if rule not in old]
-    lines += [f"{rule}: gone" for rule in old if rule not in new]
-    lines += [f"{rule}: changed" for rule, card in new.items() if rule in old and old[rule] != card]
-    if lines:
-        yield "rules:"
         yield from (f"  {line}" for line in lines)

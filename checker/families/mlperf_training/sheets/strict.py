@@ -298,7 +298,7 @@ def rounds_of(benchmark: Any) -> list[str]:
     """Return the rounds that have rules on a benchmark: which round a log that was judged by another may be of."""
     if not isinstance(benchmark, str):
         return []
-    rounds = [name for name in rulesets() if load(name).family in FAMILIES]
+    rounds = [name for name in rulesets() if load(name).series in FAMILIES]
     return [name for name in rounds if f"closed_{benchmark}" in sheets(name)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from checker.core.findings import Problem, brief
 from rules.cards import Part
-from rules.sheets import Demand
+from rules.sheets import Demand, sheets
 
 PARTS: dict[str, Part] = {
     "occurs": "lines",
@@ -100,6 +100,23 @@ def told(demand: Demand, key: str) -> str:
     if demand.occurs == "any" and not demand.instead:
         return f"where logged, {'; '.join(said) or 'anything'}"
     return "; ".join(said)
+
+
+def reference(round_name: str) -> Iterator[str]:
+    """Yield the Markdown of a round's sheets, nothing where it has none."""
+    known = sheets(round_name)
+    if known:
+        yield from (
+            "# What a log must hold",
+            "",
+            "Laid one after the other: `common`, the division's, the benchmark's.",
+            "",
+        )
+    for name, sheet in known.items():
+        yield from (f"## {name}", "", "```text")
+        for key, demand in {**sheet.keys, **sheet.strict}.items():
+            yield f"{key}: {told(demand, key)}"
+        yield from ("```", "")
 
 
 def problem(demand: Demand, member: str, key: str, found: str, line: int | None, why: str = "") -> Problem:

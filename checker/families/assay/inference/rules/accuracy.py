@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from checker.core.findings import Problem
-from checker.core.registry import judge
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check
 from checker.families.assay.inference.answers import Answer, by_sample
 from checker.families.assay.inference.compliance import differing
 from checker.families.assay.inference.metrics import recomputed
@@ -24,7 +24,7 @@ METRIC = re.compile(r"(?P<name>[^=:{}]{1,100}?)\s*[=:]\s*(?P<value>-?\d+(?:\.\d+
 CLOSE = 5e-5  # accuracy is stated to five digits
 
 
-@judge("serving-answers", "run")
+@check("serving-answers", "run")
 def answers(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that runs that log answers have them: an accuracy run each sample's once, each of the right size."""
     if run.name not in LOGGED:
@@ -96,7 +96,7 @@ def stated(result: InferenceResult, scenario: ScenarioResult) -> tuple[str, dict
     return path, found, digest
 
 
-@judge("serving-accuracy-hash", "scenario")
+@check("serving-accuracy-hash", "scenario")
 def accuracy_hash(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that accuracy.txt binds the whole accuracy log, and that the short one is its beginning and end."""
     run = scenario.accuracy
@@ -118,7 +118,7 @@ def accuracy_hash(result: InferenceResult, scenario: ScenarioResult) -> Iterator
         yield Problem("the short accuracy log is of another run than the whole one", run.answers_path, "other", path)
 
 
-@judge("serving-accuracy-target", "scenario")
+@check("serving-accuracy-target", "scenario")
 def accuracy_target(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that every metric of the workload is stated, and within the round's bounds."""
     if result.rules is None or scenario.accuracy is None:
@@ -137,7 +137,7 @@ def accuracy_target(result: InferenceResult, scenario: ScenarioResult) -> Iterat
             yield Problem(f"{name} misses its target", wanted, f"{found[name][0]:g}", path, found[name][1])
 
 
-@judge("serving-accuracy-recomputed", "scenario")
+@check("serving-accuracy-recomputed", "scenario")
 def accuracy_recomputed(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that the answers have the metrics that are stated, where the round has what they are compared with."""
     run = scenario.accuracy

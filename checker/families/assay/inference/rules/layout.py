@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from checker.core.documents import read_json
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.core.strict_json import JsonError
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check
 from checker.families.assay.inference.submission import InferenceResult, ScenarioResult
 
 MEASUREMENTS = (
@@ -21,7 +21,7 @@ MEASUREMENTS = (
 TEXT = 1 << 16
 
 
-@judge("serving-scenarios", "result")
+@check("serving-scenarios", "result")
 def scenarios(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the result has a scenario, and that what is ours of each stands beside what is MLPerf's."""
     if not result.scenarios:
@@ -32,7 +32,7 @@ def scenarios(result: InferenceResult) -> Iterator[Problem]:
                 yield Problem("the scenario has one half only", path, "nothing", path)
 
 
-@judge("serving-described", "scenario")
+@check("serving-described", "scenario")
 def described(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that the scenario has user.conf, README.md and a measurements.json with what MLPerf asks for."""
     for name in ("user.conf", "README.md"):

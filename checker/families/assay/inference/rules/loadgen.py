@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check
 from checker.families.assay.inference.submission import PERFORMANCE, InferenceResult, LoadGenRun
 from rules.serving import ScenarioRules, loadgen_rules, loadgen_scenario
 
@@ -25,14 +25,14 @@ def is_whole(run: LoadGenRun) -> bool:
     return run.name in ("performance", "TEST01", "TEST04")
 
 
-@judge("serving-latencies", "run")
+@check("serving-latencies", "run")
 def latencies(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that a run in performance mode has its latencies."""
     if run.name in PERFORMANCE and run.latencies is None:
         yield from run.flaws["latencies"]
 
 
-@judge("serving-detail", "run")
+@check("serving-detail", "run")
 def detail(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen's detail log is there, whole, and says each thing once."""
     log = run.detail
@@ -49,7 +49,7 @@ def detail(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
             yield run.said(key, f"'{key}' is logged {log.repeated[key]} times", "once", "again")
 
 
-@judge("serving-errors", "run")
+@check("serving-errors", "run")
 def errors(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen logged no error, and counts none."""
     for said in run.detail.errors:
@@ -59,7 +59,7 @@ def errors(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
         yield run.said("num_errors", "LoadGen counts errors, or did not come to its end", "0", brief(count))
 
 
-@judge("serving-valid", "run")
+@check("serving-valid", "run")
 def valid(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen calls the run valid."""
     if is_whole(run) and run.detail.refused is None:
@@ -73,7 +73,7 @@ def valid(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
                 yield run.said(key, f"LoadGen says {key} is otherwise", brief(wanted), brief(run.detail[key]))
 
 
-@judge("serving-mode", "run")
+@check("serving-mode", "run")
 def mode(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that the run was of its scenario, in its mode, with the tests' switches as they should be, no others."""
     wanted: dict[str, Any] = {
@@ -110,7 +110,7 @@ def mode(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
         )
 
 
-@judge("serving-seeds", "run")
+@check("serving-seeds", "run")
 def seeds(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen's seeds are the round's, and in the run with other seeds one of the round's other sets."""
     known = loadgen_rules(result.ruleset.name)
@@ -123,7 +123,7 @@ def seeds(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
                 yield run.said(key, f"{name} is not the round's", str(wanted), brief(found[name]))
 
 
-@judge("serving-loadgen", "run")
+@check("serving-loadgen", "run")
 def loadgen(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen is the round's, by its own word, the container's log and the record, and unchanged."""
     wanted = loadgen_rules(result.ruleset.name).version
@@ -167,7 +167,7 @@ def _wanted(result: InferenceResult, run: LoadGenRun, its: ScenarioRules) -> Ite
             yield "requested_server_tpot_latency", round(its.tpot_ms * 1e6), "<="
 
 
-@judge("serving-settings", "run")
+@check("serving-settings", "run")
 def settings(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge LoadGen's effective settings by the round's for workload and scenario."""
     its = result.rules.scenarios.get(run.scenario) if result.rules else None  # type: ignore[call-overload]
@@ -191,7 +191,7 @@ EFFECTIVE = {
 }
 
 
-@judge("serving-user-conf", "run")
+@check("serving-user-conf", "run")
 def user_conf(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that user.conf, the record and LoadGen's effective settings are of one mind."""
     if run.record is None:
@@ -236,7 +236,7 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-@judge("serving-summary", "run")
+@check("serving-summary", "run")
 def summary(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen's summary says what its detail log says."""
     try:

@@ -9,8 +9,8 @@ from typing import Any
 
 from checker.core.documents import Document
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check
 from checker.families.assay.inference.submission import LOGGED, PERFORMANCE, RUNS, InferenceResult, LoadGenRun
 from checker.families.assay.rules.record import differs
 from checker.families.assay.rules.recorded import judge_record
@@ -53,7 +53,7 @@ def record_agrees(_result: InferenceResult, run: LoadGenRun, record: Document[Se
         yield Problem("the log names another framework", record.model.framework, found, run.log_path, line)
 
 
-@judge("serving-status", "result")
+@check("serving-status", "result")
 def status(result: InferenceResult) -> Iterator[Problem]:
     """Judge that a system's status is one that MLPerf Inference knows."""
     described = result.system_document
@@ -122,7 +122,7 @@ OWN = {
 SHARED = [name for name in ServingRecord.model_fields if name not in OWN]
 
 
-@judge("serving-runs-alike", "result")
+@check("serving-runs-alike", "result")
 def runs_alike(result: InferenceResult) -> Iterator[Problem]:
     """Judge that all runs had the same image, source, data, parameters, arguments, environment and limits."""
     for record in result.records[1:]:
@@ -134,7 +134,7 @@ def runs_alike(result: InferenceResult) -> Iterator[Problem]:
                 yield record.problem(message, other, "another value", name)
 
 
-@judge("serving-runs-there", "result")
+@check("serving-runs-there", "result")
 def runs_there(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the manifest declares the runs there are."""
     if result.manifest is not None and result.manifest.model.runs != len(result.runs):
@@ -143,7 +143,7 @@ def runs_there(result: InferenceResult) -> Iterator[Problem]:
         yield result.manifest.problem(message, str(result.manifest.model.runs), found, "runs")
 
 
-@judge("serving-warm-up", "run")
+@check("serving-warm-up", "run")
 def warm_up(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that the system was warmed up before the clock started: logged, in order, taking time."""
     if run.log is None:
@@ -161,7 +161,7 @@ def warm_up(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
         yield run.record.problem("warm-up took no time", "above 0 s", f"{run.record.model.warm_up_s:g} s", "warm_up_s")
 
 
-@judge("serving-host-clock", "run")
+@check("serving-host-clock", "run")
 def host_clock(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that by the host's receipts the run lasted as long as LoadGen's clock says, and not much longer."""
     if run.record is None or run.log is None or run.name not in PERFORMANCE or run.latencies is None:
@@ -182,7 +182,7 @@ def host_clock(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
         yield Problem(message, f"about {measured:.3f} s", f"{seen:.3f} s", run.log_path)
 
 
-@judge("serving-apart", "result")
+@check("serving-apart", "result")
 def apart(result: InferenceResult) -> Iterator[Problem]:
     """Judge by receipts that no two runs of a result were made at the same time."""
     spans = sorted(
@@ -196,7 +196,7 @@ def apart(result: InferenceResult) -> Iterator[Problem]:
             yield record.problem(message, f"after {ended:.3f}", f"{began:.3f}", "receipts", 0)
 
 
-@judge("serving-distinct", "results")
+@check("serving-distinct", "results")
 def distinct(results: list[InferenceResult]) -> Iterator[Problem]:
     """Judge that no run's logs or latencies are those of another, of any result of the submitter."""
     seen: dict[tuple[str, Any], str] = {}
@@ -217,7 +217,7 @@ def _marks(run: LoadGenRun) -> Iterator[tuple[str, Any, str]]:
         yield "container's log", run.record.model.log.sha256, run.log_path
 
 
-@judge("serving-known", "result")
+@check("serving-known", "result")
 def known(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the round has rules on the workload and on each scenario of it, each with a run."""
     if result.rules is None:

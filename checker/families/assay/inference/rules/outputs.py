@@ -10,7 +10,7 @@ from math import inf
 from pathlib import Path
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import flaws, judge
+from checker.families.assay.checks import check, flaws
 from checker.families.assay.inference.submission import InferenceResult
 from rules.serving import ServingRules, loadgen_scenario
 
@@ -18,7 +18,7 @@ flaws("result", "outputs")
 flaws("result", "search")
 
 
-@judge("serving-outputs-bound", "result")
+@check("serving-outputs-bound", "result")
 def outputs_bound(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the certificate is of this workload, framework, precision, source and data."""
     certificate, record = result.outputs, next((run.record for run in result.runs if run.record), None)
@@ -35,7 +35,7 @@ def outputs_bound(result: InferenceResult) -> Iterator[Problem]:
         )
 
 
-@judge("serving-outputs-agree", "result")
+@check("serving-outputs-agree", "result")
 def outputs_agree(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the outputs are the reference's, of the round's samples, as closely as the precision must be."""
     if result.outputs is None or result.rules is None:
@@ -85,7 +85,7 @@ def _read(path: Path, digest: str) -> list[list[float]]:
     return outputs
 
 
-@judge("serving-searched", "result")
+@check("serving-searched", "result")
 def searched(result: InferenceResult) -> Iterator[Problem]:
     """Judge that Server's rate was searched: a higher one was tried and not valid, or the bracket is told."""
     if result.search is None:
@@ -103,7 +103,7 @@ def searched(result: InferenceResult) -> Iterator[Problem]:
             yield result.search.problem(message, f"an invalid probe above {brief(rate)}/s", f"{highest:g}/s", "probes")
 
 
-@judge("serving-left-out", "result")
+@check("serving-left-out", "result")
 def left_out(result: InferenceResult) -> Iterator[Problem]:
     """Judge that no scenario was asked for and left out."""
     if result.search is None:
@@ -112,7 +112,7 @@ def left_out(result: InferenceResult) -> Iterator[Problem]:
         yield result.search.problem(f"{name} was asked for and left out", "a valid run of it", why, "left_out", name)
 
 
-@judge("serving-search-bound", "result")
+@check("serving-search-bound", "result")
 def search_bound(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the search was made with this workload, framework, source and parameters."""
     search, record = result.search, next((run.record for run in result.runs if run.record), None)

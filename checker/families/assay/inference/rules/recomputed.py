@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import cycle, pairwise, repeat
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.inference.compliance import ranked
 from checker.families.assay.inference.latencies import PERCENTILES, Latencies, percentile
 from checker.families.assay.inference.rules.loadgen import is_whole
@@ -50,7 +50,7 @@ def wanted(result: InferenceResult, run: LoadGenRun) -> ScenarioRules | None:
     return rules.model_copy(update=told)
 
 
-@judge("serving-percentiles", "run")
+@check("serving-percentiles", "run")
 def percentiles(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that LoadGen's percentiles, least, largest and mean latency are those of the latencies."""
     known = _its(result, run)
@@ -83,7 +83,7 @@ def _ends(run: LoadGenRun, key: str, values: Sequence[int]) -> Iterator[Problem]
             yield run.said(key.format(name), f"the {name} is not that of the latencies", f"{wanted} ns", brief(found))
 
 
-@judge("serving-score", "run")
+@check("serving-score", "run")
 def score(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that the score and the rates LoadGen logs follow from the latencies."""
     known = _its(result, run)
@@ -117,7 +117,7 @@ def score(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
             yield run.said(key, f"{key} does not follow from the latencies", f"{value:.6g}", brief(found))
 
 
-@judge("serving-duration", "run")
+@check("serving-duration", "run")
 def duration(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that the run did last as long as the round wants: the last query began, in Offline ended, so late."""
     known = _its(result, run)
@@ -131,7 +131,7 @@ def duration(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
         yield Problem(message, wanted, f"{lasted:.3f} s by its latencies", run.latencies_path)
 
 
-@judge("serving-queries", "run")
+@check("serving-queries", "run")
 def queries(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that as many queries and samples were asked as the round wants and LoadGen says."""
     known = _its(result, run)
@@ -161,7 +161,7 @@ def queries(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
         yield Problem(message, f"below {result.rules.samples:,}", str(beyond), run.latencies_path)
 
 
-@judge("serving-bound", "run")
+@check("serving-bound", "run")
 def bound(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge Server's latencies by the round's bounds, with LoadGen's early stopping."""
     known = _its(result, run)
@@ -192,7 +192,7 @@ def bound(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
             yield Problem(message, wanted, f"{over} of {len(values):,}", run.latencies_path)
 
 
-@judge("serving-pace", "run")
+@check("serving-pace", "run")
 def pace(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that queries follow one another as LoadGen asks them: the next once the last is answered, and then at once.
 
@@ -218,7 +218,7 @@ def pace(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
         yield Problem(message, f"at most {most:,.0f} ns", f"{usual:,} ns", run.latencies_path)
 
 
-@judge("serving-drawn", "run")
+@check("serving-drawn", "run")
 def drawn(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that the latencies are of the queries that LoadGen draws from its seeds, all of them, in order."""
     known = _its(result, run)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from checker.core.findings import Problem
-from checker.core.registry import judge
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check
 from checker.families.assay.inference.compliance import Fault, loaded, ranked, verdict
 from checker.families.assay.inference.submission import InferenceResult, LoadGenRun, ScenarioResult
 from checker.machine.steadiness import told
@@ -25,7 +25,7 @@ LOADED = 1 << 40  # samples that nothing can load
 QUIET = "measure again on a quiet machine; if it fails there too"
 
 
-@judge("serving-tests", "scenario")
+@check("serving-tests", "scenario")
 def tests_there(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that a closed result has the runs it needs."""
     for name in ("performance", "accuracy", *result.compliance.tests(result.workload)):
@@ -62,7 +62,7 @@ def _judge(test: str) -> None:
                 first = QUIET if fault.pace else ""
                 yield Problem(f"{test} fails: {fault.message}{by}", fault.expected, fault.found, path, first=first)
 
-    judge(f"serving-passes-{test.lower()}", "scenario")(passed)
+    check(f"serving-passes-{test.lower()}", "scenario")(passed)
 
 
 def _disturbances(result: InferenceResult, runs: Iterable[LoadGenRun | None]) -> str:
@@ -75,7 +75,7 @@ for _test in ("TEST01", "TEST04", "TEST06", "seeds"):
     _judge(_test)
 
 
-@judge("serving-tries", "scenario")
+@check("serving-tries", "scenario")
 def tries(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that no run was made again, for its own or its tests' pace, more often than the round allows."""
     rules, made = result.compliance, dict[str, int]()
@@ -91,7 +91,7 @@ def tries(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem
             yield run.record.problem(message, f"at most {most} times", str(made[name]), "earlier_attempts")
 
 
-@judge("serving-verify", "scenario")
+@check("serving-verify", "scenario")
 def verify(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that MLPerf's verdict files are there and say what the logs say."""
     for test, names in VERIFY.items():
@@ -120,7 +120,7 @@ def _wanted(test: str, scenario: str, parts: tuple[str, ...], found: dict[str, l
         yield f"{WORDS[part]} check pass: {'Skipped' if skipped else not found[part]}"
 
 
-@judge("serving-loading", "run")
+@check("serving-loading", "run")
 def loading(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that loading samples, outside the clock, took too little time to answer them meanwhile."""
     count, pace = run.detail["effective_performance_sample_count"], _pace(result)

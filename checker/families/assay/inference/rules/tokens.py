@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.inference.answers import numbers
 from checker.families.assay.inference.latencies import PERCENTILES, percentile
 from checker.families.assay.inference.rules.recomputed import PRINTED
@@ -56,7 +56,7 @@ def token_counts(scenario: ScenarioResult, kind: Answers) -> dict[int, int]:
     return found
 
 
-@judge("serving-tokens", "scenario")
+@check("serving-tokens", "scenario")
 def tokens(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that tokens a second and times per token follow from the latencies and the accuracy run's answers."""
     workload = result.compliance.workloads.get(result.workload)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from statistics import fmean
 
 from checker.core.findings import Problem
-from checker.core.registry import flaws, judge
 from checker.core.statistics import fastest_mean
+from checker.families.assay.checks import check, flaws
 from checker.families.assay.training.parity import disagreements
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.published import references
@@ -16,7 +16,7 @@ from rules.thresholds import training_thresholds
 flaws("result", "parity-document")
 
 
-@judge("parity-present", "result")
+@check("parity-present", "result")
 def parity_present(result: TrainingResult) -> Iterator[Problem]:
     """Judge that a closed result carries a certificate."""
     path = f"{result.folder}/parity.json"
@@ -24,7 +24,7 @@ def parity_present(result: TrainingResult) -> Iterator[Problem]:
         yield Problem("the result has no parity certificate", "a parity certificate", "nothing", path)
 
 
-@judge("parity-bound", "result")
+@check("parity-bound", "result")
 def parity_bound(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the certificate is of this round, workload, source, data and wheel lock."""
     certificate = result.certificate
@@ -49,7 +49,7 @@ def parity_bound(result: TrainingResult) -> Iterator[Problem]:
         yield certificate.problem(message, record.framework, names, "frameworks")
 
 
-@judge("parity", "result")
+@check("parity", "result")
 def parity(result: TrainingResult) -> Iterator[Problem]:
     """Judge every comparison of the certificate against the round's bounds."""
     if result.certificate is None or result.rules is None:
@@ -58,7 +58,7 @@ def parity(result: TrainingResult) -> Iterator[Problem]:
         yield result.certificate.problem(one.message, one.expected, one.found, one.member)
 
 
-@judge("convergence", "result")
+@check("convergence", "result")
 def convergence(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the result does not reach the target in significantly fewer samples than the reference runs.
 
@@ -72,7 +72,7 @@ def convergence(result: TrainingResult) -> Iterator[Problem]:
         yield from _too_few(result, samples, reference, result.ruleset.significance)
 
 
-@judge("convergence-doubt", "result")
+@check("convergence-doubt", "result")
 def convergence_doubt(result: TrainingResult) -> Iterator[Problem]:
     """Point at a result that converges faster than most honest ones would, yet not so fast as to be refused."""
     reference, samples = _reference(result), _samples_to_target(result)

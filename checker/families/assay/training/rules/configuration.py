@@ -8,7 +8,7 @@ from typing import Any
 
 from checker.core.documents import Document
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.metric import of_workload
 from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
@@ -109,7 +109,7 @@ def _settings(record: Document[RunRecord], rules: WorkloadRules, settings: list[
             yield record.problem(message, brief(value), brief(ran), "hyperparameters", name)
 
 
-@judge("hyperparameter-form", "run")
+@check("hyperparameter-form", "run")
 def hyperparameter_form(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge the types of hyperparameters in log and record (128 is not 128.0), and what each must be to another."""
     if result.rules is None:
@@ -146,7 +146,7 @@ def _kind(usual: Any) -> str:
     return kinds.get(type(usual), "letters, digits, '_', '.', '+', '-', at most 50")
 
 
-@judge("known-events", "run")
+@check("known-events", "run")
 def known_events(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that a log holds only events that the round's rules speak of."""
     if run.log is None or result.rules is None:

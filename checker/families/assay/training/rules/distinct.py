@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from checker.core.findings import Problem
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
 
 Numbers = tuple[float, ...]
@@ -76,7 +76,7 @@ TRACES = (
 )
 
 
-@judge("runs-distinct", "result")
+@check("runs-distinct", "result")
 def runs_distinct(result: TrainingResult) -> Iterator[Problem]:
     """Judge that no run is a copy of another: seeds, initial weights, courses and final weights all differ."""
     seen: dict[tuple[str, Any], TrainingRun] = {}
@@ -94,7 +94,7 @@ def _drawn(result: TrainingResult) -> tuple[str, ...]:
     return () if pretrained else ("initial_weights_sha256",)
 
 
-@judge("results-distinct", "results")
+@check("results-distinct", "results")
 def results_distinct(results: list[TrainingResult]) -> Iterator[Problem]:
     """Judge that no run of one result is a copy of a run of another."""
     owners = {id(run): result for result in results for run in result.runs}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checker.core.documents import Document
 from checker.core.findings import Problem
-from checker.core.registry import flaws, judge
+from checker.families.assay.checks import check, flaws
 from checker.families.assay.rules.observation import samples_digest
 from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
@@ -24,7 +24,7 @@ def idle_digest(result: TrainingResult, _run: TrainingRun, record: Document[RunR
     yield from samples_digest(result, record, "idle", result.idle_path, result.idle)
 
 
-@judge("idle-fit", "result")
+@check("idle-fit", "result")
 def idle_fit(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the idle baseline was long enough, was over before the runs, and is of their meters."""
     seen, bears, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
@@ -54,7 +54,7 @@ def idle_fit(result: TrainingResult) -> Iterator[Problem]:
             yield seen.problem(message, taken.channel.name, found.channel.name, "channels")
 
 
-@judge("idle-steady", "result")
+@check("idle-steady", "result")
 def idle_steady(result: TrainingResult) -> Iterator[Problem]:
     """Point at what the machine did while it was to be idle."""
     seen, bears, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from checker.core.findings import Problem
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.training.submission import RUN_FILE, TrainingResult
 
 DOCUMENTS = ("manifest.json", "parity.json", "sbom.cdx.json")
@@ -14,7 +14,7 @@ OBSERVATION = re.compile(r"observation_(idle|0|[1-9]\d{0,5})\.json")
 WANTED = "result_<i>.txt, .json, .safetensors, observation_<i>.json, observation_idle.json, " + ", ".join(DOCUMENTS)
 
 
-@judge("result-files", "result")
+@check("result-files", "result")
 def result_files(result: TrainingResult) -> Iterator[Problem]:
     """Judge that a result's folder holds only the files that a result has."""
     for entry in result.tree.files(result.folder):

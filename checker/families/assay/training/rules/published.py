@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checker.core.documents import Document
 from checker.core.findings import Problem
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.training.parity import relative_difference
 from checker.families.assay.training.submission import TrainingResult
 from rules.documents import FrameworkParity, ParityCertificate
@@ -25,7 +25,7 @@ def _wheels(certificate: ParityCertificate) -> dict[str, str]:
     return {side.framework: side.wheel_lock_sha256 for side in certificate.frameworks}
 
 
-@judge("parity-published", "result")
+@check("parity-published", "result")
 def parity_published(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the certificate is of the round's model: its frameworks, tensors, initial weights, first losses."""
     certificate, published = result.certificate, _published(result)
@@ -77,7 +77,7 @@ def _side(
             return
 
 
-@judge("parity-versions", "result")
+@check("parity-versions", "result")
 def parity_versions(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the certificate's wheels of this framework are those of the image that ran."""
     record = next((run.record.model for run in result.runs if run.record), None)
@@ -91,7 +91,7 @@ def parity_versions(result: TrainingResult) -> Iterator[Problem]:
             yield result.certificate.problem(message, "the image's wheels", "other wheels", *place)
 
 
-@judge("source-published", "result")
+@check("source-published", "result")
 def source_published(result: TrainingResult) -> Iterator[Problem]:
     """Point at source that is not the published one: its own certificate speaks for it, and a reviewer reads it."""
     published = [one.source_sha256 for one in sources(result.ruleset.name, result.workload)]
@@ -103,7 +103,7 @@ def source_published(result: TrainingResult) -> Iterator[Problem]:
         yield record.problem("the source is not the published one", wanted, found, "source_sha256")
 
 
-@judge("source-files", "result")
+@check("source-files", "result")
 def source_files(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the source holds the harness and the framework's side of the workload."""
     if not result.framework:

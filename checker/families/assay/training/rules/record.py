@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checker.core.documents import Document
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.rules.image import names_version
 from checker.families.assay.rules.record import differs
 from checker.families.assay.rules.recorded import judge_record
@@ -66,7 +66,7 @@ def _framework(record: Document[RunRecord], run: TrainingRun) -> Iterator[Proble
         yield Problem("the framework's version is not the image's", wanted, found, run.log_path, logged.number)
 
 
-@judge("workload-known", "result")
+@check("workload-known", "result")
 def workload_known(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the round has rules on the workload."""
     if result.rules is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from checker.core.documents import Document
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.documents import Outcome, RunRecord
 from rules.expressions import same
@@ -19,7 +19,7 @@ RESULTS = (Outcome.SUCCESS, Outcome.TARGET_NOT_REACHED, Outcome.DIVERGED)
 COURSE = ("block_start", "block_stop", "train_loss", "eval_start", "eval_stop", "run_stop")
 
 
-@judge("run-count", "result")
+@check("run-count", "result")
 def run_count(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the result has the runs the round wants and the manifest declares, numbered from 0."""
     declared = None if result.manifest is None else result.manifest.model.runs
@@ -42,7 +42,7 @@ def run_count(result: TrainingResult) -> Iterator[Problem]:
             yield Problem(message, f"runs 0 to {declared - 1}", f"run {run.index}", run.log_path)
 
 
-@judge("runs-alike", "result")
+@check("runs-alike", "result")
 def runs_alike(result: TrainingResult) -> Iterator[Problem]:
     """Judge that all runs had the same image, source, data, settings, arguments, environment and limits."""
     records = [run.record for run in result.runs if run.record]
@@ -78,7 +78,7 @@ SAME: dict[str, Callable[[RunRecord], Any]] = {
 }
 
 
-@judge("runs-apart", "result")
+@check("runs-apart", "result")
 def runs_apart(result: TrainingResult) -> Iterator[Problem]:
     """Judge by receipts and by log that each run of the result began after the one before it had ended."""
     received = [(run, r.model.receipts[0], r.model.receipts[-1]) for run, r in _recorded(result) if r.model.receipts]
@@ -109,7 +109,7 @@ def _times(run: TrainingRun) -> list[int]:
     return times if all(type(time) is int and abs(time) < 1 << 53 for time in times) else []
 
 
-@judge("attempts", "run")
+@check("attempts", "run")
 def attempts(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that no earlier attempt at the run had ended as a run of the result does."""
     for position, attempt in enumerate(run.record.model.earlier_attempts if run.record else ()):
@@ -120,7 +120,7 @@ def attempts(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
             yield run.record.problem(message, wanted, attempt.outcome, "earlier_attempts", position, "outcome")
 
 
-@judge("attempts-made", "run")
+@check("attempts-made", "run")
 def attempts_made(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Point at runs that needed more than one attempt."""
     for position, attempt in enumerate(run.record.model.earlier_attempts if run.record else ()):
@@ -131,7 +131,7 @@ def attempts_made(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem
             yield run.record.problem(message, "one attempt", found, "earlier_attempts", position, "outcome")
 
 
-@judge("score", "result")
+@check("score", "result")
 def score(result: TrainingResult) -> Iterator[Problem]:
     """Judge that each run has a time from run_start to run_stop, above zero: the score is their mean."""
     for run in result.runs:
@@ -143,7 +143,7 @@ def score(result: TrainingResult) -> Iterator[Problem]:
             yield Problem(message, "more than 0 s", found, run.log_path, stop.number if stop else None)
 
 
-@judge("diverged", "run")
+@check("diverged", "run")
 def diverged(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that a run recorded as diverged ended in its last block: no loss of it and no evaluation after it.
 
@@ -168,7 +168,7 @@ def diverged(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
         yield Problem(message, brief(ended), brief(stop), run.log_path, course[-1].number)
 
 
-@judge("runs-converged", "result")
+@check("runs-converged", "result")
 def runs_converged(result: TrainingResult) -> Iterator[Problem]:
     """Judge that at most one run ended without reaching the target."""
     short = [run for run in result.runs if run.log is not None and not run.converged]
@@ -178,7 +178,7 @@ def runs_converged(result: TrainingResult) -> Iterator[Problem]:
         yield Problem(message, "at most 1", str(len(short)), run.log_path, stop.number if stop else None)
 
 
-@judge("run-short", "run")
+@check("run-short", "run")
 def run_short(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Point at a run that did not reach the target: it counts as the slowest."""
     stop = run.log.first("run_stop") if run.log else None
@@ -188,7 +188,7 @@ def run_short(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
         yield Problem(message, '"success"', status, run.log_path, stop.number)
 
 
-@judge("warmup-time", "run")
+@check("warmup-time", "run")
 def warmup_time(_result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that warm-up takes time."""
     seconds = run.interval("warmup_start", "warmup_stop")

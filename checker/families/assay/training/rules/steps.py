@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from checker.core.findings import Problem
 from checker.core.mllog import Record
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.images import images
 from rules.thresholds import training_thresholds
@@ -27,7 +27,7 @@ class Block:
     seconds: float
 
 
-@judge("step-times", "run")
+@check("step-times", "run")
 def step_times(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that there is a time for each step, above zero, and that no block took less time than its steps."""
     blocks = list(_blocks(run))
@@ -54,7 +54,7 @@ def step_times(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
             yield Problem(message, expected, found, run.log_path, block.stop.number)
 
 
-@judge("device-times", "run")
+@check("device-times", "run")
 def device_times(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that an accelerator's own times are of one there is, one a step, and no longer than the host's."""
     steps = run.record.model.steps if run.record else None
@@ -83,7 +83,7 @@ def device_times(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
             yield run.record.problem(message, expected, found, "steps", "device_seconds", block.first)
 
 
-@judge("step-share", "run")
+@check("step-share", "run")
 def step_share(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Point at blocks that took much longer than their steps: other work, or step times that were made up."""
     blocks, bounds = list(_blocks(run)), training_thresholds(result.ruleset.name).steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.findings import Problem
-from checker.core.registry import judge
+from checker.families.assay.checks import check
 from checker.families.assay.training.submission import TrainingResult
 
 # MLPerf's list (MLCommons policies, submission rules: availability).
@@ -14,7 +14,7 @@ STATUSES = ("Available on-premise", "Available cloud", "Preview", "Research, Dev
 UNCONTAINED = "nothing contained the run: what it was made of is what its machine said, and not what the round fixes"
 
 
-@judge("system-status", "result")
+@check("system-status", "result")
 def system_status(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the status is one of MLPerf's."""
     described = result.system_document
@@ -22,7 +22,7 @@ def system_status(result: TrainingResult) -> Iterator[Problem]:
         yield described.problem("the status is none of MLPerf's", "; ".join(STATUSES), described.model.status, "status")
 
 
-@judge("system-uncontained", "result")
+@check("system-uncontained", "result")
 def system_uncontained(result: TrainingResult) -> Iterator[Problem]:
     """Judge that a result's runs happened in containers of the round's images."""
     described = result.system_document

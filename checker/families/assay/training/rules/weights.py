@@ -8,9 +8,9 @@ from contextlib import suppress
 
 from checker.core.documents import Document
 from checker.core.findings import Problem, brief
-from checker.core.registry import judge
 from checker.core.safetensors import FormError, Tensor, differences, header, numbers
 from checker.core.tree import RefusedError
+from checker.families.assay.checks import check
 from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.documents import Outcome, RunRecord
@@ -41,7 +41,7 @@ def final_weights(result: TrainingResult, run: TrainingRun, record: Document[Run
         yield Problem(message, stated.sha256, brief(logged.value), run.log_path, logged.number)
 
 
-@judge("weights-form", "run")
+@check("weights-form", "run")
 def weights_form(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Judge that the final weights are a safetensors file of numbers that training changed.
 
@@ -73,7 +73,7 @@ def weights_form(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
         yield from found
 
 
-@judge("weights-diverged", "run")
+@check("weights-diverged", "run")
 def weights_diverged(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     """Point at a run that is said to have diverged though all its final weights are finite.
 

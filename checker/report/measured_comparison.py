@@ -1,14 +1,63 @@
-"""Two submissions of MLPerf Inference beside each other, for a person at a terminal and for programs."""
+"""Two submissions whose results each measured a metric, beside each other: for a person, and for programs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
-from checker.families.mlperf_inference.compare import Comparison, Comparisons, Side
-from checker.families.mlperf_inference.results_page import significant
-from checker.families.mlperf_training.compare_text import members, wrapped
+from checker.core.findings import Measured
+from checker.report.comparison import Differing, members, wrapped
+from checker.report.page.quantity import significant
+
+
+@dataclass(frozen=True)
+class Side:
+    """One result of one of the two."""
+
+    path: str
+    submitter: str
+    system: str
+    benchmark: str
+    valid: bool  # by the official checker
+    measured: Measured
+    chips: float | None
+    repeated_percent: tuple[float, ...]  # how far its compliance runs came out from it
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One model and scenario on a system of each side."""
+
+    model: str
+    scenario: str
+    unit: str
+    a: Side
+    b: Side
+    ratio: float | None  # B's metric over A's
+    system: tuple[Differing, ...]
+    settings: tuple[Differing, ...]
+
+    @property
+    def noise(self) -> str:
+        """What can be said of chance."""
+        scatter = [abs(percent) for side in (self.a, self.b) for percent in side.repeated_percent]
+        if not scatter:
+            return "one run each: whether they differ by more than chance cannot be told"
+        return f"one run each; repeated runs came out up to {max(scatter):.2g} % off"
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """All that both submissions have results of, and what only one has."""
+
+    ruleset: str
+    a: str
+    b: str
+    method: str
+    results: tuple[Comparison, ...]
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
 
 
 def as_json(compared: Comparisons) -> str:

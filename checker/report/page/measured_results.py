@@ -1,4 +1,4 @@
-"""The results of a round of MLPerf Inference as tables, one for each benchmark, division and scenario, best first."""
+"""The results that measured a metric as tables, one for each benchmark, division and scenario, best first."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from checker.core.findings import Measured, Report, Score
 from checker.report.page.layout import ROWS, section, table, verdict_mark
 from checker.report.page.markup import Child, Markup, tag
-from checker.report.page.quantity import count, fixed, number
+from checker.report.page.quantity import NONE, count, number, significant
 from checker.report.page.round_results import naming
 
-NONE = "none"
 DIVISIONS = ("closed", "network", "open")
 SCENARIOS = ("Offline", "Server", "Interactive", "SingleStream", "MultiStream")
 
@@ -36,7 +35,7 @@ def grouped(scores: Sequence[Score]) -> list[Group]:
     """Return results in groups: by division, model, scenario and unit."""
     found: dict[tuple[str, str, str, str], list[Score]] = {}
     for score in scores:
-        if (its := score.measured) is not None:
+        if (its := score.inference) is not None:
             found.setdefault((score.division, model_of(score), its.scenario, its.unit), []).append(score)
 
     def rank(names: tuple[str, str, str, str]) -> tuple[int, str, int, str]:
@@ -64,14 +63,14 @@ def label_of(score: Score) -> str:
 
 
 def _rank(score: Score) -> tuple[float, str]:
-    found = score.measured
+    found = score.inference
     metric = number(found.metric) if found is not None else None
     if found is None or metric is None:
         return math.inf, score.path
     return (metric if found.unit.startswith("Latency") else -metric), score.path
 
 
-def inference_results(report: Report) -> Markup:
+def measured_results(report: Report) -> Markup:
     """Return every result: what it measured, both verdicts."""
     of = naming(report)
     groups = grouped(report.scores)
@@ -108,9 +107,9 @@ def inference_results(report: Report) -> Markup:
 
 
 def _table(group: Group, scores: Sequence[Score], of: Callable[[str], str]) -> Markup:
-    unit = next((s.measured.unit for s in scores if s.measured is not None), "")
-    tokens = any(s.measured is not None and s.measured.first_token_ms for s in scores)
-    power = any(s.measured is not None and s.measured.power is not None for s in scores)
+    unit = next((s.inference.unit for s in scores if s.inference is not None), "")
+    tokens = any(s.inference is not None and s.inference.first_token_ms for s in scores)
+    power = any(s.inference is not None and s.inference.power is not None for s in scores)
     own = any(score.workload != group.model for score in scores)
     rate = not unit.startswith("Latency")
     result = f"Result, {unit}" if rate else f"Latency, {unit.partition('(')[2].rstrip(')')}"
@@ -120,7 +119,7 @@ def _table(group: Group, scores: Sequence[Score], of: Callable[[str], str]) -> M
     heads += ["Chips", "Type", "Accuracy"]
     rows: list[Sequence[Child]] = []
     for score in scores:
-        found = score.measured
+        found = score.inference
         if found is None:
             continue
         stated = score.official or {}
@@ -151,7 +150,7 @@ def _table(group: Group, scores: Sequence[Score], of: Callable[[str], str]) -> M
 
 
 def _power_unit(scores: Sequence[Score]) -> str:
-    units = [s.measured.power_unit for s in scores if s.measured is not None and s.measured.power_unit]
+    units = [s.inference.power_unit for s in scores if s.inference is not None and s.inference.power_unit]
     return "mJ per query" if units[:1] == ["mJ"] else units[0] if units else "W"
 
 
@@ -169,13 +168,3 @@ def _accuracy(found: Measured) -> Child:
         "; ".join(f"{name} {significant(value)}" for name, value in found.accuracy.items()) or NONE,
         class_="fine",
     )
-
-
-def significant(value: object) -> str:
-    """Return a number with about five digits, thousands separated; a word where there is none."""
-    plain = number(value)
-    if plain is None:
-        return NONE if value is None else "out of range"
-    if plain == 0 or abs(plain) < 1e-3:
-        return f"{plain:.3g}"
-    return fixed(plain, max(0, 4 - math.floor(math.log10(abs(plain)))))
