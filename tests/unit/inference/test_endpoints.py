@@ -154,7 +154,7 @@ def asked(card: Card) -> str:
 
 def test_every_rule_on_endpoints_is_asked_of_endpoints() -> None:
     assert len(CARDS) > 25
-    assert {asked(card) for card in CARDS} == {"inference-endpoint", "inference-round"}
+    assert {asked(card) for card in CARDS} == {"endpoint", "round"}
     assert {card.id for card in load(ROUND).cards.values() if card.check and asked(card) == "endpoint"} <= {
         card.id for card in CARDS
     }
@@ -432,7 +432,7 @@ def test_the_unit_is_that_of_the_number_and_the_official_row_stays(tokens: Path)
     report = judged(tokens.parents[1])
     scores = {score.path.rpartition("/")[2]: score for score in report.scores}
     shown = {
-        name: (one.measured and one.measured.unit, one.official and one.official["Units"])
+        name: (one.inference and one.inference.unit, one.official and one.official["Units"])
         for name, one in scores.items()
     }
     assert shown == {
@@ -441,9 +441,9 @@ def test_the_unit_is_that_of_the_number_and_the_official_row_stays(tokens: Path)
         "Server": ("Tokens/s", "Tokens/s"),
     }
     offline = scores["Offline"]
-    assert offline.measured is not None
+    assert offline.inference is not None
     assert offline.official is not None
-    assert offline.measured.metric == offline.official["Result"] == pytest.approx(900_000 / 800)
+    assert offline.inference.metric == offline.official["Result"] == pytest.approx(900_000 / 800)
     notes = [finding for finding in report.findings if finding.rule == "endpoint-unit"]
     assert sorted(Path(finding.path).parts[-3] for finding in notes) == ["Interactive", "Offline"]
     assert all("Tokens/s" in finding.expected and finding.severity == "note" for finding in notes)
@@ -451,8 +451,8 @@ def test_the_unit_is_that_of_the_number_and_the_official_row_stays(tokens: Path)
 
 def test_results_in_different_units_stand_in_different_tables(tokens: Path) -> None:
     offline = next(score for score in judged(tokens.parents[1]).scores if score.path.endswith("Offline"))
-    assert offline.measured is not None
-    loadgen = replace(offline, measured=replace(offline.measured, metric=5e6, unit="Tokens/s"))
+    assert offline.inference is not None
+    loadgen = replace(offline, inference=replace(offline.inference, metric=5e6, unit="Tokens/s"))
     groups = grouped([offline, loadgen])
     assert [[one.inference and one.inference.unit for one in group.scores] for group in groups] == [
         ["Samples/s"],
