@@ -72,7 +72,7 @@ class Loading(Strict):
     floor_s: Positive
 
 
-class Answers(Strict):
+class AnswerComparison(Strict):
     """How answers of two runs to one sample are compared: element by element, as `dtype`, little-endian."""
 
     dtype: Literal["int32", "int64", "float32"]
@@ -84,7 +84,7 @@ class WorkloadTests(Strict):
     """Which tests a workload takes, and what its answers are."""
 
     tests: Annotated[list[Test], Field(min_length=1)]
-    answers: Answers
+    answers: AnswerComparison
     eos: int | None = None  # the token that ends an answer of a token model
 
 

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 Scalar = bool | int | float | str | None
 
 
-class Kind(enum.StrEnum):
+class ValueKind(enum.StrEnum):
     """What an expression yields; ANY is known only once a log is read."""
 
     NUMBER = "a number"
@@ -83,7 +83,7 @@ class Expression:
     """A compiled expression; `evaluate` raises UndefinedError where this log gives it no value."""
 
     text: str
-    kind: Kind
+    kind: ValueKind
     evaluate: Evaluate
 
 
@@ -115,19 +115,19 @@ def _is_integer(x: float) -> bool:
     return abs(round(x) - x) < 1e-5
 
 
-FUNCTIONS: dict[str, tuple[Callable[..., Any], int, Kind]] = {
-    "abs": (abs, 1, Kind.NUMBER),
-    "ceil": (math.ceil, 1, Kind.NUMBER),
-    "floor": (math.floor, 1, Kind.NUMBER),
-    "sqrt": (math.sqrt, 1, Kind.NUMBER),
-    "log2": (math.log2, 1, Kind.NUMBER),
-    "min": (min, 2, Kind.NUMBER),
-    "max": (max, 2, Kind.NUMBER),
-    "is_integer": (_is_integer, 1, Kind.TRUTH),
-    "close": (math.isclose, 2, Kind.TRUTH),
-    "integer": (int, 1, Kind.NUMBER),
-    "whole": (lambda x: isinstance(x, int), 1, Kind.TRUTH),
-    "length": (len, 1, Kind.NUMBER),
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int, ValueKind]] = {
+    "abs": (abs, 1, ValueKind.NUMBER),
+    "ceil": (math.ceil, 1, ValueKind.NUMBER),
+    "floor": (math.floor, 1, ValueKind.NUMBER),
+    "sqrt": (math.sqrt, 1, ValueKind.NUMBER),
+    "log2": (math.log2, 1, ValueKind.NUMBER),
+    "min": (min, 2, ValueKind.NUMBER),
+    "max": (max, 2, ValueKind.NUMBER),
+    "is_integer": (_is_integer, 1, ValueKind.TRUTH),
+    "close": (math.isclose, 2, ValueKind.TRUTH),
+    "integer": (int, 1, ValueKind.NUMBER),
+    "whole": (lambda x: isinstance(x, int), 1, ValueKind.TRUTH),
+    "length": (len, 1, ValueKind.NUMBER),
 }
 ARITHMETIC = {
     "+": operator.add,
@@ -228,17 +228,17 @@ class _Compiler:
             return token
         return None
 
-    def made(self, start: Token, kind: Kind, evaluate: Evaluate) -> Expression:
+    def made(self, start: Token, kind: ValueKind, evaluate: Evaluate) -> Expression:
         end = self.tokens[self.at].position
         return Expression(self.text[start.position : end].strip(), kind, evaluate)
 
-    def require(self, expression: Expression, kind: Kind, token: Token) -> Evaluate:
+    def require(self, expression: Expression, kind: ValueKind, token: Token) -> Evaluate:
         """Return a closure that yields `kind`, refusing now what can never be one."""
-        if expression.kind not in (kind, Kind.ANY):
+        if expression.kind not in (kind, ValueKind.ANY):
             raise self.error(f"{expression.text!r} is {expression.kind}, not {kind}", token)
         if expression.kind is kind or self.loose:
             return expression.evaluate
-        check = _number if kind is Kind.NUMBER else _truth
+        check = _number if kind is ValueKind.NUMBER else _truth
         inner, what = expression.evaluate, expression.text
         return lambda moment: check(inner(moment), what)
 
@@ -252,17 +252,17 @@ class _Compiler:
         start = self.now
         left = operand()
         while token := self.take(word):
-            a = self.require(left, Kind.TRUTH, start)
-            b = self.require(operand(), Kind.TRUTH, token)
-            left = self.made(start, Kind.TRUTH, _either(a, b) if word == "or" else _both(a, b))
+            a = self.require(left, ValueKind.TRUTH, start)
+            b = self.require(operand(), ValueKind.TRUTH, token)
+            left = self.made(start, ValueKind.TRUTH, _either(a, b) if word == "or" else _both(a, b))
         return left
 
     def negation(self) -> Expression:
         start = self.now
         if not self.take("not"):
             return self.comparison()
-        a = self.require(self.negation(), Kind.TRUTH, start)
-        return self.made(start, Kind.TRUTH, lambda moment: not a(moment))
+        a = self.require(self.negation(), ValueKind.TRUTH, start)
+        return self.made(start, ValueKind.TRUTH, lambda moment: not a(moment))
 
     def comparison(self) -> Expression:
         start = self.now
@@ -275,17 +275,17 @@ class _Compiler:
             return self.membership(start, token, left, right)
         if token.text in ORDER:
             test = ORDER[token.text]
-            a, b = self.require(left, Kind.NUMBER, start), self.require(right, Kind.NUMBER, token)
-            return self.made(start, Kind.TRUTH, lambda moment: test(a(moment), b(moment)))
-        if Kind.ANY not in (left.kind, right.kind) and left.kind is not right.kind:
+            a, b = self.require(left, ValueKind.NUMBER, start), self.require(right, ValueKind.NUMBER, token)
+            return self.made(start, ValueKind.TRUTH, lambda moment: test(a(moment), b(moment)))
+        if ValueKind.ANY not in (left.kind, right.kind) and left.kind is not right.kind:
             raise self.error(f"{left.text!r} is {left.kind} and {right.text!r} is {right.kind}: never equal", token)
         x, y, wanted = left.evaluate, right.evaluate, token.text == "=="
         if self.loose:
-            return self.made(start, Kind.TRUTH, lambda moment: bool(x(moment) == y(moment)) is wanted)
-        return self.made(start, Kind.TRUTH, lambda moment: same(x(moment), y(moment)) is wanted)
+            return self.made(start, ValueKind.TRUTH, lambda moment: bool(x(moment) == y(moment)) is wanted)
+        return self.made(start, ValueKind.TRUTH, lambda moment: same(x(moment), y(moment)) is wanted)
 
     def membership(self, start: Token, token: Token, left: Expression, right: Expression) -> Expression:
-        if left.kind is not Kind.TEXT or right.text not in ("metadata", "value"):
+        if left.kind is not ValueKind.TEXT or right.text not in ("metadata", "value"):
             raise self.error("'in' asks whether metadata or value has a member: 'NAME' in metadata", token)
         name, whole, loose = left.evaluate(Moment()), right.evaluate, self.loose
 
@@ -295,7 +295,7 @@ class _Compiler:
                 raise UndefinedError(f"{right.text} is not an object")
             return name in found
 
-        return self.made(start, Kind.TRUTH, evaluate)
+        return self.made(start, ValueKind.TRUTH, evaluate)
 
     def sum(self) -> Expression:
         return self.chain(("+", "-"), self.product)
@@ -307,18 +307,18 @@ class _Compiler:
         start = self.now
         left = operand()
         while token := self.take(*signs):
-            a = self.require(left, Kind.NUMBER, start)
-            b = self.require(operand(), Kind.NUMBER, token)
+            a = self.require(left, ValueKind.NUMBER, start)
+            b = self.require(operand(), ValueKind.NUMBER, token)
             table = LOOSE_ARITHMETIC if self.loose else ARITHMETIC
-            left = self.made(start, Kind.NUMBER, _computed(table[token.text], a, b))
+            left = self.made(start, ValueKind.NUMBER, _computed(table[token.text], a, b))
         return left
 
     def sign(self) -> Expression:
         start = self.now
         if not self.take("-"):
             return self.atom()
-        a = self.require(self.sign(), Kind.NUMBER, start)
-        return self.made(start, Kind.NUMBER, lambda moment: -a(moment))
+        a = self.require(self.sign(), ValueKind.NUMBER, start)
+        return self.made(start, ValueKind.NUMBER, lambda moment: -a(moment))
 
     def atom(self) -> Expression:
         token = self.now
@@ -326,9 +326,9 @@ class _Compiler:
         if token.kind == "number":
             literal = token.text.replace("_", "")
             value = float(literal) if re.search(r"[.eE]", literal) else int(literal)
-            return self.made(token, Kind.NUMBER, lambda _: value)
+            return self.made(token, ValueKind.NUMBER, lambda _: value)
         if token.kind == "text":
-            return self.made(token, Kind.TEXT, lambda _: token.text[1:-1])
+            return self.made(token, ValueKind.TEXT, lambda _: token.text[1:-1])
         if token.kind == "word" and token.text in ("true", "false", "null"):
             constant = {"true": True, "false": False, "null": None}[token.text]
             return self.made(token, _kind_of(constant), lambda _: constant)
@@ -358,7 +358,7 @@ class _Compiler:
         while True:
             start = self.now
             given = self.disjunction()
-            arguments.append(_sized(given) if token.text == "length" else self.require(given, Kind.NUMBER, start))
+            arguments.append(_sized(given) if token.text == "length" else self.require(given, ValueKind.NUMBER, start))
             if not self.take(","):
                 break
         self.close()
@@ -376,9 +376,9 @@ class _Compiler:
             if not last and not self.take(","):
                 raise self.error("choose takes 3 arguments")
         self.close()
-        test = self.require(parts[0][0], Kind.TRUTH, parts[0][1])
+        test = self.require(parts[0][0], ValueKind.TRUTH, parts[0][1])
         yes, no = parts[1][0], parts[2][0]
-        kind = yes.kind if yes.kind is no.kind else Kind.ANY
+        kind = yes.kind if yes.kind is no.kind else ValueKind.ANY
         a, b = yes.evaluate, no.evaluate
         return self.made(token, kind, lambda moment: a(moment) if test(moment) else b(moment))
 
@@ -390,21 +390,21 @@ class _Compiler:
         if head == "derived" and rest in self.derived:
             return self.made(token, self.derived[rest].kind, self.derived[rest].evaluate)
         if head == "held" and rest in self.held:
-            return self.made(token, Kind.ANY, _of_held(rest))
+            return self.made(token, ValueKind.ANY, _of_held(rest))
         if head == "count" and rest and "." not in rest:
-            return self.made(token, Kind.NUMBER, lambda moment: moment.counts.get(rest, 0))
+            return self.made(token, ValueKind.NUMBER, lambda moment: moment.counts.get(rest, 0))
         if head == "previous" and rest:
             member = _member(rest)
             if member:
-                return self.made(token, Kind.ANY, _of_previous(member, token.text))
+                return self.made(token, ValueKind.ANY, _of_previous(member, token.text))
         if head == "log" and rest:
             key, _, path = rest.partition(".")
             member = _member(path or "value")
             if member:
-                return self.made(token, Kind.ANY, _of_latest(key, member))
+                return self.made(token, ValueKind.ANY, _of_latest(key, member))
         member = _member(token.text)
         if member:
-            return self.made(token, Kind.ANY, _of_event(member))
+            return self.made(token, ValueKind.ANY, _of_event(member))
         known = [*self.constants, *(f"derived.{n}" for n in self.derived), *(f"held.{n}" for n in self.held)]
         known += ["value", "time_ms", "metadata", "number"]
         raise self.error(_unknown("name", token.text, known), token)
@@ -415,12 +415,12 @@ def _unknown(what: str, name: str, known: Any) -> str:
     return f"unknown {what} {name!r}" + (f" (did you mean {near[0]!r}?)" if near else "")
 
 
-def _kind_of(value: Scalar) -> Kind:
+def _kind_of(value: Scalar) -> ValueKind:
     if isinstance(value, bool):
-        return Kind.TRUTH
+        return ValueKind.TRUTH
     if isinstance(value, int | float):
-        return Kind.NUMBER
-    return Kind.TEXT if isinstance(value, str) else Kind.ANY
+        return ValueKind.NUMBER
+    return ValueKind.TEXT if isinstance(value, str) else ValueKind.ANY
 
 
 def _either(a: Evaluate, b: Evaluate) -> Evaluate:

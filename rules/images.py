@@ -42,6 +42,11 @@ class Images(Strict):
         """Return what is fixed about a framework on a target; None where the round has no such image."""
         return self.targets[target].frameworks.get(framework) if target in self.targets else None
 
+    def wheels(self, framework: str) -> set[str]:
+        """Return the wheels that name a framework's version, on whatever target."""
+        sides = (target.frameworks.get(framework) for target in self.targets.values())
+        return {wheel for side in sides if side is not None for wheel in side.wheels}
+
 
 def images(round_: RuleSet) -> Images | None:
     """Return what the round fixes about images; None where neither it nor one it extends says anything."""

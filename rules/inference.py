@@ -12,9 +12,9 @@ from typing import Literal
 from pydantic import Field
 
 from rules.round import Strict, read
+from rules.scenarios import Scenario
 
 SystemKind = Literal["datacenter", "edge", "both"]
-Scenario = Literal["SingleStream", "MultiStream", "Server", "Offline", "Interactive"]
 
 
 class Scenarios(Strict):
@@ -55,7 +55,7 @@ class ModelRules(Strict):
     extra_files: dict[str, list[str]] = Field(default_factory=dict)  # folder of accuracy/ -> names without suffix
 
 
-class Tool(Strict):
+class InferenceTool(Strict):
     """The official checker whose verdict is the official one, and what it calls this round."""
 
     name: str
@@ -64,7 +64,7 @@ class Tool(Strict):
     options: list[str]
 
 
-class Seeds(Strict):
+class RoundSeeds(Strict):
     """Seeds of LoadGen that a round fixes."""
 
     effective_qsl_rng_seed: int
@@ -81,7 +81,7 @@ class Layout(Strict):
     power_supplies: str | None = None
 
 
-class SystemRules(Strict):
+class InferenceSystemRules(Strict):
     """What a system description holds."""
 
     statuses: list[str]
@@ -90,7 +90,7 @@ class SystemRules(Strict):
     network_members: list[str]  # as well, where `is_network` is set
 
 
-class Limits(Strict):
+class ModelLimits(Strict):
     """Bounds that hold for every model."""
 
     duration_ms: int  # of a performance run, at least
@@ -110,17 +110,17 @@ class Endpoints(Strict):
     audits: dict[str, str]  # test -> name of its audit
 
 
-class PackageRules(Strict):
+class InferencePackage(Strict):
     """`package.yaml`, resolved."""
 
-    tool: Tool
-    seeds: Seeds
+    tool: InferenceTool
+    seeds: RoundSeeds
     layout: Layout
-    limits: Limits
+    limits: ModelLimits
     names: dict[str, str]  # what a benchmark's folder may also be called -> model
     metric_key: dict[Scenario, str]  # of LoadGen's result
     metrics: dict[str, str]  # accuracy metric -> regular expression of its line in accuracy.txt
-    system: SystemRules
+    system: InferenceSystemRules
     measurements: list[str]  # members of the implementation's description
     endpoints: Endpoints
 
@@ -130,11 +130,11 @@ class InferenceRules(Strict):
 
     name: str
     models: dict[str, ModelRules]
-    package: PackageRules
+    package: InferencePackage
 
 
 @cache
 def inference_rules(round_name: str) -> InferenceRules:
     """Return what a round of MLPerf Inference fixes; UsageError for a mistake in its files."""
     models = read(round_name, "models.yaml", dict[str, ModelRules])
-    return InferenceRules(name=round_name, models=models, package=read(round_name, "package.yaml", PackageRules))
+    return InferenceRules(name=round_name, models=models, package=read(round_name, "package.yaml", InferencePackage))

@@ -6,8 +6,8 @@ from functools import cache
 
 from pydantic import Field
 
-from rules.inference import Scenario
 from rules.round import Strict, read
+from rules.scenarios import Scenario
 
 
 class Drift(Strict):
@@ -24,7 +24,7 @@ class Drift(Strict):
     clause: str
 
 
-class Difference(Strict):
+class SourceDifference(Strict):
     """What the official checker's tables and the rules document say differently, where no number is compared."""
 
     model: str
@@ -33,7 +33,7 @@ class Difference(Strict):
     clause: str
 
 
-class Told(Strict):
+class TestSettings(Strict):
     """What LoadGen is told in a compliance test, and what a log then says."""
 
     settings: dict[str, bool | int]  # key of the log -> value
@@ -67,7 +67,7 @@ class ReviewRules(Strict):
     slack: float  # by which share two statements of one log may differ
     tokens_slack: float  # by which share tokens per sample may differ between performance and accuracy run
     other_lengths: list[str]  # models whose two runs may generate up to different lengths
-    told: dict[str, Told]
+    told: dict[str, TestSettings]
     test_slack: float  # share by which a test's score may differ from the result's
     test_slack_fast: float  # the same, where latencies are so short that the machine's noise counts
     fast_ns: dict[Scenario, int]  # and below which that is
@@ -80,7 +80,7 @@ class ReviewRules(Strict):
     )  # model -> scenario -> instead of the usual unit
     placeholders: list[str]  # texts that stand where a description should, in small letters
     drift: dict[str, Drift] = Field(default_factory=dict)
-    differences: dict[str, Difference] = Field(default_factory=dict)
+    differences: dict[str, SourceDifference] = Field(default_factory=dict)
     backward_ms: float  # by which a log's time may fall from one line to the next
     fabrics: list[str]  # permitted in the network division, in small letters
     machine_members: list[str]  # of a description, which two of one machine give alike

@@ -28,7 +28,7 @@ class Mark(Strict):
     rounds: list[str] = Field(default_factory=list)  # only these have it; empty: any may
 
 
-class Family(Strict):
+class RoundFamily(Strict):
     """A family of MLPerf: its rounds without rules, and what tells them."""
 
     title: str
@@ -51,7 +51,7 @@ class Archive(Strict):
 class KnownRounds(Strict):
     """`known_rounds.yaml`."""
 
-    families: dict[str, Family]
+    families: dict[str, RoundFamily]
     archives: list[Archive]
 
 
@@ -61,7 +61,7 @@ def known_rounds() -> KnownRounds:
     return validated(KnownRounds, str(FILE), content(FILE))
 
 
-def families() -> Mapping[str, Family]:
+def families() -> Mapping[str, RoundFamily]:
     """Return the families of MLPerf by name, e.g. `mlperf-training`."""
     return known_rounds().families
 

@@ -38,7 +38,7 @@ class _File(Strict):
     runs: Annotated[list[ReferenceRun], Field(min_length=20)]
 
 
-class Source(Strict):
+class PublishedSource(Strict):
     """One published source; its evidence as files of the round."""
 
     source_sha256: Sha256
@@ -46,7 +46,7 @@ class Source(Strict):
     references: str | None = None
 
 
-def sources(round_name: str, workload: str) -> list[Source]:
+def sources(round_name: str, workload: str) -> list[PublishedSource]:
     """Return the published sources of a workload, oldest first."""
     return _listed(round_name).get(workload, [])
 
@@ -73,28 +73,35 @@ def references(round_name: str, workload: str, source_sha256: str) -> list[Refer
 
 def add(round_name: str, workload: str, source_sha256: str, **files: str) -> None:
     """List evidence on a source in the round's own `published.yaml`, beside all there is."""
-    entry = Source(source_sha256=source_sha256, **files)
     listed, mine = dict(_listed(round_name)), list(sources(round_name, workload))
     for at, one in enumerate(mine):
-        taken = one.model_fields_set & files.keys()
-        if one.source_sha256 == source_sha256 and not taken:
+        if one.source_sha256 != source_sha256:
+            continue
+        if files.items() <= one.model_dump().items():
+            break  # the extended round's list, of which the round now has a file of its own
+        if not one.model_fields_set & files.keys():
             mine[at] = one.model_copy(update=files)
             break
     else:
-        mine.append(entry)
+        mine.append(PublishedSource(source_sha256=source_sha256, **files))
     listed[workload] = mine
     body = {name: [one.model_dump(exclude_none=True) for one in its] for name, its in listed.items()}
     path = rules.round.ROOT / round_name / FILE
     scratch = path.with_suffix(".new")
     scratch.write_text(HEAD + yaml.safe_dump(body, sort_keys=False))
     scratch.replace(path)
-    _listed.cache_clear()
+    forget()
 
 
 def missing(round_name: str, workload: str, source_sha256: str) -> list[str]:
-    """Return which evidence a source has not: of `parity` and `references`."""
+    """Return which evidence a round lacks on a source: `parity`, `references`.
+
+    Reference runs are the extended round's too. A certificate names its round, so that each needs its own.
+    """
     mine = [one for one in sources(round_name, workload) if one.source_sha256 == source_sha256]
-    return [what for what in ("parity", "references") if not any(getattr(one, what) for one in mine)]
+    certified = any(certificate(round_name, one.parity).ruleset == round_name for one in mine if one.parity)
+    found = {"parity": certified, "references": any(one.references for one in mine)}
+    return [what for what, there in found.items() if not there]
 
 
 def evidence(round_name: str, workload: str) -> None:
@@ -122,8 +129,8 @@ def forget() -> None:
 
 
 @cache
-def _listed(round_name: str) -> dict[str, list[Source]]:
-    return {} if find(round_name, FILE) is None else read(round_name, FILE, dict[str, list[Source]])
+def _listed(round_name: str) -> dict[str, list[PublishedSource]]:
+    return {} if find(round_name, FILE) is None else read(round_name, FILE, dict[str, list[PublishedSource]])
 
 
 def _runs(round_name: str, file: str) -> list[ReferenceRun]:

@@ -20,7 +20,7 @@ from rules.round import Strict
 from rules.workload import WorkloadRules, workload_rules
 
 
-class Limits(Strict):
+class ReadingLimits(Strict):
     """How much of a submission is read; beyond it stands a finding, not memory."""
 
     entries: int  # files and folders in all
@@ -68,7 +68,7 @@ class Header(Strict):
     salt: str
     receipt_tolerance_s: float  # between an event's own clock and the host's
     significance: float  # of the reference-convergence test
-    limits: Limits
+    limits: ReadingLimits
     steadiness: Steadiness | None = None  # None: the round judges no observation
     idle: Idle | None = None  # None: the round knows no idle baseline
     derived: dict[str, str] = Field(default_factory=dict)  # name -> expression

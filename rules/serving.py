@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from rules.documents import Count, Sha256
 from rules.round import Strict, find, read, read_workload
+from rules.scenarios import Scenario, scenario_named
 
-Scenario = Literal["SingleStream", "MultiStream", "Server", "Interactive", "Offline"]
-SCENARIOS: tuple[Scenario, ...] = ("SingleStream", "MultiStream", "Server", "Interactive", "Offline")
+Comparison = Literal["top-1", "correlations", "agreement"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-T = TypeVar("T")
-
-
-def loadgen_scenario(scenario: str) -> str:
-    """Return LoadGen's own name: it knows no Interactive, which is Server with tighter bounds."""
-    return "Server" if scenario == "Interactive" else scenario
 
 
 class Metric(Strict):
@@ -69,6 +63,8 @@ class ServingRules(Strict):
     answer_bytes: Annotated[int, Field(ge=1)] | None = None  # None: as many as the tokens take
     tokens: bool = False  # whether LoadGen times the first token and those after it
     metrics: Annotated[dict[str, Metric], Field(min_length=1)]
+    # File of the rule set -> the metrics that follow from it and the answers of an accuracy run.
+    compared_with: dict[str, Comparison] = Field(default_factory=dict)
     outputs: Agreement
     warmup_limit_s: Positive  # loading and warming up
     answer_limit_s: Positive  # no answer for so long: the system under test hangs
@@ -79,9 +75,9 @@ class ServingRules(Strict):
     def _bounds_where_they_belong(self) -> ServingRules:
         for scenario, its in self.scenarios.items():
             bounded = its.target_latency_ms or (its.ttft_ms and its.tpot_ms)
-            if (loadgen_scenario(scenario) == "Server") != bool(bounded):
+            if scenario_named(scenario).is_bounded != bool(bounded):
                 raise ValueError(f"{scenario}: a latency bound belongs to Server and Interactive, and to them only")
-            if (scenario in ("MultiStream", "Offline")) != (its.samples_per_query is not None):
+            if scenario_named(scenario).asks_many != (its.samples_per_query is not None):
                 raise ValueError(f"{scenario}: samples_per_query belongs to MultiStream and Offline")
         return self
 

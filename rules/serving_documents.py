@@ -18,7 +18,7 @@ from rules.documents import (
     Sha256,
     SystemDescription,
 )
-from rules.serving import Scenario
+from rules.scenarios import Scenario
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

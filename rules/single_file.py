@@ -19,7 +19,7 @@ from rules.round import Strict, content, rulesets, validated
 FILE = "single-file.yaml"
 
 
-class Tool(Strict):
+class SingleFileTool(Strict):
     """The checker: what it calls the round, and how it is called."""
 
     name: str
@@ -31,10 +31,9 @@ class Tool(Strict):
 class SingleFileRules(Strict):
     """`single-file.yaml`."""
 
-    tool: Tool
+    tool: SingleFileTool
     file_bytes: int  # any file, at most
     at_root: list[str]  # ends of names that files beside the divisions may have
-    ignored: list[str]  # folders beside the divisions that it says nothing of
     calibration: list[str]  # one of these is wanted, in the closed and network divisions
     power_settings: list[str]  # beginnings of names of files wanted anywhere above a power result's description
     equal_issue: list[str]  # models whose run has to issue each sample equally often

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -22,12 +22,23 @@ class StepTimes(Strict):
     around_s: Positive  # what may surround the steps of a block, however short it is
 
 
+Course = Literal["loss_sequence", "losses", "metric_sequence", "events", "receipts", "steps"]
+
+
+class Copy(Strict):
+    """How many numbers of a run, all so near to another run's, make a copy."""
+
+    least: Annotated[int, Field(ge=1)]
+    within: Annotated[float, Field(ge=0)]
+
+
 class TrainingThresholds(Strict):
     """`thresholds.yaml` of a round of training."""
 
     doubt: Share
     first_losses: Annotated[int, Field(ge=1)]
     steps: StepTimes
+    copies: dict[Course, Copy]
 
 
 class HostClock(Strict):
@@ -38,7 +49,7 @@ class HostClock(Strict):
     early_s: Positive
 
 
-class Search(Strict):
+class SearchThresholds(Strict):
     """How the rates that LoadGen is told are searched."""
 
     probe_ms: Annotated[int, Field(ge=1)]
@@ -48,6 +59,7 @@ class Search(Strict):
     budget: Share
     factor: Annotated[float, Field(gt=1)]
     close: Annotated[float, Field(gt=1)]
+    expected: Annotated[float, Field(gt=1)]
     slower: Share
     faster: Annotated[float, Field(gt=1)]
 
@@ -56,7 +68,7 @@ class InferenceThresholds(Strict):
     """`thresholds.yaml` of a round of inference."""
 
     host_clock: HostClock
-    search: Search
+    search: SearchThresholds
 
 
 @cache

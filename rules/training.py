@@ -7,7 +7,7 @@ by member. Reference convergence points are `rcp/<benchmark>.json`, found in the
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from pydantic import Field
@@ -19,7 +19,7 @@ from rules.ruleset import RuleSet, load
 FAMILIES = ("mlperf-training", "mlperf-hpc")  # whose rounds are judged by what stands here
 
 
-class Tool(Strict):
+class TrainingTool(Strict):
     """The official checker whose verdict is the official one, and what it calls this round."""
 
     name: str
@@ -28,7 +28,7 @@ class Tool(Strict):
     ruleset: str
 
 
-class SystemRules(Strict):
+class TrainingSystemRules(Strict):
     """What the official system-description check asks for."""
 
     members: list[str]
@@ -64,20 +64,34 @@ class Reviewed(Strict):
     sample_flop: dict[str, float]  # benchmark -> operations that a training sample needs at least
 
 
-class PackageRules(Strict):
+class Bound(Strict):
+    """Bound of one metric, inclusive."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def met(self, value: Any) -> bool:
+        """Say whether `value` keeps the bound; TypeError where it is no number."""
+        below = self.at_most is None or value <= self.at_most
+        return bool(below and (self.at_least is None or value >= self.at_least))
+
+
+class TrainingPackage(Strict):
     """`package.yaml`, resolved."""
 
-    tool: Tool
+    tool: TrainingTool
     scaling: list[str]  # folders between system and benchmark, e.g. strong and weak; empty: none
     benchmarks: list[str]  # folder names the official package checker looks into; it passes over others
     references: list[str]  # those with reference convergence points
     runs: dict[str, int]  # result files a benchmark needs
     tolerated: dict[str, int]  # failing runs allowed and scores trimmed at each end; `default` for the rest
     counted_in_samples: list[str]  # benchmarks whose convergence is metadata.samples_count; the rest: epoch_num,
-    # but stable_diffusion step_num
+    # but step_num where several metrics count
+    several_metrics: dict[str, dict[str, Bound]]  # benchmark -> metric -> bound, all of which a run keeps in the end
+    columns: dict[str, str]  # folder's benchmark -> column of the result table, where they differ
     leniency: dict[str, int]  # taken off the least acceptable mean
     significance: float = Field(gt=0, lt=0.5)
-    system: SystemRules
+    system: TrainingSystemRules
     power: Power
     repository: Repository
     reviewed: Reviewed
@@ -103,9 +117,9 @@ class References(msgspec.Struct, frozen=True):
 
 
 @cache
-def package_rules(round_name: str) -> PackageRules:
+def package_rules(round_name: str) -> TrainingPackage:
     """Return the package rules of a round; UsageError for a mistake in its files."""
-    return read(round_name, "package.yaml", PackageRules)
+    return read(round_name, "package.yaml", TrainingPackage)
 
 
 @cache

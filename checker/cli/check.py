@@ -17,7 +17,7 @@ FORMATS = ("text", "json", "github", "sarif", "junit")
 def check(
     path: Annotated[Path, typer.Argument(help="Submissions, a submitter's folder, a result's folder, or one log.")],
     round_: Annotated[
-        str | None, typer.Option("--round", metavar="ROUND", help="Judge by this round, not the one it says it is of.")
+        str | None, typer.Option("--round", metavar="ROUND", help="Judge by this round instead of the one it states.")
     ] = None,
     logs_only: Annotated[
         bool, typer.Option("--logs-only", help="PATH is a folder of loose logs of an MLPerf Training or HPC round.")
@@ -25,13 +25,13 @@ def check(
     official: Annotated[
         str | None,
         typer.Option(
-            "--official", metavar="CHECKER", help="For MLPerf Inference, whose verdict: modular, single-file."
+            "--official", metavar="CHECKER", help="MLPerf Inference: the official checker, modular or single-file."
         ),
     ] = None,
     format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help=", ".join(FORMATS))] = "text",
     waivers: Annotated[
         Path | None,
-        typer.Option("--waivers", metavar="FILE", help="Findings that reviewers accept, until when (YAML)."),
+        typer.Option("--waivers", metavar="FILE", help="Accepted findings, each with its last day (YAML)."),
     ] = None,
 ) -> None:
     """Judge PATH by the rules of its round and say what is wrong, where, and how to fix it.

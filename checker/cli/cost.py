@@ -14,7 +14,7 @@ def cost(
     path: Annotated[Path, typer.Argument(help="Submissions, a submitter's folder, or a result's folder.")],
     prices: Annotated[Path, typer.Option(metavar="FILE", help="Price list (YAML; its form: docs/meters.md).")],
     round_: Annotated[
-        str | None, typer.Option("--round", metavar="ROUND", help="Judge by this round, not the one it says it is of.")
+        str | None, typer.Option("--round", metavar="ROUND", help="Judge by this round instead of the one it states.")
     ] = None,
     format_: Annotated[Literal["text", "json"], typer.Option("--format", help="text, json")] = "text",
 ) -> None:

@@ -15,10 +15,10 @@ from rules.errors import UsageError
 def report(
     path: Annotated[Path, typer.Argument(help="Submissions, a submitter's folder, or a result's folder.")],
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where the page goes; - is standard output.")
+        str, typer.Option("--output", "-o", metavar="FILE", help="The page's file; - is standard output.")
     ] = "report.html",
     round_: Annotated[
-        str | None, typer.Option("--round", metavar="ROUND", help="Judge by this round, not the one it says it is of.")
+        str | None, typer.Option("--round", metavar="ROUND", help="Judge by this round instead of the one it states.")
     ] = None,
     prices: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Price list (YAML): what results cost, beside their times.")

@@ -19,7 +19,7 @@ FORMATS = ("text", "json")
 def review(
     path: Annotated[Path, typer.Argument(help="A round, an organisation's folder, or a results folder.")],
     round_: Annotated[
-        str | None, typer.Option("--round", metavar="ROUND", help="The round PATH is of, e.g. mlperf-training/5.1.")
+        str | None, typer.Option("--round", metavar="ROUND", help="The round of PATH, e.g. mlperf-training/5.1.")
     ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained page for the review.")
@@ -31,11 +31,11 @@ def review(
         Path | None, typer.Option("--against", metavar="B", help="Compare the submission PATH with this one.")
     ] = None,
     format_: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="Of the comparison: text or json.")
+        str, typer.Option("--format", metavar="FORMAT", help="Format of the comparison: text or json.")
     ] = "text",
     waivers: Annotated[
         Path | None,
-        typer.Option("--waivers", metavar="FILE", help="Findings that reviewers accept, until when (YAML)."),
+        typer.Option("--waivers", metavar="FILE", help="Accepted findings, each with its last day (YAML)."),
     ] = None,
 ) -> None:
     """Review a round of MLPerf: one page on it, objections drafted, two submissions compared.

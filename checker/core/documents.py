@@ -22,7 +22,7 @@ VALUES = 200_000  # in one document; a list of a million takes gigabytes to refu
 
 
 @dataclass
-class Document(Generic[M_co]):
+class ValidDocument(Generic[M_co]):
     """A valid document, with what is needed to point into it."""
 
     path: str
@@ -57,7 +57,7 @@ def read_json(tree: Tree, path: str) -> tuple[bytes, Any]:
     return raw, value
 
 
-def read_document(tree: Tree, path: str, kind: str, model: type[M]) -> tuple[Document[M] | None, list[Problem]]:
+def read_document(tree: Tree, path: str, kind: str, model: type[M]) -> tuple[ValidDocument[M] | None, list[Problem]]:
     """Read the document `path` of the schema `kind`; None and the reasons where it cannot be used."""
     try:
         raw, value = read_json(tree, path)
@@ -66,7 +66,7 @@ def read_document(tree: Tree, path: str, kind: str, model: type[M]) -> tuple[Doc
     except JsonError as error:
         return None, [Problem(f"the file is not usable JSON: {error}", f"a {kind} document", "", path, error.line)]
     try:
-        return Document(path, raw, model.model_validate_json(raw)), []
+        return ValidDocument(path, raw, model.model_validate_json(raw)), []
     except ValidationError as error:
         refused = error
     # The schema, slow on long lists, only explains; what it takes and the model does not, such as 1.0 for 1, is rare.

@@ -96,7 +96,7 @@ class Windows:
 
 
 @dataclass(frozen=True)
-class Measured:
+class InferenceScore:
     """The score of an inference result. Latencies by percentile: min, 50, 90, …, max; empty: not logged."""
 
     scenario: str
@@ -169,7 +169,7 @@ class Score:
     division: str
     framework: str
     training: TimeToTarget | None = None
-    inference: Measured | None = None
+    inference: InferenceScore | None = None
     verdict: Verdict = "fail"
     official_verdict: Verdict | None = None  # None where no official checker exists
     official: dict[str, Any] | None = None  # the row of the official result table this stands for, by its column names

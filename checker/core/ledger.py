@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 from checker.core.findings import DEFECT, Finding, Item, ItemKind, Problem, Report, Score, Verdict, with_verdicts
-from checker.core.outcome import Outcome
+from checker.core.outcome import OfficialOutcome
 from checker.core.waivers import Waivers
 from rules.cards import Card, Example, Severity
 from rules.ruleset import RuleSet
@@ -234,7 +234,9 @@ class Ledger:
         """Add the item `path` with the verdict that the errors about it give; return the verdict."""
         return self.item(root, path, kind, errors.against(path, unit))
 
-    def item(self, root: Path, path: str, kind: ItemKind, failed: bool, official: Outcome | None = None) -> Verdict:
+    def item(
+        self, root: Path, path: str, kind: ItemKind, failed: bool, official: OfficialOutcome | None = None
+    ) -> Verdict:
         """Note a judged thing with both verdicts; return Assay's."""
         verdict: Verdict = "fail" if failed else "pass"
         theirs: Verdict | None = None if official is None else "pass" if official.answer == "pass" else "fail"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from checker.core.tree import FOLDER, Entry, RefusedError, Tree
-from rules.ruleset import Limits
+from rules.ruleset import ReadingLimits
 
 LINKS = 40  # that one path may lead through; Linux's own bound, at which the official checkers see nothing either
 ABOVE = 2  # levels above the folder that a link may pass on its way back: the submitter's and the division's
@@ -54,7 +54,7 @@ class LinkedTree(Tree):
     The folder itself may be a link, or below one, to a folder of the same round, `levels` above it.
     """
 
-    def __init__(self, root: Path, limits: Limits, levels: int = 1) -> None:
+    def __init__(self, root: Path, limits: ReadingLimits, levels: int = 1) -> None:
         self._round = root.parents[min(levels, len(root.parents)) - 1] if root.parents else root
         super().__init__(within(root, self._round) or root, limits)
         self._leads: dict[str, Lead] = {}

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from checker.core.findings import Problem, brief, limited
-from checker.core.mllog import Record
+from checker.core.mllog import LogRecord
 from rules.cards import Card, CountRange, LogConstraint
 from rules.expressions import (
     Event,
     Expression,
     ExpressionError,
-    Kind,
     Moment,
     Scalar,
     UndefinedError,
+    ValueKind,
     compile_expression,
     same,
 )
@@ -49,7 +49,7 @@ class RuleError(Exception):
 
 
 @dataclass(frozen=True)
-class Check:
+class KeyCheck:
     """One constraint on one key (or on every line), compiled."""
 
     rule: str
@@ -62,19 +62,19 @@ class Check:
 
 
 @dataclass
-class Watch:
+class CheckState:
     """The state of one check while one log is read."""
 
-    check: Check
+    check: KeyCheck
     count: int = 0
-    previous: Record | None = None
-    last: Record | None = None
+    previous: LogRecord | None = None
+    last: LogRecord | None = None
     satisfied: bool = False
     seen: dict[Any, int] = field(default_factory=dict)
-    open: Record | None = None
+    open: LogRecord | None = None
     problems: list[Problem] = field(default_factory=list)
 
-    def see(self, record: Record, moment: Moment) -> None:
+    def see(self, record: LogRecord, moment: Moment) -> None:
         """Judge one record of the check's key."""
         check = self.check
         if check.constraint.pairs_with and record.key != check.key:
@@ -99,7 +99,7 @@ class Watch:
         except UndefinedError:
             return False
 
-    def _remember(self, record: Record, moment: Moment) -> None:
+    def _remember(self, record: LogRecord, moment: Moment) -> None:
         check = self.check
         if check.at_least_one is not None and not self.satisfied:
             try:
@@ -136,13 +136,13 @@ class Watch:
                 self.problems.append(self._unclosed(self.open))
             self.open = record
 
-    def _close(self, record: Record) -> None:
+    def _close(self, record: LogRecord) -> None:
         if self.open is None:
             what = f"'{record.key}' without '{self.check.key}' before it"
             self.problems.append(Problem(what, f"pairs of {self.check.key} and {record.key}", "", line=record.number))
         self.open = None
 
-    def _unclosed(self, record: Record) -> Problem:
+    def _unclosed(self, record: LogRecord) -> Problem:
         stop = self.check.constraint.pairs_with
         what = f"'{record.key}' is not followed by its '{stop}'"
         return Problem(what, f"{stop} before the next {record.key}", "none", line=record.number)
@@ -172,12 +172,12 @@ class Watch:
 class Program:
     """The log rules of a round, for one workload and division, ready to run."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[KeyCheck, ...]
 
-    def judge(self, records: Iterable[Record]) -> Iterator[tuple[str, Problem]]:
+    def judge(self, records: Iterable[LogRecord]) -> Iterator[tuple[str, Problem]]:
         """Run all checks over the records of one log; yield (rule id, problem), rules in order of their cards."""
-        watches = [Watch(check) for check in self.checks]
-        by_key: dict[str, list[Watch]] = {}
+        watches = [CheckState(check) for check in self.checks]
+        by_key: dict[str, list[CheckState]] = {}
         everywhere = []
         for watch in watches:
             if watch.check.key == "*":
@@ -213,7 +213,7 @@ def _times(limit: int | CountRange | None) -> str:
     return f"at least {limit.at_least}" + ("" if limit.at_most is None else f", at most {limit.at_most}")
 
 
-def _name(check: Check) -> str:
+def _name(check: KeyCheck) -> str:
     of = check.constraint.of
     if check.key == "*":
         return of
@@ -223,7 +223,7 @@ def _name(check: Check) -> str:
 ABSENT = object()
 
 
-def _subject(of: str, record: Record) -> Any:
+def _subject(of: str, record: LogRecord) -> Any:
     head, _, member = of.partition(".")
     return record.metadata.get(member, ABSENT) if head == "metadata" else getattr(record, of)
 
@@ -277,24 +277,26 @@ class _Values:
     constants: Mapping[str, Scalar]
     derived: Mapping[str, Expression]
 
-    def expression(self, text: str, kind: Kind | None = None) -> Expression:
+    def expression(self, text: str, kind: ValueKind | None = None) -> Expression:
         compiled = compile_expression(text, self.constants, self.derived)
-        if kind is not None and compiled.kind not in (kind, Kind.ANY):
+        if kind is not None and compiled.kind not in (kind, ValueKind.ANY):
             raise ExpressionError(f"the expression is {compiled.kind}, not {kind}", text, 0)
         return compiled
 
-    def value(self, given: Scalar, kind: Kind | None = None) -> Callable[[Moment], Any]:
+    def value(self, given: Scalar, kind: ValueKind | None = None) -> Callable[[Moment], Any]:
         if isinstance(given, str) and given.startswith("="):
             return self.expression(given[1:], kind).evaluate
         return lambda _: given
 
 
-def _check(card: Card, constraint: LogConstraint, key: str, values: _Values) -> Check:
+def _check(card: Card, constraint: LogConstraint, key: str, values: _Values) -> KeyCheck:
     tests = list(_tests(constraint, key, values))
     first = None if constraint.first is None else _holds(constraint.first, "the first line", constraint, values)
-    at_least_one = None if constraint.at_least_one is None else values.expression(constraint.at_least_one, Kind.TRUTH)
-    where = None if constraint.where is None else values.expression(constraint.where, Kind.TRUTH)
-    return Check(card.id, key, constraint, where, tuple(tests), first, at_least_one)
+    at_least_one = (
+        None if constraint.at_least_one is None else values.expression(constraint.at_least_one, ValueKind.TRUTH)
+    )
+    where = None if constraint.where is None else values.expression(constraint.where, ValueKind.TRUTH)
+    return KeyCheck(card.id, key, constraint, where, tuple(tests), first, at_least_one)
 
 
 def _tests(constraint: LogConstraint, key: str, values: _Values) -> Iterator[Test]:
@@ -319,9 +321,9 @@ def _tests(constraint: LogConstraint, key: str, values: _Values) -> Iterator[Tes
         (constraint.above, "more than {}", lambda v, b: _numeric(v) and v > b),
     ):
         if bound is not None:
-            yield _compare(name, subject, test, word, values.value(bound, Kind.NUMBER))
+            yield _compare(name, subject, test, word, values.value(bound, ValueKind.NUMBER))
     if constraint.between is not None:
-        low, high = (values.value(bound, Kind.NUMBER) for bound in constraint.between)
+        low, high = (values.value(bound, ValueKind.NUMBER) for bound in constraint.between)
         yield _compare(name, subject, lambda v, b: _numeric(v) and v >= b, "at least {}", low)
         yield _compare(name, subject, lambda v, b: _numeric(v) and v <= b, "at most {}", high)
     for other in constraint.after:
@@ -329,7 +331,7 @@ def _tests(constraint: LogConstraint, key: str, values: _Values) -> Iterator[Tes
     for other in constraint.before:
         yield _before(other)
     if constraint.within is not None:
-        yield _within(constraint.within.since, values.value(constraint.within.seconds, Kind.NUMBER))
+        yield _within(constraint.within.since, values.value(constraint.within.seconds, ValueKind.NUMBER))
     if constraint.holds is not None:
         yield _holds(constraint.holds, "the line", constraint, values)
 
@@ -338,17 +340,17 @@ def _numeric(value: Any) -> bool:
     return type(value) in (int, float)
 
 
-def _reader(of: str) -> Callable[[Record], Any]:
+def _reader(of: str) -> Callable[[LogRecord], Any]:
     return lambda record: _subject(of, record)
 
 
-def _at(moment: Moment) -> Record:
-    return cast("Record", moment.event)
+def _at(moment: Moment) -> LogRecord:
+    return cast("LogRecord", moment.event)
 
 
 def _compare(
     name: str,
-    subject: Callable[[Record], Any],
+    subject: Callable[[LogRecord], Any],
     fits: Callable[[Any, Any], bool],
     expected: str,
     bound: Callable[[Moment], Any],
@@ -418,7 +420,7 @@ def _within(since: str, seconds: Callable[[Moment], Any]) -> Test:
 
 
 def _holds(text: str, what: str, constraint: LogConstraint, values: _Values) -> Test:
-    expression = values.expression(text, Kind.TRUTH)
+    expression = values.expression(text, ValueKind.TRUTH)
     wanted = constraint.expects or text
     subject = _reader(constraint.of)
 

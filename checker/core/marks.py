@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from checker.core.tree import RefusedError, Tree
-from rules.known_rounds import Family, Mark, families
+from rules.known_rounds import Mark, RoundFamily, families
 from rules.ruleset import load
 
 LISTED = 2000  # files of a submitter's results that are looked at, and folders
@@ -75,7 +75,7 @@ class _Seen:
         text = None if mark.text is None else re.compile(mark.text.encode())
         return text is None or any(text.search(self._head(path)) for path in _spread(hits))
 
-    def seeded(self, family: Family) -> Iterator[str]:
+    def seeded(self, family: RoundFamily) -> Iterator[str]:
         logs = self._called(r"/mlperf_log_detail\.txt$")
         stated = {stated_seeds(self._head(path)) for path in _spread(logs)}
         return (of for of, pair in family.seeds.items() if pair in stated)

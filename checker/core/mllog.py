@@ -15,7 +15,7 @@ import msgspec
 
 from checker.core.findings import Problem, brief
 from checker.core.strict_json import JsonError, depth_of, loads
-from rules.ruleset import Limits
+from rules.ruleset import ReadingLimits
 
 TOKEN = b":::MLLOG "
 CHUNK = 1 << 20
@@ -24,7 +24,7 @@ NAMES = re.compile(rb'"([^"\\]*)"\s*:')
 LONG = re.compile(rb"\d{19}")  # digits of a number beyond 64 bits, on which the two readers could differ
 
 
-class Record(msgspec.Struct, forbid_unknown_fields=True):
+class LogRecord(msgspec.Struct, forbid_unknown_fields=True):
     """One log line, decoded; `number` is its line in the file, from 1."""
 
     namespace: Any = msgspec.UNSET
@@ -36,23 +36,23 @@ class Record(msgspec.Struct, forbid_unknown_fields=True):
     number: int = 0
 
 
-DECODE = msgspec.json.Decoder(Record).decode
+DECODE = msgspec.json.Decoder(LogRecord).decode
 
 
 @dataclass
-class Log:
+class ParsedLog:
     """A log as read: its usable records in order, and what was wrong with the other lines, by judge."""
 
     path: str
-    records: list[Record] = field(default_factory=list)
+    records: list[LogRecord] = field(default_factory=list)
     tokens: int = 0  # lines that begin with the token, usable or not
     flaws: dict[str, list[Problem]] = field(default_factory=dict)
 
-    def first(self, key: str) -> Record | None:
+    def first(self, key: str) -> LogRecord | None:
         """Return the first record of `key`."""
         return next((record for record in self.records if record.key == key), None)
 
-    def all(self, key: str) -> list[Record]:
+    def all(self, key: str) -> list[LogRecord]:
         """Return every record of `key`, in order."""
         return [record for record in self.records if record.key == key]
 
@@ -73,7 +73,7 @@ class Log:
             known.append(problem)
 
 
-def lines(file: BinaryIO, limits: Limits) -> Iterator[tuple[int, bytes | None]]:
+def lines(file: BinaryIO, limits: ReadingLimits) -> Iterator[tuple[int, bytes | None]]:
     """Yield (number, line with its end) in file order; None for a line longer than allowed, whose bytes are dropped."""
     number, rest, dropping = 1, b"", False
     while chunk := file.read(CHUNK):
@@ -88,9 +88,9 @@ def lines(file: BinaryIO, limits: Limits) -> Iterator[tuple[int, bytes | None]]:
         yield number, None if dropping else rest
 
 
-def read_log(file: BinaryIO, path: str, limits: Limits) -> Log:
+def read_log(file: BinaryIO, path: str, limits: ReadingLimits) -> ParsedLog:
     """Read a whole log; whatever the bytes are, every fault becomes a flaw with its line."""
-    log = Log(path)
+    log = ParsedLog(path)
     for number, line in lines(file, limits):
         if number > limits.log_lines:
             log.flaw("log-line", Problem(f"the log has more than {limits.log_lines:,} lines", line=number))
@@ -111,7 +111,7 @@ def _foreign(line: bytes, number: int) -> Problem:
     return Problem("the line is not a record", 'a line that begins with ":::MLLOG "', what, line=number)
 
 
-def _read_record(log: Log, line: bytes, number: int) -> None:
+def _read_record(log: ParsedLog, line: bytes, number: int) -> None:
     if not line.endswith(b"\n"):
         log.flaw("log-line", Problem("the last line has no line end: the log was cut off", line=number))
     elif b"\r" in line:
@@ -131,7 +131,7 @@ def _read_record(log: Log, line: bytes, number: int) -> None:
     log.records.append(record)
 
 
-def _fast(body: bytes) -> Record | None:
+def _fast(body: bytes) -> LogRecord | None:
     """Decode a record that is plainly in order; None for any doubt."""
     if b"\\" in body or LONG.search(body) or body.count(b"{") + body.count(b"[") > 8:
         return None
@@ -153,7 +153,7 @@ class _MemberError(Exception):
         self.message, self.expected, self.found = message, expected, found
 
 
-def _exact(body: bytes) -> Record:
+def _exact(body: bytes) -> LogRecord:
     raw = loads(body)
     if not isinstance(raw, dict):
         raise JsonError(f"it is {brief(raw)}")
@@ -173,4 +173,4 @@ def _exact(body: bytes) -> Record:
     ):
         if not isinstance(raw[member], kind):
             raise _MemberError(f"'{member}' is not {word}", word, brief(raw[member]))
-    return Record(**raw)
+    return LogRecord(**raw)

@@ -13,7 +13,7 @@ FOLLOWS = "official-crash-follows"  # silent where what it requires failed: one 
 
 
 @dataclass
-class Outcome:
+class OfficialOutcome:
     """An official answer. A crash is a rejection, but not of its kind: `cause` says what stopped the tool."""
 
     answer: Answer = "pass"
@@ -40,7 +40,7 @@ class Outcome:
         what = "the official checker stops here with a traceback, which rejects the submission"
         self.problems.append((rule, Problem(what, "", cause, path, line)))
 
-    def merge(self, others: Iterable[Outcome]) -> None:
+    def merge(self, others: Iterable[OfficialOutcome]) -> None:
         """Take over the answers and problems of parts."""
         for other in others:
             self.problems += other.problems

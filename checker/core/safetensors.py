@@ -26,7 +26,7 @@ class FormError(Exception):
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TensorEntry:
     """One tensor; `begin` and `end` are byte offsets behind the header."""
 
     name: str
@@ -36,7 +36,7 @@ class Tensor:
     end: int
 
 
-def header(file: BinaryIO, size: int) -> list[Tensor]:
+def header(file: BinaryIO, size: int) -> list[TensorEntry]:
     """Return the tensors of `file`, which has `size` bytes, in the order of their bytes; FormError for any flaw."""
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > min(HEADER_BYTES, size - 8):
@@ -61,14 +61,14 @@ def header(file: BinaryIO, size: int) -> list[Tensor]:
     return tensors
 
 
-def _tensor(name: str, entry: Any) -> Tensor:
+def _tensor(name: str, entry: Any) -> TensorEntry:
     said: dict[str, Any] = entry if isinstance(entry, dict) else {}
     dtype, shape, offsets = said.get("dtype"), _counts(said.get("shape")), _counts(said.get("data_offsets"))
     if not isinstance(dtype, str) or dtype not in BYTES or shape is None or offsets is None or len(offsets) != 2:
         raise FormError(f"tensor {name[:100]!r} has no known dtype, shape and data_offsets")
     if offsets[1] - offsets[0] != math.prod(shape) * BYTES[dtype]:
         raise FormError(f"tensor {name[:100]!r} has other bytes than its shape needs")
-    return Tensor(name, dtype, tuple(shape), offsets[0], offsets[1])
+    return TensorEntry(name, dtype, tuple(shape), offsets[0], offsets[1])
 
 
 def _counts(value: Any) -> list[int] | None:
@@ -77,7 +77,7 @@ def _counts(value: Any) -> list[int] | None:
     return value if small and all(type(one) is int and 0 <= one < 1 << 40 for one in value) else None
 
 
-def numbers(file: BinaryIO, tensor: Tensor, see: Callable[[Sequence[float]], None]) -> None:
+def numbers(file: BinaryIO, tensor: TensorEntry, see: Callable[[Sequence[float]], None]) -> None:
     """Read the next tensor of `file` and give its numbers to `see`, in pieces; none of a dtype Python cannot read."""
     left = tensor.end - tensor.begin
     while left > 0:
@@ -93,7 +93,7 @@ def numbers(file: BinaryIO, tensor: Tensor, see: Callable[[Sequence[float]], Non
             see(values)
 
 
-def differences(tensors: Sequence[Tensor], shapes: Mapping[str, Sequence[int]]) -> list[tuple[str, str, str]]:
+def differences(tensors: Sequence[TensorEntry], shapes: Mapping[str, Sequence[int]]) -> list[tuple[str, str, str]]:
     """Return (tensor, expected, found) where names, shapes or the dtype float32 are not those wanted."""
     found = {tensor.name: f"{tensor.dtype} {list(tensor.shape)}" for tensor in tensors}
     wanted = {name: f"F32 {list(shape)}" for name, shape in shapes.items()}

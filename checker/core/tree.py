@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, cast
 from weakref import ref
 
-from rules.ruleset import Limits
+from rules.ruleset import ReadingLimits
 
 EntryKind = Literal["file", "folder", "link", "special", "unreadable"]
 FOLDER = "is a folder, not a file"
@@ -50,7 +50,7 @@ def _parts(path: str) -> list[str]:
 class Tree:
     """A folder and everything below it, within limits."""
 
-    def __init__(self, root: Path, limits: Limits) -> None:
+    def __init__(self, root: Path, limits: ReadingLimits) -> None:
         self.root = root
         self.limits = limits
         self.truncated: str | None = None  # why the listing is incomplete

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 from checker.core.findings import Score
 from rules.prices import MachinePrice, Prices, Quoted
+from rules.scenarios import scenario_named
 from rules.text import printable
 
 MILLION = 1_000_000
@@ -104,8 +105,10 @@ def _official_joules(score: Score, seconds: float | None) -> float | None:
         joules = None
     elif found.power_unit == "W":
         joules = None if seconds is None else found.power * seconds
+    elif found.power_unit == "mJ" and not scenario_named(found.scenario).by_query:
+        joules = found.power * MILLION / 1000
     else:
-        joules = found.power * MILLION / 1000 if (found.power_unit, found.scenario) == ("mJ", "SingleStream") else None
+        joules = None
     return _number(joules)
 
 
@@ -130,7 +133,7 @@ def _amount(score: Score) -> tuple[str, float | None, float | None]:
     if unit.endswith("/s"):
         return what, _number(MILLION / metric), energy
     # A latency of MultiStream is that of a query of several inferences.
-    if unit in ("ms", "latency (ms)") and scenario != "MultiStream":
+    if unit in ("ms", "latency (ms)") and not scenario_named(scenario).by_query:
         return what, _number(MILLION * metric / 1000), energy
     return what, None, energy
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import AboveIdle, Energy
-from checker.core.mllog import Log
+from checker.core.mllog import ParsedLog
 from checker.machine.metering import NotMeasured, Reading, energy, idle, region, total
 from rules.observation import Observation
 from rules.text import printable
@@ -17,15 +17,15 @@ from rules.text import printable
 LOADGEN_STAMP = "%m-%d-%Y %H:%M:%S.%f"  # of power_begin and power_end, UTC
 
 
-class Observed(Protocol):
+class MeteredRun(Protocol):
     """A run, be it of training or of LoadGen, as far as it is read here."""
 
     @property
-    def log(self) -> Log | None:
+    def log(self) -> ParsedLog | None:
         """What the container said."""
 
     @property
-    def observation(self) -> Document[Observation] | None:
+    def observation(self) -> ValidDocument[Observation] | None:
         """What was sampled of the machine meanwhile."""
 
     @property
@@ -33,7 +33,7 @@ class Observed(Protocol):
         """Why nothing was, by the record."""
 
 
-class Named(Observed, Protocol):
+class NamedRun(MeteredRun, Protocol):
     """A run with its name in its result."""
 
     @property
@@ -54,7 +54,7 @@ class Timed:
         return self.stop_s - self.start_s
 
 
-def timed(run: Observed) -> Timed | None:
+def timed(run: MeteredRun) -> Timed | None:
     """Return a run's timed region on its samples' clock; None where log or observation do not say."""
     start = run.log.first("run_start") if run.log else None
     stop = run.log.first("run_stop") if run.log else None
@@ -66,7 +66,7 @@ def timed(run: Observed) -> Timed | None:
     return Timed(*region(run.observation.model, times[0] / 1000, times[1] / 1000))
 
 
-def served(run: Observed, logged: Mapping[str, Any]) -> Timed | None:
+def served(run: MeteredRun, logged: Mapping[str, Any]) -> Timed | None:
     """Return what of a LoadGen run's timed region LoadGen itself calls so: loading of samples is not in it.
 
     `logged` are the values of LoadGen's detail log. None where they say nothing, or nothing that is inside.
@@ -83,7 +83,7 @@ def served(run: Observed, logged: Mapping[str, Any]) -> Timed | None:
     return inner if whole.start_s - 0.01 <= inner.start_s < inner.stop_s <= whole.stop_s + 0.01 else None
 
 
-def energy_of(runs: Sequence[Named], baseline: Observation | None) -> Energy:
+def energy_of(runs: Sequence[NamedRun], baseline: Observation | None) -> Energy:
     """Return the mean energy of runs that reached the target; not measured where it is unknown for one of them."""
     regions = [timed(run) for run in runs]
     readings = [_of(run, region_) for run, region_ in zip(runs, regions, strict=True)]
@@ -122,7 +122,7 @@ def above_idle(runs: Sequence[Reading], times: Sequence[float], baseline: Observ
     return replace(known, joules=joules, uncertainty=bound / joules)
 
 
-def energy_served(run: Observed, logged: Mapping[str, Any], samples: int | None) -> Energy:
+def energy_served(run: MeteredRun, logged: Mapping[str, Any], samples: int | None) -> Energy:
     """Return the energy of one inference in a LoadGen run that answered `samples`."""
     at = served(run, logged)
     reading = _of(run, at)
@@ -148,7 +148,7 @@ def _mean(known: Sequence[Reading]) -> Energy:
     )
 
 
-def _of(run: Observed, at: Timed | None) -> Reading | NotMeasured:
+def _of(run: MeteredRun, at: Timed | None) -> Reading | NotMeasured:
     if run.observation is None:
         why = f": {run.unobserved}" if run.unobserved else ""
         return NotMeasured("energy", f"the machine was not observed{why}")

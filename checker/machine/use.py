@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from checker.core.findings import Use
-from checker.machine.energy import Observed, timed
+from checker.machine.energy import MeteredRun, timed
 from checker.machine.metering import difference, gauge
 from checker.machine.steadiness import Disturbance, disturbances
 from rules.ruleset import Steadiness
@@ -15,7 +15,7 @@ from rules.ruleset import Steadiness
 RANGE = re.compile(r"(0|[1-9]\d{0,4})(?:-(0|[1-9]\d{0,4}))?", re.ASCII)
 
 
-class Limited(Observed, Protocol):
+class Limited(MeteredRun, Protocol):
     """A run, and what its container had of the machine."""
 
     @property

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from checker.core.findings import Measured
+from checker.core.findings import InferenceScore
 from checker.report.comparison import Differing, members, wrapped
 from checker.report.page.quantity import significant
+from rules.scenarios import scenario_named
 
 
 @dataclass(frozen=True)
-class Side:
+class MeasuredSide:
     """One result of one of the two."""
 
     path: str
@@ -20,20 +21,20 @@ class Side:
     system: str
     benchmark: str
     valid: bool  # by the official checker
-    measured: Measured
+    measured: InferenceScore
     chips: float | None
     repeated_percent: tuple[float, ...]  # how far its compliance runs came out from it
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MeasuredComparison:
     """One model and scenario on a system of each side."""
 
     model: str
     scenario: str
     unit: str
-    a: Side
-    b: Side
+    a: MeasuredSide
+    b: MeasuredSide
     ratio: float | None  # B's metric over A's
     system: tuple[Differing, ...]
     settings: tuple[Differing, ...]
@@ -48,19 +49,19 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Comparisons:
+class MeasuredComparisons:
     """All that both submissions have results of, and what only one has."""
 
     ruleset: str
     a: str
     b: str
     method: str
-    results: tuple[Comparison, ...]
+    results: tuple[MeasuredComparison, ...]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
 
 
-def as_json(compared: Comparisons) -> str:
+def as_json(compared: MeasuredComparisons) -> str:
     """Return the comparison as indented JSON that ends with a newline."""
     body = asdict(compared)
     for one, comparison in zip(body["results"], compared.results, strict=True):
@@ -68,7 +69,7 @@ def as_json(compared: Comparisons) -> str:
     return json.dumps(body, indent=2, allow_nan=False) + "\n"
 
 
-def as_text(compared: Comparisons) -> str:
+def as_text(compared: MeasuredComparisons) -> str:
     """Return the comparison as text of 80 columns that ends with a newline."""
     lines = [*wrapped("A  ", compared.a), *wrapped("B  ", compared.b), ""]
     for comparison in compared.results:
@@ -79,7 +80,7 @@ def as_text(compared: Comparisons) -> str:
     return "\n".join(lines) + "\n"
 
 
-def verdict(one: Comparison) -> str:
+def verdict(one: MeasuredComparison) -> str:
     """Return in words how two metrics stand to each other, and what may be said of chance."""
     if one.ratio is None:
         return "not compared: one of the two has no metric, or in another unit"
@@ -95,7 +96,7 @@ def _judged(better: bool) -> str:
     return "which is better" if better else "which is worse"
 
 
-def _comparison(one: Comparison) -> Iterator[str]:
+def _comparison(one: MeasuredComparison) -> Iterator[str]:
     yield from wrapped("", f"{one.model}, {one.scenario}: {verdict(one)}")
     yield ""
     yield f"    {'':<2}{one.unit:>16}{'per chip':>12}{'p50, ms':>12}{'p99, ms':>12}{'power':>14}"
@@ -105,9 +106,9 @@ def _comparison(one: Comparison) -> Iterator[str]:
     yield from members("LoadGen's settings", one.settings)
 
 
-def _side(name: str, side: Side) -> Iterator[str]:
+def _side(name: str, side: MeasuredSide) -> Iterator[str]:
     found = side.measured
-    latencies = found.first_token_ms or found.latency_ms if found.scenario != "Offline" else {}
+    latencies = found.first_token_ms or found.latency_ms if not scenario_named(found.scenario).is_one_query else {}
     chip = found.metric / side.chips if found.metric and side.chips and not found.unit.startswith("Latency") else None
     power = "-" if found.power is None else f"{significant(found.power)} {found.power_unit}"
     figures = [significant(found.metric) + ("" if side.valid else "*"), _dash(chip)]

@@ -12,13 +12,13 @@ from typing import Literal
 from rules.errors import AssayError, JudgedError, MachineError, UsageError
 from rules.text import printable
 from suite.engines.table import images
+from suite.host.progress import Phase
 from suite.images import base, locks, relock, wheelhouse
 from suite.images import build as builder
 from suite.images import dockerfile as readable
 from suite.images.files import Progress
 from suite.images.matrix import Cell, Suite, cell, matrix, select
 from suite.images.store import ImageStore
-from suite.progress import Phase
 
 Chosen = Suite | Literal["all"]
 

@@ -12,7 +12,7 @@ app = typer.Typer(no_args_is_help=True, help="The images benchmarks run in: pinn
 Framework = Annotated[str, typer.Option(help="a framework, or all")]
 Target = Annotated[str, typer.Option(help="a target, or all")]
 Suite = Annotated[Literal["training", "inference", "all"], typer.Option(help="what runs in them, or all")]
-Base = Annotated[str | None, typer.Option(help="mmdebstrap (default) or registry; $ASSAY_BASE says it too")]
+Base = Annotated[str | None, typer.Option(help="mmdebstrap (default) or registry; or set $ASSAY_BASE")]
 
 
 @app.command("list")
@@ -61,7 +61,7 @@ def dockerfile(
     target: Annotated[str, typer.Option(help="a target")] = "cpu",
     base: Base = None,
     suite: Annotated[Literal["training", "inference"], typer.Option(help="what runs in it")] = "training",
-    context: Annotated[Path | None, typer.Option(help="also write all it needs, into this folder")] = None,
+    context: Annotated[Path | None, typer.Option(help="also write everything it needs into this folder")] = None,
 ) -> None:
     """Print a Dockerfile that gives the same files as the image; --context writes what it needs beside it."""
     from suite.cli import image_work as commands

@@ -14,9 +14,7 @@ Target = Annotated[str, typer.Option(help="hardware target")]
 Data = Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")]
 Logs = Annotated[Path, typer.Option(help="folder for the logs; a run whose log is in it is not repeated")]
 Round = Annotated[str | None, typer.Option("--round", metavar="ROUND", help="default: the newest, e.g. assay/1.0")]
-Wait = Annotated[
-    bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
-]
+Wait = Annotated[bool, typer.Option("--wait", help="wait for another measurement on this machine to end; else refuse")]
 RUNS = 8  # of each framework: 24 in three, and a round needs 20
 
 
@@ -35,12 +33,12 @@ def parity(
     from checker.families.assay.training.parity import disagreements
     from rules.ruleset import newest
     from rules.workload import workload_rules
-    from suite.data import obtain
     from suite.engines.table import engine as find_engine
-    from suite.progress import Phase
+    from suite.host.progress import Phase
+    from suite.inputs.data import obtain
+    from suite.result.turn import turn
     from suite.training import parity as runs
     from suite.training.parity_table import table
-    from suite.turn import turn
 
     name = newest(FAMILY, round_)
     rules = workload_rules(name, workload)
@@ -71,14 +69,14 @@ def reference(
     """
     from rules.ruleset import newest
     from rules.workload import workload_rules
-    from suite import source
-    from suite.data import obtain
     from suite.engines.table import engine as find_engine
+    from suite.host.progress import Phase
     from suite.images.matrix import cell
-    from suite.progress import Phase
-    from suite.settings import settings
+    from suite.inputs import source
+    from suite.inputs.data import obtain
+    from suite.inputs.settings import settings
+    from suite.result.turn import turn
     from suite.training import reference as references
-    from suite.turn import turn
 
     name = newest(FAMILY, round_)
     rules, digest = workload_rules(name, workload), source.digest(source.files(workload))
@@ -105,7 +103,7 @@ def evidence(
     """
     from rules.published import missing
     from rules.ruleset import load, newest
-    from suite import source
+    from suite.inputs import source
 
     name = newest(FAMILY, round_)
     for workload in load(name).workloads():

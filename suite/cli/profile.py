@@ -16,7 +16,7 @@ def profile(
     target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
     data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
+        bool, typer.Option("--wait", help="wait for another measurement on this machine to end; else refuse")
     ] = False,
 ) -> None:
     """Show where a step's time goes, by the framework's own profiler, in the container that `assay run` uses.
@@ -28,15 +28,15 @@ def profile(
     from rules.ruleset import newest
     from rules.text import printable
     from rules.workload import workload_rules
-    from suite import source
-    from suite.cpus import last_cpus
-    from suite.data import obtain
     from suite.engines.table import engine as find_engine
+    from suite.host.cpus import last_cpus
+    from suite.host.progress import Phase
     from suite.images.matrix import cell
-    from suite.progress import Phase
-    from suite.settings import settings
+    from suite.inputs import source
+    from suite.inputs.data import obtain
+    from suite.inputs.settings import settings
+    from suite.result.turn import turn
     from suite.training.unmeasured import run_unmeasured
-    from suite.turn import turn
 
     name = newest("assay")
     rules = workload_rules(name, workload)
@@ -52,7 +52,7 @@ def profile(
             runner, "profile", name, rules, code, files, cpus, phase, seed=0, threads=tuned.threads
         )
     if "profile.json" not in finished.files:
-        raise JudgedError(f"the profile came to nothing: {finished.judge(rules)[1]}")
+        raise JudgedError(f"no profile was made: {finished.judge(rules)[1]}")
     found = json.loads(finished.files["profile.json"])
     for phase_name, seconds in found["phases"].items():
         typer.echo(f"{seconds:9.3f} s   {printable(phase_name, 60)}")

@@ -22,7 +22,7 @@ def run(
         str | None, typer.Option(help="inference: SingleStream, MultiStream, Server, Interactive, Offline, or all")
     ] = None,
     division: Annotated[Literal["closed", "open"], typer.Option(help="closed or open")] = "closed",
-    submitter: Annotated[str, typer.Option(help="your organisation, as it will stand in the tree")] = "local",
+    submitter: Annotated[str, typer.Option(help="your organisation's name in the submission")] = "local",
     runs: Annotated[int | None, typer.Option(help="number of runs (open division)", min=1, max=1000)] = None,
     settings: Annotated[
         list[str] | None,
@@ -35,10 +35,10 @@ def run(
     ] = None,
     memory: Annotated[int | None, typer.Option(help="memory limit of a container in MiB", min=64)] = None,
     data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
-    system_file: Annotated[Path | None, typer.Option(help="YAML with what only a person knows of the system")] = None,
+    system_file: Annotated[Path | None, typer.Option(help="YAML with system details that no program can read")] = None,
     power_log: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="what a meter outside writes: timestamp,watts or MLPerf's spl.txt"),
+        typer.Option(metavar="FILE", help="log of an external meter: timestamp,watts or MLPerf's spl.txt"),
     ] = None,
     power_log_ahead: Annotated[
         float, typer.Option(metavar="SECONDS", help="how far that meter's clock is ahead of the machine's")
@@ -49,19 +49,17 @@ def run(
     ] = None,
     uncontained: Annotated[
         Path | None,
-        typer.Option(
-            metavar="PYTHON", help="training: no engine, run in this Python, which has the framework; no submission"
-        ),
+        typer.Option(metavar="PYTHON", help="training: run in this Python without an engine; not a submission"),
     ] = None,
     output: Annotated[Path, typer.Option(help="the submissions folder")] = SUBMISSIONS,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with an unfinished result")] = False,
-    discard: Annotated[bool, typer.Option("--discard", help="throw an unfinished result away first")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="resume an unfinished result")] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="discard an unfinished result first")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="measure again; the finished result is set aside")] = False,
     round_: Annotated[
         str | None, typer.Option("--round", metavar="ROUND", help="default: the newest, e.g. assay/1.0")
     ] = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="wait where another command is measuring on the machine, else refuse")
+        bool, typer.Option("--wait", help="wait for another measurement on this machine to end; else refuse")
     ] = False,
 ) -> None:
     """Build the image, train to the quality target N times or, with --scenario, measure inference; write and check it.
@@ -110,8 +108,8 @@ def doctor(
     target: Annotated[str, typer.Option(help="what would be measured: cpu, cuda, jetson, …")] = "cpu",
 ) -> None:
     """Say what this machine can run, and how to fix what it cannot."""
-    from suite import cache
-    from suite.doctor import examine, report
+    from suite.cli.examination import examine, report
+    from suite.host import cache
 
     if not report(examine(cache.root(), output, target), typer.echo):
         raise typer.Exit(Exit.MACHINE)

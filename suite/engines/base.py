@@ -18,9 +18,9 @@ from typing import Any, Literal, Protocol, Self
 
 from rules.documents import Container, ImageIdentity, Interpreter, Memory
 from rules.errors import MachineError
-from suite.diagnosis import Diagnosis
 from suite.engines.job import MAX_OUT, Files
-from suite.engines.output import DONE, MAX_WORDS, Line, Lines, Report, bounded
+from suite.engines.output import DONE, MAX_WORDS, Line, LineCutter, SupervisorReport, bounded
+from suite.host.diagnosis import Diagnosis
 from suite.images.matrix import Cell
 from suite.images.store import ImageStore
 from suite.targets.data import NOTHING, Access, Emulation, Target
@@ -36,7 +36,7 @@ class EngineLostError(MachineError):
 
 
 @dataclass(frozen=True)
-class Limits:
+class SandboxLimits:
     """What a sandbox may use: CPU list in the kernel's format, bytes of memory, number of processes, devices.
 
     `reads` are single files of the engine's machine that a container sees, read-only, below /host.
@@ -84,7 +84,7 @@ class Sandbox(ABC):
     _open = False  # whether the supervisor holds the sandbox open for us
 
     def __init__(self) -> None:
-        self._readers: dict[int, Lines] = {}
+        self._readers: dict[int, LineCutter] = {}
 
     @abstractmethod
     def __enter__(self) -> Self:
@@ -142,18 +142,18 @@ class Sandbox(ABC):
         is gone or silent, MachineError where the log outgrows MAX_STDOUT, and what the two callables raise.
         """
         assert self._stream is not None
-        done: list[Report] = []
+        done: list[SupervisorReport] = []
 
         def stderr(line: str, received: float) -> None:
             # The harness may have died in the middle of a line of its own.
             words, _, _ = line.partition(DONE)
-            report = Report.of(line[len(words) :])
+            report = SupervisorReport.of(line[len(words) :])
             if report is not None:
                 done.append(report)
             if report is None or words:
                 on_stderr(words if report else line, received)
 
-        self._readers = {1: Lines(bounded(on_stdout)), 2: Lines(stderr, MAX_WORDS, keep_end=True)}
+        self._readers = {1: LineCutter(bounded(on_stdout)), 2: LineCutter(stderr, MAX_WORDS, keep_end=True)}
         timed_out = False
         self._stream.send(b"\n")  # GATE waits for it
         try:
@@ -173,12 +173,12 @@ class Sandbox(ABC):
         self._open = True
         return self._ended(done[0])
 
-    def _ended(self, report: Report) -> Ended:
+    def _ended(self, report: SupervisorReport) -> Ended:
         # The kernel may have killed a process beside the harness, which went on.
         out_of_memory = report.oom_kills > 0 and report.status == -9
         return Ended(status=report.status, out_of_memory=out_of_memory, timed_out=False, memory=report.memory)
 
-    def _listen(self, limit_s: float, done: list[Report]) -> None:
+    def _listen(self, limit_s: float, done: list[SupervisorReport]) -> None:
         """Hand over what comes until `done` has a report or the stream ends; raise TimeoutError after `limit_s`."""
         assert self._stream is not None
         for stream, data in self._stream.frames(time.monotonic() + limit_s):
@@ -221,7 +221,7 @@ class Runner(ABC):
         """Show to whoever else may measure here that a result is being measured, between its runs too."""
 
     @abstractmethod
-    def sandbox(self, limits: Limits, module: str = "suite.harness", kind: str = "job") -> Sandbox:
+    def sandbox(self, limits: SandboxLimits, module: str = "suite.harness", kind: str = "job") -> Sandbox:
         """Return a sandbox for a job of `module`; `kind` says what for, "run" for a measured one.
 
         Raises MachineError where what would run is not what was recorded.
@@ -282,7 +282,7 @@ class Engine(ABC):
 
     @abstractmethod
     def locks(self) -> list[str]:
-        """Return the names under which one command at a time holds the machine (`suite.turn`)."""
+        """Return the names under which one command at a time holds the machine (`suite.result.turn`)."""
 
     @abstractmethod
     def busy(self) -> str | None:

@@ -22,7 +22,7 @@ Line = Callable[[str, float], None]  # a line without its end, and when it was r
 
 
 @dataclass(frozen=True)
-class Report:
+class SupervisorReport:
     """What the supervisor said at the end."""
 
     status: int
@@ -30,7 +30,7 @@ class Report:
     memory: Memory | None
 
     @classmethod
-    def of(cls, line: str) -> Report | None:
+    def of(cls, line: str) -> SupervisorReport | None:
         """Read the supervisor's line; None where it is none."""
         if not line.startswith(DONE):
             return None
@@ -42,7 +42,7 @@ class Report:
             return None
 
 
-class Lines:
+class LineCutter:
     """Cut a byte stream into lines, each with the time its end was received; of one too long keep a part."""
 
     def __init__(self, sink: Line, limit: int = MAX_LINE, *, keep_end: bool = False) -> None:

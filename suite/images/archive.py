@@ -16,7 +16,7 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Config:
+class ImageConfig:
     """An image's configuration as bytes; its SHA-256 is the config digest, the image's name in Docker's own store."""
 
     content: bytes
@@ -34,7 +34,7 @@ def config(
     layers: Mapping[str, str],
     environment: Mapping[str, str],
     labels: Mapping[str, str],
-) -> Config:
+) -> ImageConfig:
     """Return the configuration of an image of `layers` (diff_id -> what made it); equal arguments give equal bytes."""
     created = timestamp(epoch)
     document = {
@@ -51,7 +51,7 @@ def config(
         "history": [{"created": created, "created_by": what} for what in layers.values()],
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}" for diff_id in layers]},
     }
-    return Config(json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
+    return ImageConfig(json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
 
 
 def timestamp(epoch: int) -> str:
@@ -59,7 +59,7 @@ def timestamp(epoch: int) -> str:
     return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def docker_archive(made: Config, layers: list[Layer], tag: str, progress: Progress) -> Iterator[bytes]:
+def docker_archive(made: ImageConfig, layers: list[Layer], tag: str, progress: Progress) -> Iterator[bytes]:
     """Yield the tar that `docker load` reads, layers straight from disk; a layer that changed there is an error."""
     manifest = [
         {

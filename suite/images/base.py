@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rules.documents import PackageDrift
 from rules.errors import MachineError, UsageError
-from suite import cache
+from suite.host import cache
 from suite.images import archive, debian, locks, mmdebstrap, registry
 from suite.images.debian import NotInArchiveError, Package
 from suite.images.files import Layer, Progress

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rules.documents import ImageIdentity
 from rules.errors import MachineError
-from suite import cache
+from suite.host import cache
 from suite.images import archive, base, layer, locks, registry, sbom, wheelhouse
 from suite.images.base import BaseLock
 from suite.images.files import Layer, Progress
@@ -108,7 +108,7 @@ def verify(store: ImageStore, built: BuiltImage) -> None:
     if len(found) > len(built.identity.diff_ids):
         extra = found[len(built.identity.diff_ids)]
         raise MachineError(
-            f"image {built.image_id}: layer {len(built.identity.diff_ids)} ({extra}) is none the build recorded",
+            f"image {built.image_id}: layer {len(built.identity.diff_ids)} ({extra}) was not recorded by the build",
             fix="do not trust this image; remove it and build again: assay images build",
         )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rules.errors import MachineError
-from suite import cache
+from suite.host import cache
 
 _STATUS = "var/lib/dpkg/status"
 _ORDER = re.compile(r"^Inst (?P<name>\S+) .*?\((?P<version>\S+) ")
@@ -45,7 +45,7 @@ class Package:
     size: int
 
 
-class Archive:
+class DebianArchive:
     """This machine's apt sources behind a private state folder; `refresh` must run before anything else.
 
     `sources` is a deb822 text to use instead of the machine's own sources.
@@ -147,7 +147,7 @@ def fetch_deb(name: str, version: str, destination: Path) -> Path:
     versions only, MachineError where there is no apt or no network.
     """
     with cache.locked("apt-host"), cache.scratch() as scratch:
-        archive = Archive(cache.folder("apt-host"))
+        archive = DebianArchive(cache.folder("apt-host"))
         archive.refresh()
         [package] = archive.describe([(name, version)])
         archive.download([(name, version)], scratch)

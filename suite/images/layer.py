@@ -15,13 +15,13 @@ from typing import IO
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite import cache
+from suite.host import cache
 from suite.images import bytecode, wheelhouse, wheels
 from suite.images.files import Layer, Progress
 from suite.images.matrix import Cell
 from suite.images.store import ImageStore
 from suite.images.wheelhouse import WheelFile
-from suite.images.wheels import ENVIRONMENT, Entry, Metadata, Wheel
+from suite.images.wheels import ENVIRONMENT, Metadata, Wheel, WheelEntry
 
 
 class _Stream(io.RawIOBase):
@@ -96,7 +96,7 @@ def _bytecode(
     image: str,
     cell: Cell,
     opened: dict[str, Wheel],
-    paths: dict[str, list[Entry]],
+    paths: dict[str, list[WheelEntry]],
     folder: Path,
     progress: Progress,
 ) -> Path:
@@ -121,7 +121,7 @@ def _bytecode(
 def _write(
     cell: Cell,
     opened: dict[str, Wheel],
-    paths: dict[str, list[Entry]],
+    paths: dict[str, list[WheelEntry]],
     made: dict[str, tuple[tarfile.TarInfo, bytes]],
     bytecodes: tarfile.TarFile,
     place: Path,
@@ -182,7 +182,7 @@ def _info(name: str, epoch: int, mode: int, size: int) -> tarfile.TarInfo:
     return info
 
 
-def _belongs(name: str, paths: dict[str, list[Entry]]) -> bool:
+def _belongs(name: str, paths: dict[str, list[WheelEntry]]) -> bool:
     """Tell whether a `__pycache__/x.cpython-311.pyc` stands beside the source it was made from."""
     path = PurePosixPath(name)
     return f"{path.parents[1]}/{path.name.partition('.')[0]}.py" in paths

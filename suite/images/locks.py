@@ -64,9 +64,9 @@ def wheels(lock: Path) -> list[Pinned]:
             raise _broken(lock, number, line, "neither name==version nor --hash=sha256:…")
     for pin in pinned.values():
         if not pin.hashes:
-            raise UsageError(f"{lock}: {pin.name}=={pin.version} has no hash", fix="write it anew: assay images lock")
+            raise UsageError(f"{lock}: {pin.name}=={pin.version} has no hash", fix="rewrite it: assay images lock")
     if not pinned:
-        raise UsageError(f"{lock}: pins nothing", fix="write it anew: assay images lock")
+        raise UsageError(f"{lock}: pins nothing", fix="rewrite it: assay images lock")
     return list(pinned.values())
 
 
@@ -85,7 +85,7 @@ def packages(lock: Path) -> list[Package]:
             match["name"], match["version"], match["architecture"], match["sha256"], int(match["size"])
         )
     if not found:
-        raise UsageError(f"{lock}: pins nothing", fix="write it anew: assay images lock")
+        raise UsageError(f"{lock}: pins nothing", fix="rewrite it: assay images lock")
     return list(found.values())
 
 
@@ -117,8 +117,8 @@ def _text(lock: Path) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{lock}: byte {error.start} is not UTF-8", fix="write it anew: assay images lock") from None
+        raise UsageError(f"{lock}: byte {error.start} is not UTF-8", fix="rewrite it: assay images lock") from None
 
 
 def _broken(lock: Path, number: int, line: str, why: str) -> UsageError:
-    return UsageError(f"{lock}:{number}: {printable(line, 120)!r}: {why}", fix="write it anew: assay images lock")
+    return UsageError(f"{lock}:{number}: {printable(line, 120)!r}: {why}", fix="rewrite it: assay images lock")

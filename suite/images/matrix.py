@@ -93,7 +93,7 @@ class Matrix(_Strict):
             if target not in self.targets:
                 raise ValueError(f"cell {framework}-{target}: no such target")
             if any(missing.of(framework, target, suite) for missing in self.absent):
-                raise ValueError(f"cell {framework}-{target} ({suite}) is there and said to be absent")
+                raise ValueError(f"cell {framework}-{target} ({suite}) is listed both as present and as absent")
         return self
 
 

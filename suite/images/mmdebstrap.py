@@ -16,9 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from rules.errors import MachineError
-from suite import cache
+from suite.host import cache
 from suite.images import debian, locks
-from suite.images.debian import Archive, Package
+from suite.images.debian import DebianArchive, Package
 from suite.images.files import Layer, Progress, sha256_of
 from suite.images.matrix import Cell
 from suite.targets import emulation
@@ -173,8 +173,10 @@ def _check_installed(tar: Path, pinned: list[Package]) -> None:
     found = {(package.name, package.version) for package in debian.installed([tar])}
     if different := sorted(wanted ^ found):
         name, version = different[0]
-        where = "the lock has it, the assembled base does not" if (name, version) in wanted else "nobody asked for it"
-        raise MachineError(f"base: {name} {version}: {where}", fix="write the lock anew: assay images lock")
+        where = (
+            "it is in the lock, but not in the assembled base" if (name, version) in wanted else "it is not in the lock"
+        )
+        raise MachineError(f"base: {name} {version}: {where}", fix="rewrite the lock: assay images lock")
 
 
 def _write_archive(folder: Path, files: list[Path], pinned: list[Package], suite: str) -> None:
@@ -212,7 +214,7 @@ def _require_mmdebstrap() -> None:
     )
 
 
-def _archive(cell: Cell) -> Archive:
+def _archive(cell: Cell) -> DebianArchive:
     sources = debian.sources(cell.base.suite)
     state = f"apt-{cell.base.suite}-{cell.base.architecture}"
-    return Archive(cache.folder(state), cell.base.architecture, sources)
+    return DebianArchive(cache.folder(state), cell.base.architecture, sources)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from rules.errors import MachineError
-from suite import cache
+from suite.host import cache
 from suite.images.files import Layer, Progress
 from suite.images.store import ImageStore
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite import cache
+from suite.host import cache
 from suite.images import locks, mmdebstrap
 from suite.images.matrix import Cell
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from suite.images.archive import Config
+from suite.images.archive import ImageConfig
 from suite.images.files import Layer, Progress
 
 
@@ -35,7 +35,7 @@ class ImageStore(ABC):
         """Return the diff_ids (hex) of an image's layers as the store reports them, None where it has no such image."""
 
     @abstractmethod
-    def load(self, made: Config, layers: list[Layer], tag: str, progress: Progress) -> str:
+    def load(self, made: ImageConfig, layers: list[Layer], tag: str, progress: Progress) -> str:
         """Take an image in under `tag` and return it; raise MachineError in the store's words where it refuses."""
 
     @abstractmethod

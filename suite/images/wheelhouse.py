@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite import cache
+from suite.host import cache
 from suite.images import locks
 from suite.images.files import Progress
 from suite.images.matrix import Cell
@@ -121,7 +121,7 @@ def verify(file: WheelFile) -> None:
         file.path.unlink()
         raise MachineError(
             f"{file.filename}: damaged in the cache (sha256 {found}, locked {file.sha256}), now removed",
-            fix="run the command again: it will be fetched anew",
+            fix="run the command again: it will be fetched again",
         )
 
 
@@ -184,13 +184,13 @@ def _explain(said: str, what: str, pinned_in: str) -> MachineError:
             )
         return MachineError(
             f"{wanted}, which {pinned_in} pins, is not where pip looks",
-            fix="check pip's configuration (pip config list) and the network, or resolve anew: assay images lock",
+            fix="check pip's configuration (pip config list) and the network, or resolve again: assay images lock",
         )
     if _MISMATCH in said:
         names = ", ".join(_BAD_HASH.findall(said)) or what
         return MachineError(
             f"{names}: the file pip's index has is not one that {pinned_in} pins",
-            fix="do not trust this index; if the lock is wrong, resolve anew: assay images lock",
+            fix="do not trust this index; if the lock is wrong, resolve again: assay images lock",
         )
     last = " / ".join(line for line in said.splitlines() if "ERROR" in line)[-600:] or said[-600:]
     return MachineError(f"pip could not download the wheels of {what}: {printable(last, 700)}", fix="see the message")
@@ -207,7 +207,7 @@ def _identify(pin: locks.Pinned, folder: Path, cell: Cell) -> WheelFile:
     if sha256 not in pin.hashes:
         raise MachineError(
             f"{found[0].name}: sha256 {sha256} is not among those {cell.wheel_lock} pins",
-            fix="do not trust this index; if the lock is wrong, resolve anew: assay images lock",
+            fix="do not trust this index; if the lock is wrong, resolve again: assay images lock",
         )
     return WheelFile(pin.name, pin.version, found[0].name, sha256, _place(sha256))
 

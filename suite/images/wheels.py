@@ -40,7 +40,7 @@ if __name__ == '__main__':
 
 
 @dataclass(frozen=True)
-class Entry:
+class WheelEntry:
     """One file of the image: from a member of a wheel, or `content` that was made from one.
 
     `path` is relative to the image's root; `sha256` is that of the bytes in the image.
@@ -83,7 +83,7 @@ class Wheel:
         """Close the zip file."""
         self._zip.close()
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[WheelEntry]:
         """Yield every file the wheel puts into the image, console scripts included, in no particular order."""
         data = f"{self._dist_info.removesuffix('.dist-info')}.data/"
         for name, info in self._members.items():
@@ -107,7 +107,7 @@ class Wheel:
                 raise self._refuse(name, f"unknown scheme {scheme!r}")
         yield from self._launchers()
 
-    def chunks(self, entry: Entry) -> Iterator[bytes]:
+    def chunks(self, entry: WheelEntry) -> Iterator[bytes]:
         """Yield the bytes of `entry`; raise MachineError at the end unless they are what RECORD says."""
         if entry.content is not None:
             yield entry.content
@@ -196,18 +196,18 @@ class Wheel:
             raise self._refuse(min(lost), "in RECORD but not in the wheel")
         return record
 
-    def _entry(self, path: str, member: str, *, executable: bool) -> Entry:
+    def _entry(self, path: str, member: str, *, executable: bool) -> WheelEntry:
         algorithm, digest = self._record.get(member, ("", ""))
         size = self._members[member].file_size
         if algorithm != "sha256":
             # RECORD itself has no hash, and a few wheels use a longer one: read it to know the image's digest.
             content = self._small(member, checked=algorithm != "")
-            return Entry(
+            return WheelEntry(
                 path, self.file, member, len(content), hashlib.sha256(content).hexdigest(), executable, content
             )
-        return Entry(path, self.file, member, size, digest, executable)
+        return WheelEntry(path, self.file, member, size, digest, executable)
 
-    def _script(self, member: str, name: str) -> Entry:
+    def _script(self, member: str, name: str) -> WheelEntry:
         """Return a script of the data folder, its `#!python` line made the image's interpreter."""
         if not _SCRIPT_NAME.match(name):
             raise self._refuse(member, "a script whose name is not a plain one")
@@ -216,9 +216,9 @@ class Wheel:
             _, _, rest = content.partition(b"\n")
             content = f"#!/{ENVIRONMENT}/bin/python\n".encode() + rest
         digest = hashlib.sha256(content).hexdigest()
-        return Entry(f"{ENVIRONMENT}/bin/{name}", self.file, member, len(content), digest, True, content)
+        return WheelEntry(f"{ENVIRONMENT}/bin/{name}", self.file, member, len(content), digest, True, content)
 
-    def _launchers(self) -> Iterator[Entry]:
+    def _launchers(self) -> Iterator[WheelEntry]:
         place = f"{self._dist_info}/entry_points.txt"
         if place not in self._members:
             return
@@ -241,7 +241,7 @@ class Wheel:
                     attribute=attribute,
                 ).encode()
                 digest = hashlib.sha256(text).hexdigest()
-                yield Entry(f"{ENVIRONMENT}/bin/{name}", self.file, place, len(text), digest, True, text)
+                yield WheelEntry(f"{ENVIRONMENT}/bin/{name}", self.file, place, len(text), digest, True, text)
 
     def _verified(self, member: str) -> Iterator[bytes]:
         algorithm, expected = self._record[member]
@@ -279,14 +279,14 @@ class Wheel:
         )
 
 
-def collect(files: list[WheelFile], python: str) -> tuple[list[Wheel], dict[str, list[Entry]]]:
+def collect(files: list[WheelFile], python: str) -> tuple[list[Wheel], dict[str, list[WheelEntry]]]:
     """Open `files` and return them with path -> entries; refuse two wheels that disagree on one path.
 
     Where several wheels bring a path, their bytes are equal by RECORD; each one's bytes are still to be verified.
     The caller closes the wheels.
     """
     opened: list[Wheel] = []
-    paths: dict[str, list[Entry]] = {}
+    paths: dict[str, list[WheelEntry]] = {}
     try:
         for file in files:
             wheel = Wheel(file, python)
@@ -308,7 +308,7 @@ def collect(files: list[WheelFile], python: str) -> tuple[list[Wheel], dict[str,
     return opened, paths
 
 
-def _disagreement(one: Entry, other: Entry, path: str) -> MachineError:
+def _disagreement(one: WheelEntry, other: WheelEntry, path: str) -> MachineError:
     return MachineError(
         f"wheels {one.wheel.filename} and {other.wheel.filename} disagree on /{printable(path, 200)}",
         fix="lock versions of them that agree: assay images lock",

@@ -15,31 +15,32 @@ from pathlib import Path
 import checker.machine.use
 from checker.core.tree import Tree
 from checker.families.assay.inference.answers import read_answers
-from checker.families.assay.inference.compliance import Fault, Measured, verdict
+from checker.families.assay.inference.compliance import Fault, PerformanceTest, verdict
 from checker.families.assay.inference.rules.tests import judged
 from checker.families.assay.inference.runs import measured
 from checker.families.assay.inference.submission import InferenceSubmission
 from checker.machine.steadiness import told as told_of
 from rules.compliance import Test, compliance_rules
 from rules.ruleset import load
-from rules.serving import Seeds, loadgen_rules, loadgen_scenario, serving_rules
+from rules.scenarios import scenario_named
+from rules.serving import Seeds, loadgen_rules, serving_rules
 from rules.text import printable
 
 
 @dataclass(frozen=True)
-class Told:
+class LoadGenSettings:
     """What LoadGen is told for a compliance run, beside the performance run's `user.conf`."""
 
     audit_config: str | None
     seeds: Seeds
 
 
-def told(ruleset: str, test: Test, scenario: str) -> Told:
+def told(ruleset: str, test: Test, scenario: str) -> LoadGenSettings:
     """Return what LoadGen is told for `test`; a blank on either side of `=`, without which LoadGen ignores a line."""
     rules, loadgen = compliance_rules(ruleset), loadgen_rules(ruleset)
     if test == "seeds":
-        return Told(None, loadgen.alternate[0])
-    name = loadgen_scenario(scenario)
+        return LoadGenSettings(None, loadgen.alternate[0])
+    name = scenario_named(scenario).loadgen
     settings: dict[str, int] = {"*.*.mode": 2}
     if test == "TEST04":
         settings |= {
@@ -59,7 +60,7 @@ def told(ruleset: str, test: Test, scenario: str) -> Told:
             "*.*.min_query_count": rules.TEST06.samples,
             "*.*.min_duration": 0,
         }
-    return Told("".join(f"{key} = {value}\n" for key, value in settings.items()), loadgen.seeds)
+    return LoadGenSettings("".join(f"{key} = {value}\n" for key, value in settings.items()), loadgen.seeds)
 
 
 def tests(ruleset: str, workload: str) -> list[Test]:
@@ -102,11 +103,11 @@ def off_pace(root: Path, ruleset: str, folder: str, scenario: str, test: str) ->
 
 
 def files(
-    test: str, scenario: str, reference: Measured, run: Measured, found: Mapping[str, Sequence[Fault]]
+    test: str, scenario: str, reference: PerformanceTest, run: PerformanceTest, found: Mapping[str, Sequence[Fault]]
 ) -> dict[str, str]:
     """Return the verdict files of a test, by name, in the words that MLCommons' checker looks for."""
     if test == "TEST06":
-        skipped = loadgen_scenario(scenario) == "Offline"
+        skipped = scenario_named(scenario).is_one_query
         said = {
             "First token": "Skipped" if skipped else str(not found["first token"]),
             "EOS": str(not found["EOS"]),

@@ -25,7 +25,7 @@ class InferenceContext(RunContext):
     MODULE: ClassVar[str] = "suite.serve"
     RESULTS: ClassVar[Collection[str]] = (ServingOutcome.SUCCESS,)
     BROKEN: ClassVar[str] = (
-        "correct the system under test (docs/inference.md says what it promises), then start anew with --discard"
+        "correct the system under test (docs/inference.md says what it promises), then start over with --discard"
     )
 
     @property

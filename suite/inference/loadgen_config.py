@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import ceil, log
 
 from checker.loadgen.early_stopping import CONFIDENCE, place
-from rules.serving import LoadGenRules, Scenario, ScenarioRules, Seeds, ServingRules, loadgen_scenario
+from rules.scenarios import Scenario, scenario_named
+from rules.serving import LoadGenRules, ScenarioRules, Seeds, ServingRules
 from rules.serving_documents import RunName
 from rules.thresholds import inference_thresholds
 from suite.inference.plan import InferencePlan
@@ -17,24 +18,24 @@ def user_conf(scenario: Scenario, its: ScenarioRules, rate: float, tokens: bool)
     A blank on either side of `=`: LoadGen ignores a line without. Its name of a scenario that it does not know is
     Server's.
     """
-    name = loadgen_scenario(scenario)
+    asked = scenario_named(scenario)
     lines: dict[str, object] = {"min_duration": its.min_duration_ms, "min_query_count": its.min_query_count}
     if its.percentile is not None:
         lines["target_latency_percentile"] = _number(100 * its.percentile)
-    if scenario == "Offline":
+    if asked.is_one_query:
         # LoadGen asks one query of at least so many samples; it takes their number from this.
         lines |= {"min_query_count": its.samples_per_query, "target_qps": _number(rate)}
-    elif name == "Server":
+    elif asked.is_bounded:
         lines |= {"target_qps": _number(rate), "target_latency": its.target_latency_ms or 0}
     else:
         lines["target_latency"] = _number(1000 / rate)
-    if scenario == "MultiStream":
+    if asked.by_query:
         lines["samples_per_query"] = its.samples_per_query
     if tokens:
         lines["use_token_latencies"] = 1
-        if name == "Server":
+        if asked.is_bounded:
             lines |= {"ttft_latency": its.ttft_ms, "tpot_latency": its.tpot_ms}
-    return "".join(f"*.{name}.{key} = {value}\n" for key, value in lines.items())
+    return "".join(f"*.{asked.loadgen}.{key} = {value}\n" for key, value in lines.items())
 
 
 def server_rate(conf: str) -> float:
@@ -78,7 +79,7 @@ def outputs_job(plan: InferencePlan, rules: ServingRules) -> dict[str, object]:
 def search_job(plan: InferencePlan, rules: ServingRules, loadgen: LoadGenRules) -> dict[str, object]:
     """Return the job that finds out what to expect of each scenario."""
     asked, numbers = dict(plan.scenarios), inference_thresholds(plan.ruleset).search
-    if any(loadgen_scenario(name) == "Server" for name in asked) and "Offline" in rules.scenarios:
+    if any(scenario_named(name).is_bounded for name in asked) and "Offline" in rules.scenarios:
         asked.setdefault("Offline", rules.scenarios["Offline"])  # where the search for Server's rate begins
     scenarios = {
         name: its.model_dump() | {"may_be_late": may_be_late(name, its, numbers.longest)} for name, its in asked.items()
@@ -89,7 +90,7 @@ def search_job(plan: InferencePlan, rules: ServingRules, loadgen: LoadGenRules) 
         "probes": numbers.probes,
         "late": numbers.late,
         "budget_s": numbers.budget * rules.time_limit_s,
-        "most_probes": sum(numbers.probes if loadgen_scenario(name) == "Server" else 2 for name in asked),
+        "most_probes": sum(numbers.probes if scenario_named(name).is_bounded else 2 for name in asked),
         "factor": numbers.factor,
         "close": numbers.close,
         "seeds": loadgen.seeds.model_dump(),
@@ -99,7 +100,7 @@ def search_job(plan: InferencePlan, rules: ServingRules, loadgen: LoadGenRules) 
 
 def may_be_late(scenario: Scenario, its: ScenarioRules, longest: int) -> list[tuple[int, int]]:
     """Return for Server runs of ever more queries how many may be late: LoadGen is stricter the fewer there are."""
-    if loadgen_scenario(scenario) != "Server":
+    if not scenario_named(scenario).is_bounded:
         return []
     percentile = its.percentile or 0.99
     queries = least = ceil(log(1 - CONFIDENCE) / log(percentile))  # no run of fewer can be valid

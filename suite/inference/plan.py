@@ -8,12 +8,13 @@ from pydantic import Field
 
 from rules.compliance import Test
 from rules.errors import UsageError, unknown
-from rules.serving import SCENARIOS, Scenario, ScenarioRules, ServingRules
+from rules.scenarios import NAMES, Scenario
+from rules.serving import ScenarioRules, ServingRules
 from rules.serving_documents import RunName, SutParameters
 from rules.text import printable
 from rules.workload import Division
+from suite.inputs.settings import ServingSettings
 from suite.result.plan import Plan, named
-from suite.settings import Served
 
 SETTINGS = ("min_duration_ms", "min_query_count", "samples_per_query")  # of LoadGen, free in the open division
 DECLARED = ("batch", "precision", "workers")  # of the system under test, free in both
@@ -65,7 +66,7 @@ def scenarios(
         if not text.isdecimal() or not 1 <= int(text) < 2**31:
             raise UsageError(f"--set {name}={printable(text)}: not a whole number from 1")
         changes[name] = int(text)
-    chosen = [name for name in SCENARIOS if name in rules.scenarios and asked in ("all", name)]
+    chosen = [name for name in NAMES if name in rules.scenarios and asked in ("all", name)]
     found = {}
     for name in chosen:
         its = rules.scenarios[name]
@@ -74,7 +75,7 @@ def scenarios(
     return found
 
 
-def parameters(rules: ServingRules, tuned: Served, threads: int | None, settings: list[str]) -> SutParameters:
+def parameters(rules: ServingRules, tuned: ServingSettings, threads: int | None, settings: list[str]) -> SutParameters:
     """Return the declared parameters of the system under test: the workload's tuned ones with the user's put in."""
     values: dict[str, object] = {
         "threads": threads or tuned.threads,

@@ -11,11 +11,11 @@ from typing import Any, ClassVar, NoReturn
 from rules.documents import SystemDescription
 from rules.errors import MachineError, UsageError
 from rules.ruleset import newest
-from rules.serving import Scenario, ScenarioRules, ServingRules, serving_rules
+from rules.scenarios import Scenario
+from rules.serving import ScenarioRules, ServingRules, serving_rules
 from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem, SutParameters
-from suite import machine, source
-from suite.cpus import last_of
 from suite.engines.base import RunEnvironment
+from suite.host.cpus import last_of
 from suite.images.matrix import Suite, target
 from suite.inference import compliance
 from suite.inference.context import InferenceContext
@@ -23,12 +23,14 @@ from suite.inference.plan import InferencePlan, parameters, scenarios
 from suite.inference.run import execute
 from suite.inference.staging import InferenceWork
 from suite.inference.tree import complete
+from suite.inputs import source
+from suite.inputs.settings import settings
+from suite.result import machine
 from suite.result.context import RunContext
 from suite.result.plan import Plan
 from suite.result.procedure import Procedure
 from suite.result.request import Request
 from suite.result.staging import Work
-from suite.settings import settings
 from suite.targets.data import Emulation
 
 RDI = "rdi"  # how MLPerf Inference writes "Research, Development, or Internal (RDI)"
@@ -83,7 +85,7 @@ class Inference(Procedure):
         name, kind = self.request.target, target(self.request.target)
         raise MachineError(
             f"inference on {name} is measured on {kind.machine}; under emulation LoadGen has nothing to time",
-            fix="point DOCKER_HOST at one (DOCKER_HOST=ssh://user@machine), or leave the scenario out for a functional "
+            fix="point DOCKER_HOST at one (DOCKER_HOST=ssh://user@machine), or leave the scenario out for a smoke "
             "run of training",
         )
 

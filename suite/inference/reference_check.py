@@ -10,9 +10,9 @@ from rules.errors import JudgedError, UsageError
 from rules.round import find
 from rules.serving import ServingRules
 from rules.serving_documents import OutputsCertificate
+from suite.host.progress import say
 from suite.inference import loadgen_config as told
 from suite.inference.context import InferenceContext
-from suite.progress import say
 
 
 def agree(context: InferenceContext) -> None:
@@ -41,7 +41,7 @@ def agree(context: InferenceContext) -> None:
     if largest > bound:
         raise JudgedError(
             f"{plan.workload} in {plan.framework}: the outputs of sample {sample} differ from the reference by "
-            f"{largest:.2g}, and {plan.sut.precision} may differ by {bound:g}: this is another model, and is not timed",
+            f"{largest:.2g}, {plan.sut.precision} allows {bound:g}: this is a different model, so it is not timed",
             fix="compare the model with the workload's description, layer by layer",
         )
     say(f"  outputs differ from the reference by {largest:.2g} at most, {bound:g} is allowed")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from rules.compliance import compliance_rules
-from rules.serving import Scenario, loadgen_scenario
+from rules.scenarios import Scenario, scenario_named
 from rules.serving_documents import REPEATED, RunName, ServingOutcome
+from suite.host.progress import say
 from suite.inference import compliance
 from suite.inference.context import InferenceContext
 from suite.inference.search import offer_less
-from suite.progress import say
 
 
 def retakes(context: InferenceContext, scenario: Scenario) -> int:
@@ -46,11 +46,11 @@ def taken_back(context: InferenceContext, scenario: Scenario, run: RunName) -> R
     if not why or (last and before >= rules.retakes):
         return None
     back = _together(context) if last else [run]
-    if last and loadgen_scenario(scenario) == "Server":
+    if last and scenario_named(scenario).is_bounded:
         offer_less(context, scenario)
     for name in back:
         if work.record(scenario, name) is not None:
-            said = why if name == run else f"made anew with the others, for {run} fails however often it is made: {why}"
+            said = why if name == run else f"made again with the others, because {run} always fails: {why}"
             work.note(f"{scenario}-{name}", ServingOutcome.OFF_PACE, said)
     work.take_back(scenario, back)
     say(f"  {scenario} {run}: {why}; {'performance run and tests are' if last else 'it is'} made again")

@@ -6,21 +6,22 @@ from typing import Any
 
 from rules.documents import FileDigest
 from rules.errors import JudgedError
-from rules.serving import Scenario, loadgen_rules, loadgen_scenario
+from rules.scenarios import Scenario, scenario_named
+from rules.serving import loadgen_rules
 from rules.serving_documents import RunName, ServingOutcome, ServingRecord
 from rules.text import printable
+from rules.thresholds import inference_thresholds
+from suite.host.progress import say
 from suite.inference import compliance
 from suite.inference import loadgen_config as told
 from suite.inference.context import InferenceContext
 from suite.inference.reference_check import agree
 from suite.inference.retry import retakes, taken_back, undone
 from suite.inference.search import leave_out, next_rate, search_rates
-from suite.progress import say
 from suite.result.context import Ran
 from suite.result.staging import sha256
 
 TRIES = 10  # of a performance run that LoadGen calls invalid, told another rate
-EXPECTED = 1.15  # LoadGen draws so many more queries than were expected, or a fast run ends before its time
 
 
 class NoValidRateError(JudgedError):
@@ -87,7 +88,8 @@ def _told(context: InferenceContext, scenario: Scenario, run: RunName, rate: flo
     """Return user.conf, audit.config and seeds of a run; those that test the performance run are told what it was."""
     plan = context.plan
     first = context.work.record(scenario, "performance") if run != "performance" else None
-    expected = rate if loadgen_scenario(scenario) == "Server" else rate * EXPECTED
+    more = inference_thresholds(plan.ruleset).search.expected
+    expected = rate if scenario_named(scenario).is_bounded else rate * more
     conf = (
         first.user_conf if first else told.user_conf(scenario, plan.scenarios[scenario], expected, context.rules.tokens)
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rules.serving import Scenario, loadgen_rules, loadgen_scenario
+from rules.scenarios import Scenario, scenario_named
+from rules.serving import loadgen_rules
 from rules.serving_documents import Probe, SearchRecord
 from rules.text import printable
 from rules.thresholds import inference_thresholds
+from suite.host.progress import say
 from suite.inference import loadgen_config as told
 from suite.inference.context import InferenceContext
-from suite.progress import say
 
 
 def search_rates(context: InferenceContext) -> None:
@@ -22,7 +23,7 @@ def search_rates(context: InferenceContext) -> None:
     job = told.search_job(plan, context.rules, loadgen_rules(plan.ruleset))
     found = context.unmeasured("search", job).result()
     rates = {
-        scenario: rate * (slower if loadgen_scenario(scenario) == "Server" else 1.0)
+        scenario: rate * (slower if scenario_named(scenario).is_bounded else 1.0)
         for scenario, rate in found["rates"].items()
     }
     probes = [Probe.model_validate(probe) for probe in found["probes"]]
@@ -31,7 +32,7 @@ def search_rates(context: InferenceContext) -> None:
         left_out = {}  # nothing would be left to measure
     _keep(context, probes, rates, left_out)
     for scenario, rate in rates.items():
-        unit = "samples" if scenario == "Offline" else "queries"
+        unit = "samples" if scenario_named(scenario).is_one_query else "queries"
         found_rate = f"{rate:.4g} {unit} a second by short tests"
         say(f"  {scenario}: {f'left out: {left_out[scenario]}' if scenario in left_out else found_rate}")
 
@@ -39,7 +40,7 @@ def search_rates(context: InferenceContext) -> None:
 def never_valid(scenario: Scenario, probes: Sequence[Probe]) -> str:
     """Say that Server was valid at no rate that was tried; nothing where it was, or none was."""
     its = [probe for probe in probes if probe.scenario == scenario]
-    if loadgen_scenario(scenario) != "Server" or not its or any(probe.valid for probe in its):
+    if not scenario_named(scenario).is_bounded or not its or any(probe.valid for probe in its):
         return ""
     rates = [probe.rate for probe in its]
     if rates.count(min(rates)) < 2:
@@ -78,7 +79,7 @@ def next_rate(
     # Server is tried twice at a rate, for the first may have met a bad moment of the machine; then in ever larger
     # steps: what small ones do not cure is a machine that is busy with something else.
     numbers, times = inference_thresholds(context.plan.ruleset).search, number // 2 if number % 2 == 0 else 0
-    factor = numbers.slower**times if loadgen_scenario(scenario) == "Server" else numbers.faster
+    factor = numbers.slower**times if scenario_named(scenario).is_bounded else numbers.faster
     probe = Probe(
         scenario=scenario,
         rate=rate,

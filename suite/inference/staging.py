@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from checker.families.assay.inference.runs import answers_path, loadgen_folder
 from rules.documents import Document
-from rules.serving import Scenario
+from rules.scenarios import Scenario
 from rules.serving_documents import (
     OutputsCertificate,
     RunName,
@@ -16,7 +16,7 @@ from rules.serving_documents import (
     ServingAttempt,
     ServingRecord,
 )
-from suite.disk import disk
+from suite.host.disk import disk
 from suite.inference.plan import InferencePlan
 from suite.result.staging import Work, document, write
 

@@ -9,9 +9,9 @@ from checker.machine.metering import SETTLE_S, NotMeasured, idle
 from rules.errors import MachineError
 from rules.observation import Observation
 from suite.engines.base import Runner
+from suite.host.progress import Phase
 from suite.meters.power_log import PowerLog
 from suite.meters.sampler import Planned, watching
-from suite.progress import Phase
 
 TICK_S = 0.5
 
@@ -38,7 +38,7 @@ def baseline(runner: Runner, plan: IdlePlanned, power_log: PowerLog | None) -> b
             time.sleep(min(TICK_S, seconds - passed))
     seen = watched.observed()
     if seen.content is None:
-        raise MachineError(f"the idle machine was not observed: {seen.why_not}", fix=fix)
+        raise MachineError(f"the idle machine was not sampled: {seen.why_not}", fix=fix)
     found, _, _ = idle(Observation.model_validate_json(seen.content))
     if isinstance(found, NotMeasured):
         raise MachineError(f"nothing says what the idle machine takes: {found.what}: {found.reason}", fix=fix)

@@ -65,7 +65,7 @@ class PowerLog:
             try:
                 stamp, watts = _read(line)
             except ValueError:
-                raise PowerLogError(f"line {number} is no time and power: {printable(line, 60)}") from None
+                raise PowerLogError(f"line {number} is not a time and a power: {printable(line, 60)}") from None
             at = stamp - self.ahead_s
             if at <= last:
                 raise PowerLogError(f"line {number} is not later than the one before it")

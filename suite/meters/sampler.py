@@ -22,9 +22,9 @@ from rules.observation import CHANNELS, Channel, Clock, Observation, Unavailable
 from rules.text import printable
 from suite.engines.base import EngineLostError, Runner, Sandbox
 from suite.engines.job import Files
+from suite.host.progress import say
 from suite.images.matrix import target
 from suite.meters.power_log import PowerLog, PowerLogError
-from suite.progress import say
 from suite.targets.data import NOTHING, Access
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ Row = Sequence[Any]  # monotonic seconds, wall-clock seconds, a value per channe
 
 
 @dataclass(frozen=True)
-class Observed:
+class Samples:
     """What an observer brought back: its document's bytes, or why there is none."""
 
     content: bytes | None
@@ -92,9 +92,9 @@ class Unwatched:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def observed(self) -> Observed:
+    def observed(self) -> Samples:
         """Return why nothing was seen."""
-        return Observed(None, "under emulation nothing is measured")
+        return Samples(None, "under emulation nothing is measured")
 
 
 class Observer:
@@ -134,7 +134,7 @@ class Observer:
             raise
         except MachineError as error:
             self._why_not = error.message
-            say(f"  warning: the machine is not observed: {error.message}")
+            say(f"  warning: the machine is not sampled: {error.message}")
         return self
 
     def _start(self) -> None:
@@ -147,8 +147,8 @@ class Observer:
             self._thread = threading.Thread(target=self._listen, args=(box,), daemon=True)
             self._thread.start()
             if not self._sampled.wait(READY_S) or not self._rows:
-                said = printable(" ".join(self._words)[-300:]) or "it said nothing"
-                raise MachineError(f"the observer of the machine's meters did not start: {said}")
+                said = printable(" ".join(self._words)[-300:]) or "no output"
+                raise MachineError(f"the meter sampler did not start: {said}")
             for one in self._head.get("unavailable", ()):
                 if one["source"].partition("/")[0] in self._meters:
                     _once(f"  warning: meter {one['source']} is not read: {printable(one['reason'], 200)}; {OUTSIDE}")
@@ -164,7 +164,7 @@ class Observer:
             self._sampled.clear()
             if not self._sampled.wait(LAST_S) or self._ended:
                 said = printable(" ".join(self._words)[-200:])
-                self._why_not = f"the observer of the machine's meters ended before the run did: {said or 'no word'}"
+                self._why_not = f"the meter sampler ended before the run: {said or 'no output'}"
                 say(f"  warning: {self._why_not}")
         self._leave(error)
 
@@ -194,15 +194,15 @@ class Observer:
             self._rows.append(said)
             self._sampled.set()
 
-    def observed(self) -> Observed:
+    def observed(self) -> Samples:
         """Return what was seen, once left; never raises."""
         if self._why_not:
-            return Observed(None, printable(self._why_not, 400))
+            return Samples(None, printable(self._why_not, 400))
         try:
             seen = assembled(self._head, self._rows, self._power_log, expects_log=self._external)
         except MachineError as error:
-            return Observed(None, printable(error.message, 400))
-        return Observed(encoded(seen))
+            return Samples(None, printable(error.message, 400))
+        return Samples(encoded(seen))
 
 
 @cache
@@ -243,7 +243,9 @@ def assembled(
                 outside = [(at, watts) for wall, watts in logged if (at := _monotonic(clocks, wall)) >= 0]
                 channels.append(Channel(name=power_log.name, quantity="power", source=power_log.source, kind="gauge"))
                 if not outside:
-                    unavailable.append(Unavailable(source="external", reason="the power log has nothing of this time"))
+                    unavailable.append(
+                        Unavailable(source="external", reason="the power log has no samples of this time")
+                    )
             except PowerLogError as error:
                 unavailable.append(
                     Unavailable(source="external", reason=f"the power log: {printable(str(error), 300)}")
@@ -260,7 +262,7 @@ def assembled(
                 return seen
             every = max(every + 1, -(-total // VALUES))
     except (ValidationError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise MachineError(f"the observer's samples cannot be used: {printable(str(error), 300)}") from None
+        raise MachineError(f"the sampler's output cannot be used: {printable(str(error), 300)}") from None
 
 
 def _document(
@@ -308,6 +310,6 @@ def _monotonic(clocks: Sequence[Clock], wall_s: float) -> float:
 def beside(cpuset: str) -> str:
     """Return the CPU list of a run's observer: the first processor, unless the run has it too, else any.
 
-    A run has the machine's last processors (`suite.cpus`).
+    A run has the machine's last processors (`suite.host.cpus`).
     """
     return "" if cpuset.startswith("0") else "0"

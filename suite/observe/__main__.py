@@ -17,9 +17,9 @@ from suite.observe import nvml, procfs, sysfs
 from suite.observe.source import MissingError, Source
 
 SOURCES: dict[str, Callable[[], Source]] = {
-    "processors": procfs.Processors,
+    "processors": procfs.ProcessorUse,
     "swap": procfs.Swap,
-    "frequency": sysfs.Processors,
+    "frequency": sysfs.ProcessorClocks,
     "thermal": sysfs.thermal,
     "rapl": sysfs.rapl,
     "ina3221": sysfs.ina3221,

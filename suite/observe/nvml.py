@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from suite.observe.source import Channel, MissingError
+from suite.observe.source import MeterChannel, MissingError
 
 # nvml.h, nvmlClocksEventReasons: what takes clocks away against the user's will.
 SLOWED = 0x8 | 0x20 | 0x40 | 0x80  # hardware slowdown, software thermal, hardware thermal, power brake
@@ -31,7 +31,7 @@ class Gpus:
             count = pynvml.nvmlDeviceGetCount()
         except pynvml.NVMLError as error:
             raise MissingError(f"NVML: {error}") from None
-        self.channels: list[Channel] = []
+        self.channels: list[MeterChannel] = []
         self.silent: dict[str, str] = {}
         self._reads: list[Callable[[], float]] = []
         for index in range(count):
@@ -75,7 +75,7 @@ class Gpus:
                 continue
             except nvml.NVMLError:
                 pass
-            self.channels.append(Channel(f"nvml/{index}/{quantity}", quantity, f"NVML {call}", kind))
+            self.channels.append(MeterChannel(f"nvml/{index}/{quantity}", quantity, f"NVML {call}", kind))
             self._reads.append(read)
         if len(self.channels) == before:
             self.silent[f"nvml/{index}"] = f"NVML: GPU {index} answers none of the queries"

@@ -10,19 +10,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from suite.observe.source import Channel, File
+from suite.observe.source import File, MeterChannel
 
 PROC = Path("/proc")
 USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL = range(8)
 
 
-class Processors:
+class ProcessorUse:
     """CPU seconds of the whole machine since it started, and how many processes wait to run."""
 
     channels = (
-        Channel("cpu/busy", "busy", "/proc/stat", "counter"),
-        Channel("cpu/steal", "steal", "/proc/stat", "counter"),
-        Channel("cpu/queue", "queue", "/proc/stat procs_running", "gauge"),
+        MeterChannel("cpu/busy", "busy", "/proc/stat", "counter"),
+        MeterChannel("cpu/steal", "steal", "/proc/stat", "counter"),
+        MeterChannel("cpu/queue", "queue", "/proc/stat procs_running", "gauge"),
     )
     silent: ClassVar[Mapping[str, str]] = {}
 
@@ -45,7 +45,7 @@ class Processors:
 class Swap:
     """Pages moved between memory and swap since the machine started."""
 
-    channels = (Channel("memory/swap", "swap", "/proc/vmstat pswpin, pswpout", "counter"),)
+    channels = (MeterChannel("memory/swap", "swap", "/proc/vmstat pswpin, pswpout", "counter"),)
     silent: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, proc: Path = PROC) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True)
-class Channel:
+class MeterChannel:
     """See `rules.observation.Channel`, which this becomes on the host."""
 
     name: str
@@ -32,7 +32,7 @@ class Source(Protocol):
     """A meter. It is made once, by a function that finds it or says why there is none."""
 
     @property
-    def channels(self) -> Sequence[Channel]:
+    def channels(self) -> Sequence[MeterChannel]:
         """What it samples, in the order of `read`."""
 
     @property

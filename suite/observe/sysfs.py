@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from suite.observe.source import Channel, File, MissingError
+from suite.observe.source import File, MeterChannel, MissingError
 
 SYS = Path("/sys")
 NOTHING = "it shows no power or energy"
@@ -47,7 +47,7 @@ class Files:
 
     def __init__(
         self,
-        channels: list[Channel],
+        channels: list[MeterChannel],
         files: list[tuple[File, ...]],
         scales: list[float],
         silent: Mapping[str, str],
@@ -73,16 +73,16 @@ def _product(files: tuple[File, ...], scale: float) -> float | None:
 
 
 def _collect(
-    found: Iterator[tuple[Channel, tuple[Path, ...], float]], nothing: str, listed: Mapping[str, str] | None = None
+    found: Iterator[tuple[MeterChannel, tuple[Path, ...], float]], nothing: str, listed: Mapping[str, str] | None = None
 ) -> Files:
     """Open every channel's files; raise MissingError where there is none, with the first reason there was.
 
     A channel whose files are there and refuse stays, without a value: a sum must not do without it in silence. Nor
     without a device of which the file of power or energy is not there, or that is only `listed`: it is `silent`.
     """
-    channels: list[Channel] = []
+    channels: list[MeterChannel] = []
     files: list[tuple[File, ...]] = []
-    scales, reasons, silent = list[float](), dict[Channel, str](), dict(listed or {})
+    scales, reasons, silent = list[float](), dict[MeterChannel, str](), dict(listed or {})
     for channel, paths, scale in found:
         if not all(path.exists() for path in paths):
             if _counts(channel):
@@ -101,7 +101,7 @@ def _collect(
     return Files(channels, files, scales, silent)
 
 
-def _counts(channel: Channel) -> bool:
+def _counts(channel: MeterChannel) -> bool:
     """Whether a device's channel is one that a sum needs."""
     return channel.whole and channel.quantity in ("energy", "power")
 
@@ -111,7 +111,7 @@ def rapl(roots: Sequence[Path] = POWERCAP, sys: Path = SYS) -> Files:
     root = next((root for root in roots if root.is_dir()), roots[-1])
     zones = sorted({path.parent for name in ("energy_uj", "name") for path in root.glob(f"*/**/{name}")})
 
-    def found() -> Iterator[tuple[Channel, tuple[Path, ...], float]]:
+    def found() -> Iterator[tuple[MeterChannel, tuple[Path, ...], float]]:
         for zone in zones:
             counter = zone / "energy_uj"
             if not counter.exists() and not zone.name.startswith("intel-rapl:"):
@@ -123,7 +123,7 @@ def rapl(roots: Sequence[Path] = POWERCAP, sys: Path = SYS) -> Files:
             kind = text(zone / "name")
             whole = (len(parts) == 2 or kind == "dram") and kind != "psys" and not parts[0].endswith("-mmio")
             name = f"rapl/{label(zone.name.replace(':', '.'))}-{label(kind)}"
-            yield Channel(name, "energy", "powercap energy_uj", "counter", wraps, None, whole), (counter,), 1e-6
+            yield MeterChannel(name, "energy", "powercap energy_uj", "counter", wraps, None, whole), (counter,), 1e-6
 
     nothing = "no powercap zone: this processor, or its hypervisor, shows none"
     return _collect(found(), nothing, _unmetered({text(zone / "name") for zone in zones}, sys))
@@ -148,9 +148,9 @@ def ina3221(sys: Path = SYS) -> Files:
     }
     module: set[str] = next((names for names in MODULE_RAILS if names <= set(rails)), set())
 
-    def found() -> Iterator[tuple[Channel, tuple[Path, ...], float]]:
+    def found() -> Iterator[tuple[MeterChannel, tuple[Path, ...], float]]:
         for rail, (monitor, number) in rails.items():
-            channel = Channel(
+            channel = MeterChannel(
                 f"ina3221/{rail}", "power", "hwmon ina3221", "gauge", None, INA3221_UNCERTAINTY, rail in module
             )
             yield channel, (monitor / f"in{number}_input", monitor / f"curr{number}_input"), 1e-6
@@ -161,17 +161,17 @@ def ina3221(sys: Path = SYS) -> Files:
 def amdgpu(sys: Path = SYS) -> Files:
     """Return power, memory and utilisation of every AMD GPU."""
 
-    def found() -> Iterator[tuple[Channel, tuple[Path, ...], float]]:
+    def found() -> Iterator[tuple[MeterChannel, tuple[Path, ...], float]]:
         for monitor in sorted(sys.glob("class/hwmon/hwmon*")):
             if text(monitor / "name") != "amdgpu":
                 continue
             name, device = f"amdgpu/{monitor.name.removeprefix('hwmon')}", monitor / "device"
             power = "power1_average" if (monitor / "power1_average").exists() else "power1_input"
-            yield Channel(f"{name}/power", "power", f"amdgpu {power}", "gauge"), (monitor / power,), 1e-6
+            yield MeterChannel(f"{name}/power", "power", f"amdgpu {power}", "gauge"), (monitor / power,), 1e-6
             memory = device / "mem_info_vram_used"
-            yield Channel(f"{name}/memory", "memory", "amdgpu mem_info_vram_used", "gauge"), (memory,), 1.0
+            yield MeterChannel(f"{name}/memory", "memory", "amdgpu mem_info_vram_used", "gauge"), (memory,), 1.0
             busy = device / "gpu_busy_percent"
-            yield Channel(f"{name}/utilisation", "utilisation", "amdgpu gpu_busy_percent", "gauge"), (busy,), 0.01
+            yield MeterChannel(f"{name}/utilisation", "utilisation", "amdgpu gpu_busy_percent", "gauge"), (busy,), 0.01
 
     # A virtual function, or a GPU without power management, has no monitor at all.
     cards = [card for card in sorted(sys.glob("class/drm/card*")) if text(card / "device/vendor") == AMD]
@@ -180,7 +180,7 @@ def amdgpu(sys: Path = SYS) -> Files:
     return _collect(found(), "no amdgpu monitor: no AMD GPU, or its driver is not loaded", listed)
 
 
-class Processors:
+class ProcessorClocks:
     """Mean frequency of all CPUs, and how often their cores were throttled in all."""
 
     def __init__(self, sys: Path = SYS) -> None:
@@ -193,9 +193,9 @@ class Processors:
         ]
         if not self._frequency:
             raise MissingError("no frequency is exposed: most virtual machines show none")
-        self.channels = [Channel("cpu/frequency", "frequency", "scaling_cur_freq, mean of all CPUs", "gauge")]
+        self.channels = [MeterChannel("cpu/frequency", "frequency", "scaling_cur_freq, mean of all CPUs", "gauge")]
         if self._throttled:
-            self.channels.append(Channel("cpu/throttled", "throttled", "core_throttle_count, all CPUs", "counter"))
+            self.channels.append(MeterChannel("cpu/throttled", "throttled", "core_throttle_count, all CPUs", "counter"))
 
     def read(self) -> list[float | None]:
         """Return the mean frequency in Hz, and the count."""
@@ -209,9 +209,9 @@ class Processors:
 def thermal(sys: Path = SYS) -> Files:
     """Return the temperature of every thermal zone, in degrees Celsius."""
 
-    def found() -> Iterator[tuple[Channel, tuple[Path, ...], float]]:
+    def found() -> Iterator[tuple[MeterChannel, tuple[Path, ...], float]]:
         for zone in sorted(sys.glob("class/thermal/thermal_zone*")):
             name = f"thermal/{zone.name.removeprefix('thermal_zone')}-{label(text(zone / 'type'))}"
-            yield Channel(name, "temperature", "thermal_zone temp", "gauge"), (zone / "temp",), 1e-3
+            yield MeterChannel(name, "temperature", "thermal_zone temp", "gauge"), (zone / "temp",), 1e-3
 
     return _collect(found(), "no thermal zone is exposed")

@@ -14,18 +14,18 @@ from pydantic import ValidationError
 from rules.documents import Document, FileDigest, Outcome
 from rules.errors import AssayError, JudgedError, MachineError, UsageError
 from rules.text import printable
-from suite.disk import DiskError
-from suite.engines.base import EngineLostError, Limits, Runner
+from suite.engines.base import EngineLostError, Runner, SandboxLimits
+from suite.host.disk import DiskError
+from suite.host.progress import Phase, say
 from suite.meters.idle import baseline
 from suite.meters.power_log import PowerLog
-from suite.meters.sampler import Observed, watching
-from suite.progress import Phase, say
+from suite.meters.sampler import Samples, watching
 from suite.result.job import Files, Finished, run_job
 from suite.result.staging import Work, sha256
 
 UNUSABLE = 2  # exit code of a harness that refuses its job
 FIX = {
-    "out-of-memory": "free memory there and --resume, or in containers start anew with --discard --memory MIB",
+    "out-of-memory": "free memory there and --resume, or in containers start over with --discard --memory MIB",
     "disk-full": "free space there (an engine's disk: `docker system df`); then --resume",
     "timeout": "find out what slowed the machine down; then --resume",
     "crashed": "read the lines above; once the cause is gone, --resume",
@@ -46,7 +46,7 @@ class Ran:
     outcome: str
     explanation: str
     attempts: list[Any]
-    observed: Observed | None  # None: nobody was to watch
+    observed: Samples | None  # None: nobody was to watch
 
     @property
     def seen(self) -> bytes | None:
@@ -82,7 +82,7 @@ class RunContext(ABC):
         self.require_alone()
         attempts = self.work.start(name)
         plan = self.work.plan
-        limits = Limits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes, access=plan.access)
+        limits = SandboxLimits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes, access=plan.access)
         watch = watching(self.runner, plan, self.power_log) if watched else None
         with Phase(title) as phase:
             try:
@@ -110,7 +110,7 @@ class RunContext(ABC):
         """Raise MachineError where another run is being measured here."""
         if other := self.runner.busy():
             raise MachineError(
-                f"something is measuring already: {other}; two at a time would measure each other",
+                f"another measurement is running: {other}; two at a time would disturb each other",
                 fix="wait for it to end; then --resume",
             )
 
@@ -146,7 +146,7 @@ class RunContext(ABC):
         try:
             return record()
         except (ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
-            why = f"what the harness left cannot be recorded: {_first(error)}"
+            why = f"the harness's results cannot be recorded: {_first(error)}"
             self.work.note(name, Outcome.CRASHED, why)
             raise JudgedError(f"{title}: {why}", fix=FIX["crashed"]) from None
 

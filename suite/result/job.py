@@ -13,9 +13,9 @@ from typing import Any, Literal
 from rules.documents import Container, Memory, Outcome
 from rules.text import printable
 from rules.workload import WorkloadRules
-from suite.engines.base import Ended, Limits, Runner
+from suite.engines.base import Ended, Runner, SandboxLimits
 from suite.engines.output import PROGRESS
-from suite.progress import Phase
+from suite.host.progress import Phase
 
 MLLOG = ":::MLLOG "
 STDERR_KEPT = 200  # last lines of the framework's own words, for the explanation of a failure
@@ -64,7 +64,7 @@ def job_files(code: Mapping[str, bytes], data: Mapping[str, Path]) -> list[tuple
 
 
 @dataclass
-class Watch:
+class RunWatch:
     """What a run says while it runs: log lines with the host's receipt times, progress, and its last words."""
 
     phase: Phase | None  # None: nothing is shown
@@ -115,7 +115,7 @@ class Finished:
     """A job that ended, however it did."""
 
     ended: Ended
-    watch: Watch
+    watch: RunWatch
     files: dict[str, bytes]  # of the job's `out` folder, by name
     container: Container
 
@@ -159,9 +159,9 @@ class Finished:
         if any(DISK_FULL in line for line in self.watch.words):
             return Outcome.DISK_FULL, "the disk that it runs on is full"
         if self.ended.status is None:
-            return Outcome.CRASHED, "it was ended from outside"
+            return Outcome.CRASHED, "it was ended by another program"
         how = f"signal {-self.ended.status}" if self.ended.status < 0 else f"exit code {self.ended.status}"
-        last = next((printable(line, 200) for line in reversed(self.watch.words) if line.strip()), "it said nothing")
+        last = next((printable(line, 200) for line in reversed(self.watch.words) if line.strip()), "no output")
         return Outcome.CRASHED, f"the harness ended with {how}: {last}"
 
 
@@ -169,7 +169,7 @@ def run_job(
     runner: Runner,
     given: Mapping[str, object],
     files: Files,
-    limits: Limits,
+    limits: SandboxLimits,
     limit_s: float,
     phase: Phase | None = None,
     kind: str = "job",
@@ -180,7 +180,7 @@ def run_job(
     Raises MachineError where the engine refuses or its image is not the recorded one, EngineLostError where it
     stops answering. How the harness itself ended is in the result.
     """
-    watch = Watch(phase)
+    watch = RunWatch(phase)
     content = json.dumps(given, indent=2).encode()
     with runner.sandbox(limits, module, kind) as box:
         container = box.describe()

@@ -9,7 +9,7 @@ from checker.cli.report import write
 from checker.core.findings import Report
 from checker.families.assay.page.document import page
 from rules.errors import UsageError
-from suite.progress import say
+from suite.host.progress import say
 
 
 def show_page(top: Path, ruleset: str, judged: Report | None) -> None:

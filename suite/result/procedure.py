@@ -17,11 +17,11 @@ from rules.serving import ServingRules
 from rules.workload import WorkloadRules
 from suite.engines.base import RunEnvironment
 from suite.images.matrix import Suite, cell, select
+from suite.inputs.settings import Tuned
 from suite.result.context import RunContext
 from suite.result.plan import Plan
 from suite.result.request import Request
 from suite.result.staging import Work
-from suite.settings import Tuned
 from suite.targets.data import Emulation
 
 Show = Callable[[str], None]

@@ -16,12 +16,12 @@ from rules.documents import SystemDescription
 from rules.errors import Stopped, UsageError
 from rules.serving import shipped
 from rules.systems import system_name
-from suite import data, machine, source
 from suite.engines import table
 from suite.engines.base import Engine, RunEnvironment
+from suite.host.progress import Phase, say
 from suite.images.matrix import cell, target
-from suite.progress import Phase, say
-from suite.result import uncontained
+from suite.inputs import data, source
+from suite.result import machine, uncontained
 from suite.result.context import RunContext
 from suite.result.job import job_files
 from suite.result.page import show_page
@@ -29,8 +29,8 @@ from suite.result.plan import Plan
 from suite.result.procedure import Judge, Procedure, Show
 from suite.result.request import Request
 from suite.result.staging import prepare
+from suite.result.turn import turn
 from suite.targets.execution import ExecutionMode
-from suite.turn import turn
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def produce(kind: type[Procedure], request: Request, show: Show) -> bool:
     request.require_usable()
     if request.uncontained:
         if request.memory_mib is not None:
-            raise UsageError("--memory limits a container, and uncontained there is none", fix="leave it out")
+            raise UsageError("--memory limits a container; an uncontained run has none", fix="leave it out")
         request = request.beside(uncontained.FOLDER)
     procedure = kind(request)
     chosen = procedure.frameworks()
@@ -130,18 +130,18 @@ def _result(
         if work.final.exists() and not work.unfinished() and not request.replace:
             if changed := procedure.changed(work):
                 raise UsageError(
-                    f"{work.final} is there already, measured {' and '.join(changed)}",
+                    f"{work.final} already exists, measured {' and '.join(changed)}",
                     fix="measure again with --replace (make run REPLACE=1; the old result is kept), or use another "
                     "--output",
                 )
-            say(f"{work.final} is there already and only judged again (to measure again: --replace, REPLACE=1)")
+            say(f"{work.final} already exists; checking it again (to measure again: --replace, REPLACE=1)")
             return work.final
         take()
         shared = work.shared_files(procedure.described(_described(request, there, person, plan)), code)
         if other := work.clash(shared):
             raise UsageError(
                 f"{other[1]} is not what it was when {other[0]} was measured, and both results would share it",
-                fix="use another --submitter or --output, or measure that one anew elsewhere first",
+                fix="use another --submitter or --output, or measure that one again elsewhere first",
             )
         beside = {f"{plan.ours}/{name}": c for name, c in {**there.runner.bill, **procedure.evidence(plan)}.items()}
         work.begin(resume=request.resume)

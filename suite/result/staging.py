@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rules.documents import Document, FileDigest, Manifest, Outcome, SystemDescription
 from rules.errors import UsageError
-from suite.disk import disk
+from suite.host.disk import disk
 from suite.result.plan import Plan
 
 PLAN = "plan.json"
@@ -114,7 +114,7 @@ class Work(ABC):
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UsageError(
-                    f"{self.folder}: another `assay run` is at work there", fix="wait for it to end"
+                    f"{self.folder}: another `assay run` is working there", fix="wait for it to end"
                 ) from None
             yield
 
@@ -143,18 +143,18 @@ class Work(ABC):
             return
         if not resume:
             raise UsageError(
-                f"{self.folder}: {self.progress()} of this result are there, unfinished",
+                f"{self.folder}: an unfinished result exists ({self.progress()})",
                 fix="add --resume to go on (make run RESUME=1), or --discard (DISCARD=1) to throw them away",
             )
         try:
             frozen = type(self.plan).model_validate_json(path.read_bytes())
         except ValidationError:
-            raise UsageError(f"{path} is damaged", fix="add --discard to start anew") from None
+            raise UsageError(f"{path} is damaged", fix="add --discard to start over") from None
         if changed := frozen.differences(self.plan):
             raise UsageError(
-                f"{self.folder}: this is not the result that was begun: {'; '.join(changed[:4])}"
+                f"{self.folder}: its options differ from those it was started with: {'; '.join(changed[:4])}"
                 + (f"; and {len(changed) - 4} more differences" if len(changed) > 4 else ""),
-                fix="run it as it was begun, or add --discard to start anew",
+                fix="repeat the original command, or add --discard to start over",
             )
 
     def start(self, run: str) -> list[Any]:

@@ -6,20 +6,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from rules.documents import Name
 from rules.errors import UsageError
+from rules.round import Strict
 
 Provider = Literal["mmdebstrap", "registry"]
 Platform = Literal["linux/amd64", "linux/arm64"]
 HostPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]{1,200}$")]
-
-
-class Strict(BaseModel):
-    """Base of everything read from a target's file: unknown members are an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Access(Strict):
@@ -42,7 +37,7 @@ class Refusal(Strict):
     fix: str
 
 
-class Check(Strict):
+class FactDemand(Strict):
     """A demand on one fact of the machine (`suite/targets/host.py` names them); a version or a number is compared."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -55,14 +50,14 @@ class Check(Strict):
     fix: str
 
     @model_validator(mode="after")
-    def _demands_one_thing(self) -> Check:
+    def _demands_one_thing(self) -> FactDemand:
         if sum((self.at_least is not None, self.at_most is not None, bool(self.one_of))) != 1:
             raise ValueError(f"{self.fact}: give one of at_least, at_most and one_of")
         return self
 
 
 class Emulation(Strict):
-    """The functional run of a target that no machine in reach is: how short, how long it may take, how long it does."""
+    """The smoke run of a target that no machine in reach is: how short, how long it may take, how long it does."""
 
     training_steps: Annotated[int, Field(ge=2)]
     batch: Annotated[int, Field(ge=1)]
@@ -83,13 +78,13 @@ class Target(Strict):
     machine: str  # what to call such a machine in a sentence
     accelerators: Annotated[int, Field(ge=0)] = 0
     access: Access = Access()
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default_factory=dict)
     reads: tuple[HostPath, ...] = ()  # files of the machine that its facts come from, beside /proc and /sys
     meters: tuple[Literal["rapl", "nvml", "ina3221", "amdgpu", "external"], ...]  # of power or energy (docs/meters.md)
     claims: str  # what a result on it may claim
     emulation: Emulation | None = None
     refusals: tuple[Refusal, ...] = ()
-    checks: tuple[Check, ...]
+    checks: tuple[FactDemand, ...]
 
     @property
     def architecture(self) -> str:

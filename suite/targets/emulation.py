@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite import cache
+from suite.host import cache
 from suite.targets.program import program
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")

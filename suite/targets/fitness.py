@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rules.errors import MachineError
-from suite.diagnosis import Diagnosis, Level
-from suite.progress import say
-from suite.targets.data import Check
+from suite.host.diagnosis import Diagnosis, Level
+from suite.host.progress import say
+from suite.targets.data import FactDemand
 
 
-def hold(unfit: str, checks: tuple[Check, ...], found: Mapping[str, str], least: Mapping[str, str]) -> None:
+def hold(unfit: str, checks: tuple[FactDemand, ...], found: Mapping[str, str], least: Mapping[str, str]) -> None:
     """Hold a machine's facts against what must be; raise MachineError, which begins with `unfit`, or warn on stderr."""
     for verdict in judge(checks, found, least):
         if verdict.good:
@@ -26,13 +26,13 @@ def hold(unfit: str, checks: tuple[Check, ...], found: Mapping[str, str], least:
 class Verdict:
     """One demand and how the machine stands: `said` names fact and value, `good` whether it is met."""
 
-    check: Check
+    check: FactDemand
     said: str
     good: bool
     known: bool  # whether the machine exposes the fact at all
 
 
-def judge(checks: tuple[Check, ...], found: Mapping[str, str], least: Mapping[str, str]) -> Iterator[Verdict]:
+def judge(checks: tuple[FactDemand, ...], found: Mapping[str, str], least: Mapping[str, str]) -> Iterator[Verdict]:
     """Yield a verdict on every check; `least` are a framework's own minimums, which count where they are higher."""
     for check in checks:
         own = least.get(check.fact)
@@ -47,7 +47,7 @@ def judge(checks: tuple[Check, ...], found: Mapping[str, str], least: Mapping[st
         yield Verdict(check, f"{name}: {value}" + ("" if good else f", {wanted}"), good, known=True)
 
 
-def diagnoses(checks: tuple[Check, ...], found: Mapping[str, str]) -> Iterator[Diagnosis]:
+def diagnoses(checks: tuple[FactDemand, ...], found: Mapping[str, str]) -> Iterator[Diagnosis]:
     """Yield what is to be said of a machine's facts before a run is asked for."""
     for verdict in judge(checks, found, {}):
         if not verdict.known and verdict.check.otherwise == "warn":
@@ -58,7 +58,7 @@ def diagnoses(checks: tuple[Check, ...], found: Mapping[str, str]) -> Iterator[D
         yield Diagnosis("machine", Level.OK if verdict.good else level, verdict.said, fix)
 
 
-def _meets(check: Check, value: str) -> tuple[bool, str]:
+def _meets(check: FactDemand, value: str) -> tuple[bool, str]:
     """Return whether `value` meets the check, and what would."""
     if check.one_of:
         return value in check.one_of, f"wanted {' or '.join(check.one_of)}"
@@ -67,7 +67,7 @@ def _meets(check: Check, value: str) -> tuple[bool, str]:
             return not _below(value, str(check.at_least)), f"at least {check.at_least} is needed"
         return not _below(str(check.at_most), value), f"at most {check.at_most:g} is allowed"
     except ValueError:
-        return False, "which is no number"
+        return False, "which is not a number"
 
 
 def _below(a: str, b: str) -> bool:

@@ -20,14 +20,15 @@ from rules.documents import Document, FrameworkParity, ParityCertificate, Sha256
 from rules.errors import JudgedError, UsageError
 from rules.published import add, certificates, new_file
 from rules.workload import WorkloadRules
-from suite import cache, source
-from suite.cpus import last_cpus
 from suite.engines.base import Engine, Runner
+from suite.host import cache
+from suite.host.cpus import last_cpus
+from suite.host.progress import Phase
 from suite.images.matrix import cell, select
-from suite.progress import Phase
-from suite.settings import settings
-from suite.tensors import largest_differences, read_float64
+from suite.inputs import source
+from suite.inputs.settings import settings
 from suite.training.plan import TrainingPlan
+from suite.training.tensors import largest_differences, read_float64
 from suite.training.unmeasured import run_unmeasured
 
 Loss = Annotated[float, Field(allow_inf_nan=False)]
@@ -43,7 +44,7 @@ class _Said(Document):
 
 
 @dataclass(frozen=True)
-class Side:
+class FrameworkSide:
     """What one framework's container gave back."""
 
     parity: FrameworkParity
@@ -72,7 +73,9 @@ def certify(
     return certificate_of(ruleset, limits, source.digest(code), sides)
 
 
-def certificate_of(ruleset: str, limits: WorkloadRules, source_sha256: str, sides: Sequence[Side]) -> ParityCertificate:
+def certificate_of(
+    ruleset: str, limits: WorkloadRules, source_sha256: str, sides: Sequence[FrameworkSide]
+) -> ParityCertificate:
     """Compare the sides; raise JudgedError where they did not start alike or do not hold the same tensors."""
     initial = {side.initial_weights_sha256 for side in sides}
     if len(initial) > 1:
@@ -99,7 +102,7 @@ def run_side(
     code: Mapping[str, bytes],
     data: Mapping[str, Path],
     phase: Phase,
-) -> Side:
+) -> FrameworkSide:
     """Run one framework's parity job on `cpus`; raise JudgedError where it fails or gives back nonsense."""
     seed, steps = limits.parity.seed, limits.parity.steps
     finished = run_unmeasured(runner, "parity", ruleset, limits, code, data, cpus, phase, seed=seed, parity_steps=steps)
@@ -114,7 +117,7 @@ def run_side(
         gradients, weights = out["gradients.safetensors"], out["weights.safetensors"]
     except (KeyError, ValidationError) as error:
         raise JudgedError(f"the parity run of {framework} gave back no usable result: {type(error).__name__}") from None
-    return Side(
+    return FrameworkSide(
         FrameworkParity(
             framework=framework,
             wheel_lock_sha256=image.wheel_lock_sha256,
@@ -169,7 +172,7 @@ def _read(path: Path) -> ParityCertificate:
     try:
         return ParityCertificate.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise UsageError(f"{path} is not a parity certificate: {error}", fix="delete it, or make it anew") from None
+        raise UsageError(f"{path} is not a parity certificate: {error}", fix="delete it, or make it again") from None
 
 
 def _fits(found: ParityCertificate, plan: TrainingPlan) -> bool:

@@ -9,16 +9,16 @@ from rules.documents import RunRecord
 from rules.errors import UsageError
 from rules.ruleset import load, newest
 from rules.workload import Value, WorkloadRules, workload_rules
-from suite import source
-from suite.cpus import last_of
 from suite.engines.base import RunEnvironment
+from suite.host.cpus import last_of
 from suite.images.matrix import Suite
+from suite.inputs import source
+from suite.inputs.settings import settings
 from suite.result.context import RunContext
 from suite.result.plan import Plan
 from suite.result.procedure import Judge, Procedure
 from suite.result.request import Request
 from suite.result.staging import Work, document
-from suite.settings import settings
 from suite.targets.data import Emulation
 from suite.training import parity, smoke
 from suite.training.plan import TrainingPlan, hyperparameters, number_of_runs

@@ -21,17 +21,17 @@ from rules.published import add, new_file
 from rules.ruleset import load
 from rules.seeds import run_seed
 from rules.workload import WorkloadRules
-from suite import source
 from suite.engines.base import Runner
-from suite.progress import Phase
-from suite.result.job import Watch
+from suite.host.progress import Phase
+from suite.inputs import source
+from suite.result.job import RunWatch
 from suite.training.unmeasured import run_unmeasured
 
 SUBMITTER = "(reference)"  # no submitter's name has parentheses, so no submission has these seeds
 
 
 @dataclass(frozen=True)
-class Reference:
+class MeasuredReference:
     """One reference run: what it needed, and its log."""
 
     framework: str
@@ -48,7 +48,7 @@ def measure(
     data: Mapping[str, Path],
     runs: int,
     logs: Path,
-) -> Iterator[Reference]:
+) -> Iterator[MeasuredReference]:
     """Yield `runs` reference runs of each framework, as many at a time as there are CPUs (`count`), one thread each.
 
     Each log is kept in the folder `logs`, compressed; a run whose log is there is not made again.
@@ -59,7 +59,7 @@ def measure(
     salt, code = load(ruleset).salt, source.files(limits.workload)
     logs.mkdir(parents=True, exist_ok=True)
 
-    def one(work: tuple[str, int]) -> Reference:
+    def one(work: tuple[str, int]) -> MeasuredReference:
         framework, run = work
         seed = run_seed(salt, SUBMITTER, framework, limits.workload, "closed", run)
         path = logs / f"{limits.workload}-{framework}-{seed}.txt.xz"
@@ -91,36 +91,36 @@ def _run(
     data: Mapping[str, Path],
     seed: int,
     cpu: int,
-) -> Reference:
+) -> MeasuredReference:
     """Train once; raise JudgedError where the target is not reached: such a workload needs other rules."""
     submission = {"org": "reference", "platform": framework}
     finished = run_unmeasured(runner, "train", ruleset, limits, code, data, str(cpu), seed=seed, submission=submission)
     outcome, explanation = finished.judge(limits)
     if outcome is not Outcome.SUCCESS:
         raise JudgedError(f"the reference run of {framework} with seed {seed}: {explanation}")
-    return Reference(framework, seed, _samples(finished.watch), finished.watch.log)
+    return MeasuredReference(framework, seed, _samples(finished.watch), finished.watch.log)
 
 
-def _samples(watch: Watch) -> int:
+def _samples(watch: RunWatch) -> int:
     return int(watch.events("run_stop")[-1]["metadata"]["samples_count"])
 
 
-def _kept(path: Path, framework: str, seed: int, source_sha256: str) -> Reference:
+def _kept(path: Path, framework: str, seed: int, source_sha256: str) -> MeasuredReference:
     """Return the run whose log is in `path`; UsageError where that is of another source, or no log."""
-    watch = Watch(None)
+    watch = RunWatch(None)
     try:
         log = lzma.decompress(path.read_bytes())
         for line in log.decode().splitlines():
             watch.stdout(line, 0.0)
         if watch.value("source_sha256") == source_sha256:
-            return Reference(framework, seed, _samples(watch), log)
+            return MeasuredReference(framework, seed, _samples(watch), log)
         why = "the log of another source"
     except (OSError, ValueError, LookupError, TypeError, lzma.LZMAError) as error:
         why = f"no whole log ({type(error).__name__})"
     raise UsageError(f"{path} is {why}", fix="remove it, and repeat the command")
 
 
-def publish(ruleset: str, workload: str, source_sha256: str, found: list[Reference]) -> Path:
+def publish(ruleset: str, workload: str, source_sha256: str, found: list[MeasuredReference]) -> Path:
     """Add reference runs to those that the round publishes; return their file."""
     entries = []
     for one in sorted(found, key=lambda reference: (reference.framework, reference.seed)):

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from rules.documents import Outcome, RunRecord, Steps
 from rules.workload import WorkloadRules
-from suite.progress import say
+from suite.host.progress import say
 from suite.result.context import Ran, RunContext, digest
 from suite.result.job import Finished
 from suite.result.staging import document

@@ -32,7 +32,7 @@ def shorten(rules: WorkloadRules, short: Emulation) -> WorkloadRules:
 
 
 def judge(result: Path, show: Show) -> bool:
-    """Show what the functional run in the folder `result` came to; return whether it did what such a run can show.
+    """Show what the smoke run in the folder `result` came to; return whether it did what such a run can show.
 
     That is: training and evaluation ran to their end, and every loss was finite. How long it took counts for nothing.
     Raises NotRefusedError where the checker does not refuse it as a performance result.
@@ -45,5 +45,5 @@ def judge(result: Path, show: Show) -> bool:
     trained = len(record.steps.seconds) if record.steps else 0
     show(f"{record.framework} on {record.target}: {trained} training steps and an evaluation ran; {result}")
     show(f"the checker refuses it as a performance result: {RULE}: {refused.message}")
-    show(f"functional run under emulation: {'passed' if passed else 'FAILED'}; not a performance result")
+    show(f"smoke run under emulation: {'passed' if passed else 'FAILED'}; not a performance result")
     return passed

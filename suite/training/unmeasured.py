@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rules.workload import WorkloadRules
-from suite import source
-from suite.engines.base import Limits, Runner
+from suite.engines.base import Runner, SandboxLimits
+from suite.host.progress import Phase
 from suite.images.matrix import target
-from suite.progress import Phase
+from suite.inputs import source
+from suite.inputs.settings import settings
 from suite.result.job import Finished, job, job_files, run_job
-from suite.settings import settings
 
 
 def run_unmeasured(
@@ -39,5 +39,5 @@ def run_unmeasured(
         **given,
     )
     memory = settings(rules.workload).frameworks[framework].memory_mib << 20
-    limits = Limits(cpus, memory, access=target(image.target).access)
+    limits = SandboxLimits(cpus, memory, access=target(image.target).access)
     return run_job(runner, asked, job_files(code, data), limits, rules.time_limit_s, phase)

@@ -14,15 +14,15 @@ import venv
 from pathlib import Path
 
 from rules.workload import workload_rules
-from suite import data, source
-from suite.cache import folder
-from suite.engines.base import Limits
+from suite.engines.base import SandboxLimits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.runner import DockerRunner
+from suite.host.cache import folder
 from suite.images import wheelhouse
 from suite.images.build import BuiltImage, build
 from suite.images.matrix import cell
+from suite.inputs import data, source
 from suite.result.job import job, job_files, run_job
 
 WORKLOAD = "image-classification"
@@ -77,7 +77,9 @@ def contained(image: BuiltImage, framework: str, files: dict[str, Path], cpu: in
         quality={"metric": "top-1 accuracy", "log": "eval_accuracy", "better": "higher", "target": 2.0},
         warmup_steps=EVERY,
     )
-    finished = run_job(DockerRunner(connect(), image), given, job_files(code, files), Limits(str(cpu), 4 << 30), 600)
+    finished = run_job(
+        DockerRunner(connect(), image), given, job_files(code, files), SandboxLimits(str(cpu), 4 << 30), 600
+    )
     if finished.ended.status != 0:
         raise SystemExit("\n".join(finished.watch.words[-20:]))
     start, stop = (finished.watch.events(key)[0]["time_ms"] for key in ("run_start", "run_stop"))

@@ -12,15 +12,15 @@ import statistics
 import sys
 from pathlib import Path
 
-from suite import source
-from suite.cpus import last_cpus
-from suite.engines.base import Limits
+from suite.engines.base import SandboxLimits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.sandbox import ContainerSandbox
 from suite.engines.job import command
+from suite.host.cpus import last_cpus
 from suite.images.build import build
 from suite.images.matrix import cell
+from suite.inputs import source
 
 FOLDER = Path(__file__).parent / "loadgen"
 
@@ -35,7 +35,7 @@ def measured(turns: int) -> dict[str, list[float]]:
         *((f"source/loadgen/{path.name}", path) for path in FOLDER.glob("*.py")),
     ]
     cpus = int(client.info()["NCPU"])
-    limits = Limits(last_cpus(min(2, cpus), cpus), 2 << 30)
+    limits = SandboxLimits(last_cpus(min(2, cpus), cpus), 2 << 30)
     environment = image.environment | {"PYTHONPATH": "/io/job/source"}
     said: list[str] = []
     with ContainerSandbox(client, image.image_id, limits, environment, command("loadgen.noop")) as box:

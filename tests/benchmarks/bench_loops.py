@@ -12,16 +12,16 @@ import sys
 from pathlib import Path
 
 from rules.workload import workload_rules
-from suite import data, source
-from suite.cpus import last_cpus
-from suite.engines.base import Limits
+from suite.engines.base import SandboxLimits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.sandbox import ContainerSandbox
 from suite.engines.job import command
+from suite.host.cpus import last_cpus
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.settings import settings
+from suite.inputs import data, source
+from suite.inputs.settings import settings
 
 WORKLOAD = "image-classification"
 LOOPS = Path(__file__).parent / "loops"
@@ -40,7 +40,7 @@ def measured(framework: str) -> dict[str, list[float]]:
     rules = workload_rules("assay/1.0", WORKLOAD)
     own = data.obtain(WORKLOAD, rules, None, lambda *_: None)
     files += [(f"data/{name}", path) for name, path in own.items()]
-    limits = Limits(last_cpus(tuned.threads, int(client.info()["NCPU"])), tuned.memory_mib << 20)
+    limits = SandboxLimits(last_cpus(tuned.threads, int(client.info()["NCPU"])), tuned.memory_mib << 20)
     environment = image.environment | {"PYTHONPATH": "/io/job/source"}
     said: list[str] = []
     with ContainerSandbox(client, image.image_id, limits, environment, command("loops.measure")) as box:

@@ -17,7 +17,7 @@ from typing import Any
 
 from checker.core.tree import Tree
 from checker.families.assay.inference.compliance import (
-    Measured,
+    PerformanceTest,
     advantage,
     cached,
     ranked,
@@ -27,9 +27,9 @@ from checker.families.assay.inference.compliance import (
 from checker.families.assay.inference.latencies import percentile, read_latencies
 from rules.compliance import ComplianceRules, compliance_rules
 from rules.ruleset import load
-from rules.serving import Scenario, loadgen_rules, loadgen_scenario, serving_rules, shipped
-from suite import data, source
-from suite.engines.base import Limits
+from rules.scenarios import Scenario, scenario_named
+from rules.serving import loadgen_rules, serving_rules, shipped
+from suite.engines.base import SandboxLimits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.runner import DockerRunner
@@ -37,6 +37,7 @@ from suite.images.build import build
 from suite.images.matrix import cell
 from suite.inference.compliance import told
 from suite.inference.loadgen_config import user_conf
+from suite.inputs import data, source
 from suite.result.job import job_files, run_job
 
 ROUND, WORKLOAD, FRAMEWORK = "assay-inference/1.0", "image-classification", "onnxruntime"
@@ -56,7 +57,7 @@ class Honest:
         rest = self._rules.model_copy(update={"data": fetched})
         self._data = data.obtain(WORKLOAD, rest, None, lambda *_: None) | ours
 
-    def run(self, scenario: Scenario, test: str | None, rate: float) -> Measured:
+    def run(self, scenario: Scenario, test: str | None, rate: float) -> PerformanceTest:
         """Make one run; return what it measured."""
         its = self._rules.scenarios[scenario].model_copy(update={"min_duration_ms": round(1000 * self._seconds)})
         other = told(ROUND, test, scenario) if test else None  # type: ignore[arg-type]
@@ -86,17 +87,19 @@ class Honest:
             },
         }
         files = job_files(self._code, self._data)
-        limits = Limits(cpuset="", memory_bytes=4 << 30)
+        limits = SandboxLimits(cpuset="", memory_bytes=4 << 30)
         done = run_job(DockerRunner(self._client, self._image), job, files, limits, 120.0, module="suite.serve")
         lines = done.files["mlperf_log_detail.txt"].decode().splitlines()
         records = [json.loads(line.removeprefix(MARK)) for line in lines if line.startswith(MARK)]
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "latencies.bin").write_bytes(done.files["latencies.bin"])
             latencies = read_latencies(Tree(Path(folder), load(ROUND).limits), "latencies.bin")
-        return Measured(scenario, {r["key"]: r["value"] for r in reversed(records)}, latencies=latencies)
+        return PerformanceTest(scenario, {r["key"]: r["value"] for r in reversed(records)}, latencies=latencies)
 
 
-def failing(rules: ComplianceRules, made: dict[str | None, list[Measured]]) -> Iterator[tuple[str, int, int, float]]:
+def failing(
+    rules: ComplianceRules, made: dict[str | None, list[PerformanceTest]]
+) -> Iterator[tuple[str, int, int, float]]:
     """Yield, for each part of a test, what it is, how many honest pairs fail it, of how many, and the worst figure."""
     everything = [run for runs in made.values() for run in runs]
     pairs = [(one, other) for one in everything for other in everything if one is not other]
@@ -106,7 +109,7 @@ def failing(rules: ComplianceRules, made: dict[str | None, list[Measured]]) -> I
     pairs = [(one, other) for one in made[None] for other in made["seeds"]]
     failed = sum(any(f for f in seeds_alike(a, b, rules) if "queries" in f.message) for a, b in pairs)
     ahead = [0.0]
-    if loadgen_scenario(everything[0].scenario) == "Server":
+    if scenario_named(everything[0].scenario).is_bounded:
         p = rules.seeds.queued_percentile
         ahead = [percentile(ranked(b), p) / percentile(ranked(a), p) for a, b in pairs]
     elif everything[0].scenario != "Offline":
@@ -121,7 +124,7 @@ def main(runs: int, seconds: float, rate: float) -> None:
     rules, honest = compliance_rules(ROUND), Honest(seconds)
     expected = {"SingleStream": 15_000.0, "MultiStream": 2_000.0, "Server": rate, "Offline": 30_000.0}
     for scenario, told_ in expected.items():
-        made: dict[str | None, list[Measured]] = {None: [], "seeds": [], "TEST04": [], "TEST01": []}
+        made: dict[str | None, list[PerformanceTest]] = {None: [], "seeds": [], "TEST04": [], "TEST01": []}
         for _ in range(runs):
             for test, there in made.items():
                 there.append(honest.run(scenario, test, told_))  # type: ignore[arg-type]

@@ -16,13 +16,13 @@ import time
 from pathlib import Path
 
 from rules.workload import workload_rules
-from suite import data, source
-from suite.engines.base import Limits
+from suite.engines.base import SandboxLimits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell
+from suite.inputs import data, source
 from suite.result.job import job, job_files, run_job
 from tests.integration.ssh_engine import ssh_server
 
@@ -52,7 +52,7 @@ def set_up() -> float:
     client = connect()
     image = build(DockerImages(client), cell("jax", "cpu"), lambda *_: None)
     cpu = str(int(client.info()["NCPU"]) - 1)
-    finished = run_job(DockerRunner(client, image), given, job_files(code, files), Limits(cpu, 4 << 30), 300)
+    finished = run_job(DockerRunner(client, image), given, job_files(code, files), SandboxLimits(cpu, 4 << 30), 300)
     keys = [line for line in finished.watch.lines if ":::MLLOG" in line]
     started = next(number for number, line in enumerate(keys) if '"run_start"' in line)
     return finished.watch.receipts[started] - began

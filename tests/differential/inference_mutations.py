@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from checker.families.mlperf_inference.facts import Paths
-from checker.families.mlperf_inference.walk import Place
+from checker.families.mlperf_inference.walk import ResultFolder
 from rules.inference import InferenceRules
 from tests.differential import linking
 
@@ -81,7 +81,7 @@ class Target:
     """A result to spoil."""
 
     base: Path  # the submitter's folder
-    place: Place
+    place: ResultFolder
     paths: Paths
     rules: InferenceRules
 

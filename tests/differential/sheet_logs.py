@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from checker.families.mlperf_training.reading import Record
+from checker.families.mlperf_training.reading import ReadRecord
 from checker.families.mlperf_training.sheets.loose import RAISED, CompiledKey, CompiledSheet
 from checker.families.mlperf_training.sheets.official import OfficialRules, official_rules
 from rules.expressions import Meaning, Moment, compile_expression
@@ -171,7 +171,7 @@ def _reached(compiled: CompiledKey) -> Any:
     """Return a value that reaches the target."""
     pool: list[Any] = [0.5, 0.91, 0.035, 2.65, 0.8, 0.8028, 0.76, 0.74, 0.345, 0.83, {"BBOX": 0.38, "SEGM": 0.34}]
     for value in pool:
-        moment = Moment(event=Record(START, compiled.key, value, {}))  # type: ignore[arg-type]
+        moment = Moment(event=ReadRecord(START, compiled.key, value, {}))  # type: ignore[arg-type]
         try:
             if compiled.reaches is None or compiled.reaches(moment):
                 return value
@@ -186,7 +186,7 @@ def _add(
     moments = [_moment(writer, sheet, laid) for sheet in laid if compiled.key in sheet.keys]
     sheets = [sheet for sheet in laid if compiled.key in sheet.keys]
     for value in _tries(compiled, given, benchmark, sheets, moments):
-        record = Record(writer.clock + 1000, compiled.key, value, {"samples_count": 512, "epoch_num": 1})
+        record = ReadRecord(writer.clock + 1000, compiled.key, value, {"samples_count": 512, "epoch_num": 1})
         # A benchmark the open division forgot to allow (4.0, 4.1) has its log all the same.
         if compiled.key in given or all(
             _fits(sheet.keys[compiled.key], moment, record) for sheet, moment in zip(sheets, moments, strict=True)
@@ -197,7 +197,7 @@ def _add(
     raise LookupError(f"no value found for {compiled.key} of {benchmark}")
 
 
-def _fits(compiled: CompiledKey, moment: Moment, record: Record) -> bool:
+def _fits(compiled: CompiledKey, moment: Moment, record: ReadRecord) -> bool:
     moment.event = record  # type: ignore[assignment]
     try:
         return all(test(moment) for _, test in compiled.tests)
@@ -209,7 +209,7 @@ def _moment(writer: Writer, sheet: CompiledSheet, laid: list[CompiledSheet]) -> 
     """Return the state a sheet is in after the lines written so far."""
     moment = Moment(held=dict(sheet.sheet.begins))
     for line in writer.lines:
-        record = Record(line["time_ms"], line["key"], line["value"], line["metadata"])
+        record = ReadRecord(line["time_ms"], line["key"], line["value"], line["metadata"])
         moment.event = record  # type: ignore[assignment]
         moment.counts[record.key] = moment.counts.get(record.key, 0) + 1
         moment.latest[record.key] = record  # type: ignore[assignment]

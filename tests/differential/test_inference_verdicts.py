@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from checker.families.mlperf_inference.modular.official import SubmitterFacts
-from checker.families.mlperf_inference.walk import Place, read_submitter
+from checker.families.mlperf_inference.walk import ResultFolder, read_submitter
 from rules.inference import inference_rules
 from rules.ruleset import load
 from tests.differential import inference_mutations, inference_oracle, inference_passing
@@ -51,7 +51,9 @@ def official() -> None:
     inference_oracle.modules()
 
 
-def spoiled(tmp_path: Path, round_name: str, base: Callable[[Path], Path], place: Place, acts: list[Mutation]) -> Path:
+def spoiled(
+    tmp_path: Path, round_name: str, base: Callable[[Path], Path], place: ResultFolder, acts: list[Mutation]
+) -> Path:
     root = tmp_path / "round"
     if root.exists():
         shutil.rmtree(root)
@@ -94,7 +96,7 @@ def test_a_result_spoiled_in_one_way(base: tuple[str, str, str, str, str, bool],
             tmp_path,
             round_name,
             lambda root: inference_passing.submission(root, round_name, model, kind, division, endpoints=endpoints),
-            Place(division, "Example", "box", model, scenario),
+            ResultFolder(division, "Example", "box", model, scenario),
             [way],
         )
         assert differences(root, round_name) == [], way[0]
@@ -103,7 +105,7 @@ def test_a_result_spoiled_in_one_way(base: tuple[str, str, str, str, str, bool],
 @pytest.mark.parametrize("version", ["5.1", "6.0"])
 def test_a_result_with_a_link_in_its_place(version: str, tmp_path: Path) -> None:
     round_name = f"mlperf-inference/{version}"
-    place = Place("closed", "Example", "box", "resnet", "Offline")
+    place = ResultFolder("closed", "Example", "box", "resnet", "Offline")
     ways = list(inference_mutations.of_links())
     for name, act in ways if ALL else random.Random(version).sample(ways, 80):
         root = spoiled(
@@ -134,7 +136,7 @@ def test_a_result_spoiled_in_several_ways_at_once(seed: int, tmp_path: Path) -> 
             tmp_path,
             round_name,
             lambda root: inference_passing.submission(root, round_name, model, kind, division, endpoints=endpoints),
-            Place(division, "Example", "box", model, scenario),
+            ResultFolder(division, "Example", "box", model, scenario),
             some,
         )
         assert differences(root, round_name, **options) == [], [name for name, _ in some]

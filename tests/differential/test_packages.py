@@ -46,7 +46,7 @@ def judged(root: Path, round_name: str) -> tuple[OrganisationReview, list[Row]]:
     organisation = find_organisation(".", LinkedTree(root, load(round_name).limits), fixed)
     for folder in organisation.folders:
         for path in folder.log_paths:
-            facts = scan(organisation.tree, path, frozenset(fixed.counted_in_samples), log_judge(round_name))
+            facts = scan(organisation.tree, path, fixed, log_judge(round_name))
             folder.logs.append(facts)
     found = judge_organisation(organisation, fixed, round_name)
     return found, rows(found, fixed)

@@ -12,7 +12,7 @@ import pytest
 
 from checker.families.mlperf_inference.facts import ResultFacts, read_result, readable
 from checker.families.mlperf_inference.modular.official import SubmitterFacts
-from checker.families.mlperf_inference.single_file.check import Judged, Result, judge, look_above
+from checker.families.mlperf_inference.single_file.check import Judged, ScenarioVerdict, judge, look_above
 from checker.families.mlperf_inference.walk import find, read_submitter
 from rules.inference import inference_rules
 from rules.ruleset import load
@@ -47,7 +47,7 @@ def differences(root: Path, round_name: str = ROUND, extra_files: bool = False) 
     """Return where we and the single-file checker differ on one round's folder."""
     theirs = official(root, f"v{round_name.partition('/')[2]}", extra_files)
     submitters = judged(root, round_name, extra_files)
-    results: dict[str, Result] = {
+    results: dict[str, ScenarioVerdict] = {
         f"{one.submitter.division}/{place.submitter}/{place.path}": result
         for one in submitters
         for place, result in one.results.items()

@@ -11,13 +11,13 @@ import pytest
 
 from rules.documents import Outcome
 from rules.workload import workload_rules
-from suite import data, source
-from suite.engines.base import Limits
+from suite.engines.base import SandboxLimits
 from suite.engines.docker import questions
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell, target
+from suite.inputs import data, source
 from suite.result.job import job, job_files, run_job
 
 pytestmark = [
@@ -38,7 +38,7 @@ def test_an_image_with_cuda_is_built_and_fails_where_there_is_no_gpu(client) -> 
     digest = source.digest(code)
     given = job("train", rules, ruleset="assay/1.0", framework="jax", target="cuda", seed=1, source_sha256=digest)
     # Without the target's access to a device, which the engine would refuse first.
-    finished = run_job(DockerRunner(client, image), given, job_files(code, files), Limits("0", 4 << 30), 300)
+    finished = run_job(DockerRunner(client, image), given, job_files(code, files), SandboxLimits("0", 4 << 30), 300)
     outcome, why = finished.judge(rules)
     assert outcome is Outcome.CRASHED
     assert "cuda" in " ".join([why, *finished.watch.words]).lower()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.engines.base import EngineLostError, Limits
+from suite.engines.base import EngineLostError, SandboxLimits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.runner import DockerRunner
 from tests.integration.engines.conformance import job, until
@@ -62,7 +62,7 @@ def run(image, program, limit_s, during=lambda _: None):
         lines.append(line)
         during(line)
 
-    with DockerRunner(connect(), image).sandbox(Limits("0", 256 << 20), "work") as box:
+    with DockerRunner(connect(), image).sandbox(SandboxLimits("0", 256 << 20), "work") as box:
         box.put(job(program))
         ended = box.run(limit_s, hear, lambda *_: None)
         files = box.take()

@@ -94,7 +94,7 @@ def test_the_way_is_opened_once_and_gone_with_the_program_even_a_killed_one(
         ("ssh://nobody@127.0.0.1:{port}/x.sock", "127.0.0.1 does not let nobody@127.0.0.1 in", "ssh-copy-id nobody@"),
         ("ssh://root@localhost:{port}/x.sock", "has a key this user has not accepted", "accept it: ssh root@localhost"),
         ("ssh://root@127.0.0.1:{port}/no/x.sock", "no Docker engine listens at /no/x.sock", "systemctl start docker"),
-        ("ssh://root@nowhere.invalid", "no machine of the name nowhere.invalid", "check the name in DOCKER_HOST"),
+        ("ssh://root@nowhere.invalid", "no machine named nowhere.invalid", "check the name in DOCKER_HOST"),
     ],
 )
 def test_what_ssh_refuses_is_one_sentence_with_what_to_do(server: Server, address: str, said: str, fix: str) -> None:
@@ -133,7 +133,7 @@ def test_without_the_ssh_program_its_package_is_named(monkeypatch: pytest.Monkey
     ],
 )
 def test_an_address_that_ssh_could_misread_is_refused(address: str) -> None:
-    with pytest.raises(UsageError, match="is no address of an engine over ssh"):
+    with pytest.raises(UsageError, match="is not the address of an engine over ssh"):
         tunnel.parse(address)
 
 

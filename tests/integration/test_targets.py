@@ -171,7 +171,7 @@ def test_qemu_is_installed_and_registered_where_root_may(unregistered, capsys: p
 @pytest.mark.image
 @pytest.mark.machine
 @pytest.mark.skipif(bool(os.environ.get("ASSAY_SKIP_EMULATION")), reason="ASSAY_SKIP_EMULATION is set")
-def test_a_functional_run_passes_for_what_it_claims_and_is_refused_for_more(amd64, tmp_path: Path) -> None:
+def test_a_smoke_run_passes_for_what_it_claims_and_is_refused_for_more(amd64, tmp_path: Path) -> None:
     """Fetches and builds an arm64 image where there is none yet: minutes."""
     if os.geteuid() != 0 and questions.refusal(amd64, "arm64") is not None:
         pytest.skip("registering an emulator needs root")
@@ -180,7 +180,7 @@ def test_a_functional_run_passes_for_what_it_claims_and_is_refused_for_more(amd6
         [*command, "--framework", "pytorch", "--output", tmp_path], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "functional run under emulation: passed; not a performance result"
+    assert done.stdout.splitlines()[-1] == "smoke run under emulation: passed; not a performance result"
     assert not (tmp_path / "training").exists()
     [result] = (tmp_path / "functional/training/open/local/results").glob("*/image-classification")
     assert "_jetson_pytorch" in result.parent.name

@@ -117,7 +117,7 @@ def test_a_run_to_the_target_succeeds_for_what_it_claims(python: Path, tmp_path:
     assert {record.outcome for record in records(result(tmp_path))} == {Outcome.SUCCESS}
     again = assay(tmp_path, python)
     assert again.returncode == 0
-    assert "only judged again" in again.stderr
+    assert "checking it again" in again.stderr
 
 
 def test_a_killed_runner_leaves_no_process_and_its_runs_go_on(python: Path, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_baseline_that_no_meter_measures_ends_the_command(python: Path, tmp_pa
 REFUSED = {
     "too short a baseline": (sys.executable, ("--idle-baseline", "5"), 2, "give 20 s or more"),
     "no such file": ("/nowhere/python", (), 2, "No such file"),
-    "no Python": ("/bin/true", (), 2, "no Python that answers"),
+    "not a working Python": ("/bin/true", (), 2, "not a working Python"),
     "the framework is missing": (sys.executable, (), 2, "has no safetensors"),
     "a limit there is not": (sys.executable, ("--memory", "512"), 2, "--memory limits a container"),
     "inference": (sys.executable, ("--scenario", "Offline"), 2, "--uncontained is for training"),

@@ -16,7 +16,7 @@ from checker.families.assay.training.submission import TrainingSubmission
 
 
 @dataclass(frozen=True)
-class Kind:
+class ResultKind:
     """What reads a submission, and what notes the verdicts and scores of one of its results."""
 
     submission: type[Submission]
@@ -24,6 +24,6 @@ class Kind:
 
 
 KINDS = {
-    "training": Kind(TrainingSubmission, training.note),
-    "inference": Kind(InferenceSubmission, inference.note),
+    "training": ResultKind(TrainingSubmission, training.note),
+    "inference": ResultKind(InferenceSubmission, inference.note),
 }

@@ -41,7 +41,9 @@ def _serving(round_: RuleSet) -> Iterator[str]:
         inference_thresholds(round_.name)
         tested = compliance_rules(round_.name).workloads
         for name in round_.workloads():
-            serving_rules(round_.name, name)
+            compared = serving_rules(round_.name, name).compared_with
+            lost = [file for file in compared if round_.data(*file.split("/")) is None]
+            yield from (f"workloads/{name}.yaml: compared_with {file}, which is missing" for file in lost)
             if name not in tested:
                 yield f"compliance.yaml: no tests of {name}"
     except AssayError as error:

@@ -12,7 +12,7 @@ from checker.core.discovery import Passed
 from checker.core.findings import Problem, Report, brief, limited
 from checker.core.ledger import Ledger, Raised, Subject, contained, raised
 from checker.core.log_rules import Program, compile_rules
-from checker.core.mllog import Log
+from checker.core.mllog import ParsedLog
 from checker.core.tree import Tree
 from checker.core.waivers import Waivers
 from checker.families.assay.checks import CHECKS
@@ -26,7 +26,7 @@ from checker.families.assay.discovery import (
     round_of_log,
     suite_of,
 )
-from checker.families.assay.kinds import KINDS, Kind
+from checker.families.assay.kinds import KINDS, ResultKind
 from checker.families.assay.metric import of_workload
 from checker.families.assay.submission import Result, Run, Scenario, Submission, open_log
 from rules.cards import Card
@@ -143,7 +143,9 @@ def constants_of(rules: WorkloadRules | None) -> tuple[dict[str, Scalar], dict[s
     return constants, mappings
 
 
-def _log(ruleset: RuleSet, workload: str | None, division: str, log: Log, unit: Subject, path: str) -> Iterator[Raised]:
+def _log(
+    ruleset: RuleSet, workload: str | None, division: str, log: ParsedLog, unit: Subject, path: str
+) -> Iterator[Raised]:
     """Judge a log that could be read by what its lines say."""
     if workload is None:
         stated = log.first("submission_benchmark")
@@ -166,7 +168,7 @@ def _passed(ruleset: RuleSet, root: Path, passed: list[Passed]) -> list[Raised]:
     ]
 
 
-def _submission(ledger: Ledger, kind: Kind, submission: Submission, found: list[Raised]) -> None:
+def _submission(ledger: Ledger, kind: ResultKind, submission: Submission, found: list[Raised]) -> None:
     """Judge one submitter's folder, `found` being known; every part is judged even where another is beyond reading."""
     ruleset, root = submission.ruleset, submission.root
     division = submission.division or "closed"

@@ -13,10 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from checker.core.documents import Document, M, read_document, read_json
+from checker.core.documents import M, ValidDocument, read_document, read_json
 from checker.core.files import HEAD, state_of, state_of_tail, tail_of
 from checker.core.findings import Problem
-from checker.core.mllog import TOKEN, Log, read_log
+from checker.core.mllog import TOKEN, ParsedLog, read_log
 from checker.core.strict_json import JsonError
 from checker.core.tree import Entry, RefusedError, Tree
 from rules.documents import Manifest, Record, SystemDescription
@@ -40,9 +40,9 @@ class Run:
     log_path: str  # what the container said; as all paths, relative to the submitter's folder
     record_path: str
     observation_path: str  # what was sampled of the machine during the run
-    log: Log | None = None
-    record: Document[Record] | None = None
-    observation: Document[Observation] | None = None
+    log: ParsedLog | None = None
+    record: ValidDocument[Record] | None = None
+    observation: ValidDocument[Observation] | None = None
     flaws: Flaws = field(default_factory=dict)
 
     @property
@@ -90,8 +90,8 @@ class Result:
     submitter: str | None  # the folder's name, where the layout says it is one
     division_of_folder: str | None
     scope: str = ""  # the submission's: what was asked for
-    system_document: Document[SystemDescription] | None = None
-    manifest: Document[Manifest] | None = None
+    system_document: ValidDocument[SystemDescription] | None = None
+    manifest: ValidDocument[Manifest] | None = None
     scenarios: Mapping[str, Scenario] = field(default_factory=dict)  # of training: none
     flaws: Flaws = field(default_factory=dict)
 
@@ -136,7 +136,7 @@ class Result:
         return self.folder.split("/")[2]
 
     @property
-    def records(self) -> Sequence[Document[Record]]:
+    def records(self) -> Sequence[ValidDocument[Record]]:
         """The records that could be read, in the order of the runs."""
         return [run.record for run in self.runs if run.record]
 
@@ -165,7 +165,7 @@ class Result:
         self.manifest = self.document("manifest", "manifest", Manifest)
         self.flaws["sbom"] = read_sbom(self.tree, self.sbom_path)
 
-    def document(self, name: str, kind: str, model: type[M]) -> Document[M] | None:
+    def document(self, name: str, kind: str, model: type[M]) -> ValidDocument[M] | None:
         """Read `<name>.json` of the result; None where that cannot be done, which `flaws[name]` explains."""
         found, self.flaws[name] = read_document(self.tree, f"{self.documents}/{name}.json", kind, model)
         return found
@@ -180,7 +180,7 @@ class System:
     """`systems/<system>.json`."""
 
     path: str
-    document: Document[SystemDescription] | None
+    document: ValidDocument[SystemDescription] | None
     flaws: Flaws
 
     @property
@@ -274,7 +274,7 @@ def in_scope(path: str, scope: str) -> bool:
     return not scope or path == scope or path.startswith(f"{scope}/")
 
 
-def read_if_there(tree: Tree, path: str, kind: str, model: type[M], flaws: Flaws) -> Document[M] | None:
+def read_if_there(tree: Tree, path: str, kind: str, model: type[M], flaws: Flaws) -> ValidDocument[M] | None:
     """Read a document that need not be there; what is wrong with one that is, is added to `flaws`."""
     if not tree.is_file(path):
         return None
@@ -283,7 +283,7 @@ def read_if_there(tree: Tree, path: str, kind: str, model: type[M], flaws: Flaws
     return found
 
 
-def open_log(tree: Tree, path: str) -> tuple[Log | None, list[Problem]]:
+def open_log(tree: Tree, path: str) -> tuple[ParsedLog | None, list[Problem]]:
     """Read a log; None and the reason where the file cannot be read or holds no record line at all."""
     try:
         with tree.open(path, tree.limits.log_bytes) as file:

@@ -14,8 +14,9 @@ from checker.families.mlperf_inference.models import SCENARIOS
 from checker.families.mlperf_inference.power.logs import moment
 from checker.families.mlperf_inference.walk import Submitter
 from checker.loadgen.detail_log import DetailLog
-from rules.inference import InferenceRules, ModelRules, Scenario
+from rules.inference import InferenceRules, ModelRules
 from rules.inference_review import ReviewRules
+from rules.scenarios import Scenario
 
 MEASURED = ("result_mean_latency_ns", "result_max_latency_ns", "result_query_count")
 
@@ -80,7 +81,7 @@ class SubmitterCase:
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class ResultTrace:
     """What a result leaves for comparison with every other of the round; paths relative to what is checked."""
 
     path: str  # of the performance log

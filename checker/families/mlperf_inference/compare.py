@@ -15,15 +15,15 @@ from checker.core.findings import brief
 from checker.families.mlperf_inference.cases import ResultCase, number
 from checker.families.mlperf_inference.facts import read_result, readable
 from checker.families.mlperf_inference.modular.official import Options, SubmitterFacts, judge_result
-from checker.families.mlperf_inference.rules.audits import SCORE
 from checker.families.mlperf_inference.rules.integrity import result_case
 from checker.families.mlperf_inference.table import measured, row
 from checker.families.mlperf_inference.walk import find, read_submitter
 from checker.report.comparison import differing
-from checker.report.measured_comparison import Comparison, Comparisons, Side
+from checker.report.measured_comparison import MeasuredComparison, MeasuredComparisons, MeasuredSide
 from rules.errors import NothingToCheckError, UsageError
 from rules.inference import inference_rules
 from rules.ruleset import load
+from rules.scenarios import logged_scenario
 from rules.text import printable
 
 MOST = 400  # comparisons
@@ -40,7 +40,7 @@ OF_THE_ROUND = frozenset(
 @dataclass(frozen=True)
 class _Found:
     case: ResultCase
-    side: Side
+    side: MeasuredSide
     model: str
     scenario: str
 
@@ -49,7 +49,7 @@ class _Found:
         return f"{self.model} {self.scenario}"
 
 
-def compare(a: Path, b: Path, round_name: str) -> Comparisons:
+def compare(a: Path, b: Path, round_name: str) -> MeasuredComparisons:
     """Compare two submitters, systems or results of a round of MLPerf Inference.
 
     A system is compared with its namesake; one that has none, with each of the other side that has none either. Raises
@@ -64,7 +64,7 @@ def compare(a: Path, b: Path, round_name: str) -> Comparisons:
     if len(pairs) > MOST:
         fix = "give a system's folder of results/ on each side"
         raise UsageError(f"{len(pairs)} pairs of results; at most {MOST} are compared", fix=fix)
-    return Comparisons(
+    return MeasuredComparisons(
         ruleset=round_name,
         a=printable(str(a)),
         b=printable(str(b)),
@@ -97,7 +97,7 @@ def _found(facts: SubmitterFacts, read: Any) -> _Found:
     review = judge_result(facts, read, Options())
     case = result_case(facts, review)
     found = measured(case, review)
-    side = Side(
+    side = MeasuredSide(
         path=printable(f"{read.place.division}/{read.place.submitter}/{read.place.path}"),
         submitter=printable(read.place.submitter),
         system=printable(read.place.system),
@@ -111,10 +111,10 @@ def _found(facts: SubmitterFacts, read: Any) -> _Found:
 
 
 def _repeated(case: ResultCase) -> Iterator[float]:
-    run, scenario = case.log, case.log.values.get("effective_scenario") if case.log is not None else None
-    if run is None or not isinstance(scenario, str) or scenario not in SCORE:
+    run = case.log
+    key = logged_scenario(run.values.get("effective_scenario")).score if run is not None else ""
+    if run is None or not key:
         return
-    key = SCORE[scenario][0]
     reference = number(run, key)
     for test in case.facts.tests.values():
         score = number(test.log, key) if test.log is not None else None
@@ -130,10 +130,10 @@ def _pairs(first: list[_Found], second: list[_Found]) -> Iterator[tuple[_Found, 
         yield from ((one, other) for other in same or [o for o in others if o.side.system not in taken])
 
 
-def _beside(one: _Found, other: _Found) -> Comparison:
+def _beside(one: _Found, other: _Found) -> MeasuredComparison:
     mine, theirs = one.side.measured.metric, other.side.measured.metric
     units = dict.fromkeys((one.side.measured.unit, other.side.measured.unit))
-    return Comparison(
+    return MeasuredComparison(
         model=printable(one.model),
         scenario=one.scenario,
         unit=", ".join(units),

@@ -13,7 +13,7 @@ from typing import Any
 
 from checker.core.files import HEAD, FileState, state_of, state_of_json
 from checker.core.tree import RefusedError, Tree
-from checker.families.mlperf_inference.walk import Listing, Place
+from checker.families.mlperf_inference.walk import Listing, ResultFolder
 from checker.loadgen.detail_log import DetailLog, read_detail, refusal
 
 TESTS = ("TEST01", "TEST04", "TEST06", "TEST07", "TEST08", "TEST09")
@@ -34,7 +34,7 @@ class Text:
 
 
 @dataclass(slots=True)
-class Document:
+class JsonFile:
     """A JSON file's value; `crash` is why the official checker stops reading it."""
 
     path: str
@@ -75,18 +75,18 @@ class Paths:
 class ResultFacts:
     """All that was read of one result. What is not there is None."""
 
-    place: Place
+    place: ResultFolder
     paths: Paths
     performance: DetailLog | None = None  # performance/run_1/mlperf_log_detail.txt
     accuracy: DetailLog | None = None  # accuracy/mlperf_log_detail.txt
     accuracy_text: Text | None = None  # accuracy/accuracy.txt
     performance_summary: Text | None = None  # mlperf_log_summary.txt, which the official checker never reads
     accuracy_summary: Text | None = None
-    measurements: Document | None = None
+    measurements: JsonFile | None = None
     tests: dict[str, TestFacts] = field(default_factory=dict)
 
 
-def read_result(tree: Tree, place: Place, paths: Paths, present: frozenset[str]) -> ResultFacts:
+def read_result(tree: Tree, place: ResultFolder, paths: Paths, present: frozenset[str]) -> ResultFacts:
     """Read a result's files; `present` are the paths, of those it may read, at which there is something."""
     facts = ResultFacts(place, paths)
 
@@ -119,7 +119,7 @@ def read_result(tree: Tree, place: Place, paths: Paths, present: frozenset[str])
     return facts
 
 
-def readable(place: Place, paths: Paths, listing: Listing) -> frozenset[str]:
+def readable(place: ResultFolder, paths: Paths, listing: Listing) -> frozenset[str]:
     """Return which of the paths that `read_result` may read are there; a link is not."""
     wanted = [
         f"{place.path}/performance/run_1/{DETAIL}",
@@ -156,18 +156,18 @@ def read_text(tree: Tree, path: str, most: int = TEXT) -> Text:
         return Text(path, lines, f"UnicodeDecodeError: byte {error.start + 1} is not UTF-8", raw, state)
 
 
-def read_document(tree: Tree, path: str, most: int | None = None) -> Document:
+def read_document(tree: Tree, path: str, most: int | None = None) -> JsonFile:
     """Read a JSON file as Python's `json.load` does; nothing is refused that it accepts."""
     try:
         raw = tree.read(path, tree.limits.document_bytes if most is None else most)
     except RefusedError as error:
-        return Document(path, crash=refusal("the file", error))
+        return JsonFile(path, crash=refusal("the file", error))
     try:
-        return Document(path, json.loads(raw.decode()))
+        return JsonFile(path, json.loads(raw.decode()))
     except UnicodeDecodeError as error:
         line, state = raw.count(b"\n", 0, error.start) + 1, state_of_json(raw)
-        return Document(path, None, f"UnicodeDecodeError: byte {error.start + 1} is not UTF-8", line, state)
+        return JsonFile(path, None, f"UnicodeDecodeError: byte {error.start + 1} is not UTF-8", line, state)
     except json.JSONDecodeError as error:
-        return Document(path, None, f"JSONDecodeError: {error.msg}", error.lineno, state_of_json(raw))
+        return JsonFile(path, None, f"JSONDecodeError: {error.msg}", error.lineno, state_of_json(raw))
     except (ValueError, RecursionError) as error:
-        return Document(path, None, f"{type(error).__name__}: {str(error)[:100]}")
+        return JsonFile(path, None, f"{type(error).__name__}: {str(error)[:100]}")

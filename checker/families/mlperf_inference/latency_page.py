@@ -13,9 +13,10 @@ from checker.core.findings import Score
 from checker.report.page.chart import BOTTOM, HEIGHT, LEFT, RIGHT, STYLES, TOP, WIDTH, key, mark, nothing, picture
 from checker.report.page.layout import section
 from checker.report.page.markup import Markup, tag
-from checker.report.page.measured_results import Group, grouped, label_of
+from checker.report.page.measured_results import ResultGroup, grouped, label_of
 from checker.report.page.quantity import number
 from rules.inference import ModelRules, inference_rules
+from rules.scenarios import scenario_named
 
 PLACES = ("min", "50", "90", "95", "97", "99", "99.9", "max")
 SHOWN = STYLES  # results of one chart: as many as lines can be told apart
@@ -94,7 +95,7 @@ def latency_section(round_name: str, scores: Sequence[Score]) -> Markup | None:
     )
 
 
-def _drawn(group: Group) -> list[Score]:
+def _drawn(group: ResultGroup) -> list[Score]:
     """Return the results of a group that were measured, a run once, the best first."""
     seen: set[tuple[float, ...]] = set()
     kept = []
@@ -109,12 +110,12 @@ def _drawn(group: Group) -> list[Score]:
     return kept[:SHOWN]
 
 
-def _names(group: Group) -> list[tuple[str, int]]:
+def _names(group: ResultGroup) -> list[tuple[str, int]]:
     return [(label_of(score), style) for style, score in enumerate(_drawn(group))]
 
 
-def _charts(group: Group, rules: ModelRules | None) -> Sequence[Markup]:
-    if group.scenario == "Offline":
+def _charts(group: ResultGroup, rules: ModelRules | None) -> Sequence[Markup]:
+    if scenario_named(group.scenario).is_one_query:
         return []  # one query: its latency is the run's duration
     drawn = _drawn(group)
     found = [(score, score.inference) for score in drawn if score.inference is not None]

@@ -10,22 +10,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from rules.inference import ModelRules, Scenario, Scenarios, SystemKind, inference_rules
+from rules.inference import ModelRules, Scenarios, SystemKind, inference_rules
+from rules.scenarios import NAMES, Scenario
 
-SCENARIOS: dict[str, Scenario] = {
-    "singlestream": "SingleStream",
-    "multistream": "MultiStream",
-    "server": "Server",
-    "offline": "Offline",
-    "interactive": "Interactive",
-}
+SCENARIOS: dict[str, Scenario] = {name.lower(): name for name in NAMES}
 KINDS: dict[str, SystemKind] = {
     "datacenter": "datacenter",
     "edge": "edge",
     "datacenter,edge": "both",
     "edge,datacenter": "both",
 }
-EARLY_STOPPING = ("Server", "SingleStream", "MultiStream")
 # A folder whose name holds the first is of the second, where nothing else says of what it is.
 GUESSES = (
     ("mobilenet", "resnet"),

@@ -18,9 +18,9 @@ from pathlib import Path
 from checker.core.findings import Finding, Item, Problem, Report, Verdict
 from checker.core.ledger import Ledger, Subject
 from checker.core.likeness import named_otherwise
-from checker.core.outcome import Outcome
+from checker.core.outcome import OfficialOutcome
 from checker.core.waivers import Waivers
-from checker.families.mlperf_inference.cases import ResultCase, Trace
+from checker.families.mlperf_inference.cases import ResultCase, ResultTrace
 from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.detect import foreign
 from checker.families.mlperf_inference.facts import read_result, readable
@@ -41,10 +41,10 @@ from checker.families.mlperf_inference.rules.integrity import (
     submitter_problems,
     trace,
 )
-from checker.families.mlperf_inference.single_file.check import Judged, Result, judge, look_above
+from checker.families.mlperf_inference.single_file.check import Judged, ScenarioVerdict, judge, look_above
 from checker.families.mlperf_inference.single_file.table import score as single_file_score
 from checker.families.mlperf_inference.table import score
-from checker.families.mlperf_inference.walk import Place, Scope, find, read_submitter
+from checker.families.mlperf_inference.walk import InferenceScope, ResultFolder, find, read_submitter
 from rules.cards import Severity
 from rules.errors import unknown
 from rules.inference import InferenceRules, inference_rules
@@ -79,7 +79,7 @@ def review(
     for odd, problem in scope.odd:
         ledger.add(odd, "mlperf-division", problem)
     ledger.fold()
-    course, traces = _Course(), list[Trace]()
+    course, traces = _Course(), list[ResultTrace]()
     above = _above(ledger, scope, rules) if official == "single-file" else None
     listed = [SubmitterFacts(read_submitter(*one, ruleset.limits), rules) for one in scope.submitters]
     with _seldom_collecting(), _judged(_Bench(listed, options or Options()), scope, jobs) as judged:
@@ -124,11 +124,11 @@ class _Bench:
     submitters: list[SubmitterFacts]
     options: Options
 
-    def judge(self, position: int, places: list[Place]) -> list[_Judged]:
+    def judge(self, position: int, places: list[ResultFolder]) -> list[_Judged]:
         """Read and judge results of one submitter."""
         return [self._result(self.submitters[position], place) for place in places]
 
-    def _result(self, submitter: SubmitterFacts, place: Place) -> _Judged:
+    def _result(self, submitter: SubmitterFacts, place: ResultFolder) -> _Judged:
         paths, listing = submitter.paths(place), submitter.submitter.listing
         facts = read_result(submitter.submitter.tree, place, paths, readable(place, paths, listing))
         review = judge_result(submitter, facts, self.options)
@@ -155,12 +155,12 @@ def _sit(bench: _Bench) -> None:
     _bench = bench
 
 
-def _work(position: int, places: list[Place]) -> list[_Judged]:
+def _work(position: int, places: list[ResultFolder]) -> list[_Judged]:
     return _bench.judge(position, places)
 
 
 @contextmanager
-def _judged(bench: _Bench, scope: Scope, jobs: int | None) -> Iterator[Iterator[Iterator[_Judged]]]:
+def _judged(bench: _Bench, scope: InferenceScope, jobs: int | None) -> Iterator[Iterator[Iterator[_Judged]]]:
     """Yield, submitter by submitter, its results in the official checker's order as they are judged."""
     wanted = jobs if jobs is not None else min(2, os.cpu_count() or 1)
     chunks = [list(_chunks(facts, scope)) for facts in bench.submitters]
@@ -180,8 +180,8 @@ def _done(futures: list[Future[list[_Judged]]]) -> Iterator[_Judged]:
         yield from futures.pop(0).result()
 
 
-def _chunks(facts: SubmitterFacts, scope: Scope) -> Iterator[list[Place]]:
-    chunk = list[Place]()
+def _chunks(facts: SubmitterFacts, scope: InferenceScope) -> Iterator[list[ResultFolder]]:
+    chunk = list[ResultFolder]()
     for place in filter(scope.wanted, facts.submitter.places):
         if chunk and len(chunk) >= (CHUNK if place.system != chunk[-1].system else LARGEST_CHUNK):
             yield chunk
@@ -250,10 +250,10 @@ def _submitter(
     ledger: Ledger,
     facts: SubmitterFacts,
     results: Iterator[_Judged],
-    scope: Scope,
+    scope: InferenceScope,
     course: _Course,
-    above: dict[str, Outcome] | None,
-) -> list[Trace]:
+    above: dict[str, OfficialOutcome] | None,
+) -> list[ResultTrace]:
     root = facts.submitter.root
     settled = _Settled(ledger, root)
     failed, refused = False, list[str]()
@@ -314,7 +314,7 @@ def _result(settled: _Settled, result: _Judged, case: ResultCase) -> bool:
     return failed
 
 
-def _above(ledger: Ledger, scope: Scope, rules: InferenceRules) -> dict[str, Outcome]:
+def _above(ledger: Ledger, scope: InferenceScope, rules: InferenceRules) -> dict[str, OfficialOutcome]:
     """Add what the single-file checker finds above the submitters, where a whole round is judged; return it."""
     rounds = {root.parents[1] for _, root in scope.submitters} if not scope.only else set()
     if rounds != {scope.base}:
@@ -332,7 +332,7 @@ def _refused(judged: Judged) -> list[str]:
     return [outcome.cause for outcome in outcomes if outcome.answer != "pass"]
 
 
-def _single_file_result(settled: _Settled, result: Result, judged: ResultReview, case: ResultCase) -> bool:
+def _single_file_result(settled: _Settled, result: ScenarioVerdict, judged: ResultReview, case: ResultCase) -> bool:
     """Add the findings on a result and the result as an item, the official verdict the single-file checker's."""
     failed = settled.settle(result.outcome.problems)
     failed |= settled.settle(result_problems(case))

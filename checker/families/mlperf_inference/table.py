@@ -9,18 +9,17 @@ import json
 import re
 from typing import Any
 
-from checker.core.findings import Measured, Score
+from checker.core.findings import InferenceScore, Score
 from checker.families.mlperf_inference.cases import ResultCase, number
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles, finite, number_at
 from checker.families.mlperf_inference.modular.official import ResultReview
 from checker.loadgen.detail_log import DetailLog
+from rules.scenarios import logged_scenario, scenario_named
 from rules.systems import node_count
 from rules.text import printable
 
 PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")
-UNITS = {"SingleStream": "Latency (ms)", "MultiStream": "Latency (ms)", "Offline": "Samples/s"}
 TOKENS = "Tokens/s"
-RATE = "Queries/s"  # of Server and Interactive
 POWER_UNITS = {"W": "Watts", "mJ": "millijoules"}
 DESCRIBED = (
     "number_of_nodes", "host_processor_model_name", "host_processors_per_node", "host_processor_core_count",
@@ -28,18 +27,18 @@ DESCRIBED = (
 )  # fmt: skip
 
 
-def measured(case: ResultCase, review: ResultReview) -> Measured:
+def measured(case: ResultCase, review: ResultReview) -> InferenceScore:
     """Return what a result measured, as far as its logs say."""
     scenario = case.asked or case.facts.place.scenario
     log = case.log
     spread = _logged(log) if case.endpoint is None else _summarised(case.endpoint, case.model_rules.tokens)
-    return Measured(
+    return InferenceScore(
         scenario=printable(scenario, 40),
         metric=finite(review.metric),
         unit=own_unit(case, scenario),
         accuracy={printable(name, 40): value for name, value in case.accuracy.items() if finite(value) is not None},
         power=finite(review.power_metric),
-        power_unit=("mJ" if scenario in ("SingleStream", "MultiStream") else "W") if review.has_power else "",
+        power_unit=("mJ" if scenario_named(scenario).is_latency else "W") if review.has_power else "",
         inferred=review.inferred,
         latency_ms=spread.get("latency_ms", {}),
         first_token_ms=spread.get("first_token_ms", {}),
@@ -48,9 +47,9 @@ def measured(case: ResultCase, review: ResultReview) -> Measured:
 
 
 def _logged(log: DetailLog | None) -> dict[str, dict[str, float]]:
-    """Return the latencies that LoadGen logged, by member of `Measured`."""
+    """Return the latencies that LoadGen logged, by member of `InferenceScore`."""
     return {
-        "latency_ms": _latencies(log, "query_" if scenario_of(log) == "MultiStream" else ""),
+        "latency_ms": _latencies(log, "query_" if logged_scenario(scenario_of(log)).by_query else ""),
         "first_token_ms": _latencies(log, "first_token_"),
         "output_token_ms": _output_tokens(log),
     }
@@ -68,21 +67,26 @@ def scenario_of(log: DetailLog | None) -> Any:
     return None if log is None else log.values.get("effective_scenario")
 
 
+def unit_of(scenario: str) -> str:
+    """Return the official table's unit of a scenario; an unknown one has Server's."""
+    return scenario_named(scenario).unit or scenario_named("Server").unit
+
+
 def unit(case: ResultCase, scenario: str) -> str:
     """Return the unit of a metric as the official table has it."""
     for named, own in case.reviewed.units.get(case.model or "", {}).items():
         if named == scenario:
             return own
-    if case.model_rules.tokens and scenario in ("Offline", "Server", "Interactive"):
+    if case.model_rules.tokens and scenario_named(scenario).tokens_score:
         return TOKENS
-    return UNITS.get(scenario, RATE)
+    return unit_of(scenario)
 
 
 def own_unit(case: ResultCase, scenario: str) -> str:
     """Return the unit of what was measured; the official table calls some rates of requests Tokens/s."""
     official = unit(case, scenario)
     if case.endpoint is not None and official == TOKENS and case.metric_key and "tokens" not in case.metric_key:
-        return UNITS.get(scenario, RATE)
+        return unit_of(scenario)
     return official
 
 
@@ -133,7 +137,7 @@ def score(case: ResultCase, review: ResultReview, path: str) -> Score:
     )
 
 
-def row(case: ResultCase, review: ResultReview, found: Measured) -> dict[str, Any]:
+def row(case: ResultCase, review: ResultReview, found: InferenceScore) -> dict[str, Any]:
     """Return the official row of a valid result, by the table's column names; private identifiers left out."""
     place, system = case.facts.place, case.system
     description = case.facts.measurements

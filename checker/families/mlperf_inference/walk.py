@@ -15,7 +15,7 @@ from checker.core.findings import Problem
 from checker.core.links import LinkedTree, within
 from checker.core.tree import EntryKind
 from rules.errors import NothingToCheckError, UsageError
-from rules.ruleset import Limits
+from rules.ruleset import ReadingLimits
 
 DIVISIONS = ("closed", "network", "open")
 MAPPING = "model_mapping.json"  # of a submitter: own names of benchmarks -> official ones
@@ -24,7 +24,7 @@ FIX = "give a round (a folder that holds closed/, network/ or open/), or a submi
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ResultFolder:
     """A result: one scenario folder. Names are path components, as they stand."""
 
     division: str
@@ -103,16 +103,16 @@ class Submitter:
         return self.listing.folders(f"results/{system}/{benchmark}")
 
     @property
-    def places(self) -> Iterator[Place]:
+    def places(self) -> Iterator[ResultFolder]:
         """All results, in the official checker's order."""
         for system in self.systems:
             for benchmark in self.benchmarks(system):
                 for scenario in self.scenarios(system, benchmark):
-                    yield Place(self.division, self.name, system, benchmark, scenario)
+                    yield ResultFolder(self.division, self.name, system, benchmark, scenario)
 
 
 @dataclass
-class Scope:
+class InferenceScope:
     """What is to be judged: `base` is what paths are shown relative to.
 
     `only` is empty, or the part of the only submitter's folder that was asked for, such as `results/box/resnet`.
@@ -123,7 +123,7 @@ class Scope:
     only: str = ""
     odd: list[tuple[Path, Problem]] = field(default_factory=list)  # what stands above the submitters and is passed over
 
-    def wanted(self, place: Place) -> bool:
+    def wanted(self, place: ResultFolder) -> bool:
         """Whether a result lies in the part that was asked for, or is what that part belongs to."""
         if not self.only:
             return True
@@ -134,7 +134,7 @@ class Scope:
         return mine[: len(rest)] == rest[: len(mine)]
 
 
-def find(path: Path) -> Scope:
+def find(path: Path) -> InferenceScope:
     """Return what `path` holds; UsageError where it does not exist, NothingToCheckError where it is of no round."""
     try:
         real = path.resolve(strict=True)
@@ -145,8 +145,10 @@ def find(path: Path) -> Scope:
     base = real if is_folder else real.parent
     for root in (real, *real.parents):
         if root.parent.name in DIVISIONS and root.is_dir() and _submitters(root):
-            return Scope(base, [(root.parent.name, root)], "" if root == real else real.relative_to(root).as_posix())
-    scope = Scope(base)
+            return InferenceScope(
+                base, [(root.parent.name, root)], "" if root == real else real.relative_to(root).as_posix()
+            )
+    scope = InferenceScope(base)
     if real.name in DIVISIONS and is_folder:
         _division(scope, real)
     elif is_folder:
@@ -167,7 +169,7 @@ def _submitters(folder: Path) -> bool:
     return any((folder / name).is_dir() for name in ("results", "systems", "measurements", "compliance", "code", "src"))
 
 
-def _division(scope: Scope, division: Path) -> None:
+def _division(scope: InferenceScope, division: Path) -> None:
     for folder in sorted(division.iterdir()):
         if within(folder, division.parent) is not None:
             scope.submitters.append((division.name, folder))
@@ -175,6 +177,6 @@ def _division(scope: Scope, division: Path) -> None:
             scope.odd.append((folder, Problem(f"is {ELSEWHERE}", "a folder")))
 
 
-def read_submitter(division: str, root: Path, limits: Limits) -> Submitter:
+def read_submitter(division: str, root: Path, limits: ReadingLimits) -> Submitter:
     """List one submitter's folder."""
     return Submitter(division, root.name, root, Listing(LinkedTree(root, limits, levels=2)))

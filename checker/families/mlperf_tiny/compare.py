@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from checker.core.findings import brief
-from checker.families.mlperf_tiny.facts import ResultFacts, read_result
+from checker.families.mlperf_tiny.facts import TinyResultFacts, read_result
 from checker.families.mlperf_tiny.official import judge_submitter
 from checker.families.mlperf_tiny.submission import find
 from checker.families.mlperf_tiny.table import measured
 from checker.report.comparison import differing
-from checker.report.measured_comparison import Comparison, Comparisons, Side
+from checker.report.measured_comparison import MeasuredComparison, MeasuredComparisons, MeasuredSide
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import load
 from rules.text import printable
@@ -27,7 +27,7 @@ METHOD = (
 )
 
 
-def compare(a: Path, b: Path, round_name: str) -> Comparisons:
+def compare(a: Path, b: Path, round_name: str) -> MeasuredComparisons:
     """Compare two submitters, systems or results of a round of MLPerf Tiny.
 
     A system is compared with its namesake; one that has none, with each of the other side that has none either. Raises
@@ -47,7 +47,7 @@ def compare(a: Path, b: Path, round_name: str) -> Comparisons:
     if len(pairs) > MOST:
         fix = "give a system's folder of results/ on each side"
         raise UsageError(f"{len(pairs)} pairs of results; at most {MOST} are compared", fix=fix)
-    return Comparisons(
+    return MeasuredComparisons(
         ruleset=round_name,
         a=printable(str(a)),
         b=printable(str(b)),
@@ -58,7 +58,7 @@ def compare(a: Path, b: Path, round_name: str) -> Comparisons:
     )
 
 
-Found = tuple[Side, dict[str, str]]
+Found = tuple[MeasuredSide, dict[str, str]]
 
 
 def _sides(path: Path, round_name: str) -> Iterator[Found]:
@@ -71,7 +71,7 @@ def _sides(path: Path, round_name: str) -> Iterator[Found]:
     judged = judge_submitter(submitter, fixed)
     for result in judged.results:
         facts = read_result(submitter, result.result, fixed)
-        side = Side(
+        side = MeasuredSide(
             path=printable(f"{submitter.division}/{submitter.name}/{result.result.path}"),
             submitter=printable(submitter.name),
             system=printable(result.result.system),
@@ -85,7 +85,7 @@ def _sides(path: Path, round_name: str) -> Iterator[Found]:
         yield side, {printable(str(name), 80): brief(value) for name, value in document.items()}
 
 
-def _scatter(facts: ResultFacts) -> Iterator[float]:
+def _scatter(facts: TinyResultFacts) -> Iterator[float]:
     timed = facts.tests.get("performance")
     if timed is None or timed.log is None or timed.summary is None:
         return
@@ -95,7 +95,7 @@ def _scatter(facts: ResultFacts) -> Iterator[float]:
             yield (window.throughput / median - 1) * 100
 
 
-def _comparable(one: Side, other: Side, mine: list[Found], theirs: list[Found]) -> bool:
+def _comparable(one: MeasuredSide, other: MeasuredSide, mine: list[Found], theirs: list[Found]) -> bool:
     if one.benchmark != other.benchmark:
         return False
     if one.system == other.system:
@@ -104,10 +104,10 @@ def _comparable(one: Side, other: Side, mine: list[Found], theirs: list[Found]) 
     return alone and not any(s.system == other.system and s.benchmark == other.benchmark for s, _ in mine)
 
 
-def _beside(one: Found, other: Found) -> Comparison:
+def _beside(one: Found, other: Found) -> MeasuredComparison:
     (a, described), (b, others) = one, other
     mine, theirs = a.measured.metric, b.measured.metric
-    return Comparison(
+    return MeasuredComparison(
         model=a.benchmark,
         scenario=a.measured.scenario,
         unit=a.measured.unit,

@@ -8,7 +8,7 @@ from pathlib import Path
 from checker.core.findings import Problem
 from checker.core.likeness import Likeness
 from checker.core.marks import marked, sampled
-from checker.families.mlperf_tiny.submission import Scope, find
+from checker.families.mlperf_tiny.submission import TinyScope, find
 from rules.errors import AssayError
 from rules.known_rounds import title
 from rules.round import rulesets
@@ -39,7 +39,7 @@ def likeness(path: Path) -> Likeness | None:
     return Likeness(path, seen, rounds or (FAMILY,), "several rounds have its benchmarks")
 
 
-def _holds(scope: Scope, *names: str) -> bool:
+def _holds(scope: TinyScope, *names: str) -> bool:
     """Whether a result of a benchmark of Tiny holds a file of such a name."""
     known = {name for round_ in known_rounds() for name in tiny_rules(round_).benchmarks}
     return any(
@@ -51,7 +51,7 @@ def _holds(scope: Scope, *names: str) -> bool:
     )
 
 
-def benchmarks(scope: Scope) -> set[str]:
+def benchmarks(scope: TinyScope) -> set[str]:
     """Return the names of the results' folders."""
     found = (result for submitter in scope.submitters for result in submitter.results)
     return {result.benchmark for result in islice(found, MOST)}
@@ -64,7 +64,7 @@ def rounds_of(names: set[str]) -> tuple[str, ...]:
     return tuple(name for name, have in rounds.items() if known <= have)
 
 
-def foreign(scope: Scope, round_name: str) -> Problem | None:
+def foreign(scope: TinyScope, round_name: str) -> Problem | None:
     """Return what is wrong with judging this by `round_name`; None where no benchmark is another round's."""
     marks = marked(sampled(submitter.root / "results" for submitter in scope.submitters))
     if marks and round_name not in marks:

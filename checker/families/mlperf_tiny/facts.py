@@ -11,8 +11,8 @@ from checker.core.files import HEAD, STATES, look, state_of
 from checker.core.findings import Problem
 from checker.core.strict_json import JsonError, loads
 from checker.core.tree import RefusedError
-from checker.families.mlperf_tiny.logs import Log, read_log
-from checker.families.mlperf_tiny.submission import Result, Submitter
+from checker.families.mlperf_tiny.logs import RunnerLog, read_log
+from checker.families.mlperf_tiny.submission import TinyResult, TinySubmitter
 from rules.tiny import Benchmark, Runner, Test, TinyRules
 
 TESTS: tuple[Test, ...] = ("accuracy", "performance", "energy")
@@ -21,14 +21,14 @@ MODES: dict[Test, str] = {"accuracy": "a", "performance": "p", "energy": "e"}  #
 
 
 @dataclass
-class TestFacts:
+class TinyTestFacts:
     """One of the folders accuracy, performance and energy; what is missing or unreadable is None."""
 
     test: Test
     path: str
     files: list[str]
-    summary: Log | None = None  # results.txt
-    log: Log | None = None
+    summary: RunnerLog | None = None  # results.txt
+    log: RunnerLog | None = None
     details: list[dict[str, Any]] | None = None  # results.json
     unread: list[Problem] = field(default_factory=list)
 
@@ -38,23 +38,23 @@ class TestFacts:
 
 
 @dataclass
-class ResultFacts:
+class TinyResultFacts:
     """One benchmark folder, read."""
 
-    submitter: Submitter
-    result: Result
+    submitter: TinySubmitter
+    result: TinyResult
     benchmark: Benchmark | None  # None: the round has none of this name
     runner: Runner
-    tests: dict[Test, TestFacts]
+    tests: dict[Test, TinyTestFacts]
 
-    def with_log(self, *tests: Test) -> Iterator[tuple[TestFacts, Log]]:
+    def with_log(self, *tests: Test) -> Iterator[tuple[TinyTestFacts, RunnerLog]]:
         """Yield the tests that have a log."""
         for facts in self.tests.values():
             if facts.log is not None and (not tests or facts.test in tests):
                 yield facts, facts.log
 
 
-def read_result(submitter: Submitter, result: Result, fixed: TinyRules) -> ResultFacts:
+def read_result(submitter: TinySubmitter, result: TinyResult, fixed: TinyRules) -> TinyResultFacts:
     """Read one result's files; nothing is raised, whatever they hold."""
     tests = {
         test: _test(submitter, test, f"{result.path}/{test}")
@@ -63,11 +63,11 @@ def read_result(submitter: Submitter, result: Result, fixed: TinyRules) -> Resul
     }
     marked = submitter.has(f"{result.path}/{fixed.marker}")
     benchmark = fixed.benchmarks.get(result.benchmark)
-    return ResultFacts(submitter, result, benchmark, "eembc" if marked else "mlc", tests)
+    return TinyResultFacts(submitter, result, benchmark, "eembc" if marked else "mlc", tests)
 
 
-def _test(submitter: Submitter, test: Test, path: str) -> TestFacts:
-    facts = TestFacts(test, path, submitter.files(path))
+def _test(submitter: TinySubmitter, test: Test, path: str) -> TinyTestFacts:
+    facts = TinyTestFacts(test, path, submitter.files(path))
     facts.summary = _log(submitter, facts, "results.txt")
     facts.log = _log(submitter, facts, "log.txt")
     if "results.json" in facts.files and test != "energy":  # of energy it holds a million samples and no result
@@ -84,7 +84,7 @@ def _test(submitter: Submitter, test: Test, path: str) -> TestFacts:
     return facts
 
 
-def _log(submitter: Submitter, facts: TestFacts, name: str) -> Log | None:
+def _log(submitter: TinySubmitter, facts: TinyTestFacts, name: str) -> RunnerLog | None:
     if name not in facts.files:
         return None
     try:

@@ -16,26 +16,26 @@ from checker.core.findings import Problem, brief
 from checker.core.links import dead, followed
 from checker.families.mlperf_tiny.accuracy import area_under_curve, averaged, count_wake_words, top_1
 from checker.families.mlperf_tiny.checks import check
-from checker.families.mlperf_tiny.facts import MODES, ResultFacts, TestFacts
-from checker.families.mlperf_tiny.logs import Log, Trial, Window
+from checker.families.mlperf_tiny.facts import MODES, TinyResultFacts, TinyTestFacts
+from checker.families.mlperf_tiny.logs import RunnerLog, Trial, Window
 from checker.families.mlperf_tiny.official import SubmitterReview
-from checker.families.mlperf_tiny.submission import Submitter
+from checker.families.mlperf_tiny.submission import TinySubmitter
 from rules.tiny import TinyRules, labels, wake_words
 
 KNOWN = ("log.txt", "results.txt", "results.json", "script.async", "trace1-timestamps.json", "EEMBC_RUNNER")
 
 
 @dataclass(frozen=True)
-class ResultCase:
+class TinyResultCase:
     """What judges of one result are given."""
 
-    facts: ResultFacts
+    facts: TinyResultFacts
     fixed: TinyRules
     round_name: str
 
 
 @dataclass(frozen=True)
-class SubmitterCase:
+class TinySubmitterCase:
     """What judges of a submitter are given."""
 
     review: SubmitterReview
@@ -43,7 +43,7 @@ class SubmitterCase:
 
 
 @dataclass(frozen=True)
-class Trace:
+class LogTrace:
     """What a log leaves for the comparison with all others: `path` as the report shows it."""
 
     path: str
@@ -58,7 +58,7 @@ class Trace:
 
 
 @check("tiny-files", "result")
-def files_complete(case: ResultCase) -> Iterator[Problem]:
+def files_complete(case: TinyResultCase) -> Iterator[Problem]:
     """Object to a test that lacks a file its runner writes."""
     wanted = case.fixed.runners[case.facts.runner].files
     for facts in case.facts.tests.values():
@@ -72,7 +72,7 @@ def files_complete(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-energy-details", "result")
-def energy_details(case: ResultCase) -> Iterator[Problem]:
+def energy_details(case: TinyResultCase) -> Iterator[Problem]:
     """Note an energy test without the samples it was computed from."""
     energy = case.facts.tests.get("energy")
     if energy is not None and case.facts.runner == "mlc" and "results.json" not in energy.files:
@@ -80,14 +80,14 @@ def energy_details(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-files-readable", "result")
-def files_readable(case: ResultCase) -> Iterator[Problem]:
+def files_readable(case: TinyResultCase) -> Iterator[Problem]:
     """Object to a file that cannot be read, or is not what its name says."""
     for facts in case.facts.tests.values():
         yield from facts.unread
 
 
 @check("tiny-system-readable", "submitter")
-def system_readable(case: SubmitterCase) -> Iterator[Problem]:
+def system_readable(case: TinySubmitterCase) -> Iterator[Problem]:
     """Object to a system's description that is no JSON."""
     for system in case.review.systems.values():
         path = f"systems/{system.name}.json"
@@ -97,7 +97,7 @@ def system_readable(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("tiny-unknown-files", "result")
-def unknown_files(case: ResultCase) -> Iterator[Problem]:
+def unknown_files(case: TinyResultCase) -> Iterator[Problem]:
     """Note what the layout has no place for."""
     for facts in case.facts.tests.values():
         for name in facts.files:
@@ -109,7 +109,7 @@ def unknown_files(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-window-count", "result")
-def window_count(case: ResultCase) -> Iterator[Problem]:
+def window_count(case: TinyResultCase) -> Iterator[Problem]:
     """Object to a measurement of other than five windows."""
     for facts, log in _timed(case):
         if len(log.windows) != case.fixed.run.windows:
@@ -118,7 +118,7 @@ def window_count(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-window-duration", "result")
-def window_duration(case: ResultCase) -> Iterator[Problem]:
+def window_duration(case: TinyResultCase) -> Iterator[Problem]:
     """Object to windows that were too short."""
     least = case.fixed.run.window_s
     for facts, log in _timed(case):
@@ -130,7 +130,7 @@ def window_duration(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-window-arithmetic", "result")
-def window_arithmetic(case: ResultCase) -> Iterator[Problem]:
+def window_arithmetic(case: TinyResultCase) -> Iterator[Problem]:
     """Object to a window whose throughput is not its inferences by its runtime."""
     for facts, log in _timed(case):
         for position, window in enumerate(log.windows, 1):
@@ -140,7 +140,7 @@ def window_arithmetic(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-median", "result")
-def median_is_median(case: ResultCase) -> Iterator[Problem]:
+def median_is_median(case: TinyResultCase) -> Iterator[Problem]:
     """Object to a stated median that is not the median of the windows."""
     for facts, log in _timed(case):
         rates = [window.throughput for window in log.windows if window.throughput is not None]
@@ -155,7 +155,7 @@ def median_is_median(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-details", "result")
-def details_agree(case: ResultCase) -> Iterator[Problem]:
+def details_agree(case: TinyResultCase) -> Iterator[Problem]:
     """Object to results.json that tells of another run than log.txt."""
     for facts, log in case.facts.with_log("accuracy", "performance"):
         if facts.details is None or (case.facts.benchmark is not None and case.facts.benchmark.streaming):
@@ -179,7 +179,7 @@ def details_agree(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-log-states", "result")
-def log_states_result(case: ResultCase) -> Iterator[Problem]:
+def log_states_result(case: TinyResultCase) -> Iterator[Problem]:
     """Object to results.txt that states what MLCommons' runner did not write into its log."""
     if case.facts.runner != "mlc":
         return
@@ -192,7 +192,7 @@ def log_states_result(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-stated-once", "result")
-def stated_once(case: ResultCase) -> Iterator[Problem]:
+def stated_once(case: TinyResultCase) -> Iterator[Problem]:
     """Object to a metric that results.txt states twice, differently: the official checker takes the last."""
     for facts in case.facts.tests.values():
         for name, first, line in facts.summary.restated if facts.summary is not None else ():
@@ -204,7 +204,7 @@ def stated_once(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-samples", "result")
-def accuracy_samples(case: ResultCase) -> Iterator[Problem]:
+def accuracy_samples(case: TinyResultCase) -> Iterator[Problem]:
     """Object to an accuracy run on other files than the accuracy set."""
     known = _classes(case)
     for facts, log in case.facts.with_log("accuracy"):
@@ -221,7 +221,7 @@ def accuracy_samples(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-accuracy", "result")
-def accuracy_recomputed(case: ResultCase) -> Iterator[Problem]:
+def accuracy_recomputed(case: TinyResultCase) -> Iterator[Problem]:
     """Object to an accuracy that the device's answers do not give."""
     benchmark = case.facts.benchmark
     for facts, log in case.facts.with_log("accuracy"):
@@ -243,7 +243,7 @@ def accuracy_recomputed(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-wake-words", "result")
-def wake_words_recounted(case: ResultCase) -> Iterator[Problem]:
+def wake_words_recounted(case: TinyResultCase) -> Iterator[Problem]:
     """Object to counts of wake words that the logged detections do not give."""
     benchmark = case.facts.benchmark
     if benchmark is None or not benchmark.streaming or benchmark.labels is None:
@@ -260,7 +260,7 @@ def wake_words_recounted(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-wake-word-limits", "result")
-def wake_word_limits(case: ResultCase) -> Iterator[Problem]:
+def wake_word_limits(case: TinyResultCase) -> Iterator[Problem]:
     """Object to counts that do not add up, or break the limits, in any of the runs."""
     if case.facts.benchmark is None or not case.facts.benchmark.streaming:
         return
@@ -279,7 +279,7 @@ def wake_word_limits(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-streaming", "result")
-def streaming_run(case: ResultCase) -> Iterator[Problem]:
+def streaming_run(case: TinyResultCase) -> Iterator[Problem]:
     """Object to a streaming run on a shorter recording, or a throughput its duty cycle does not give."""
     if case.facts.benchmark is None or not case.facts.benchmark.streaming:
         return
@@ -302,7 +302,7 @@ def streaming_run(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-energy-windows", "result")
-def energy_windows(case: ResultCase) -> Iterator[Problem]:
+def energy_windows(case: TinyResultCase) -> Iterator[Problem]:
     """Object to an energy measurement with another number of windows, or shorter ones."""
     energy = case.facts.tests.get("energy")
     if energy is None or energy.summary is None or case.facts.benchmark is None:
@@ -320,7 +320,7 @@ def energy_windows(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-energy-median", "result")
-def energy_median(case: ResultCase) -> Iterator[Problem]:
+def energy_median(case: TinyResultCase) -> Iterator[Problem]:
     """Object to a stated energy that is not the median of the measurements."""
     energy = case.facts.tests.get("energy")
     if energy is None or energy.summary is None:
@@ -335,7 +335,7 @@ def energy_median(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-energy-arithmetic", "result")
-def energy_arithmetic(case: ResultCase) -> Iterator[Problem]:
+def energy_arithmetic(case: TinyResultCase) -> Iterator[Problem]:
     """Object to an energy measurement whose power, time and inferences give another energy."""
     energy = case.facts.tests.get("energy")
     for position, trial in enumerate(energy.summary.trials if energy and energy.summary else (), 1):
@@ -349,7 +349,7 @@ def energy_arithmetic(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-runner-errors", "result")
-def runner_errors(case: ResultCase) -> Iterator[Problem]:
+def runner_errors(case: TinyResultCase) -> Iterator[Problem]:
     """Object to what the runner itself calls an error."""
     for facts in case.facts.tests.values():
         for name, log in (("results.txt", facts.summary), ("log.txt", facts.log)):
@@ -358,7 +358,7 @@ def runner_errors(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-runner", "result")
-def runner_allowed(case: ResultCase) -> Iterator[Problem]:
+def runner_allowed(case: TinyResultCase) -> Iterator[Problem]:
     """Object to a host runner that the round, or the benchmark, does not allow."""
     facts = case.facts
     by_eembc = any("script.async" in test.files for test in facts.tests.values())
@@ -375,7 +375,7 @@ def runner_allowed(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-model", "result")
-def device_model(case: ResultCase) -> Iterator[Problem]:
+def device_model(case: TinyResultCase) -> Iterator[Problem]:
     """Object to a log of a device that held another benchmark's model."""
     if case.facts.benchmark is None:
         return
@@ -391,7 +391,7 @@ def device_model(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-size", "submitter")
-def size_limit(case: SubmitterCase) -> Iterator[Problem]:
+def size_limit(case: TinySubmitterCase) -> Iterator[Problem]:
     """Object to files above the limit that the rules have; the official checker's is ten times that."""
     for entry in case.review.submitter.tree.entries.values():
         if case.fixed.file_bytes < entry.size <= case.fixed.tool.file_bytes:
@@ -403,7 +403,7 @@ def size_limit(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("tiny-links", "submitter")
-def links_out(case: SubmitterCase) -> Iterator[Problem]:
+def links_out(case: TinySubmitterCase) -> Iterator[Problem]:
     """Object to links to folders elsewhere, which the official checker follows wherever they lead."""
     submitter = case.review.submitter
     for entry, lead in submitter.tree.links():
@@ -412,7 +412,7 @@ def links_out(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("tiny-links-followed", "submitter")
-def links_followed(case: SubmitterCase) -> Iterator[Problem]:
+def links_followed(case: TinySubmitterCase) -> Iterator[Problem]:
     """Note links to folders of the submission."""
     for entry, lead in case.review.submitter.tree.links():
         if lead.real is not None and case.review.submitter.is_folder(entry.path):
@@ -420,19 +420,19 @@ def links_followed(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("tiny-code", "submitter")
-def code_present(case: SubmitterCase) -> Iterator[Problem]:
+def code_present(case: TinySubmitterCase) -> Iterator[Problem]:
     """Object to results without the code they were made with."""
     submitter = case.review.submitter
     if submitter.results and not _has_code(submitter):
         yield Problem("there is no code", "code/<benchmark>/", "nothing", "code" if submitter.has("code") else ".")
 
 
-def _has_code(submitter: Submitter) -> bool:
+def _has_code(submitter: TinySubmitter) -> bool:
     return any(entry.kind != "folder" for _, entry in submitter.tree.below("code"))
 
 
 @check("tiny-code-of-benchmarks", "submitter")
-def code_of_benchmarks(case: SubmitterCase) -> Iterator[Problem]:
+def code_of_benchmarks(case: TinySubmitterCase) -> Iterator[Problem]:
     """Note benchmarks that have no folder in code/."""
     submitter = case.review.submitter
     if not _has_code(submitter):
@@ -445,7 +445,7 @@ def code_of_benchmarks(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("tiny-system-members", "submitter")
-def system_members(case: SubmitterCase) -> Iterator[Problem]:
+def system_members(case: TinySubmitterCase) -> Iterator[Problem]:
     """Object to a system's description that lacks members of the template."""
     for system in case.review.systems.values():
         if not system.document:
@@ -457,7 +457,7 @@ def system_members(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("tiny-system-owner", "submitter")
-def system_owner(case: SubmitterCase) -> Iterator[Problem]:
+def system_owner(case: TinySubmitterCase) -> Iterator[Problem]:
     """Note a description that names another division or submitter than the folders it lies in."""
     submitter = case.review.submitter
     for system in case.review.systems.values():
@@ -469,7 +469,7 @@ def system_owner(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("tiny-system-unused", "submitter")
-def system_unused(case: SubmitterCase) -> Iterator[Problem]:
+def system_unused(case: TinySubmitterCase) -> Iterator[Problem]:
     """Note descriptions of systems without results."""
     submitter = case.review.submitter
     for name in submitter.files("systems"):
@@ -481,7 +481,7 @@ def system_unused(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("tiny-original", "round")
-def logs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
+def logs_original(traces: Sequence[LogTrace]) -> Iterator[Problem]:
     """Object to a log whose measurements, and the times they were made at, are those of another result's."""
     for first, other in _copies(traces):
         if not _with_energy(first, other):
@@ -490,7 +490,7 @@ def logs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
 
 
 @check("tiny-energy-twin", "round")
-def energy_twin(traces: Sequence[Trace]) -> Iterator[Problem]:
+def energy_twin(traces: Sequence[LogTrace]) -> Iterator[Problem]:
     """Ask about measurements that a submitter's result with energy shares with one without."""
     for first, other in _copies(traces):
         if _with_energy(first, other):
@@ -498,30 +498,30 @@ def energy_twin(traces: Sequence[Trace]) -> Iterator[Problem]:
             yield Problem(f"{what}once with its energy measured", "measurements of its own", "a copy", other.path)
 
 
-def _copies(traces: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
+def _copies(traces: Sequence[LogTrace]) -> Iterator[tuple[LogTrace, LogTrace]]:
     """Yield each log of another result that has the measurements of an earlier one, after the first that has them."""
-    first: dict[str, Trace] = {}
+    first: dict[str, LogTrace] = {}
     for trace in traces:
         other = first.setdefault(trace.digest, trace)
         if other.result != trace.result:
             yield other, trace
 
 
-def _with_energy(first: Trace, other: Trace) -> bool:
+def _with_energy(first: LogTrace, other: LogTrace) -> bool:
     """Whether both can be results of one board that was published twice, once with its energy measured."""
     return (first.owner, first.board) == (other.owner, other.board) and first.energy != other.energy
 
 
-def traces_of(facts: ResultFacts, board: tuple[str, ...], shown: Callable[[str], str]) -> Iterator[Trace]:
+def traces_of(facts: TinyResultFacts, board: tuple[str, ...], shown: Callable[[str], str]) -> Iterator[LogTrace]:
     """Yield what each log of a result leaves for the comparison; logs of few measurements leave nothing."""
     owner = (facts.submitter.division, facts.submitter.name, facts.result.benchmark)
     for test, log in facts.with_log():
         if log.measured:
             result = shown(facts.result.path)
-            yield Trace(shown(test.of("log.txt")), result, owner, board, "energy" in facts.tests, log.measured)
+            yield LogTrace(shown(test.of("log.txt")), result, owner, board, "energy" in facts.tests, log.measured)
 
 
-def _timed(case: ResultCase) -> Iterator[tuple[TestFacts, Log]]:
+def _timed(case: TinyResultCase) -> Iterator[tuple[TinyTestFacts, RunnerLog]]:
     """Yield the performance test where inferences are timed in windows."""
     if case.facts.benchmark is not None and not case.facts.benchmark.streaming:
         yield from case.facts.with_log("performance")
@@ -569,14 +569,14 @@ def _three(counts: tuple[int, int, int]) -> str:
     return f"{counts[0]} hits, {counts[1]} misses, {counts[2]} false alarms"
 
 
-def _classes(case: ResultCase) -> Mapping[str, int] | None:
+def _classes(case: TinyResultCase) -> Mapping[str, int] | None:
     benchmark = case.facts.benchmark
     if benchmark is None or benchmark.labels is None or benchmark.streaming:
         return None
     return labels(case.round_name, benchmark.labels)
 
 
-def _told(facts: TestFacts) -> dict[str, int]:
+def _told(facts: TinyTestFacts) -> dict[str, int]:
     """Return the classes that the runner was told, as results.json has them."""
     told = {}
     for one in facts.details or ():

@@ -73,7 +73,7 @@ class Answers:
 
 
 @dataclass
-class Log:
+class RunnerLog:
     """What one text of a runner says: a log, or the summary in results.txt."""
 
     windows: list[Window] = field(default_factory=list)
@@ -115,15 +115,15 @@ LEAST = 4  # such lines, below which a log could be another's by chance
 SIGNS = ("Median", "Top", "AUC", "Average", "Estimated", "Accuracy:")
 
 
-def read_log(raw: bytes) -> Log:
+def read_log(raw: bytes) -> RunnerLog:
     """Return what a runner's text says; whatever it holds, nothing is raised."""
-    log = Log()
+    log = RunnerLog()
     _Reader(log).read(io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8", errors="replace"))
     return log
 
 
 class _Reader:
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: RunnerLog) -> None:
         self.log = log
         self.file: str | None = None
         self.loaded = 0  # the line that names the file

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from checker.core.findings import Problem, brief
-from checker.core.outcome import FOLLOWS, Outcome
+from checker.core.outcome import FOLLOWS, OfficialOutcome
 from checker.core.tree import RefusedError
-from checker.families.mlperf_tiny.submission import Result, Submitter
+from checker.families.mlperf_tiny.submission import TinyResult, TinySubmitter
 from rules.tiny import TinyRules
 
 Listing = Literal["results", "no results", "dropped"]
@@ -42,11 +42,11 @@ class _FailsError(Exception):
 
 
 @dataclass
-class ResultReview:
+class TinyResultReview:
     """What the official checker decides on one benchmark folder."""
 
-    result: Result
-    outcome: Outcome = field(default_factory=Outcome)
+    result: TinyResult
+    outcome: OfficialOutcome = field(default_factory=OfficialOutcome)
     listing: Listing = "dropped"
     value: float | str | None = None  # as its summary prints it
     throughput: float | None = None
@@ -61,7 +61,7 @@ class SystemReview:
     """What it decides on one system of results/."""
 
     name: str
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: OfficialOutcome = field(default_factory=OfficialOutcome)
     document: dict[str, Any] = field(default_factory=dict)
     described: bool = False  # whether its results are looked at
     status: str = ""
@@ -71,13 +71,13 @@ class SystemReview:
 class SubmitterReview:
     """What it decides on one submitter."""
 
-    submitter: Submitter
-    outcome: Outcome = field(default_factory=Outcome)  # what keeps it from looking at any result
+    submitter: TinySubmitter
+    outcome: OfficialOutcome = field(default_factory=OfficialOutcome)  # what keeps it from looking at any result
     systems: dict[str, SystemReview] = field(default_factory=dict)
-    results: list[ResultReview] = field(default_factory=list)
+    results: list[TinyResultReview] = field(default_factory=list)
 
 
-def judge_submitter(submitter: Submitter, fixed: TinyRules) -> SubmitterReview:
+def judge_submitter(submitter: TinySubmitter, fixed: TinyRules) -> SubmitterReview:
     """Judge one submitter's folder."""
     review = SubmitterReview(submitter)
     _folder(submitter, fixed, review.outcome)
@@ -85,7 +85,7 @@ def judge_submitter(submitter: Submitter, fixed: TinyRules) -> SubmitterReview:
     for name in submitter.systems:
         review.systems[name] = _system(submitter, name, fixed)
     for result in submitter.results:
-        judged = ResultReview(result)
+        judged = TinyResultReview(result)
         system = review.systems[result.system]
         if review.outcome.answer == "crash":
             judged.outcome.crash(review.outcome.cause, result.path, rule=FOLLOWS)
@@ -105,14 +105,14 @@ def judge_submitter(submitter: Submitter, fixed: TinyRules) -> SubmitterReview:
     return review
 
 
-def _unseen(result: Result, rule: str, what: str) -> tuple[str, Problem]:
+def _unseen(result: TinyResult, rule: str, what: str) -> tuple[str, Problem]:
     return rule, Problem(f"the official checker does not look at this result, because of {what}", path=result.path)
 
 
 # The submitter's folder and its systems
 
 
-def _folder(submitter: Submitter, fixed: TinyRules, outcome: Outcome) -> None:
+def _folder(submitter: TinySubmitter, fixed: TinyRules, outcome: OfficialOutcome) -> None:
     entries = submitter.tree.entries.values()
     if not submitter.is_folder("results"):
         if submitter.has("results"):
@@ -142,7 +142,7 @@ def _folder(submitter: Submitter, fixed: TinyRules, outcome: Outcome) -> None:
             outcome.warn("repository-names", Problem("the name holds a blank", "no blank", name, entry.path))
 
 
-def _mapping(submitter: Submitter, outcome: Outcome) -> Any:
+def _mapping(submitter: TinySubmitter, outcome: OfficialOutcome) -> Any:
     """Return what an open submission says of its own names, as far as the checker comes to read it."""
     if outcome.answer == "pass" and submitter.division == "open" and submitter.has("model_mapping.json"):
         try:
@@ -152,7 +152,7 @@ def _mapping(submitter: Submitter, outcome: Outcome) -> Any:
     return None
 
 
-def _json(submitter: Submitter, path: str) -> Any:
+def _json(submitter: TinySubmitter, path: str) -> Any:
     """Return a document as Python's own reader takes it: NaN and repeated members included."""
     try:
         text = submitter.tree.read(path, submitter.tree.limits.document_bytes).decode("utf-8")
@@ -165,7 +165,7 @@ def _json(submitter: Submitter, path: str) -> Any:
         raise _StopsError(f"{type(error).__name__}: {path}: {brief(str(error))}") from None
 
 
-def _system(submitter: Submitter, name: str, fixed: TinyRules) -> SystemReview:
+def _system(submitter: TinySubmitter, name: str, fixed: TinyRules) -> SystemReview:
     review, path = SystemReview(name), f"systems/{name}.json"
     if not submitter.has(path):
         missing = Problem("the system has no description", path, "no such file", f"results/{name}")
@@ -195,7 +195,9 @@ def _system(submitter: Submitter, name: str, fixed: TinyRules) -> SystemReview:
 # One result
 
 
-def _result(submitter: Submitter, review: ResultReview, system: SystemReview, fixed: TinyRules, mapping: Any) -> None:
+def _result(
+    submitter: TinySubmitter, review: TinyResultReview, system: SystemReview, fixed: TinyRules, mapping: Any
+) -> None:
     result, outcome = review.result, review.outcome
     name, path = result.benchmark, result.path
     known = fixed.benchmarks.get(name)
@@ -260,7 +262,7 @@ def _unnamed(name: str, mapping: Any) -> str:
 
 
 def _accuracy(
-    submitter: Submitter, path: str, metric: str, at_least: float, outcome: Outcome
+    submitter: TinySubmitter, path: str, metric: str, at_least: float, outcome: OfficialOutcome
 ) -> tuple[bool, str | None]:
     folder = f"{path}/accuracy"
     if not submitter.has(f"{folder}/results.txt"):
@@ -285,7 +287,9 @@ def _accuracy(
     return reached, stated
 
 
-def _streaming(submitter: Submitter, review: ResultReview, fixed: TinyRules, has_energy: bool) -> tuple[float, bool]:
+def _streaming(
+    submitter: TinySubmitter, review: TinyResultReview, fixed: TinyRules, has_energy: bool
+) -> tuple[float, bool]:
     """Return throughput and whether the counts will do; of the energy run where there is one."""
     path = review.result.path
     folder = f"{path}/{'energy' if has_energy else 'performance'}"
@@ -333,7 +337,7 @@ def _noted(system: SystemReview) -> None:
 # Reading results.txt as Python does
 
 
-def _lines(submitter: Submitter, path: str) -> Iterator[str]:
+def _lines(submitter: TinySubmitter, path: str) -> Iterator[str]:
     try:
         raw = submitter.tree.read(path, submitter.tree.limits.log_bytes)
         yield from io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8")
@@ -343,7 +347,7 @@ def _lines(submitter: Submitter, path: str) -> Iterator[str]:
         raise _FailsError(f"UnicodeDecodeError: {path} is not UTF-8") from None
 
 
-def _last(submitter: Submitter, path: str, pattern: re.Pattern[str]) -> str | None:
+def _last(submitter: TinySubmitter, path: str, pattern: re.Pattern[str]) -> str | None:
     """Return what the last matching line states; None where no line does."""
     find = pattern.match if pattern.pattern.startswith(".*") else pattern.search
     stated = None

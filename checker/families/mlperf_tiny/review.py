@@ -15,10 +15,10 @@ from checker.core.likeness import named_otherwise
 from checker.core.waivers import Waivers
 from checker.families.mlperf_tiny.checks import CHECKS
 from checker.families.mlperf_tiny.detect import foreign
-from checker.families.mlperf_tiny.facts import ResultFacts, read_result
-from checker.families.mlperf_tiny.integrity import ResultCase, SubmitterCase, Trace, traces_of
-from checker.families.mlperf_tiny.official import ResultReview, SubmitterReview, judge_submitter
-from checker.families.mlperf_tiny.submission import Scope, find
+from checker.families.mlperf_tiny.facts import TinyResultFacts, read_result
+from checker.families.mlperf_tiny.integrity import LogTrace, TinyResultCase, TinySubmitterCase, traces_of
+from checker.families.mlperf_tiny.official import SubmitterReview, TinyResultReview, judge_submitter
+from checker.families.mlperf_tiny.submission import TinyScope, find
 from checker.families.mlperf_tiny.table import measured, row
 from rules.ruleset import load
 from rules.text import printable
@@ -42,7 +42,7 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
     reviews = [judge_submitter(submitter, fixed) for submitter in scope.submitters]
     if scope.whole:
         _nothing_measured(ledger, scope, reviews)
-    traces: list[Trace] = []
+    traces: list[LogTrace] = []
     for judged in reviews:
         traces += _submitter(ledger, judged, fixed, round_name, scope)
         ledger.fold()
@@ -70,7 +70,7 @@ def subject_of(path: str) -> Subject:
     return ("results", result) if len(parts) == 3 else ("results", result, "/".join(parts[3:5]))
 
 
-def _nothing_measured(ledger: Ledger, scope: Scope, reviews: Sequence[SubmitterReview]) -> None:
+def _nothing_measured(ledger: Ledger, scope: TinyScope, reviews: Sequence[SubmitterReview]) -> None:
     """Note that the official program ends with a traceback where it comes to measure nothing at all."""
     results = [result for judged in reviews for result in judged.results]
     stopped = any(result.outcome.answer == "crash" for result in results)
@@ -82,21 +82,23 @@ def _nothing_measured(ledger: Ledger, scope: Scope, reviews: Sequence[SubmitterR
     ledger.add(scope.base, "official-crash", Problem("the official checker ends with a traceback", "", cause, "."))
 
 
-def _submitter(ledger: Ledger, judged: SubmitterReview, fixed: TinyRules, round_name: str, scope: Scope) -> list[Trace]:
+def _submitter(
+    ledger: Ledger, judged: SubmitterReview, fixed: TinyRules, round_name: str, scope: TinyScope
+) -> list[LogTrace]:
     root, start = judged.submitter.root, len(ledger.findings)
-    traces: list[Trace] = []
+    traces: list[LogTrace] = []
     ledger.add_all(root, judged.outcome.problems)
     for system in judged.systems.values():
         failed = ledger.add_all(root, system.outcome.problems)
         ledger.item(root, f"systems/{system.name}.json", "system", failed, system.outcome)
     for result in judged.results:
         facts = read_result(judged.submitter, result.result, fixed)
-        _result(ledger, judged, result, facts, ResultCase(facts, fixed, round_name))
+        _result(ledger, judged, result, facts, TinyResultCase(facts, fixed, round_name))
         document = judged.systems[result.result.system].document
         board = tuple(brief(document.get(member)) for member in fixed.board_members)
         traces += traces_of(facts, board, lambda path: ledger.shown(root, path))
     if scope.whole:
-        ledger.add_all(root, _raised(ledger, "submitter", SubmitterCase(judged, fixed)))
+        ledger.add_all(root, _raised(ledger, "submitter", TinySubmitterCase(judged, fixed)))
         failed = any(finding.fails for finding in ledger.findings[start:])
         whole = replace(judged.outcome, problems=[])
         whole.merge(result.outcome for result in judged.results)
@@ -105,7 +107,7 @@ def _submitter(ledger: Ledger, judged: SubmitterReview, fixed: TinyRules, round_
 
 
 def _result(
-    ledger: Ledger, judged: SubmitterReview, result: ResultReview, facts: ResultFacts, case: ResultCase
+    ledger: Ledger, judged: SubmitterReview, result: TinyResultReview, facts: TinyResultFacts, case: TinyResultCase
 ) -> None:
     root, start = judged.submitter.root, len(ledger.findings)
     ledger.add_all(root, result.outcome.problems)
@@ -127,7 +129,7 @@ def _result(
     )
 
 
-def _windows(facts: ResultFacts, case: ResultCase) -> Windows:
+def _windows(facts: TinyResultFacts, case: TinyResultCase) -> Windows:
     timed = facts.tests["performance"].log if "performance" in facts.tests else None
     runtimes = [window.runtime for window in timed.windows if window.runtime is not None] if timed is not None else []
     long_enough = sum(seconds >= case.fixed.run.window_s for seconds in runtimes)

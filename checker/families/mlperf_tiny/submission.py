@@ -7,12 +7,12 @@ from pathlib import Path
 
 from checker.core.links import LinkedTree, within
 from rules.errors import NothingToCheckError, UsageError
-from rules.ruleset import Limits
+from rules.ruleset import ReadingLimits
 from rules.tiny import TinyRules
 
 
 @dataclass
-class Result:
+class TinyResult:
     """One benchmark folder: `results/<system>/<benchmark>` of a submitter."""
 
     system: str
@@ -25,13 +25,13 @@ class Result:
 
 
 @dataclass
-class Submitter:
+class TinySubmitter:
     """One folder `<division>/<submitter>`."""
 
     root: Path
     division: str
     tree: LinkedTree
-    results: list[Result] = field(default_factory=list)
+    results: list[TinyResult] = field(default_factory=list)
     systems: list[str] = field(default_factory=list)  # folders of results/
 
     @property
@@ -63,11 +63,11 @@ class Submitter:
 
 
 @dataclass
-class Scope:
+class TinyScope:
     """What is to be judged. `base` is what paths are shown relative to."""
 
     base: Path
-    submitters: list[Submitter]
+    submitters: list[TinySubmitter]
     only: str = ""  # within the one submitter: a folder below results/
     strangers: list[Path] = field(default_factory=list)  # folders beside the divisions that are none
     elsewhere: list[Path] = field(default_factory=list)  # links above the submitters to what is no folder of the round
@@ -78,7 +78,7 @@ class Scope:
         return not self.only
 
 
-def find(path: Path, fixed: TinyRules, limits: Limits) -> Scope:
+def find(path: Path, fixed: TinyRules, limits: ReadingLimits) -> TinyScope:
     """Return what `path` holds; UsageError where it does not exist, NothingToCheckError where it holds nothing."""
     if not path.exists():
         raise UsageError(f"{path} does not exist", fix="give a round, a submitter's folder or a benchmark's")
@@ -92,20 +92,20 @@ def find(path: Path, fixed: TinyRules, limits: Limits) -> Scope:
     if divisions:
         roots = [child for name in sorted(divisions) for child in _inside(real / name, real)]
         known = {*fixed.divisions, *fixed.passed_over}
-        scope = Scope(path, [_submitter(root, limits) for root in roots if _submits(root)])
+        scope = TinyScope(path, [_submitter(root, limits) for root in roots if _submits(root)])
         scope.strangers = [child for child in _inside(real, real) if child.name not in known]
         scope.elsewhere = [one for at in (real, *(real / name for name in divisions)) for one in _elsewhere(at, real)]
     elif real.name in fixed.divisions:
-        scope = Scope(path, [_submitter(root, limits) for root in _inside(real, real.parent) if _submits(root)])
+        scope = TinyScope(path, [_submitter(root, limits) for root in _inside(real, real.parent) if _submits(root)])
         scope.elsewhere = _elsewhere(real, real.parent)
     elif _submits(real):
-        scope = Scope(path, [_submitter(real, limits)])
+        scope = TinyScope(path, [_submitter(real, limits)])
     else:
-        scope = Scope(path, [])
+        scope = TinyScope(path, [])
         for root in list(real.parents)[:3]:
             only = real.relative_to(root).as_posix()
             if _submits(root) and only.partition("/")[0] == "results":
-                scope = Scope(path, [_submitter(root, limits)], only)
+                scope = TinyScope(path, [_submitter(root, limits)], only)
                 break
     if not scope.submitters:
         raise nothing
@@ -114,18 +114,20 @@ def find(path: Path, fixed: TinyRules, limits: Limits) -> Scope:
     return scope
 
 
-def _list(submitter: Submitter, only: str) -> None:
+def _list(submitter: TinySubmitter, only: str) -> None:
     submitter.systems = submitter.folders("results")
-    found = [Result(system, name) for system in submitter.systems for name in submitter.folders(f"results/{system}")]
+    found = [
+        TinyResult(system, name) for system in submitter.systems for name in submitter.folders(f"results/{system}")
+    ]
     kept = [r for r in found if not only or r.path == only or r.path.startswith(f"{only}/") or only.startswith(r.path)]
     submitter.results = kept
     if only:
         submitter.systems = sorted({result.system for result in kept})
 
 
-def _submitter(root: Path, limits: Limits) -> Submitter:
+def _submitter(root: Path, limits: ReadingLimits) -> TinySubmitter:
     division = "open" if root.parent.name == "open" else "closed"
-    return Submitter(root, division, LinkedTree(root, limits, levels=2))
+    return TinySubmitter(root, division, LinkedTree(root, limits, levels=2))
 
 
 def _submits(root: Path) -> bool:

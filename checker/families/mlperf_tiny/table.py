@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from checker.core.findings import Measured
-from checker.families.mlperf_tiny.facts import ResultFacts
-from checker.families.mlperf_tiny.official import ResultReview, SubmitterReview, SystemReview
+from checker.core.findings import InferenceScore
+from checker.families.mlperf_tiny.facts import TinyResultFacts
+from checker.families.mlperf_tiny.official import SubmitterReview, SystemReview, TinyResultReview
 
 DESCRIBED = {
     "HostProcessorModelName": "Processor(s) Name",
@@ -22,7 +22,7 @@ DESCRIBED = {
 }
 
 
-def row(review: SubmitterReview, system: SystemReview, judged: ResultReview) -> dict[str, Any] | None:
+def row(review: SubmitterReview, system: SystemReview, judged: TinyResultReview) -> dict[str, Any] | None:
     """Return the official row of a result; None where the checker lists none."""
     if judged.listing != "results":
         return None
@@ -48,7 +48,7 @@ def row(review: SubmitterReview, system: SystemReview, judged: ResultReview) -> 
     }
 
 
-def measured(facts: ResultFacts) -> Measured:
+def measured(facts: TinyResultFacts) -> InferenceScore:
     """Return what a result measured, as far as its summaries say; streaming, of the energy run where there is one."""
     benchmark, streaming = facts.benchmark, facts.benchmark is not None and facts.benchmark.streaming
     energy, timed = facts.tests.get("energy"), facts.tests.get("performance")
@@ -66,4 +66,4 @@ def measured(facts: ResultFacts) -> Measured:
     power = drawn.number("power" if streaming else "median energy") if drawn is not None else None
     unit = "" if power is None else "mW" if streaming else "uJ/inf."
     scenario = "streaming" if streaming else "SingleStream"
-    return Measured(scenario, metric, "inf./sec.", accuracy, power, unit)
+    return InferenceScore(scenario, metric, "inf./sec.", accuracy, power, unit)

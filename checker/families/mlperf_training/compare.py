@@ -19,13 +19,13 @@ from checker.families.mlperf_training.log_verdict import log_judge
 from checker.families.mlperf_training.official import judge_organisation
 from checker.families.mlperf_training.organisation import Folder, Organisation, find_organisation
 from checker.families.mlperf_training.scan import scan
-from checker.families.mlperf_training.systems import System
+from checker.families.mlperf_training.systems import SystemFile
 from checker.families.mlperf_training.table import LARGEST_FACTOR, NEVER_S, Row, minutes_of, rows
 from checker.report.comparison import Differing
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import load
 from rules.text import printable
-from rules.training import PackageRules, package_rules
+from rules.training import TrainingPackage, package_rules
 
 SIGNIFICANCE = 0.05
 METHOD = (
@@ -94,7 +94,7 @@ class _Found:
 
     side: Side
     benchmark: str
-    description: System | None
+    description: SystemFile | None
     settings: dict[str, str]
 
 
@@ -133,7 +133,7 @@ def _listed(names: set[str]) -> str:
     return printable(", ".join(sorted(names))) or "none"
 
 
-def _submission(path: Path, fixed: PackageRules, round_name: str) -> Organisation:
+def _submission(path: Path, fixed: TrainingPackage, round_name: str) -> Organisation:
     scope = find(path, logs_only=False)
     if len(scope.organisations) != 1:
         fix = "give one organisation's folder, or a folder below its results/"
@@ -145,14 +145,14 @@ def _submission(path: Path, fixed: PackageRules, round_name: str) -> Organisatio
     return found
 
 
-def _results(organisation: Organisation, common: set[str], fixed: PackageRules, round_name: str) -> list[_Found]:
+def _results(organisation: Organisation, common: set[str], fixed: TrainingPackage, round_name: str) -> list[_Found]:
     """Read the logs of the benchmarks that are compared, and score them as the official table does."""
     organisation.folders = [
         f for f in organisation.folders if f.benchmark in common and f.benchmark in fixed.benchmarks
     ]
-    in_samples, judge = frozenset(fixed.counted_in_samples), log_judge(round_name)
+    judge = log_judge(round_name)
     for folder in organisation.folders:
-        folder.logs = [scan(organisation.tree, log, in_samples, judge) for log in folder.log_paths]
+        folder.logs = [scan(organisation.tree, log, fixed, judge) for log in folder.log_paths]
     table = {row.system: row for row in rows(judge_organisation(organisation, fixed, round_name), fixed)}
     return [_found(organisation, folder, table.get(folder.system)) for folder in organisation.folders]
 
@@ -207,7 +207,7 @@ def _pairs(first: list[_Found], second: list[_Found]) -> Iterator[tuple[_Found, 
         yield from ((one, other) for other in same or [o for o in others if o.side.path not in taken])
 
 
-def _beside(one: _Found, other: _Found, fixed: PackageRules) -> Comparison:
+def _beside(one: _Found, other: _Found, fixed: TrainingPackage) -> Comparison:
     unit = "samples" if one.benchmark in fixed.counted_in_samples else "epochs"
     lacking = [side for side in (one.side, other.side) if not side.whole]
     return Comparison(
@@ -222,7 +222,7 @@ def _beside(one: _Found, other: _Found, fixed: PackageRules) -> Comparison:
     )
 
 
-def _members(system: System | None) -> dict[str, str]:
+def _members(system: SystemFile | None) -> dict[str, str]:
     document = system.document if system is not None else None
     return {printable(name, 80): brief(value) for name, value in document.items()} if isinstance(document, dict) else {}
 

@@ -20,7 +20,7 @@ TOLERANCE = 1e-4  # width at which the official bisection stops
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferencePoint:
     """Reference runs at one batch size, measured or interpolated, and the mean a submission must not fall below."""
 
     batch_size: float
@@ -38,7 +38,7 @@ class Decision:
     message: str
     normalisation: float = 1.0  # what the score is multiplied by
     mean: float | None = None  # olympic mean of the submission
-    reference: Reference | None = None
+    reference: ReferencePoint | None = None
     threshold: float | None = None
 
     @property
@@ -116,16 +116,16 @@ class ReferenceSet:
     trimmed: int
     significance: float
     leniency: float
-    points: tuple[Reference, ...]  # by batch size
+    points: tuple[ReferencePoint, ...]  # by batch size
 
-    def between(self, batch_size: float, low: Reference, high: Reference) -> Reference:
+    def between(self, batch_size: float, low: ReferencePoint, high: ReferencePoint) -> ReferencePoint:
         """Return the point interpolated linearly, in mean and deviation, between two others."""
         mean = _line(batch_size, low.batch_size, high.batch_size, low.mean, high.mean)
         deviation = _line(batch_size, low.batch_size, high.batch_size, low.deviation, high.deviation)
         least = least_mean(mean, deviation, self.runs, 2 * self.runs, self.significance)
-        return Reference(batch_size, mean, deviation, least, interpolated=True)
+        return ReferencePoint(batch_size, mean, deviation, least, interpolated=True)
 
-    def pruned(self) -> tuple[Reference, ...]:
+    def pruned(self) -> tuple[ReferencePoint, ...]:
         """Return the points that count: none smaller than the fastest, none slower than its neighbours say."""
         fastest = min(self.points, key=lambda point: point.mean)
         kept = [point for point in self.points if point.batch_size >= fastest.batch_size]
@@ -168,7 +168,7 @@ class ReferenceSet:
             return self._compare(smallest, converged, slower, missing)
         return Decision(False, "Cannot find any RCPs")
 
-    def _compare(self, point: Reference, converged: Sequence[float], passed: str, failed: str) -> Decision:
+    def _compare(self, point: ReferencePoint, converged: Sequence[float], passed: str, failed: str) -> Decision:
         mean = olympic(converged, self.trimmed)
         speedup = point.mean / (point.least - self.leniency)
         threshold = point.mean / speedup
@@ -182,7 +182,7 @@ def _line(x: float, x0: float, x1: float, y0: float, y1: float) -> float:
 
 
 @cache
-def pruned(points: ReferenceSet) -> tuple[Reference, ...]:
+def pruned(points: ReferenceSet) -> tuple[ReferencePoint, ...]:
     """Return `points.pruned()`, computed once."""
     return points.pruned()
 
@@ -200,7 +200,7 @@ def reference_set(round_name: str, benchmark: str) -> ReferenceSet | None:
         values = sorted(point.converged_at)
         mean, deviation = olympic(values, trimmed), deviation_of(values)
         least = least_mean(mean, deviation, runs, len(values) - 2 * trimmed, fixed.significance)
-        points.append(Reference(point.batch_size, mean, deviation, least))
+        points.append(ReferencePoint(point.batch_size, mean, deviation, least))
     points.sort(key=lambda point: point.batch_size)
     leniency = fixed.leniency.get(benchmark, 0)
     return ReferenceSet(given.benchmark, runs, trimmed, fixed.significance, leniency, tuple(points))

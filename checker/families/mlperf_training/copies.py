@@ -18,7 +18,7 @@ from checker.families.mlperf_training.submitter import alike, begins_alike
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class RunTrace:
     """What a run leaves for comparison with every other run of the round; paths relative to what is checked."""
 
     path: str
@@ -38,28 +38,28 @@ class Trace:
 
 
 MOST = 64  # results that share a run compared with each further one
-Mark = Callable[[Trace], object]
-Why = Callable[[Trace, Trace], str]
+Mark = Callable[[RunTrace], object]
+Why = Callable[[RunTrace, RunTrace], str]
 
 
-def _bytes(trace: Trace) -> object:
+def _bytes(trace: RunTrace) -> object:
     return (trace.size, trace.checksum) if trace.size else None
 
 
-def _run(trace: Trace) -> object:
+def _run(trace: RunTrace) -> object:
     return (trace.curve, trace.pace) if trace.curve else None
 
 
-def _course(trace: Trace) -> object:
+def _course(trace: RunTrace) -> object:
     return trace.curve or None
 
 
-def _twins(traces: Sequence[Trace], mark: Mark) -> Iterator[tuple[Trace, Trace]]:
+def _twins(traces: Sequence[RunTrace], mark: Mark) -> Iterator[tuple[RunTrace, RunTrace]]:
     """Yield each trace that bears the mark of an earlier one, after one that does: one of its own result if there is.
 
     Else after one of the results whose likeness nothing accounts for, or the first.
     """
-    seen: dict[object, dict[str, Trace]] = {}
+    seen: dict[object, dict[str, RunTrace]] = {}
     for trace in traces:
         sign = mark(trace)
         if sign is None:
@@ -75,7 +75,7 @@ def _twins(traces: Sequence[Trace], mark: Mark) -> Iterator[tuple[Trace, Trace]]
             before[trace.result] = trace
 
 
-def _explained(first: Trace, other: Trace) -> str:
+def _explained(first: RunTrace, other: RunTrace) -> str:
     """Return what honestly accounts for one run in two results, "" where nothing does."""
     if (
         not _of_one(first, other)
@@ -91,7 +91,7 @@ def _explained(first: Trace, other: Trace) -> str:
     return ""
 
 
-def _of_one(first: Trace, other: Trace) -> bool:
+def _of_one(first: RunTrace, other: RunTrace) -> bool:
     """Whether two results are of one submitter: of one folder, or of two described as one's and called alike.
 
     A description alone proves nothing: who copies another's logs copies that, too.
@@ -105,7 +105,7 @@ def _of_one(first: Trace, other: Trace) -> bool:
 
 
 @check("runs-original", "round")
-def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
+def runs_original(traces: Sequence[RunTrace]) -> Iterator[Problem]:
     """Judge that no log is a copy of another."""
     for first, other in _twins(traces, _bytes):
         if not _explained(first, other):
@@ -114,10 +114,10 @@ def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
 
 
 @check("curves-original", "round")
-def curves_original(traces: Sequence[Trace]) -> Iterator[Problem]:
+def curves_original(traces: Sequence[RunTrace]) -> Iterator[Problem]:
     """Judge that no two runs show the same course of losses and evaluations, unless one may be the other made again."""
     told = {other.path for first, other in _twins(traces, _bytes) if not _explained(first, other)}  # said to be copies
-    edited: dict[str, tuple[Trace, Trace]] = {}
+    edited: dict[str, tuple[RunTrace, RunTrace]] = {}
     for first, other in _twins(traces, _run):
         if other.path not in told and not _explained(first, other):
             edited[other.path] = first, other
@@ -131,7 +131,7 @@ def curves_original(traces: Sequence[Trace]) -> Iterator[Problem]:
 
 
 @check("runs-shared", "round")
-def runs_shared(traces: Sequence[Trace]) -> Iterator[Problem]:
+def runs_shared(traces: Sequence[RunTrace]) -> Iterator[Problem]:
     """Judge that no two results share runs, even where something honest may account for it."""
     shared = list(_twins(traces, _run))
     known = {other.path for _, other in shared}
@@ -142,10 +142,10 @@ def runs_shared(traces: Sequence[Trace]) -> Iterator[Problem]:
 
 
 @check("runs-repeated", "round")
-def runs_repeated(traces: Sequence[Trace]) -> Iterator[Problem]:
+def runs_repeated(traces: Sequence[RunTrace]) -> Iterator[Problem]:
     """Judge that no run is another one again, with the same seed at another time."""
 
-    def why(first: Trace, other: Trace) -> str:
+    def why(first: RunTrace, other: RunTrace) -> str:
         return _seeds(first, other) if first.pace != other.pace and _again(first, other) else ""
 
     for (first, result), (count, seeds) in _pairs(_twins(traces, _course), why).items():
@@ -155,13 +155,13 @@ def runs_repeated(traces: Sequence[Trace]) -> Iterator[Problem]:
         yield Problem(what, "a seed of its own for each run", seeds, result)
 
 
-def _again(first: Trace, other: Trace) -> bool:
+def _again(first: RunTrace, other: RunTrace) -> bool:
     """Whether a run may honestly be another one made again: the seed is the same, and neither was to have another."""
     own = first.closed and first.seeds != () and first.result == other.result
     return first.seeds == other.seeds and not own
 
 
-def _pairs(twins: Iterable[tuple[Trace, Trace]], why: Why) -> dict[tuple[str, str], tuple[int, str]]:
+def _pairs(twins: Iterable[tuple[RunTrace, RunTrace]], why: Why) -> dict[tuple[str, str], tuple[int, str]]:
     """Count the twins for which `why` has a word, by their two results; keep the word on the first."""
     found: dict[tuple[str, str], tuple[int, str]] = {}
     for first, other in twins:
@@ -172,7 +172,7 @@ def _pairs(twins: Iterable[tuple[Trace, Trace]], why: Why) -> dict[tuple[str, st
     return found
 
 
-def _seeds(first: Trace, other: Trace) -> str:
+def _seeds(first: RunTrace, other: RunTrace) -> str:
     if first.seeds != other.seeds:
         return f"seeds {first.seeds} and {other.seeds}"
     return "the same seed" if first.seeds else "no seed logged"

@@ -10,7 +10,7 @@ from rules.errors import NothingToCheckError, UsageError
 
 
 @dataclass
-class Scope:
+class TrainingScope:
     """What is to be judged. `base` is what paths are shown relative to."""
 
     base: Path
@@ -25,7 +25,7 @@ class Scope:
         return not self.only
 
 
-def find(path: Path, logs_only: bool) -> Scope:
+def find(path: Path, logs_only: bool) -> TrainingScope:
     """Return what `path` holds; UsageError where it does not exist, NothingToCheckError where it holds nothing."""
     if not path.exists():
         raise UsageError(f"{path} does not exist", fix="give a round, an organisation, a results folder or a log")
@@ -35,9 +35,9 @@ def find(path: Path, logs_only: bool) -> Scope:
         logs = sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink() and p.suffix != ".json")
         if not logs:
             raise NothingToCheckError(f"{path} holds no files", fix="give a folder of logs")
-        return Scope(path, logs=logs)
+        return TrainingScope(path, logs=logs)
     if is_organisation(path):
-        return Scope(path, [path])
+        return TrainingScope(path, [path])
     inside = _inside(path)
     if inside is not None:
         return inside
@@ -47,7 +47,7 @@ def find(path: Path, logs_only: bool) -> Scope:
         fix = "give a folder of organisations (each with systems/ and results/), or --logs-only for loose logs"
         raise NothingToCheckError(f"{path}: no organisation and no result here", fix=fix)
     elsewhere = [child for child in children if child.is_symlink() and within(child, path) is None]
-    return Scope(path, organisations, elsewhere=elsewhere)
+    return TrainingScope(path, organisations, elsewhere=elsewhere)
 
 
 def is_organisation(path: Path) -> bool:
@@ -55,13 +55,13 @@ def is_organisation(path: Path) -> bool:
     return (path / "results").is_dir() or (path / "systems").is_dir()
 
 
-def _file(path: Path) -> Scope:
+def _file(path: Path) -> TrainingScope:
     if path.suffix == ".json" and path.parent.name == "systems":
-        return Scope(path.parent, [path.parent.parent], f"systems/{path.name}")
-    return Scope(path.parent, logs=[path])
+        return TrainingScope(path.parent, [path.parent.parent], f"systems/{path.name}")
+    return TrainingScope(path.parent, logs=[path])
 
 
-def _inside(path: Path) -> Scope | None:
+def _inside(path: Path) -> TrainingScope | None:
     """Return the scope of a folder below an organisation's results/ or of its systems/."""
     resolved = path.resolve()
     for up in (1, 2, 3, 4):
@@ -70,5 +70,5 @@ def _inside(path: Path) -> Scope | None:
         root = resolved.parents[up - 1]
         relative = resolved.relative_to(root).as_posix()
         if relative.split("/")[0] in ("results", "systems") and is_organisation(root):
-            return Scope(path, [root], relative)
+            return TrainingScope(path, [root], relative)
     return None

@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from checker.core.files import FileState
 from checker.core.findings import Problem
-from checker.families.mlperf_training.reading import Malformed, Reading, Record
+from checker.families.mlperf_training.reading import LogReading, Malformed, ReadRecord
+from rules.training import TrainingPackage
 
 MOST = 10_000  # evaluations kept of one log: no real one comes near
 NEVER = 1e9  # where the official tool says a run converges that did not
@@ -45,7 +46,7 @@ KEYS = frozenset((*METRICS, *STARTS, *STOPS, *KEPT, "train_loss", "seed", "run_s
 
 
 @dataclass(slots=True)
-class Place:
+class RecordPlace:
     """A record worth remembering, and the line it stands on."""
 
     value: Any
@@ -110,11 +111,11 @@ class LogFacts:
     converged: Converged = field(default_factory=Converged)
     started: float | None = None  # ms, by the official rule: first pair seen
     stopped: float | None = None
-    run_start: Place | None = None  # the first of each
-    run_stop: Place | None = None
-    init_start: Place | None = None
-    kept: dict[str, list[Place]] = field(default_factory=dict)
-    evaluations: list[Place] = field(default_factory=list)
+    run_start: RecordPlace | None = None  # the first of each
+    run_stop: RecordPlace | None = None
+    init_start: RecordPlace | None = None
+    kept: dict[str, list[RecordPlace]] = field(default_factory=dict)
+    evaluations: list[RecordPlace] = field(default_factory=list)
     order: Order = field(default_factory=Order)
     curve: str = ""  # digest of the evaluations and losses, "" where there are too few to tell runs apart
     pace: str = ""  # digest of the times between those lines, from run_start to run_stop
@@ -132,7 +133,7 @@ class LogFacts:
         return places[0].value if places else None
 
 
-def gather(path: str, reading: Reading, counted_in_samples: frozenset[str]) -> LogFacts:
+def gather(path: str, reading: LogReading, fixed: TrainingPackage) -> LogFacts:
     """Return the facts of a log as read, with at least the lines of TEXTS, KEYS and PREFIXES."""
     facts = LogFacts(path, reading.size, records=reading.tokens - reading.refused, malformed=reading.refused)
     facts.crash = reading.crash
@@ -140,19 +141,19 @@ def gather(path: str, reading: Reading, counted_in_samples: frozenset[str]) -> L
     facts.checksum = reading.checksum
     facts.order.backwards = reading.backwards
     _keep(facts, reading.records)
-    facts.converged = _converged(reading, counted_in_samples)
+    facts.converged = _converged(reading, fixed)
     _seeds(facts, reading)
     facts.started, facts.stopped = _official_times(reading.records)
     return facts
 
 
-def _keep(facts: LogFacts, records: Iterable[Record]) -> None:
+def _keep(facts: LogFacts, records: Iterable[ReadRecord]) -> None:
     curve, pace = hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
     distinct, latest = 0, math.nan  # time of the line before; none before the first
-    kept, order, opened = facts.kept, facts.order, dict[str, Record]()
+    kept, order, opened = facts.kept, facts.order, dict[str, ReadRecord]()
 
-    def place(record: Record) -> Place:
-        return Place(record.value, record.time_ms, record.line, record.metadata)
+    def place(record: ReadRecord) -> RecordPlace:
+        return RecordPlace(record.value, record.time_ms, record.line, record.metadata)
 
     for record in records:
         key = record.key
@@ -194,7 +195,7 @@ def _keep(facts: LogFacts, records: Iterable[Record]) -> None:
         facts.curve, facts.pace = curve.hexdigest(), pace.hexdigest()
 
 
-def _official_times(records: Iterable[Record]) -> tuple[float | None, float | None]:
+def _official_times(records: Iterable[ReadRecord]) -> tuple[float | None, float | None]:
     """Return run_start and run_stop as the summariser takes them: it looks no further once both were seen."""
     start = stop = None
     for record in records:
@@ -209,7 +210,7 @@ def _official_times(records: Iterable[Record]) -> tuple[float | None, float | No
     return start, stop
 
 
-def _seeds(facts: LogFacts, reading: Reading) -> None:
+def _seeds(facts: LogFacts, reading: LogReading) -> None:
     if facts.crash is not None or facts.parse_error is not None:
         facts.seed_error = facts.crash or "the log has lines that cannot be parsed"
         return
@@ -225,8 +226,8 @@ def _seeds(facts: LogFacts, reading: Reading) -> None:
             return
 
 
-def _converged(reading: Reading, counted_in_samples: frozenset[str]) -> Converged:
-    state = _ConvergenceScan(counted_in_samples)
+def _converged(reading: LogReading, fixed: TrainingPackage) -> Converged:
+    state = _ConvergenceScan(fixed)
     for line, texts in reading.marked:
         if isinstance(line, Malformed) and line.text is None:
             state.found.crash = line.cause
@@ -239,8 +240,8 @@ def _converged(reading: Reading, counted_in_samples: frozenset[str]) -> Converge
     return state.found
 
 
-def _members(line: Record | Malformed) -> Any:
-    if isinstance(line, Record):
+def _members(line: ReadRecord | Malformed) -> Any:
+    if isinstance(line, ReadRecord):
         return {"key": line.key, "value": line.value, "metadata": line.metadata}
     return json.loads(line.text or "")
 
@@ -248,9 +249,9 @@ def _members(line: Record | Malformed) -> Any:
 class _ConvergenceScan:
     """The official convergence reader's state: it looks for names anywhere in a line's text, not at its key."""
 
-    def __init__(self, counted_in_samples: frozenset[str]) -> None:
+    def __init__(self, fixed: TrainingPackage) -> None:
         self.found = Converged()
-        self.counted_in_samples = counted_in_samples
+        self.fixed = fixed
         self.position: Any = _UNSEEN
         self.by_step: dict[Any, dict[Any, Any]] = {}
 
@@ -268,11 +269,11 @@ class _ConvergenceScan:
             self._stop(line["metadata"]["status"])
 
     def _evaluation(self, line: Any) -> None:
-        if self.found.benchmark == "stable_diffusion":
+        if self.found.benchmark in self.fixed.several_metrics:
             metadata = line["metadata"]
-            step = metadata["samples_count" if "stable_diffusion" in self.counted_in_samples else "step_num"]
+            step = metadata["samples_count" if self.found.benchmark in self.fixed.counted_in_samples else "step_num"]
             self.by_step.setdefault(step, {})[metadata["metric"]] = line["value"]
-        elif self.found.benchmark in self.counted_in_samples:
+        elif self.found.benchmark in self.fixed.counted_in_samples:
             self.position = line["metadata"]["samples_count"]
             line["value"]
         else:
@@ -283,10 +284,11 @@ class _ConvergenceScan:
             self.found.failed, self.found.at = True, NEVER
             return
         self.found.failed = False
-        if self.found.benchmark == "stable_diffusion":
-            # The target is the official tool's own, written into its reader.
+        if bounds := self.fixed.several_metrics.get(self.found.benchmark):
             self.position = min(
-                step for step, metrics in self.by_step.items() if metrics["FID"] <= 90.0 and metrics["CLIP"] >= 0.15
+                step
+                for step, metrics in self.by_step.items()
+                if all(bound.met(metrics[name]) for name, bound in bounds.items())
             )
         if self.position is _UNSEEN:
             raise ValueError("run_stop with status success, and no evaluation before it")

@@ -15,11 +15,11 @@ from itertools import pairwise
 
 from checker.core.findings import Problem, brief
 from checker.families.mlperf_training.checks import check
-from checker.families.mlperf_training.facts import NOTED, LogFacts, Place
+from checker.families.mlperf_training.facts import NOTED, LogFacts, RecordPlace
 from checker.families.mlperf_training.meters import MeterFile
 from checker.families.mlperf_training.official import FolderReview, OrganisationReview
 from checker.families.mlperf_training.table import StoppedError, minutes_of, published_scaling
-from rules.training import PackageRules
+from rules.training import TrainingPackage
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class RunCase:
 
     folder: FolderReview
     log: LogFacts
-    fixed: PackageRules
+    fixed: TrainingPackage
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class FolderCase:
 
     folder: FolderReview
     review: OrganisationReview
-    fixed: PackageRules
+    fixed: TrainingPackage
     meters: Sequence[MeterFile]
 
 
@@ -46,10 +46,10 @@ class OrganisationCase:
     """What a judge of an organisation is given."""
 
     review: OrganisationReview
-    fixed: PackageRules
+    fixed: TrainingPackage
 
 
-def position(place: Place) -> float | None:
+def position(place: RecordPlace) -> float | None:
     """Return where in training an evaluation lies, in samples or epochs as logged."""
     if not isinstance(place.metadata, dict):
         return None
@@ -147,7 +147,7 @@ def evaluation_cadence(case: FolderCase) -> Iterator[Problem]:
         yield Problem(what, f"every {wanted:,} samples", f"{apart:,.0f} samples", log.path, place.line)
 
 
-def _off_cadence(log: LogFacts, every: int) -> tuple[Place, float, int] | None:
+def _off_cadence(log: LogFacts, every: int) -> tuple[RecordPlace, float, int] | None:
     """Return the first evaluation at another distance, that distance, and the one wanted."""
     batch = log.value("global_batch_size")
     if not isinstance(batch, int) or batch <= 0 or log.value("submission_division") != "closed":

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from functools import cache
 
 from checker.core.findings import Problem, brief
-from checker.core.log_rules import Check, Program, compile_rules
-from checker.core.mllog import Record as LogRecord
+from checker.core.log_rules import KeyCheck, Program, compile_rules
+from checker.core.mllog import LogRecord as LogRecord
 from checker.families.mlperf_training.facts import LogVerdict
-from checker.families.mlperf_training.reading import Reading, Record
+from checker.families.mlperf_training.reading import LogReading, ReadRecord
 from checker.families.mlperf_training.scan import Judge
 from checker.families.mlperf_training.sheets.loose import Message
-from checker.families.mlperf_training.sheets.official import OfficialRules, Verdict
+from checker.families.mlperf_training.sheets.official import OfficialRules, SheetVerdict
 from checker.families.mlperf_training.sheets.strict import OPEN, StrictRules, strict_rules
 from checker.families.mlperf_training.sheets.words import listed, wanted
 from rules.ruleset import load
@@ -34,7 +34,7 @@ def log_judge(round_name: str) -> Judge:
     programs = {division: _program(round_name, division) for division in ("closed", "open")}
     keys = frozenset(key for program in programs.values() for check in program.checks for key in _asked_for(check))
 
-    def judge(reading: Reading) -> LogVerdict:
+    def judge(reading: LogReading) -> LogVerdict:
         records = strict.relevant(reading)
         verdict = official.judge(reading, records)
         problems = list(official_problems(official, verdict, reading))
@@ -51,7 +51,7 @@ def _program(round_name: str, division: str) -> Program:
     return compile_rules(load(round_name).cards.values(), {}, {}, {}, division)
 
 
-def _asked_for(check: Check) -> Iterator[str]:
+def _asked_for(check: KeyCheck) -> Iterator[str]:
     """Yield the keys whose lines a check must see: its own, and those it compares them with."""
     constraint = check.constraint
     yield check.key
@@ -60,15 +60,17 @@ def _asked_for(check: Check) -> Iterator[str]:
     yield from NAMED.findall(constraint.model_dump_json())
 
 
-def _numbered(record: Record) -> LogRecord:
+def _numbered(record: ReadRecord) -> LogRecord:
     return LogRecord("", record.time_ms, "", record.key, record.value, record.metadata, record.line)
 
 
-def _division(strict: StrictRules, records: list[Record]) -> str:
+def _division(strict: StrictRules, records: list[ReadRecord]) -> str:
     return "open" if OPEN in strict.names(records) else "closed"
 
 
-def official_problems(rules: OfficialRules, verdict: Verdict, reading: Reading) -> Iterator[tuple[str, Problem]]:
+def official_problems(
+    rules: OfficialRules, verdict: SheetVerdict, reading: LogReading
+) -> Iterator[tuple[str, Problem]]:
     """Yield the official messages as (rule, problem), with the line each is about."""
     if verdict.answer == "crash":
         what = "the official checker stops here with a traceback, which rejects the log"
@@ -80,7 +82,7 @@ def official_problems(rules: OfficialRules, verdict: Verdict, reading: Reading) 
         yield "official-log-repeated", _told(rules, verdict, message, reading)
 
 
-def _told(rules: OfficialRules, verdict: Verdict, message: Message, reading: Reading) -> Problem:
+def _told(rules: OfficialRules, verdict: SheetVerdict, message: Message, reading: LogReading) -> Problem:
     keys = " or ".join(f"'{key}'" for key in message.keys)
     if message.kind == "parse":
         first = next(line for line in reading.malformed if not line.crash)
@@ -112,7 +114,7 @@ SAID = {
 }
 
 
-def _demand(rules: OfficialRules, verdict: Verdict, key: str) -> Demand:
+def _demand(rules: OfficialRules, verdict: SheetVerdict, key: str) -> Demand:
     """Return the demand on a key in the last sheet laid that has one."""
     for name in reversed(verdict.laid):
         if key in rules.sheets[name].keys:

@@ -14,7 +14,7 @@ from typing import Any
 from checker.core.tree import RefusedError
 from checker.families.mlperf_training.facts import LogFacts
 from checker.families.mlperf_training.organisation import Folder, Organisation
-from checker.families.mlperf_training.reading import Reading, Wanted, read
+from checker.families.mlperf_training.reading import LogReading, Wanted, read
 
 BEGIN, END, READING, ESTIMATE = (
     "power_measurement_start",
@@ -77,7 +77,7 @@ def _timed(log: LogFacts) -> tuple[float, float] | None:
     return float(log.run_start.time_ms), float(log.run_stop.time_ms)
 
 
-def _amounts(path: str, run_ms: tuple[float, float] | None, reading: Reading) -> MeterFile:
+def _amounts(path: str, run_ms: tuple[float, float] | None, reading: LogReading) -> MeterFile:
     found = MeterFile(path, run_ms)
     stamps: list[Stamp] = []
     for record in reading.records:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.core.outcome import FOLLOWS, Outcome
+from checker.core.outcome import FOLLOWS, OfficialOutcome
 from checker.families.mlperf_training.convergence import Decision, reference_set
 from checker.families.mlperf_training.facts import LogFacts
 from checker.families.mlperf_training.organisation import Folder, Organisation
 from checker.families.mlperf_training.power import judge_power
 from checker.families.mlperf_training.seeds import judge_seeds
-from rules.training import PackageRules
+from rules.training import TrainingPackage
 
 
 @dataclass
@@ -26,22 +26,22 @@ class FolderReview:
     """What the official tool decides on one results folder; parts it does not run are None."""
 
     folder: Folder
-    layout: Outcome = field(default_factory=Outcome)
-    compliance: Outcome = field(default_factory=Outcome)
-    seeds: Outcome | None = None
-    convergence: Outcome | None = None
+    layout: OfficialOutcome = field(default_factory=OfficialOutcome)
+    compliance: OfficialOutcome = field(default_factory=OfficialOutcome)
+    seeds: OfficialOutcome | None = None
+    convergence: OfficialOutcome | None = None
     decision: Decision | None = None
     failing: set[str] = field(default_factory=set)  # runs whose log or power data do not comply
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> OfficialOutcome:
         """The folder as a whole."""
-        whole = Outcome()
+        whole = OfficialOutcome()
         whole.merge(part for part in (self.layout, self.compliance, self.seeds, self.convergence) if part is not None)
         return whole
 
 
-def judge_folder(organisation: Organisation, folder: Folder, fixed: PackageRules, round_name: str) -> FolderReview:
+def judge_folder(organisation: Organisation, folder: Folder, fixed: TrainingPackage, round_name: str) -> FolderReview:
     """Judge one results folder whose logs were read."""
     review = FolderReview(folder)
     layout = review.layout
@@ -69,12 +69,12 @@ def judge_folder(organisation: Organisation, folder: Folder, fixed: PackageRules
     _compliance(review, fixed, organisation)
     if system is not None and system.division == "closed":
         review.seeds = judge_seeds(folder.logs, folder.seed_bypass)
-        review.convergence = Outcome()
+        review.convergence = OfficialOutcome()
         review.decision = _convergence(review.convergence, folder, fixed, round_name)
     return review
 
 
-def _count(folder: Folder, fixed: PackageRules, layout: Outcome) -> None:
+def _count(folder: Folder, fixed: TrainingPackage, layout: OfficialOutcome) -> None:
     wanted, found = fixed.runs[folder.benchmark], len(folder.log_paths)
     weak = folder.scaling == "weak"
     if found < wanted or (found > wanted and not weak):
@@ -88,7 +88,7 @@ def _count(folder: Folder, fixed: PackageRules, layout: Outcome) -> None:
             )
 
 
-def _compliance(review: FolderReview, fixed: PackageRules, organisation: Organisation) -> None:
+def _compliance(review: FolderReview, fixed: TrainingPackage, organisation: Organisation) -> None:
     folder, outcome = review.folder, review.compliance
     for log in folder.logs:
         name = log.path.rpartition("/")[2].rpartition(".")[0]
@@ -116,7 +116,7 @@ def _compliance(review: FolderReview, fixed: PackageRules, organisation: Organis
         outcome.warn("run-dropped", Problem(what, f"at most {allowed}", names, folder.path))
 
 
-def _convergence(outcome: Outcome, folder: Folder, fixed: PackageRules, round_name: str) -> Decision | None:
+def _convergence(outcome: OfficialOutcome, folder: Folder, fixed: TrainingPackage, round_name: str) -> Decision | None:
     gathered = gather_convergence(folder.logs)
     if isinstance(gathered, str):
         crashes = (log.verdict is not None and log.verdict.answer == "crash" for log in folder.logs)
@@ -147,12 +147,12 @@ def _convergence(outcome: Outcome, folder: Folder, fixed: PackageRules, round_na
     return decision
 
 
-def _refused(outcome: Outcome, folder: Folder, message: str, expected: str, found: str) -> Decision:
+def _refused(outcome: OfficialOutcome, folder: Folder, message: str, expected: str, found: str) -> Decision:
     outcome.fail("run-converges", Problem(message, expected, found, folder.path))
     return Decision(False, message)
 
 
-def _explain(outcome: Outcome, folder: Folder, decision: Decision) -> None:
+def _explain(outcome: OfficialOutcome, folder: Folder, decision: Decision) -> None:
     if decision.passed and decision.message.endswith("rcp_bypass"):
         what = "the convergence test failed and was passed over by rcp-bypass; the review committee has to look"
         outcome.warn("convergence-bypassed", Problem(what, "", decision.message, folder.path))
@@ -219,12 +219,12 @@ class OrganisationReview:
     organisation: Organisation
     folders: list[FolderReview]
     own: list[tuple[str, Problem]]  # what is said of no system and no results folder
-    outcome: Outcome
+    outcome: OfficialOutcome
 
 
-def judge_organisation(organisation: Organisation, fixed: PackageRules, round_name: str) -> OrganisationReview:
+def judge_organisation(organisation: Organisation, fixed: TrainingPackage, round_name: str) -> OrganisationReview:
     """Judge an organisation whose logs were read."""
-    whole = Outcome()
+    whole = OfficialOutcome()
     if not organisation.has_results:
         whole.crash("FileNotFoundError: results", "results")
     for path in organisation.misplaced:

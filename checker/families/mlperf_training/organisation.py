@@ -12,8 +12,8 @@ from fnmatch import fnmatchcase
 from checker.core.links import LinkedTree
 from checker.core.tree import RefusedError
 from checker.families.mlperf_training.facts import LogFacts
-from checker.families.mlperf_training.systems import System, read_system
-from rules.training import PackageRules
+from checker.families.mlperf_training.systems import SystemFile, read_system
+from rules.training import TrainingPackage
 
 PARAMETERS = "package_checker_params"
 MAGIC = frozenset("*?[")
@@ -43,13 +43,13 @@ class Organisation:
 
     name: str  # as shown: relative to what is checked
     tree: LinkedTree
-    systems: dict[str, System] = field(default_factory=dict)
+    systems: dict[str, SystemFile] = field(default_factory=dict)
     folders: list[Folder] = field(default_factory=list)
     misplaced: list[str] = field(default_factory=list)  # HPC: folders that are neither strong nor weak
     has_results: bool = True
 
 
-def find_organisation(name: str, tree: LinkedTree, fixed: PackageRules) -> Organisation:
+def find_organisation(name: str, tree: LinkedTree, fixed: TrainingPackage) -> Organisation:
     """List an organisation's folder and read its system descriptions; logs are read later, all together."""
     found = Organisation(name, tree)
     for file in tree.inside("systems"):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from checker.core.findings import Score
-from checker.families.mlperf_training.convergence import Reference, ReferenceSet, reference_set
+from checker.families.mlperf_training.convergence import ReferencePoint, ReferenceSet, reference_set
 from checker.report.page.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, key, mark, nothing, picture, y_axis
 from checker.report.page.layout import section
 from checker.report.page.markup import Markup, tag
@@ -105,7 +105,7 @@ def _unit(samples: bool, most: float) -> tuple[float, str]:
 
 
 def _lines(
-    points: ReferenceSet, counted: Sequence[Reference]
+    points: ReferenceSet, counted: Sequence[ReferencePoint]
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
     """Return the reference mean and the least accepted mean over batch size, as the official tool interpolates."""
     line = [counted[0]]

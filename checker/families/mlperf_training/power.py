@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from checker.core.findings import Problem
-from checker.core.outcome import Outcome
+from checker.core.outcome import OfficialOutcome
 from checker.core.tree import RefusedError
 from checker.families.mlperf_training.convergence import total
 from checker.families.mlperf_training.organisation import Folder, Organisation
-from checker.families.mlperf_training.reading import Reading, Record, read
+from checker.families.mlperf_training.reading import LogReading, ReadRecord, read
 
 
-def judge_power(organisation: Organisation, folder: Folder, outcome: Outcome) -> set[str]:
+def judge_power(organisation: Organisation, folder: Folder, outcome: OfficialOutcome) -> set[str]:
     """Judge power/ as the official check does; return the runs whose data do not comply."""
     tree, failing = organisation.tree, set[str]()
     nodes, switches = list[int](), list[int]()
@@ -76,7 +76,7 @@ def energy_of(organisation: Organisation, folder: Folder, name: str, run_ms: flo
     return total(parts) if len(parts) < 8 else sum(parts)
 
 
-def _read(organisation: Organisation, path: str) -> Reading:
+def _read(organisation: Organisation, path: str) -> LogReading:
     try:
         return read(organisation.tree.read(path, organisation.tree.limits.log_bytes))
     except RefusedError as error:
@@ -89,7 +89,7 @@ def _number(value: object, path: str) -> float:
     raise PowerError(f"{path}: a reading is no number")
 
 
-def _node(records: Sequence[Record], path: str, run_ms: float) -> float:
+def _node(records: Sequence[ReadRecord], path: str, run_ms: float) -> float:
     """Sum reading x time since the last, over the measured interval, as a mean power times the run's time."""
     started: float | None = None
     before = stop = last = 0.0
@@ -113,7 +113,7 @@ def _node(records: Sequence[Record], path: str, run_ms: float) -> float:
     return efficiency * energy * run_ms / span / 1000
 
 
-def _switch(records: Sequence[Record], run_ms: float) -> float:
+def _switch(records: Sequence[ReadRecord], run_ms: float) -> float:
     estimate, efficiency = 0.0, 1.0
     for record in records:
         if record.key == "conversion_eff":

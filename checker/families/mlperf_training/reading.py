@@ -31,7 +31,7 @@ BLOCK = 4 << 20  # bytes read at a time
 MOST = 1000  # lines that are no records kept of one log; the rest is counted
 
 
-class Record(msgspec.Struct, gc=False):
+class ReadRecord(msgspec.Struct, gc=False):
     """One log line; `line` is its number in the file, from 1."""
 
     time_ms: Any
@@ -51,7 +51,7 @@ class _Members(msgspec.Struct):
     metadata: msgspec.Raw
 
 
-DECODE = msgspec.json.Decoder(Record).decode
+DECODE = msgspec.json.Decoder(ReadRecord).decode
 DECODE_MEMBERS = msgspec.json.Decoder(_Members).decode
 DECODE_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -79,12 +79,12 @@ ALL = Wanted()
 
 
 @dataclass
-class Reading:
+class LogReading:
     """A log as read: wanted records in order, lines with the token that are none, and what all lines amount to."""
 
-    records: list[Record] = field(default_factory=list)
+    records: list[ReadRecord] = field(default_factory=list)
     malformed: list[Malformed] = field(default_factory=list)  # the first of them
-    marked: list[tuple[Record | Malformed, frozenset[bytes]]] = field(default_factory=list)  # those that hold texts
+    marked: list[tuple[ReadRecord | Malformed, frozenset[bytes]]] = field(default_factory=list)  # those that hold texts
     tokens: int = 0  # lines with the token
     refused: int = 0  # of them: no records
     backwards: list[tuple[int, float]] = field(default_factory=list)  # lines whose time goes back, and by how many ms
@@ -98,12 +98,12 @@ class Reading:
         return self.tokens == self.refused
 
 
-def read(log: bytes | BinaryIO, wanted: Wanted = ALL, most: int | None = None) -> Reading:
+def read(log: bytes | BinaryIO, wanted: Wanted = ALL, most: int | None = None) -> LogReading:
     """Read a whole log, whatever its bytes are; OSError where it grows beyond `most` of them.
 
     One loop without calls for the common line: a round has a million of them.
     """
-    reading = Reading()
+    reading = LogReading()
     append, length, decode = reading.records.append, len(TOKEN), DECODE
     texts, keys, prefixes = wanted.texts, wanted.keys, wanted.prefixes
     latest, number, marking = float("-inf"), 1, True
@@ -120,7 +120,7 @@ def read(log: bytes | BinaryIO, wanted: Wanted = ALL, most: int | None = None) -
                 end = len(block)
             at += length
             reading.tokens += 1
-            line: Record | Malformed
+            line: ReadRecord | Malformed
             marks: set[bytes] | None
             if end - at > HUGE:
                 marks, line = _huge(block, at, end, number, texts)
@@ -138,9 +138,11 @@ def read(log: bytes | BinaryIO, wanted: Wanted = ALL, most: int | None = None) -
                         line = exact(number, body)
                 except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     line = exact(number, body)
-                if type(line) is Record and (type(line.time_ms) is not int or not -LARGEST < line.time_ms < LARGEST):
+                if type(line) is ReadRecord and (
+                    type(line.time_ms) is not int or not -LARGEST < line.time_ms < LARGEST
+                ):
                     line = exact(number, body)
-            if isinstance(line, Record):
+            if isinstance(line, ReadRecord):
                 line.line = number
                 time, key = line.time_ms, line.key
                 if time < latest:
@@ -160,13 +162,15 @@ def read(log: bytes | BinaryIO, wanted: Wanted = ALL, most: int | None = None) -
             if marks is not None and marking:
                 held = frozenset(marks)
                 reading.marked.append((line, sets.setdefault(held, held)))
-                marking = isinstance(line, Record) or line.text is not None  # who looks for marks stops at such a line
+                marking = (
+                    isinstance(line, ReadRecord) or line.text is not None
+                )  # who looks for marks stops at such a line
             at = find(TOKEN, end)
         number += count(b"\n", counted)
     return reading
 
 
-def _blocks(file: BinaryIO, reading: Reading, most: int | None) -> Iterator[bytes | bytearray]:
+def _blocks(file: BinaryIO, reading: LogReading, most: int | None) -> Iterator[bytes | bytearray]:
     """Yield a log in blocks of whole lines, every line end a newline; note its size and checksum."""
     held = bytearray()
     returned = False  # the last chunk ended with "\r", of which a "\n" may be the other half
@@ -196,7 +200,7 @@ def _blocks(file: BinaryIO, reading: Reading, most: int | None) -> Iterator[byte
         yield held
 
 
-def _refuse(reading: Reading, line: Malformed, needed: bool) -> None:
+def _refuse(reading: LogReading, line: Malformed, needed: bool) -> None:
     """Note a line that is no record, its text only where it is `needed`."""
     reading.refused += 1
     if line.crash and reading.crash is None:
@@ -210,7 +214,7 @@ def _refuse(reading: Reading, line: Malformed, needed: bool) -> None:
 
 def _huge(
     block: bytes | bytearray, at: int, end: int, number: int, texts: tuple[bytes, ...]
-) -> tuple[set[bytes] | None, Record | Malformed]:
+) -> tuple[set[bytes] | None, ReadRecord | Malformed]:
     """Decode a line of many megabytes in place, without a copy of what makes it long."""
     last = block.rfind(TOKEN, at, end)
     at = at if last < 0 else last + len(TOKEN)
@@ -239,7 +243,7 @@ def _shortened(raw: msgspec.Raw) -> Any:
     return json.loads(bytes(written).decode("latin-1"))
 
 
-def exact(number: int, body: bytes | bytearray) -> Record | Malformed:
+def exact(number: int, body: bytes | bytearray) -> ReadRecord | Malformed:
     """Decode as Python's JSON and MLCommons' parser do, errors included."""
     text = body.decode("latin-1").rstrip()
     try:
@@ -253,11 +257,11 @@ def exact(number: int, body: bytes | bytearray) -> Record | Malformed:
     return _record(number, raw, text)
 
 
-def _record(number: int, raw: Any, text: str | None) -> Record | Malformed:
+def _record(number: int, raw: Any, text: str | None) -> ReadRecord | Malformed:
     """Make a record of a decoded line as MLCommons' parser does."""
     try:
         milliseconds = float(raw["time_ms"])
-        record = Record(raw["time_ms"], raw["key"], raw["value"], raw["metadata"], number)
+        record = ReadRecord(raw["time_ms"], raw["key"], raw["value"], raw["metadata"], number)
     except ValueError as error:
         return Malformed(number, str(error), crash=False, text=text)
     except (KeyError, TypeError, OverflowError) as error:

@@ -9,10 +9,10 @@ from checker.core.links import dead, followed
 from checker.families.mlperf_training.checks import check
 from checker.families.mlperf_training.integrity import OrganisationCase
 from checker.families.mlperf_training.organisation import Organisation
-from rules.training import PackageRules
+from rules.training import TrainingPackage
 
 
-def judge_repository(organisation: Organisation, fixed: PackageRules) -> Iterator[tuple[str, Problem]]:
+def judge_repository(organisation: Organisation, fixed: TrainingPackage) -> Iterator[tuple[str, Problem]]:
     """Yield what the official repository check objects to, which walks down no link."""
     for entry in organisation.tree.entries.values():
         name = entry.path.rpartition("/")[2]

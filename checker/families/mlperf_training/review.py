@@ -22,12 +22,12 @@ from checker.core.findings import Problem, Report, Score, TimeToTarget, brief, l
 from checker.core.ledger import Ledger, Subject
 from checker.core.likeness import named_otherwise
 from checker.core.links import LinkedTree
-from checker.core.outcome import Outcome
+from checker.core.outcome import OfficialOutcome
 from checker.core.waivers import Waivers
 from checker.families.mlperf_training.checks import CHECKS
-from checker.families.mlperf_training.copies import Trace
+from checker.families.mlperf_training.copies import RunTrace
 from checker.families.mlperf_training.detect import benchmarks, foreign
-from checker.families.mlperf_training.discovery import Scope, find
+from checker.families.mlperf_training.discovery import TrainingScope, find
 from checker.families.mlperf_training.facts import LogFacts
 from checker.families.mlperf_training.integrity import FolderCase, OrganisationCase, RunCase
 from checker.families.mlperf_training.log_verdict import log_judge
@@ -41,7 +41,7 @@ from rules.cards import Severity
 from rules.ruleset import load
 from rules.systems import node_count
 from rules.text import printable
-from rules.training import PackageRules, package_rules
+from rules.training import TrainingPackage, package_rules
 
 CHUNK = 4 << 20  # bytes of logs given to a process at a time
 MOST = 20  # findings of one rule on one thing
@@ -114,13 +114,12 @@ def _chunks(paths: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
 
 def _read(round_name: str, root: Path, paths: list[str]) -> list[LogFacts]:
     tree = LinkedTree(root, load(round_name).limits)
-    in_samples = frozenset(package_rules(round_name).counted_in_samples)
-    judge = log_judge(round_name)
-    return [scan(tree, path, in_samples, judge) for path in paths]
+    fixed, judge = package_rules(round_name), log_judge(round_name)
+    return [scan(tree, path, fixed, judge) for path in paths]
 
 
 @contextmanager
-def _readers(round_name: str, scope: Scope, jobs: int | None) -> Iterator[_Readers]:
+def _readers(round_name: str, scope: TrainingScope, jobs: int | None) -> Iterator[_Readers]:
     wanted = jobs if jobs is not None else min(2, os.cpu_count() or 1)
     if wanted < 2 or (not scope.whole and not scope.logs) or len(scope.logs) == 1:
         yield _Readers(round_name, None)
@@ -131,7 +130,7 @@ def _readers(round_name: str, scope: Scope, jobs: int | None) -> Iterator[_Reade
         yield _Readers(round_name, pool)
 
 
-def _listed(root: Path, scope: Scope, ledger: _Ledger, readers: _Readers) -> tuple[Organisation, Any]:
+def _listed(root: Path, scope: TrainingScope, ledger: _Ledger, readers: _Readers) -> tuple[Organisation, Any]:
     """List one organisation and start reading its logs."""
     tree = LinkedTree(root, ledger.by.limits)
     organisation = find_organisation(ledger.shown(root, "."), tree, ledger.fixed)
@@ -163,8 +162,8 @@ def _narrow(organisation: Organisation, only: str) -> None:
 class _Ledger(Ledger):
     """What one review gathers, with what is kept for the comparison across organisations."""
 
-    fixed: PackageRules = field(kw_only=True)
-    traces: list[Trace] = field(default_factory=list)
+    fixed: TrainingPackage = field(kw_only=True)
+    traces: list[RunTrace] = field(default_factory=list)
 
 
 def subject_of(path: str) -> Subject:
@@ -197,7 +196,7 @@ def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Problem]]:
 # One organisation
 
 
-def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope: Scope) -> None:
+def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope: TrainingScope) -> None:
     fixed = ledger.fixed
     judged = judge_organisation(organisation, fixed, ledger.by.name)
     start = len(ledger.findings)
@@ -205,7 +204,7 @@ def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope
         assert system.outcome is not None
         failed = ledger.add_all(root, system.outcome.problems)
         ledger.item(root, system.path, "system", failed, system.outcome)
-    own = Outcome()
+    own = OfficialOutcome()
     own.problems = list(judged.own)
     ledger.add_all(root, own.problems)
     if scope.whole:
@@ -254,19 +253,19 @@ def _placed(problem: Problem, log: LogFacts) -> Problem:
     return problem if problem.path is not None else replace(problem, path=log.path)
 
 
-def log_outcome(log: LogFacts) -> Outcome | None:
+def log_outcome(log: LogFacts) -> OfficialOutcome | None:
     """Return the official answer on a log."""
     if log.refused is not None:
-        return Outcome("crash", cause=f"the log {log.refused}")
-    return None if log.verdict is None else Outcome(log.verdict.answer, cause=log.verdict.cause)
+        return OfficialOutcome("crash", cause=f"the log {log.refused}")
+    return None if log.verdict is None else OfficialOutcome(log.verdict.answer, cause=log.verdict.cause)
 
 
 def _trace(
     ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Folder, log: LogFacts, meters: list[MeterFile]
-) -> Trace:
+) -> RunTrace:
     system = judged.organisation.systems.get(folder.system)
     path, run = ledger.shown(root, log.path), log.path.rpartition("/")[2].removesuffix(".txt")
-    return Trace(
+    return RunTrace(
         path=path,
         result=path.rpartition("/")[0],
         organisation=judged.organisation.name,
@@ -339,7 +338,7 @@ def _plain(value: Any) -> Any:
 # Loose logs
 
 
-def _loose_logs(ledger: _Ledger, scope: Scope, readers: _Readers) -> None:
+def _loose_logs(ledger: _Ledger, scope: TrainingScope, readers: _Readers) -> None:
     sized = [(path.relative_to(scope.base).as_posix(), path.stat().st_size) for path in scope.logs]
     for chunk in readers.read(scope.base, sized):
         for log in chunk:

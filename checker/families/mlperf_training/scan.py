@@ -11,7 +11,8 @@ from checker.core.files import BOM, HEAD, STATES, FileState, state_of, state_of_
 from checker.core.findings import Problem
 from checker.core.tree import RefusedError, Tree
 from checker.families.mlperf_training.facts import KEYS, PREFIXES, TEXTS, LogFacts, LogVerdict, gather
-from checker.families.mlperf_training.reading import TOKEN, Reading, Wanted, read
+from checker.families.mlperf_training.reading import TOKEN, LogReading, Wanted, read
+from rules.training import TrainingPackage
 
 
 @dataclass(frozen=True)
@@ -19,14 +20,14 @@ class Judge:
     """What judges a log by itself, and the keys whose records it must be given."""
 
     keys: frozenset[str]
-    judge: Callable[[Reading], LogVerdict]
+    judge: Callable[[LogReading], LogVerdict]
 
-    def __call__(self, reading: Reading) -> LogVerdict:
+    def __call__(self, reading: LogReading) -> LogVerdict:
         """Judge a log as read."""
         return self.judge(reading)
 
 
-def scan(tree: Tree, path: str, counted_in_samples: frozenset[str], judge: Judge | None = None) -> LogFacts:
+def scan(tree: Tree, path: str, fixed: TrainingPackage, judge: Judge | None = None) -> LogFacts:
     """Return the facts of one log; `judge` is called with its records and what it returns is kept.
 
     A file that cannot be read (a link, a pipe, too large) is a fact too: `refused` says why.
@@ -41,7 +42,7 @@ def scan(tree: Tree, path: str, counted_in_samples: frozenset[str], judge: Judge
             file.seek(0)
             reading = read(file, wanted, tree.limits.log_bytes)
             state = _state(reading, head, size, tail_of(file, size))
-        facts = gather(path, reading, counted_in_samples)
+        facts = gather(path, reading, fixed)
         facts.state = state
         if judge is not None:
             facts.verdict = judge(reading)
@@ -56,7 +57,7 @@ def scan(tree: Tree, path: str, counted_in_samples: frozenset[str], judge: Judge
     return facts
 
 
-def _state(reading: Reading, head: bytes, size: int, tail: bytes) -> FileState | None:
+def _state(reading: LogReading, head: bytes, size: int, tail: bytes) -> FileState | None:
     """Return what a file is instead of a whole log; a byte-order mark before records is all the same to MLCommons."""
     if not reading.empty:
         marked = head.startswith(BOM)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checker.core.findings import Problem, brief
-from checker.core.outcome import Outcome
+from checker.core.outcome import OfficialOutcome
 from checker.families.mlperf_training.facts import LogFacts
 
 
-def judge_seeds(logs: Sequence[LogFacts], bypass: bool) -> Outcome:
+def judge_seeds(logs: Sequence[LogFacts], bypass: bool) -> OfficialOutcome:
     """Judge the seeds of one results folder as the official check does; (file, line, seed) is what must differ."""
-    outcome = Outcome()
+    outcome = OfficialOutcome()
     if bypass:
         return outcome
     seen: dict[tuple[object, object, int], str] = {}

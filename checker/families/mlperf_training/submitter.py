@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
 from checker.families.mlperf_training.checks import check
-from checker.families.mlperf_training.facts import Place
+from checker.families.mlperf_training.facts import RecordPlace
 from checker.families.mlperf_training.integrity import FolderCase
 
 WORDS = re.compile(r"[^\W_]+")
 SHOWN = 3  # names shown of a result whose logs say several
-Said = list[tuple[str, Place]]  # logs, and where each says what
+Said = list[tuple[str, RecordPlace]]  # logs, and where each says what
 
 
 @check("log-of-submitter", "result")
@@ -59,7 +59,7 @@ def _said(case: FolderCase, key: str) -> Said:
     return [(log.path, log.kept[key][0]) for log in case.folder.folder.logs if log.kept.get(key)]
 
 
-def _placeholder(case: FolderCase, key: str, place: Place) -> bool:
+def _placeholder(case: FolderCase, key: str, place: RecordPlace) -> bool:
     """Whether a value is none, or holds one of the words that stand where none was filled in."""
     if place.value is None:
         return True

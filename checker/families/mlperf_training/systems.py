@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.core.outcome import Outcome
+from checker.core.outcome import OfficialOutcome
 from checker.core.tree import RefusedError, Tree
-from rules.training import PackageRules
+from rules.training import TrainingPackage
 
 
 @dataclass
-class System:
+class SystemFile:
     """One file of systems/: what it holds, or why it could not be read."""
 
     name: str
     path: str
     document: Any = None
     unreadable: str = ""  # why there is no document
-    outcome: Outcome | None = None
+    outcome: OfficialOutcome | None = None
 
     @property
     def division(self) -> Any:
@@ -47,9 +47,9 @@ class System:
         return None if nodes is None or each is None else nodes * each
 
 
-def read_system(tree: Tree, path: str, fixed: PackageRules) -> System:
+def read_system(tree: Tree, path: str, fixed: TrainingPackage) -> SystemFile:
     """Read and judge one description; path relative to the organisation's folder."""
-    system = System(path.rpartition("/")[2].removesuffix(".json"), path)
+    system = SystemFile(path.rpartition("/")[2].removesuffix(".json"), path)
     try:
         text = tree.read(path, tree.limits.document_bytes).decode("utf-8")
         system.document = json.loads(text)
@@ -61,9 +61,9 @@ def read_system(tree: Tree, path: str, fixed: PackageRules) -> System:
     return system
 
 
-def judge_system(system: System, fixed: PackageRules) -> Outcome:
+def judge_system(system: SystemFile, fixed: TrainingPackage) -> OfficialOutcome:
     """Judge a description as the official check does: members there, status from a list, types as they come."""
-    outcome = Outcome()
+    outcome = OfficialOutcome()
     if system.unreadable:
         outcome.crash(system.unreadable, system.path)
         return outcome

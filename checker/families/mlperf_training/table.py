@@ -18,8 +18,8 @@ from checker.families.mlperf_training.convergence import mean_of
 from checker.families.mlperf_training.facts import LogFacts
 from checker.families.mlperf_training.official import FolderReview, OrganisationReview, gather_convergence
 from checker.families.mlperf_training.power import PowerError, energy_of
-from checker.families.mlperf_training.systems import System
-from rules.training import PackageRules
+from checker.families.mlperf_training.systems import SystemFile
+from rules.training import TrainingPackage
 
 MINUTE = 60 * 1000.0  # ms
 
@@ -52,7 +52,7 @@ def olympic_score(minutes: Sequence[float], dropped: int, trimmed: int) -> float
     return sum(counted) / len(counted) if counted else None
 
 
-def rows(review: OrganisationReview, fixed: PackageRules) -> list[Row]:
+def rows(review: OrganisationReview, fixed: TrainingPackage) -> list[Row]:
     """Return the rows of one organisation, one for each folder of results/, by name."""
     if not review.organisation.has_results:
         return [Row("", crash="FileNotFoundError: results")]
@@ -65,7 +65,7 @@ def rows(review: OrganisationReview, fixed: PackageRules) -> list[Row]:
     return [_row(review, name, folders, fixed) for name, folders in sorted(by_system.items())]
 
 
-def _row(review: OrganisationReview, name: str, folders: list[FolderReview], fixed: PackageRules) -> Row:
+def _row(review: OrganisationReview, name: str, folders: list[FolderReview], fixed: TrainingPackage) -> Row:
     row = Row(name)
     system = review.organisation.systems.get(name)
     if system is None:
@@ -87,7 +87,7 @@ class StoppedError(Exception):
     """The official summariser stops here with a traceback."""
 
 
-def _described(system: System, fixed: PackageRules) -> Mapping[str, Any]:
+def _described(system: SystemFile, fixed: TrainingPackage) -> Mapping[str, Any]:
     document = system.document
     if system.unreadable or not isinstance(document, dict):
         raise StoppedError(f"{system.path}: {system.unreadable or 'not an object'}")
@@ -130,8 +130,10 @@ def _described(system: System, fixed: PackageRules) -> Mapping[str, Any]:
     return {column: value for column, value in columns.items() if value not in ("", None)}
 
 
-def _strong(row: Row, review: OrganisationReview, folder: FolderReview, system: System, fixed: PackageRules) -> None:
-    benchmark = {"mask": "maskrcnn"}.get(folder.folder.benchmark, folder.folder.benchmark)
+def _strong(
+    row: Row, review: OrganisationReview, folder: FolderReview, system: SystemFile, fixed: TrainingPackage
+) -> None:
+    benchmark = fixed.columns.get(folder.folder.benchmark, folder.folder.benchmark)
     if benchmark not in fixed.benchmarks:
         raise StoppedError(f"AssertionError: {folder.folder.path}: no column for this benchmark")
     minutes, energies, dropped = [], [], 0
@@ -167,7 +169,7 @@ def _strong(row: Row, review: OrganisationReview, folder: FolderReview, system: 
         _convergence(row.columns, benchmark, folder, fixed)
 
 
-def _convergence(columns: dict[str, Any], benchmark: str, folder: FolderReview, fixed: PackageRules) -> None:
+def _convergence(columns: dict[str, Any], benchmark: str, folder: FolderReview, fixed: TrainingPackage) -> None:
     decision = folder.decision
     gathered = gather_convergence(folder.folder.logs)
     if decision is None or isinstance(gathered, str):
@@ -210,7 +212,7 @@ def published_scaling(review: OrganisationReview, folder: FolderReview) -> float
         raise StoppedError(f"{path}: {type(error).__name__}: {error}") from None
 
 
-def _weak(row: Row, folder: FolderReview, fixed: PackageRules) -> None:
+def _weak(row: Row, folder: FolderReview, fixed: TrainingPackage) -> None:
     """Weak scaling: all models trained side by side, from the first start to the last stop."""
     benchmark = folder.folder.benchmark
     start, stop, models, scale = math.inf, -math.inf, 0, None

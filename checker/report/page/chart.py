@@ -25,7 +25,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Line:
+class ChartLine:
     """One line: its points in order, the style of its series, and its name."""
 
     name: str
@@ -144,7 +144,7 @@ def thinned(points: Sequence[Point], most: int = POINTS) -> list[Point]:
 def line_chart(
     title: str,
     text: str,
-    lines: Sequence[Line],
+    lines: Sequence[ChartLine],
     x: tuple[str, float | None],
     y: tuple[str, float | None],
     *,
@@ -159,7 +159,7 @@ def line_chart(
     `target` is a horizontal line with its name, `upright` a vertical one; `most` is the fixed upper end of the vertical
     axis, `named` are the ticks of the horizontal one.
     """
-    shown = [Line(line.name, line.style, drawable(line.points)) for line in lines[:LINES]]
+    shown = [ChartLine(line.name, line.style, drawable(line.points)) for line in lines[:LINES]]
     points = [p for line in shown for p in line.points if not log or p[1] > 0]
     if not points:
         return nothing(title, "no point of this chart was measured")

@@ -6,18 +6,19 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from checker.core.findings import Measured, Report, Score
+from checker.core.findings import InferenceScore, Report, Score
 from checker.report.page.layout import ROWS, section, table, verdict_mark
 from checker.report.page.markup import Child, Markup, tag
 from checker.report.page.quantity import NONE, count, number, significant
 from checker.report.page.round_results import naming
+from rules.scenarios import SCENARIOS, scenario_named
 
 DIVISIONS = ("closed", "network", "open")
-SCENARIOS = ("Offline", "Server", "Interactive", "SingleStream", "MultiStream")
+ORDER = sorted(SCENARIOS, key=lambda name: (SCENARIOS[name].is_latency, not SCENARIOS[name].is_one_query))
 
 
 @dataclass(frozen=True)
-class Group:
+class ResultGroup:
     """Results that may be compared: a model in one division, scenario and unit; best first."""
 
     model: str
@@ -31,7 +32,7 @@ class Group:
         return f"{self.model}, {self.scenario}, {self.division} division"
 
 
-def grouped(scores: Sequence[Score]) -> list[Group]:
+def grouped(scores: Sequence[Score]) -> list[ResultGroup]:
     """Return results in groups: by division, model, scenario and unit."""
     found: dict[tuple[str, str, str, str], list[Score]] = {}
     for score in scores:
@@ -40,10 +41,11 @@ def grouped(scores: Sequence[Score]) -> list[Group]:
 
     def rank(names: tuple[str, str, str, str]) -> tuple[int, str, int, str]:
         division, model, scenario, unit = names
-        return _place(division, DIVISIONS), model, _place(scenario, SCENARIOS), unit
+        return _place(division, DIVISIONS), model, _place(scenario, ORDER), unit
 
     return [
-        Group(names[1], names[0], names[2], tuple(sorted(found[names], key=_rank))) for names in sorted(found, key=rank)
+        ResultGroup(names[1], names[0], names[2], tuple(sorted(found[names], key=_rank)))
+        for names in sorted(found, key=rank)
     ]
 
 
@@ -106,14 +108,15 @@ def measured_results(report: Report) -> Markup:
     )
 
 
-def _table(group: Group, scores: Sequence[Score], of: Callable[[str], str]) -> Markup:
+def _table(group: ResultGroup, scores: Sequence[Score], of: Callable[[str], str]) -> Markup:
     unit = next((s.inference.unit for s in scores if s.inference is not None), "")
     tokens = any(s.inference is not None and s.inference.first_token_ms for s in scores)
     power = any(s.inference is not None and s.inference.power is not None for s in scores)
     own = any(score.workload != group.model for score in scores)
     rate = not unit.startswith("Latency")
     result = f"Result, {unit}" if rate else f"Latency, {unit.partition('(')[2].rstrip(')')}"
-    late = ["TTFT p99, ms", "TPOT p99, ms"] if tokens else ["p99, ms"] if group.scenario != "Offline" else []
+    of_one = scenario_named(group.scenario).is_one_query
+    late = ["TTFT p99, ms", "TPOT p99, ms"] if tokens else [] if of_one else ["p99, ms"]
     heads = ["Organisation", "System", "Official", "Assay", result]
     heads += [*(["Per chip"] if rate else []), *late, *([f"Power, {_power_unit(scores)}"] if power else [])]
     heads += ["Chips", "Type", "Accuracy"]
@@ -154,15 +157,15 @@ def _power_unit(scores: Sequence[Score]) -> str:
     return "mJ per query" if units[:1] == ["mJ"] else units[0] if units else "W"
 
 
-def _percentiles(found: Measured, tokens: bool, scenario: str) -> Iterator[Child]:
+def _percentiles(found: InferenceScore, tokens: bool, scenario: str) -> Iterator[Child]:
     if tokens:
         yield significant(found.first_token_ms.get("99"))
         yield significant(found.output_token_ms.get("99"))
-    elif scenario != "Offline":
+    elif not scenario_named(scenario).is_one_query:
         yield significant(found.latency_ms.get("99"))
 
 
-def _accuracy(found: Measured) -> Child:
+def _accuracy(found: InferenceScore) -> Child:
     return tag(
         "span",
         "; ".join(f"{name} {significant(value)}" for name, value in found.accuracy.items()) or NONE,

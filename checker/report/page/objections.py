@@ -14,7 +14,7 @@ SEVERITIES = (("error", "errors"), ("warning", "warnings"), ("note", "notes"))
 ELSEWHERE = "The submission as a whole, its systems and logs"
 
 
-class Named(Protocol):
+class NamedResult(Protocol):
     """A result that findings stand under."""
 
     @property
@@ -26,7 +26,7 @@ class Named(Protocol):
         """It in a few words."""
 
 
-def findings_section(report: Report, results: Sequence[Named]) -> Markup:
+def findings_section(report: Report, results: Sequence[NamedResult]) -> Markup:
     """Return every finding, errors first, grouped by result; without scripts all of them are visible."""
     shown = report.findings[:FINDINGS]
     more = len(report.findings) - len(shown)
@@ -41,7 +41,7 @@ def findings_section(report: Report, results: Sequence[Named]) -> Markup:
     )
 
 
-def _by_result(findings: Sequence[Finding], results: Sequence[Named]) -> dict[str, list[Finding]]:
+def _by_result(findings: Sequence[Finding], results: Sequence[NamedResult]) -> dict[str, list[Finding]]:
     names = {result.path: result.name for result in results}
     found: dict[str, list[Finding]] = {}
     order = [severity for severity, _ in SEVERITIES]

@@ -49,8 +49,8 @@ class AttachStream:
             stream, zeros, size = _HEADER.unpack_from(self._rest)
             if stream not in (1, 2) or zeros != bytes(3) or size > MAX_FRAME:
                 raise MachineError(
-                    "what came from the engine is not the output of an attached container",
-                    fix="see whether DOCKER_HOST leads to a Docker engine, and what stands between",
+                    "the engine's answer is not the output of an attached container",
+                    fix="check that DOCKER_HOST leads to a Docker engine, and check any proxy between",
                 )
             while len(self._rest) < _HEADER.size + size:
                 if not self._receive(deadline):

@@ -41,7 +41,7 @@ def connect(timeout_s: int = 60) -> docker.DockerClient:
     except ValueError as error:  # requests has errors that are also this one
         if isinstance(error, requests.RequestException):
             raise MachineError(f"no Docker engine answers at {host} ({reason(error)})", fix=NO_ENGINE_FIX) from None
-        raise MachineError(f"DOCKER_HOST={host} is no address ({reason(error)})", fix=NO_ENGINE_FIX) from None
+        raise MachineError(f"DOCKER_HOST={host} is not an address ({reason(error)})", fix=NO_ENGINE_FIX) from None
     except (DockerException, requests.RequestException, OSError) as error:
         raise MachineError(f"no Docker engine answers at {host} ({reason(error)})", fix=NO_ENGINE_FIX) from None
     return client

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, get_args
 import docker
 
 from rules.errors import AssayError
-from suite.diagnosis import Diagnosis, Level
 from suite.engines.docker import questions
 from suite.engines.docker.connection import sentences
+from suite.host.diagnosis import Diagnosis, Level
 from suite.images import base, wheelhouse
 from suite.images.build import recorded
 from suite.images.matrix import Cell, Suite, select, why_not

@@ -12,17 +12,17 @@ import docker
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite.diagnosis import Diagnosis
 from suite.engines.base import Engine, Host, RunEnvironment
 from suite.engines.docker import connection, diagnosis, labels, questions
 from suite.engines.docker.connection import sentences
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.runner import DockerRunner
+from suite.host.diagnosis import Diagnosis
+from suite.host.progress import Phase
 from suite.images import base
 from suite.images.build import build
 from suite.images.matrix import Cell, minimums
 from suite.images.matrix import target as described
-from suite.progress import Phase
 from suite.targets import emulation, fitness
 from suite.targets.data import NOTHING, Target
 from suite.targets.execution import ExecutionMode
@@ -84,7 +84,7 @@ class DockerEngine(Engine):
         how = "under emulation (qemu)" if here != target.architecture else f"on {here} that is not {target.machine}"
         return ExecutionMode(
             NOTHING,
-            f"target {name}: {where} is not {target.machine}, so its {target.platform} image runs {how}: a functional "
+            f"target {name}: {where} is not {target.machine}, so its {target.platform} image runs {how}: a smoke "
             f"run of {short.training_steps} training steps and one evaluation, not a performance result. That takes "
             f"about {short.minutes} minutes, the first time about {short.first_minutes}; the run is ended after "
             f"{short.time_limit_s:g} s. To measure {target.machine}: DOCKER_HOST=ssh://user@machine",

@@ -14,7 +14,7 @@ from rules.errors import MachineError
 from rules.text import printable
 from suite.engines.docker import connection
 from suite.engines.docker.connection import sentences
-from suite.images.archive import Config, docker_archive
+from suite.images.archive import ImageConfig, docker_archive
 from suite.images.bytecode import USER
 from suite.images.files import Layer, Progress
 from suite.images.store import ImageStore
@@ -59,7 +59,7 @@ class DockerImages(ImageStore):
         found = self._get(image)
         return _layers(found) if found else None
 
-    def load(self, made: Config, layers: list[Layer], tag: str, progress: Progress) -> str:
+    def load(self, made: ImageConfig, layers: list[Layer], tag: str, progress: Progress) -> str:
         """Stream the image into the engine."""
         with self._patient():
             stream = docker_archive(made, layers, tag, progress)

@@ -23,17 +23,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite import cache
-from suite.engines.base import EngineLostError, Host, Limits
+from suite.engines.base import EngineLostError, Host, SandboxLimits
 from suite.engines.docker.connection import name, reason, sentences
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.labels import labels
 from suite.engines.docker.sandbox import ContainerSandbox, mount, options
 from suite.engines.job import JOB, command
+from suite.host import cache
 from suite.images import archive
 from suite.images.files import Layer
 from suite.images.matrix import Cell
-from suite.source import ROOT
+from suite.inputs.source import ROOT
 from suite.targets.data import NOTHING, Access
 from suite.targets.program import program
 
@@ -116,9 +116,11 @@ def _smallest(client: docker.DockerClient, architecture: str) -> str:
 def machine(client: docker.DockerClient, image: str) -> dict[str, Any]:
     """Return what the kernel under the engine says of the machine (`suite.harness.probe`)."""
     files = {f"suite/{file}": ROOT / "suite" / file for file in (*SUPERVISED, "harness/probe.py")}
-    found, said = _answer(client, image, command("suite.harness.probe"), {}, Limits("", SMALL), files, "probe.json")
+    found, said = _answer(
+        client, image, command("suite.harness.probe"), {}, SandboxLimits("", SMALL), files, "probe.json"
+    )
     if not found:
-        raise MachineError(f"the probe container said nothing of this machine: {said}")
+        raise MachineError(f"the probe container reported nothing about this machine: {said}")
     facts: dict[str, Any] = json.loads(found)
     return facts
 
@@ -131,7 +133,7 @@ def facts(
     `reads` are files of the machine it may read beside /proc and /sys; one that is not there is left out.
     """
     there = tuple(path for path in reads if has(client, image, mount(path)))
-    limits = Limits(cpuset="", memory_bytes=SMALL, access=access, reads=there)
+    limits = SandboxLimits(cpuset="", memory_bytes=SMALL, access=access, reads=there)
     files = {f"suite/{file}": ROOT / "suite" / file for file in SUPERVISED}
     files["host.py"] = ROOT / "suite/targets/host.py"
     start = [cell.interpreter, *command("host")[1:]]
@@ -139,7 +141,7 @@ def facts(
     try:
         return {fact: printable(value, 200) for fact, value in FACTS.validate_json(found).items()}
     except ValidationError:
-        raise MachineError(f"the probe container said nothing of the engine's machine: {said}") from None
+        raise MachineError(f"the probe container reported nothing about the engine's machine: {said}") from None
 
 
 def _answer(
@@ -147,7 +149,7 @@ def _answer(
     image: str,
     start: list[str],
     environment: Mapping[str, str],
-    limits: Limits,
+    limits: SandboxLimits,
     files: Mapping[str, Any],
     name: str,
 ) -> tuple[bytes, str]:

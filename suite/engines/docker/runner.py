@@ -8,7 +8,7 @@ from typing import Any
 import docker
 from docker.types import Mount
 
-from suite.engines.base import Limits, Runner
+from suite.engines.base import Runner, SandboxLimits
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.labels import TURN, busy
@@ -44,10 +44,10 @@ class DockerRunner(Runner):
 
     def taken(self) -> ContainerSandbox:
         """Return a container that does nothing: hosts that share the engine see it, and it ends with this process."""
-        limits = Limits(cpuset="", memory_bytes=MEMORY, pids=32)
+        limits = SandboxLimits(cpuset="", memory_bytes=MEMORY, pids=32)
         return ContainerSandbox(self._client, self._built.image_id, limits, {}, command(), TURN)
 
-    def sandbox(self, limits: Limits, module: str = "suite.harness", kind: str = "job") -> ContainerSandbox:
+    def sandbox(self, limits: SandboxLimits, module: str = "suite.harness", kind: str = "job") -> ContainerSandbox:
         """Return a container of the image, which must have the recorded layers."""
         verify(DockerImages(self._client), self._built)
         return ContainerSandbox(self._client, self._built.image_id, limits, self.environment, command(module), kind)
@@ -62,7 +62,7 @@ class DockerRunner(Runner):
         powercap = Mount("/meters/powercap", POWERCAP, type="bind", read_only=True)
         if "rapl" in sources and has(client, self._built.image_id, powercap):
             given["mounts"] = [powercap]
-        limits = Limits(cpuset=cpuset, memory_bytes=MEMORY, pids=32)
+        limits = SandboxLimits(cpuset=cpuset, memory_bytes=MEMORY, pids=32)
         start = command("suite.observe")
         return _Beside(client, self._built.image_id, limits, environment, start, "observer", given)
 

@@ -22,7 +22,7 @@ from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 from rules.documents import Container
 from rules.errors import MachineError
 from rules.text import printable
-from suite.engines.base import KILL_S, Ended, EngineLostError, Limits, Sandbox
+from suite.engines.base import KILL_S, Ended, EngineLostError, Sandbox, SandboxLimits
 from suite.engines.docker.attach_stream import AttachStream
 from suite.engines.docker.connection import name, reason, sentences
 from suite.engines.docker.labels import labels, remove_stale
@@ -46,7 +46,7 @@ class ContainerSandbox(Sandbox):
         self,
         client: docker.DockerClient,
         image_id: str,
-        limits: Limits,
+        limits: SandboxLimits,
         environment: dict[str, str],
         command: list[str],
         kind: str = "job",
@@ -191,7 +191,7 @@ class ContainerSandbox(Sandbox):
             return unpack(spool)
 
 
-def hardening(limits: Limits) -> dict[str, Any]:
+def hardening(limits: SandboxLimits) -> dict[str, Any]:
     """Return the engine options every container of ours gets: nothing it does not need."""
     return {
         "network_mode": "none",

@@ -38,11 +38,11 @@ _PATH = re.compile(r"/[A-Za-z0-9._/-]{1,200}")
 _MEANINGS = (
     (
         "host key verification failed",
-        "{host} has a key this user has not accepted, or another one than before",
+        "{host} has a key this user has not accepted, or its key changed",
         "compare its fingerprint and accept it: ssh {login}",
     ),
-    ("permission denied (", "{host} does not let {login} in", "ssh-copy-id {login}; then: ssh {login} true"),
-    ("could not resolve hostname", "no machine of the name {host} is known", "check the name in DOCKER_HOST"),
+    ("permission denied (", "{host} refuses to log {login} in", "ssh-copy-id {login}; then: ssh {login} true"),
+    ("could not resolve hostname", "no machine named {host} is known", "check the name in DOCKER_HOST"),
     (
         "connection refused",
         "nothing listens for ssh on {host}",
@@ -57,8 +57,8 @@ _MEANINGS = (
     ),
     (
         "connect failed: permission denied",
-        "{login} may not talk to the engine there",
-        "on {host}: sudo usermod -aG docker USER, then log in anew",
+        "{login} may not use the engine there",
+        "on {host}: sudo usermod -aG docker USER, then log in again",
     ),
     ("connect failed", "no Docker engine listens at {path} on {host}", "on {host}: sudo systemctl start docker"),
 )
@@ -129,7 +129,7 @@ class _Tunnel:
         for words, means, fix in _MEANINGS:
             if words in said.lower():
                 return MachineError(f"no engine over ssh: {means.format(**names)}", fix=fix.format(**names))
-        last = next((line for line in reversed(said.splitlines()) if line.strip()), "it said nothing")
+        last = next((line for line in reversed(said.splitlines()) if line.strip()), "no output")
         return MachineError(
             f"no engine over ssh at {self._address.login}: {printable(last, 300)}",
             fix=f"this must work: ssh {self._address.login} docker version",
@@ -164,8 +164,8 @@ def parse(text: str) -> Address:
     good = _NAME.fullmatch(host) and (user is None or _NAME.fullmatch(user)) and _PATH.fullmatch(path)
     if not good or parts.password or parts.query or parts.fragment or port == 0:
         raise UsageError(
-            f"DOCKER_HOST={printable(text, 200)} is no address of an engine over ssh",
-            fix="write ssh://user@machine, with :port or /path/to/docker.sock where they are others than usual",
+            f"DOCKER_HOST={printable(text, 200)} is not the address of an engine over ssh",
+            fix="write ssh://user@machine, with :port or /path/to/docker.sock where they are not the usual ones",
         )
     return Address(host, user, port, path)
 

@@ -14,15 +14,15 @@ from pathlib import Path
 from rules.documents import Interpreter
 from rules.errors import AssayError, MachineError
 from rules.text import printable
-from suite.diagnosis import Diagnosis, Level
 from suite.engines.base import NO_ENGINE, Engine, Host, RunEnvironment
 from suite.engines.process.interpreter import ask, environment_of, framework
 from suite.engines.process.runner import ProcessRunner
 from suite.harness import probe
+from suite.host.diagnosis import Diagnosis, Level
+from suite.host.progress import say
 from suite.images.matrix import Cell
-from suite.progress import say
 from suite.targets import fitness, host
-from suite.targets.data import NOTHING, Check, Target
+from suite.targets.data import NOTHING, FactDemand, Target
 from suite.targets.execution import ExecutionMode
 
 IMAGES_OWN = ("disk_free_gib",)  # facts that matter to an engine that keeps images
@@ -115,6 +115,6 @@ class ProcessEngine(Engine):
         yield from fitness.diagnoses(_of(target), self._facts())
 
 
-def _of(target: Target) -> tuple[Check, ...]:
+def _of(target: Target) -> tuple[FactDemand, ...]:
     """Return the target's checks that hold without an image."""
     return tuple(check for check in target.checks if check.fact not in IMAGES_OWN)

@@ -12,7 +12,7 @@ from rules.documents import DISTRIBUTIONS, Interpreter
 from rules.errors import UsageError
 from rules.text import printable
 from suite.images.matrix import Cell, matrix
-from suite.source import ROOT
+from suite.inputs.source import ROOT
 
 INHERITED = ("PATH", "HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 NOT_OURS = ("PYTHONNOUSERSITE",)  # of an image: what the user installed for himself is part of this interpreter
@@ -40,7 +40,7 @@ def ask(python: Path) -> Interpreter:
     except OSError as error:
         raise UsageError(f"{shown}: {error.strerror}", fix=fix) from None
     except subprocess.TimeoutExpired:
-        raise UsageError(f"{shown}: it does not say what it is within {ANSWER_S} s", fix=fix) from None
+        raise UsageError(f"{shown}: it did not identify itself within {ANSWER_S} s", fix=fix) from None
     words = done.stdout.decode("utf-8", "replace").rstrip()
     try:
         if len(words) > MOST:
@@ -48,7 +48,7 @@ def ask(python: Path) -> Interpreter:
         found = Interpreter.model_validate_json(words.rpartition("\n")[2])
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        why = f"more than {DISTRIBUTIONS} distributions" if first["type"] == "too_long" else "no Python that answers"
+        why = f"more than {DISTRIBUTIONS} distributions" if first["type"] == "too_long" else "not a working Python"
         said = printable(done.stderr.decode("utf-8", "replace").strip()[-200:])
         raise UsageError(f"{shown}: {why}{f' ({said})' if said else ''}", fix=fix) from None
     except ValueError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from rules.documents import Interpreter
 from rules.errors import MachineError
 from rules.text import printable
-from suite.engines.base import Limits, Runner
+from suite.engines.base import Runner, SandboxLimits
 from suite.engines.job import command
 from suite.engines.process.interpreter import ask
 from suite.engines.process.sandbox import ProcessSandbox
@@ -32,26 +32,26 @@ class ProcessRunner(Runner):
         return {**self._held, "PYTHONPATH": str(self._folder / job / "source")}
 
     def busy(self) -> str | None:
-        """Return None: whoever measures on this machine holds it (`suite.turn`)."""
+        """Return None: whoever measures on this machine holds it (`suite.result.turn`)."""
         return None
 
     def taken(self) -> AbstractContextManager[object]:
         """Return nothing to enter: no other host measures here."""
         return nullcontext()
 
-    def sandbox(self, limits: Limits, module: str = "suite.harness", kind: str = "job") -> ProcessSandbox:  # noqa: ARG002
+    def sandbox(self, limits: SandboxLimits, module: str = "suite.harness", kind: str = "job") -> ProcessSandbox:  # noqa: ARG002
         """Return processes for a job of `module`; the interpreter must have what was recorded of it."""
         if ask(Path(self._path)) != self.interpreter:
             raise MachineError(
-                f"{printable(self._path, 200)} has other distributions than were recorded when this began",
-                fix="install nothing while runs are made; then start anew with --discard",
+                f"{printable(self._path, 200)} no longer has the distributions recorded at the start",
+                fix="install nothing during a run; then start over with --discard",
             )
         return self._sandbox("job", limits, module)
 
     def observer(self, cpuset: str, _sources: Sequence[str], _access: Access) -> ProcessSandbox:
         """Return processes of the same interpreter: what this user may read is read."""
-        return self._sandbox("observer", Limits(cpuset=cpuset, memory_bytes=0), "suite.observe")
+        return self._sandbox("observer", SandboxLimits(cpuset=cpuset, memory_bytes=0), "suite.observe")
 
-    def _sandbox(self, job: str, limits: Limits, module: str) -> ProcessSandbox:
+    def _sandbox(self, job: str, limits: SandboxLimits, module: str) -> ProcessSandbox:
         place = self._folder / job
         return ProcessSandbox(command(module, self._path, place), place, limits, self._environment(job))

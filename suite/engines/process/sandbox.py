@@ -23,10 +23,10 @@ from checker.machine.use import cpus
 from rules.documents import Container
 from rules.errors import MachineError
 from rules.text import printable
-from suite.disk import disk
-from suite.engines.base import KILL_S, NO_ENGINE, Ended, Limits, Sandbox
+from suite.engines.base import KILL_S, NO_ENGINE, Ended, Sandbox, SandboxLimits
 from suite.engines.job import Files, folders, stray, too_much
-from suite.engines.output import Report
+from suite.engines.output import SupervisorReport
+from suite.host.disk import disk
 
 CHUNK = 64 << 10
 VMSTAT = Path("/proc/vmstat")
@@ -35,7 +35,7 @@ VMSTAT = Path("/proc/vmstat")
 class ProcessSandbox(Sandbox):
     """The processes that `command` starts, with their job in `folder`: there on entry, all gone on exit."""
 
-    def __init__(self, command: list[str], folder: Path, limits: Limits, environment: Mapping[str, str]) -> None:
+    def __init__(self, command: list[str], folder: Path, limits: SandboxLimits, environment: Mapping[str, str]) -> None:
         super().__init__()
         self._command, self._folder, self._limits, self._environment = command, folder, limits, environment
         self._process: subprocess.Popen[bytes] | None = None
@@ -133,7 +133,7 @@ class ProcessSandbox(Sandbox):
     def _ended_by_itself(self) -> None:
         """Do nothing: there is no engine that could be gone instead."""
 
-    def _ended(self, report: Report) -> Ended:
+    def _ended(self, report: SupervisorReport) -> Ended:
         # Counters of this process's own control group are of everything else in it too.
         out_of_memory = report.status == -signal.SIGKILL and _killed_for_memory() > self._killed_before
         return Ended(report.status, out_of_memory, timed_out=False, memory=None)

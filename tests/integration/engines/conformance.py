@@ -21,12 +21,12 @@ import pytest
 
 from rules.documents import Container
 from rules.errors import MachineError
-from suite.diagnosis import Level
 from suite.engines import output
-from suite.engines.base import Ended, Engine, EngineLostError, Limits, Runner, Sandbox
+from suite.engines.base import Ended, Engine, EngineLostError, Runner, Sandbox, SandboxLimits
+from suite.host.diagnosis import Level
 from suite.images.matrix import target
+from suite.inputs.source import ROOT
 from suite.meters.sampler import Observer
-from suite.source import ROOT
 
 SUPERVISED = ("suite/__init__.py", "suite/harness/__init__.py", "suite/harness/supervisor.py")
 SECRET = "ASSAY_CONFORMANCE_SECRET"  # of our own environment, which no job may see
@@ -66,8 +66,8 @@ def job(program: str) -> list[tuple[str, bytes | Path]]:
     return [*files, ("source/work.py", program.encode()), ("data/deep/file", Path(__file__))]
 
 
-def limits(memory: int = 256 << 20) -> Limits:
-    return Limits("0", memory, pids=64)
+def limits(memory: int = 256 << 20) -> SandboxLimits:
+    return SandboxLimits("0", memory, pids=64)
 
 
 def run(

@@ -10,7 +10,7 @@ import pytest
 
 from rules.documents import Interpreter
 from rules.errors import MachineError
-from suite.engines.base import Limits
+from suite.engines.base import SandboxLimits
 from suite.engines.process.engine import ProcessEngine
 from suite.engines.process.interpreter import ask
 from suite.engines.process.runner import ProcessRunner
@@ -69,7 +69,7 @@ def subject_of(engine: ProcessEngine, kind: type[ProcessRunner], module: str) ->
         ),
         alive=lambda pid: started_by(pid, str(folder)),
         tampered=kind(other, folder / "own", HELD),
-        broken=ProcessSandbox(["/nowhere/python"], folder / "own/job", Limits("0", 0), {}),
+        broken=ProcessSandbox(["/nowhere/python"], folder / "own/job", SandboxLimits("0", 0), {}),
     )
 
 

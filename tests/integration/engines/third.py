@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from suite.engines.base import Limits
+from suite.engines.base import SandboxLimits
 from suite.engines.process import engine as process
 from suite.engines.process.interpreter import environment_of
 from suite.engines.process.runner import ProcessRunner
@@ -19,7 +19,7 @@ STARTER = ("nice", "-n", "1")
 class ThirdRunner(ProcessRunner):
     """Starts processes behind STARTER."""
 
-    def sandbox(self, limits: Limits, module: str = "suite.harness", kind: str = "job") -> ProcessSandbox:
+    def sandbox(self, limits: SandboxLimits, module: str = "suite.harness", kind: str = "job") -> ProcessSandbox:
         return behind(super().sandbox(limits, module, kind))
 
     def observer(self, cpuset: str, sources: Sequence[str], access: Access) -> ProcessSandbox:

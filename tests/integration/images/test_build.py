@@ -20,8 +20,8 @@ import docker
 import pytest
 
 from rules.errors import MachineError
-from suite import cache
 from suite.engines.docker.images import DockerImages
+from suite.host import cache
 from suite.images import base, build
 from suite.images.matrix import Cell, cell
 
@@ -136,7 +136,7 @@ def test_an_image_with_another_layer_is_refused_and_the_layer_named(client: dock
     finally:
         container.remove(v=True)
     try:
-        with pytest.raises(MachineError, match=r"layer 2 .* is none the build recorded"):
+        with pytest.raises(MachineError, match=r"layer 2 .* was not recorded by the build"):
             build.verify(DockerImages(client), replace(built, image_id=str(other.id)))
         wrong = built.identity.model_copy(update={"diff_ids": [built.identity.diff_ids[0], "0" * 64]})
         with pytest.raises(MachineError, match=r"layer 1 \(wheels\)"):

@@ -10,8 +10,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from suite import cache
 from suite.engines.docker.images import DockerImages
+from suite.host import cache
 from suite.images import base, build, debian
 from suite.images.debian import NotInArchiveError
 from suite.images.matrix import Cell
@@ -68,6 +68,6 @@ def test_a_package_file_is_fetched_without_touching_the_machines_lists(
 
 
 def _candidate(name: str) -> str:
-    archive = debian.Archive(cache.folder("apt-host"))
+    archive = debian.DebianArchive(cache.folder("apt-host"))
     archive.refresh()
     return archive.versions(name)[0]

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from rules.serving import serving_rules, shipped
-from suite import data, source
-from suite.engines.base import Limits
+from suite.engines.base import SandboxLimits
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell
+from suite.inputs import data, source
 from suite.result.job import Finished, job_files, run_job
 
 RULESET = "assay-inference/1.0"
@@ -61,7 +61,7 @@ def serve(client) -> Serve:
             "outputs": {"samples": rules.outputs.samples},
         } | given
         image = build(DockerImages(client), cell(framework, "cpu", suite="inference"), lambda *_: None)
-        limits = Limits(cpuset="", memory_bytes=4 << 30)
+        limits = SandboxLimits(cpuset="", memory_bytes=4 << 30)
         return run_job(
             DockerRunner(client, image), job, job_files(code, obtained(workload)), limits, 900, module="suite.serve"
         )

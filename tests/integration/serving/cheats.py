@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from suite import source
+from suite.inputs import source
 from tests.integration.serving.toys import toy
 
 WORK_S = 0.0004

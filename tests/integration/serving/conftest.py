@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from suite.engines.base import Limits
+from suite.engines.base import SandboxLimits
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
@@ -29,7 +29,7 @@ def serve(client, serving_image) -> Serve:
     """Run a job in a container."""
 
     def run(code: dict[str, bytes], job: dict[str, Any], memory_mib: int = 512) -> Finished:
-        limits = Limits(cpuset="", memory_bytes=memory_mib << 20)
+        limits = SandboxLimits(cpuset="", memory_bytes=memory_mib << 20)
         return run_job(
             DockerRunner(client, serving_image), job, job_files(code, {}), limits, LIMIT_S, module="suite.serve"
         )

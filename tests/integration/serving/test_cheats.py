@@ -10,9 +10,9 @@ import pytest
 
 from checker.core.tree import Tree
 from checker.families.assay.inference.answers import Answer, read_answers
-from checker.families.assay.inference.compliance import Fault, Measured, loaded, verdict
+from checker.families.assay.inference.compliance import Fault, PerformanceTest, loaded, verdict
 from checker.families.assay.inference.latencies import Latencies, percentile, read_latencies
-from rules.compliance import Answers, WorkloadTests, compliance_rules
+from rules.compliance import AnswerComparison, WorkloadTests, compliance_rules
 from rules.ruleset import load
 from suite.inference.compliance import told as audit
 from suite.result.job import Finished
@@ -25,7 +25,7 @@ RULES = compliance_rules(RULESET)
 SINGLE = (
     "*.SingleStream.min_duration = {ms}\n*.SingleStream.min_query_count = 64\n*.SingleStream.target_latency = {each}\n"
 )
-KIND = WorkloadTests(tests=["TEST01", "TEST04", "TEST06", "seeds"], answers=Answers(dtype="int32"), eos=1)
+KIND = WorkloadTests(tests=["TEST01", "TEST04", "TEST06", "seeds"], answers=AnswerComparison(dtype="int32"), eos=1)
 
 
 class Tried:
@@ -66,8 +66,8 @@ class Tried:
         self.run(name)
         return read_answers(self._tree, f"{name}-mlperf_log_accuracy.json")
 
-    def measured(self, name: str) -> Measured:
-        return Measured("SingleStream", details(self.run(name)), self._tokens, self.latencies(name))
+    def measured(self, name: str) -> PerformanceTest:
+        return PerformanceTest("SingleStream", details(self.run(name)), self._tokens, self.latencies(name))
 
     def judge(self, test: str) -> dict[str, list[Fault]]:
         """Return what a test objects to, by part, where it objects to anything."""

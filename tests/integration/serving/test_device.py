@@ -8,13 +8,13 @@ import pytest
 
 from rules.serving import serving_rules, shipped
 from rules.serving_documents import ServingOutcome
-from suite import data, source
-from suite.engines.base import Limits
+from suite.engines.base import SandboxLimits
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.inference.outcome import judge
+from suite.inputs import data, source
 from suite.result.job import Finished, job_files, run_job
 from tests.integration.serving.toys import RULESET, toy_job
 
@@ -38,7 +38,7 @@ def outputs(client, framework: str, environment: dict[str, str]) -> Finished:
     code = source.serving_files(WORKLOAD)
     given = {"workload": WORKLOAD, "framework": framework, "data": RULES.data, "outputs": {"samples": [0, 1]}}
     job = toy_job(code, "Offline", "outputs", **given, warmup_limit_s=LIMIT_S, answer_limit_s=LIMIT_S)
-    limits = Limits(cpuset="0", memory_bytes=2 << 30)
+    limits = SandboxLimits(cpuset="0", memory_bytes=2 << 30)
     return run_job(DockerRunner(client, image), job, job_files(code, files), limits, LIMIT_S, module="suite.serve")
 
 

@@ -17,7 +17,6 @@ import pytest
 from rules.errors import JudgedError
 from rules.serving import serving_rules
 from rules.serving_documents import ServingRecord
-from suite import source
 from suite.engines.docker.engine import DockerEngine
 from suite.engines.docker.labels import LABEL, busy
 from suite.images.matrix import cell
@@ -26,9 +25,10 @@ from suite.inference.procedure import Inference
 from suite.inference.run import execute
 from suite.inference.staging import InferenceWork
 from suite.inference.tree import complete
-from suite.machine import Personal
+from suite.inputs import source
 from suite.result import produce
 from suite.result.job import job_files
+from suite.result.machine import Personal
 from suite.result.request import Request
 from suite.targets.data import NOTHING
 from suite.targets.execution import ExecutionMode
@@ -88,7 +88,7 @@ def test_one_scenario_gives_a_submission_that_passes_its_check(serving_image, tm
     [accuracy] = tmp_path.glob("inference/open/tests/results/*/*/SingleStream/accuracy/accuracy.txt")
     assert re.match(r"accuracy=90\.6\d+%\n", accuracy.read_text())
     again = assay(tmp_path)
-    assert (again.returncode, "only judged again" in again.stderr) == (0, True)
+    assert (again.returncode, "checking it again" in again.stderr) == (0, True)
     other = assay(tmp_path, "--set", "batch=2")
     assert (other.returncode, "measured with other sut" in other.stderr) == (2, True)
 
@@ -121,7 +121,7 @@ def test_a_framework_that_gives_other_outputs_is_refused_before_anything_is_time
     bench, _ = bench_of(client, tmp_path, code, {})
     with bench.work.held():
         bench.work.begin(resume=False)
-        with pytest.raises(JudgedError, match="this is another model"):
+        with pytest.raises(JudgedError, match="this is a different model"):
             execute(bench)
     assert bench.work.outputs() is None
     assert bench.work.search() is None

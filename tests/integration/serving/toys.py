@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from rules.serving import Seeds, loadgen_rules
-from suite import source
 from suite.inference.outcome import judge
+from suite.inputs import source
 from suite.result.job import Finished
 
 RULESET = "assay-inference/1.0"

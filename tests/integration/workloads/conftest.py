@@ -49,7 +49,7 @@ def images(client: docker.DockerClient) -> dict[str, BuiltImage]:
 @pytest.fixture(scope="session")
 def fashion() -> dict[str, Path]:
     """The data files."""
-    from suite.data import obtain
+    from suite.inputs.data import obtain
 
     return obtain(WORKLOAD, workload_rules("assay/1.0", WORKLOAD), None, lambda *_: None)
 
@@ -57,10 +57,10 @@ def fashion() -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def run_job(client: docker.DockerClient, images: dict[str, BuiltImage], fashion: dict[str, Path]) -> Callable[..., Ran]:
     """Run a short training job: twelve steps, an evaluation after eight, on one core."""
-    from suite import source
-    from suite.engines.base import Limits
+    from suite.engines.base import SandboxLimits
     from suite.engines.docker.sandbox import ContainerSandbox
     from suite.engines.job import command
+    from suite.inputs import source
 
     rules = workload_rules("assay/1.0", WORKLOAD)
 
@@ -92,7 +92,7 @@ def run_job(client: docker.DockerClient, images: dict[str, BuiltImage], fashion:
         ran = Ran(None, [], [])
         image = images[framework] if framework in images else images["jax"]
         environment = image.environment | {"PYTHONPATH": "/io/job/source"}
-        with ContainerSandbox(client, image.image_id, Limits("1", 4 << 30), environment, command()) as box:
+        with ContainerSandbox(client, image.image_id, SandboxLimits("1", 4 << 30), environment, command()) as box:
             box.put(files)
             ended = box.run(
                 300,

@@ -10,8 +10,8 @@ import pytest
 from checker.families.assay.training.parity import disagreements
 from rules.documents import ParityCertificate
 from rules.workload import workload_rules
-from suite import source
 from suite.engines.docker.runner import DockerRunner
+from suite.inputs import source
 from suite.training import parity
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Silent:
 def sides(client: docker.DockerClient, images: dict[str, BuiltImage], fashion: dict[str, Path]) -> object:
     """A function that runs one framework's side with one replacement in its source."""
 
-    def run(framework: str, file: str = MODEL, old: str = "", new: str = "") -> parity.Side:
+    def run(framework: str, file: str = MODEL, old: str = "", new: str = "") -> parity.FrameworkSide:
         code = dict(CLEAN)
         if old:
             assert code[file].decode().count(old) == 1, f"{old!r} is not in {file} once"
@@ -78,15 +78,15 @@ def sides(client: docker.DockerClient, images: dict[str, BuiltImage], fashion: d
 
 
 @pytest.fixture(scope="module")
-def pytorch(sides) -> parity.Side:
+def pytorch(sides) -> parity.FrameworkSide:
     return sides("pytorch")
 
 
-def certificate(*both: parity.Side) -> ParityCertificate:
+def certificate(*both: parity.FrameworkSide) -> ParityCertificate:
     return parity.certificate_of("assay/1.0", RULES, source.digest(CLEAN), both)
 
 
-def test_the_published_sources_agree(sides, pytorch: parity.Side) -> None:
+def test_the_published_sources_agree(sides, pytorch: parity.FrameworkSide) -> None:
     assert disagreements(certificate(pytorch, sides("jax")), RULES.parity) == []
     assert disagreements(certificate(pytorch, sides("tensorflow")), RULES.parity) == []
 
@@ -94,5 +94,5 @@ def test_the_published_sources_agree(sides, pytorch: parity.Side) -> None:
 @pytest.mark.parametrize(
     "fault", [fault if fault in TRIED else pytest.param(fault, marks=pytest.mark.long) for fault in FAULTS]
 )
-def test_a_planted_fault_is_caught(sides, pytorch: parity.Side, fault: str) -> None:
+def test_a_planted_fault_is_caught(sides, pytorch: parity.FrameworkSide, fault: str) -> None:
     assert disagreements(certificate(pytorch, sides("jax", *FAULTS[fault])), RULES.parity)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checker.core.findings import Energy, Measured, Score, TimeToTarget
+from checker.core.findings import Energy, InferenceScore, Score, TimeToTarget
 from checker.families.mlperf_training.review import review
 from checker.machine.cost import as_json, as_text, costs
 from rules.prices import Prices
@@ -88,7 +88,7 @@ def test_results_that_failed_and_other_workloads_are_not_ranked_together() -> No
     ("metric", "unit", "seconds"), [(500.0, "samples/s", 2000.0), (2.0, "ms", 2000.0), (0.0, "samples/s", None)]
 )
 def test_inference_is_priced_by_the_million(metric: float, unit: str, seconds: float | None) -> None:
-    measured = Measured("Offline", metric, unit)
+    measured = InferenceScore("Offline", metric, unit)
     energy = Energy(0.36, per="inference")
     served = score("a", None, training=None, inference=measured, energy=energy)
     [one] = costs([served], listed(("a", 3.6, False), energy=TARIFF))
@@ -100,7 +100,7 @@ def test_inference_is_priced_by_the_million(metric: float, unit: str, seconds: f
 
 
 def test_our_own_inference_results_are_priced_too() -> None:
-    measured = Measured("SingleStream", 2.0, "Latency (ms)")
+    measured = InferenceScore("SingleStream", 2.0, "Latency (ms)")
     [one] = costs([score("a", None, training=None, inference=measured)], listed(("a", 3.6, True)))
     assert one.what == "per million inferences, SingleStream"
     assert one.cost == pytest.approx(2.0)
@@ -153,14 +153,14 @@ def test_the_official_tables_energy_is_paid_and_marked_where_no_meter_was_read()
 @pytest.mark.parametrize(
     ("measured", "joules"),
     [
-        (Measured("Offline", 500.0, "Samples/s", power=400.0, power_unit="W"), 800_000),
-        (Measured("SingleStream", 2.0, "ms", power=700.0, power_unit="mJ"), 700_000),
-        (Measured("MultiStream", 2.0, "ms", power=700.0, power_unit="mJ"), None),
-        (Measured("Offline", 500.0, "Samples/s", power=400.0, power_unit="W", inferred=True), None),
-        (Measured("Offline", 500.0, "Samples/s", power=float("nan"), power_unit="W"), None),
+        (InferenceScore("Offline", 500.0, "Samples/s", power=400.0, power_unit="W"), 800_000),
+        (InferenceScore("SingleStream", 2.0, "ms", power=700.0, power_unit="mJ"), 700_000),
+        (InferenceScore("MultiStream", 2.0, "ms", power=700.0, power_unit="mJ"), None),
+        (InferenceScore("Offline", 500.0, "Samples/s", power=400.0, power_unit="W", inferred=True), None),
+        (InferenceScore("Offline", 500.0, "Samples/s", power=float("nan"), power_unit="W"), None),
     ],
 )
-def test_power_of_inference_times_its_time_is_energy(measured: Measured, joules: float | None) -> None:
+def test_power_of_inference_times_its_time_is_energy(measured: InferenceScore, joules: float | None) -> None:
     [one] = costs([score("a", None, energy=None, training=None, inference=measured)], listed(("*", 1.0, True)))
     assert (one.joules, one.official_energy) == (joules, joules is not None)
 

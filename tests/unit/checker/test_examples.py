@@ -10,7 +10,7 @@ import pytest
 
 from checker.core.findings import Report
 from checker.core.log_rules import compile_rules
-from checker.core.mllog import Record, read_log
+from checker.core.mllog import LogRecord, read_log
 from checker.families import family_of
 from checker.families.assay.metric import of_workload
 from checker.families.assay.review import constants_of
@@ -24,9 +24,9 @@ CARDS = sorted(load("assay/1.0").cards.values(), key=lambda card: card.id)
 TEXT = {"log-line", "log-json", "log-members"}
 
 
-def records(example: Example) -> list[Record]:
+def records(example: Example) -> list[LogRecord]:
     return [
-        Record("", event.time_ms, event.event, event.key, event.value, event.metadata, number)
+        LogRecord("", event.time_ms, event.event, event.key, event.value, event.metadata, number)
         for number, event in enumerate(example.log or [], 1)
     ]
 

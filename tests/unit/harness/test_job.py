@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from suite import source
+from suite.inputs import source
 
 
 @pytest.fixture

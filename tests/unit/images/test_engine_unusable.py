@@ -57,10 +57,10 @@ def test_doctor_does_not_wait_for_an_engine_that_never_answers(deaf: str) -> Non
 @pytest.mark.parametrize(
     ("host", "said"),
     [
-        ("tcp://127.0.0.1:notaport", "is no address"),
+        ("tcp://127.0.0.1:notaport", "is not an address"),
         ("tcp://127.0.0.1", "no Docker engine answers"),
         ("nonsense://x", "no Docker engine answers"),
-        ("ssh://somebody@nowhere.invalid", "no engine over ssh: no machine of the name nowhere.invalid is known"),
+        ("ssh://somebody@nowhere.invalid", "no engine over ssh: no machine named nowhere.invalid is known"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_a_sentence(host: str, said: str) -> None:
@@ -76,7 +76,7 @@ def test_an_address_that_cannot_be_used_is_a_sentence(host: str, said: str) -> N
     [
         ("x" * 5000, "File name too long"),
         ("a-file/below", "is a file, not a folder"),
-        ("/proc/x", "no file can be kept"),
+        ("/proc/x", "no file can be written"),
     ],
 )
 def test_doctor_says_what_is_wrong_with_the_submissions_folder(
@@ -105,9 +105,9 @@ def test_a_cache_that_cannot_be_is_a_sentence(cache: str, command: list[str]) ->
 def test_a_user_without_a_home_is_told_to_name_a_cache() -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can become a user that nobody knows")
-    program = "import os; os.setuid(54321); os.environ.pop('HOME', 0); from suite import cache; cache.root()"
+    program = "import os; os.setuid(54321); os.environ.pop('HOME', 0); from suite.host import cache; cache.root()"
     environment = {name: value for name, value in os.environ.items() if name not in ("ASSAY_CACHE", "XDG_CACHE_HOME")}
-    program = f"import suite.cache\n{program}"
+    program = f"import suite.host.cache\n{program}"
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert "MachineError: this user has no home folder" in done.stderr
 

@@ -75,7 +75,7 @@ def test_without_loadgen_for_arm64_inference_is_refused_with_the_reason(target: 
 def test_a_cell_cannot_be_there_and_absent(images: Path) -> None:
     place = images / "matrix.yaml"
     place.write_text(place.read_text().replace("targets: [jetson]", "targets: [jetson, cpu]", 1))
-    with pytest.raises(UsageError, match=r"cell tensorflow-cpu \(training\) is there and said to be absent"):
+    with pytest.raises(UsageError, match=r"cell tensorflow-cpu \(training\) is listed both as present and as absent"):
         matrix.matrix(place)
 
 

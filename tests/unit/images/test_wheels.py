@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rules.errors import MachineError
 from suite.images.wheelhouse import WheelFile
-from suite.images.wheels import Entry, Wheel, collect
+from suite.images.wheels import Wheel, WheelEntry, collect
 
 SITE = "opt/venv/lib/python3.11/site-packages"
 INFO = "pack_age-1.0.dist-info"
@@ -240,7 +240,7 @@ def test_only_files_marked_executable_are(tmp_path: Path) -> None:
     opened, paths = collect([wheel], "3.11")
     opened[0].close()
 
-    def one(path: str) -> Entry:
+    def one(path: str) -> WheelEntry:
         [entry] = paths[f"{SITE}/{path}"]
         return entry
 

@@ -18,7 +18,7 @@ from checker.core.findings import DEFECT
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.detect import likeness
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles
-from checker.families.mlperf_inference.facts import Document, read_result, readable
+from checker.families.mlperf_inference.facts import JsonFile, read_result, readable
 from checker.families.mlperf_inference.modular.official import Options, SubmitterFacts, judge_result
 from checker.families.mlperf_inference.rules.integrity import result_case, result_problems, trace
 from checker.families.mlperf_inference.walk import read_submitter
@@ -629,8 +629,8 @@ def test_no_value_whatever_ends_a_rule(case: ResultCase, data: some.DataObject) 
         for _ in range(data.draw(some.integers(0, 3))):
             spoil(document, data.draw(some.sampled_from(places)), data.draw(VALUES))
     whole = data.draw(some.sampled_from([None, None, None, [], 7, "text", {}]))
-    documents = [Document(name, value if whole is None else whole) for name, value in zip("sac", files, strict=True)]
-    audits = {"TEST04": Document("audit", data.draw(VALUES))}
+    documents = [JsonFile(name, value if whole is None else whole) for name, value in zip("sac", files, strict=True)]
+    audits = {"TEST04": JsonFile("audit", data.draw(VALUES))}
     spoiled = replace(case, endpoint=EndpointFiles(*documents, audits=audits))
     assert all(isinstance(problem.found, str) for _, problem in result_problems(spoiled))
     assert trace(spoiled, lambda path: path).endpoint

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from checker.report.page.chart import (
     HEIGHT,
     WIDTH,
+    ChartLine,
     Interval,
-    Line,
     histogram,
     interval_chart,
     line_chart,
@@ -41,7 +41,7 @@ def coordinates(chart: Markup) -> list[float]:
 
 @given(st.lists(POINTS, max_size=4), st.booleans())
 def test_whatever_the_points_a_line_chart_is_well_formed_and_inside_its_picture(points: Any, log: bool) -> None:
-    lines = [Line(f"run {i}", i, some) for i, some in enumerate(points)]
+    lines = [ChartLine(f"run {i}", i, some) for i, some in enumerate(points)]
     chart = line_chart("T", "text", lines, ("x", None), ("y", None), target=(0.9, "target"), log=log)
     assert all(-20 <= c <= max(WIDTH, HEIGHT) + 20 for c in coordinates(chart))
 
@@ -63,15 +63,15 @@ def test_bars_begin_at_zero_and_have_the_length_of_their_value() -> None:
 
 
 def test_a_chart_without_points_says_why_instead_of_drawing_zero() -> None:
-    chart = line_chart("Accuracy", "text", [Line("a", 0, [])], ("x", None), ("y", None))
+    chart = line_chart("Accuracy", "text", [ChartLine("a", 0, [])], ("x", None), ("y", None))
     assert "Not shown" in chart.source
     assert "<svg" not in chart.source
 
 
 def test_a_picture_has_a_title_and_a_description_for_those_who_do_not_see_it() -> None:
-    svg = drawing(line_chart("Accuracy", "what it shows", [Line("a", 0, [(0, 1)])], ("x", None), ("y", None))).find(
-        "svg"
-    )
+    svg = drawing(
+        line_chart("Accuracy", "what it shows", [ChartLine("a", 0, [(0, 1)])], ("x", None), ("y", None))
+    ).find("svg")
     assert svg is not None
     assert svg.attrib["role"] == "img"
     assert svg.findtext("title") == "Accuracy"

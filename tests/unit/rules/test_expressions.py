@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.expressions import ExpressionError, Kind, Moment, UndefinedError, compile_expression
+from rules.expressions import ExpressionError, Moment, UndefinedError, ValueKind, compile_expression
 
 
 @dataclass
@@ -138,7 +138,7 @@ def test_any_text_compiles_or_is_refused(text: str) -> None:
         expression = compile_expression(text)
     except ExpressionError:
         return
-    assert expression.kind in Kind
+    assert expression.kind in ValueKind
     try:
         value = expression.evaluate(Moment(event=Line(value=2)))
     except UndefinedError:

@@ -76,3 +76,20 @@ def test_evidence_of_another_source_is_a_mistake(root: Path) -> None:
     add(ROUND, WORKLOAD, OTHER, parity=FIRST.parity or "")
     with pytest.raises(UsageError, match="not of the source that it is listed for"):
         evidence(ROUND, WORKLOAD)
+
+
+def test_a_round_that_extends_another_needs_a_certificate_of_its_own_and_shares_reference_runs(root: Path) -> None:
+    after, source = "assay/1.1", FIRST.source_sha256
+    (root / after).mkdir()
+    (root / after / "ruleset.yaml").write_text(f"{{name: {after}, title: Next, extends: {ROUND}}}")
+    forget()
+    assert missing(after, WORKLOAD, source) == ["parity"], "a certificate names its round"
+    (before,) = certificates(ROUND, WORKLOAD, source)
+    file = new_file(after, "parity", WORKLOAD, source)
+    (root / after / file).parent.mkdir(parents=True)
+    (root / after / file).write_text(before.model_copy(update={"ruleset": after}).model_dump_json(by_alias=True))
+    add(after, WORKLOAD, source, parity=file)
+    assert missing(after, WORKLOAD, source) == []
+    assert [one.ruleset for one in certificates(after, WORKLOAD, source)] == [after]
+    assert certificates(ROUND, WORKLOAD, source) == [before]
+    assert references(after, WORKLOAD, source) == references(ROUND, WORKLOAD, source)

@@ -14,7 +14,7 @@ import checker.report.render
 import rules.round
 from checker.cli import check as check_cli
 from checker.core.log_rules import compile_rules
-from checker.core.mllog import Record
+from checker.core.mllog import LogRecord
 from rules.cards import Example
 from rules.ruleset import load
 from suite.cli import app
@@ -46,7 +46,7 @@ def test_a_rule_is_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
         def objects(example: Example) -> bool:
             lines = [
-                Record("", line.time_ms, line.event, line.key, line.value, line.metadata, number)
+                LogRecord("", line.time_ms, line.event, line.key, line.value, line.metadata, number)
                 for number, line in enumerate(example.log or (), 1)
             ]
             return bool(list(program.judge(lines)))

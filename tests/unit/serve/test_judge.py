@@ -17,7 +17,7 @@ from suite.inference.outcome import judge
 from suite.inference.reference_check import reference_outputs, relative_difference
 from suite.inference.search import never_valid
 from suite.inference.tree import accuracy
-from suite.result.job import Finished, Watch
+from suite.result.job import Finished, RunWatch
 from suite.result.staging import sha256
 from suite.serve.job import load
 from tests.integration.serving.toys import toy, toy_job
@@ -38,7 +38,7 @@ Thread 0x00007e (most recent call first):
 def finished(status: int | None = 0, words: tuple[str, ...] = (), **files: bytes) -> Finished:
     ended = Ended(status=status, out_of_memory=False, timed_out=False, memory=None)
     named = {name.replace("_", "."): content for name, content in files.items()}
-    return Finished(ended, Watch(None, words=list(words)), named, CONTAINER)
+    return Finished(ended, RunWatch(None, words=list(words)), named, CONTAINER)
 
 
 def test_a_run_that_ended_well_left_a_result():

@@ -8,7 +8,7 @@ from rules.errors import UsageError
 from rules.serving import ScenarioRules, serving_rules
 from suite.inference.loadgen_config import user_conf
 from suite.inference.plan import parameters, scenarios
-from suite.settings import settings
+from suite.inputs.settings import settings
 
 RULES = serving_rules("assay-inference/1.0", "image-classification")
 TUNED = settings("image-classification").serving["jax"]

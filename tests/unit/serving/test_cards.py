@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.core.mllog import Record, read_log
+from checker.core.mllog import LogRecord, read_log
 from rules.cards import Card, Example
 from rules.ruleset import load
 from tests.unit.by_table import checks_of
@@ -29,7 +29,7 @@ def objections(card: Card, example: Example, measured: Callable[..., Measured]) 
         return [problem.message for problem in checks_of(ROUND)[str(card.check)].function(log)]
     if example.log is not None:
         log = read_log(io.BytesIO(), "log", load(ROUND).limits)
-        log.records = [Record("", e.time_ms, e.event, e.key, e.value, e.metadata, 1) for e in example.log]
+        log.records = [LogRecord("", e.time_ms, e.event, e.key, e.value, e.metadata, 1) for e in example.log]
         return [problem.message for problem in checks_of(ROUND)[str(card.check)].function(log)]
     submission = measured(example.benchmark or "image-classification")
     if example.division == "open":

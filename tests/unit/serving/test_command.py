@@ -81,13 +81,13 @@ def test_a_containers_log_alone_is_refused(measured: Make) -> None:
 
 def test_scores_are_loadgens(measured: Make) -> None:
     submission = measured()
-    rows = {score.path.rpartition("/")[2]: score.official for score in submission.check().scores}
+    rows = {score.path.rpartition("/")[2]: score.inference for score in submission.check().scores}
     assert rows["SingleStream"] is not None
     latency = submission.value("{scenario}/performance/run_1/mlperf_log_detail.txt", "early_stopping_latency_ss")
-    assert rows["SingleStream"]["Result"] == pytest.approx(latency / 1e6)
-    assert rows["SingleStream"]["Units"] == "Latency (ms)"
+    assert rows["SingleStream"].metric == pytest.approx(latency / 1e6)
+    assert rows["SingleStream"].unit == "Latency (ms)"
     assert rows["Offline"] is not None
-    assert rows["Offline"]["Units"] == "Samples/s"
+    assert rows["Offline"].unit == "Samples/s"
 
 
 def test_every_format_shows_a_finding_with_its_line(measured: Make) -> None:

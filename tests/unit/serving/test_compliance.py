@@ -10,7 +10,7 @@ import pytest
 
 from checker.families.assay.inference.answers import Answer
 from checker.families.assay.inference.compliance import (
-    Measured,
+    PerformanceTest,
     advantage,
     cached,
     ends,
@@ -22,20 +22,20 @@ from checker.families.assay.inference.compliance import (
     verdict,
 )
 from checker.families.assay.inference.latencies import Latencies
-from rules.compliance import Answers, WorkloadTests, compliance_rules
+from rules.compliance import AnswerComparison, WorkloadTests, compliance_rules
 from tests.unit.serving.trees import ROUND
 
 RULES = compliance_rules(ROUND)
-LABELS = WorkloadTests(tests=["TEST01"], answers=Answers(dtype="int32"))
-EMBEDDINGS = WorkloadTests(tests=["TEST01"], answers=Answers(dtype="float32", relative=1e-4))
-TOKENS = WorkloadTests(tests=["TEST06"], answers=Answers(dtype="int32"), eos=2)
+LABELS = WorkloadTests(tests=["TEST01"], answers=AnswerComparison(dtype="int32"))
+EMBEDDINGS = WorkloadTests(tests=["TEST01"], answers=AnswerComparison(dtype="float32", relative=1e-4))
+TOKENS = WorkloadTests(tests=["TEST06"], answers=AnswerComparison(dtype="int32"), eos=2)
 
 
-def run(score: int, latencies: list[int] | None = None, samples: list[int] | None = None) -> Measured:
+def run(score: int, latencies: list[int] | None = None, samples: list[int] | None = None) -> PerformanceTest:
     """A SingleStream run with a score in nanoseconds."""
     log = {"early_stopping_latency_ss": score, "result_validity": "VALID"}
     if latencies is None:
-        return Measured("SingleStream", log)
+        return PerformanceTest("SingleStream", log)
     count = len(latencies)
     places = array("Q", range(0, 10**6 * count, 10**6))
     known = Latencies(
@@ -45,7 +45,7 @@ def run(score: int, latencies: list[int] | None = None, samples: list[int] | Non
         array("I", range(count)),
         array("Q", [0] * count),
     )
-    return Measured("SingleStream", log, latencies=known)
+    return PerformanceTest("SingleStream", log, latencies=known)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_score_of_slow_queries_may_differ_by_what_a_machine_does(reference: in
 @pytest.mark.parametrize(("test", "good"), [(911.0, True), (890.0, False), (1099.0, True), (1110.0, False)])
 def test_any_other_score_may_differ_by_a_tenth(test: float, good: bool) -> None:
     one, other = (
-        Measured("Offline", {"result_samples_per_second": score, "result_validity": "VALID"})
+        PerformanceTest("Offline", {"result_samples_per_second": score, "result_validity": "VALID"})
         for score in (1000.0, test)
     )
     found = list(same_performance(one, other, RULES.performance, faster=True, slower=True))
@@ -226,17 +226,19 @@ def test_a_score_that_is_no_number_is_no_score() -> None:
         assert replace(run(1), log={"early_stopping_latency_ss": value}).score is None
 
 
-def offline(latencies: list[int], samples: list[int]) -> Measured:
+def offline(latencies: list[int], samples: list[int]) -> PerformanceTest:
     """An Offline run: one query, each sample's latency counted from its start."""
     known = run(0, latencies, samples).latencies
-    return Measured("Offline", {"result_samples_per_second": 1000.0, "result_validity": "VALID"}, latencies=known)
+    return PerformanceTest(
+        "Offline", {"result_samples_per_second": 1000.0, "result_validity": "VALID"}, latencies=known
+    )
 
 
 TAKEN_IN_NS = 250_000_000  # before the first answer, for hundreds of thousands of samples
 PACE_NS = 28_000
 
 
-def answered(first_round_ns: int) -> Measured:
+def answered(first_round_ns: int) -> PerformanceTest:
     """Three rounds through 5,000 samples, the first at its own pace."""
     paces = [first_round_ns] * 5_000 + [PACE_NS] * 10_000
     return offline([TAKEN_IN_NS + done for done in accumulate(paces)], [*range(5_000)] * 3)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from checker.core.findings import Finding
-from rules.serving import Scenario, serving_rules
+from rules.scenarios import Scenario
+from rules.serving import serving_rules
 from rules.serving_documents import REPEATED, RunName, ServingOutcome, ServingRecord
 from suite.inference import compliance
 from suite.inference.context import InferenceContext

@@ -108,7 +108,7 @@ def test_accuracy_is_the_share_of_labels() -> None:
 
 @pytest.mark.parametrize("workload", ["image-classification", "sentence-embedding", "text-generation"])
 def test_the_round_has_what_every_workload_is_compared_with(workload: str) -> None:
-    metrics = recomputed(load(ROUND), workload, {})
+    metrics = recomputed(load(ROUND), serving_rules(ROUND, workload), {})
     assert set(metrics) & set(serving_rules(ROUND, workload).metrics)
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from rules.errors import MachineError, UsageError
 from rules.workload import WorkloadRules, workload_rules
-from suite import data
-from suite.settings import WheelData
+from suite.inputs import data
+from suite.inputs.settings import WheelData
 
 CONTENT = {"pictures": b"many pictures", "labels": b"as many labels"}
 

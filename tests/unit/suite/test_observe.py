@@ -158,11 +158,11 @@ def test_frequencies_are_averaged_and_throttling_added_over_cpus(tmp_path: Path)
         folder = tmp_path / "devices/system/cpu" / cpu
         tree(folder / "cpufreq", scaling_cur_freq=kilohertz)
         tree(folder / "thermal_throttle", core_throttle_count="3")
-    assert sysfs.Processors(tmp_path).read() == [2.5e9, 6.0]
+    assert sysfs.ProcessorClocks(tmp_path).read() == [2.5e9, 6.0]
 
 
 def test_the_kernels_own_counts_are_read(tmp_path: Path) -> None:
     stat = "cpu  100 0 50 1000 5 0 0 30 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\nctxt 1\nprocs_running 3\nprocs_blocked 0\n"
     tree(tmp_path, stat=stat, vmstat="nr_free_pages 1\npswpin 4\npswpout 5\n")
-    assert procfs.Processors(tmp_path).read() == [pytest.approx(1.5), pytest.approx(0.3), 2.0]
+    assert procfs.ProcessorUse(tmp_path).read() == [pytest.approx(1.5), pytest.approx(0.3), 2.0]
     assert procfs.Swap(tmp_path).read() == [9.0]

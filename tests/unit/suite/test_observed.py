@@ -63,7 +63,7 @@ def test_lines_that_were_cut_short_or_came_twice_are_left_out() -> None:
     ],
 )
 def test_lines_that_make_no_document_are_an_error_with_a_sentence(first: dict[str, Any], lines: list[Any]) -> None:
-    with pytest.raises(MachineError, match="samples cannot be used"):
+    with pytest.raises(MachineError, match="output cannot be used"):
         assembled(first, lines)
 
 
@@ -121,13 +121,13 @@ def test_stamps_are_unix_seconds_iso_or_those_of_mlperf(tmp_path: Path) -> None:
     ("text", "why"),
     [
         ("1000,50\n900,50\n", "line 2 is not later"),
-        ("1000,50\n1001,fifty\n", "line 2 is no time and power"),
-        ("Time,31-31-2026 12:00:00.5,Watts,5\n", "line 1 is no time and power"),
-        ("Time,01-31-2026 12:00:00.5,Volts,5\n", "line 1 is no time and power"),
-        ("1,2,3\n", "line 1 is no time and power"),
-        ("nan,5\n", "line 1 is no time and power"),
-        ("\x1b[2J,5\n", "line 1 is no time and power"),
-        ("9" * 5000 + ",1\n", "line 1 is no time and power"),
+        ("1000,50\n1001,fifty\n", "line 2 is not a time and a power"),
+        ("Time,31-31-2026 12:00:00.5,Watts,5\n", "line 1 is not a time and a power"),
+        ("Time,01-31-2026 12:00:00.5,Volts,5\n", "line 1 is not a time and a power"),
+        ("1,2,3\n", "line 1 is not a time and a power"),
+        ("nan,5\n", "line 1 is not a time and a power"),
+        ("\x1b[2J,5\n", "line 1 is not a time and a power"),
+        ("9" * 5000 + ",1\n", "line 1 is not a time and a power"),
     ],
 )
 def test_a_power_log_with_a_line_that_cannot_be_read_is_refused(tmp_path: Path, text: str, why: str) -> None:

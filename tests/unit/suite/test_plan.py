@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rules.errors import UsageError
 from rules.seeds import run_seed
 from rules.workload import workload_rules
-from suite.cpus import last_cpus
+from suite.host.cpus import last_cpus
 from suite.training.plan import hyperparameters, number_of_runs
 
 RULES = workload_rules("assay/1.0", "image-classification")

@@ -23,14 +23,14 @@ from suite.engines.base import Host, RunEnvironment
 from suite.harness import probe
 from suite.images.matrix import Suite
 from suite.inference.procedure import Inference
-from suite.machine import Personal
+from suite.inputs.settings import Tuned
 from suite.result import produce
 from suite.result.context import RunContext
+from suite.result.machine import Personal
 from suite.result.plan import Plan
 from suite.result.procedure import Procedure
 from suite.result.request import Request
 from suite.result.staging import Work
-from suite.settings import Tuned
 from suite.targets.data import NOTHING, Emulation
 from suite.targets.execution import ExecutionMode
 from suite.training.procedure import Training

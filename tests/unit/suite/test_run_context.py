@@ -76,7 +76,7 @@ def test_a_machine_that_fails_a_run_is_noted_and_not_the_runs_fault(tmp_path: Pa
     table = context(tmp_path, "print('hello')")
     other = table.runner.interpreter.model_copy(update={"distributions": {}})
     tampered = ProcessRunner(other, tmp_path / "boxes", {})
-    with pytest.raises(MachineError, match="other distributions"):
+    with pytest.raises(MachineError, match="distributions recorded at the start"):
         run(Table(tampered, table.work, None, table.files, []))
     assert [attempt.outcome for attempt in table.work.attempts("0")] == [Outcome.CRASHED]
 
@@ -87,6 +87,6 @@ def test_a_run_of_which_no_record_can_be_made_is_noted(tmp_path: Path) -> None:
     def record() -> Container:
         return Container.model_validate({"engine": 1})
 
-    with pytest.raises(JudgedError, match="the run: what the harness left cannot be recorded: engine: "):
+    with pytest.raises(JudgedError, match="the run: the harness's results cannot be recorded: engine: "):
         table.recorded("0", "the run", record)
     assert [attempt.outcome for attempt in table.work.attempts("0")] == [Outcome.CRASHED]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from suite import source
+from suite.inputs import source
 
 TRAINED = "image-classification"
 SERVED = (TRAINED, "sentence-embedding", "text-generation")

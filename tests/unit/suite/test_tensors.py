@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.errors import JudgedError
-from suite.tensors import largest_differences, read_float64
+from suite.training.tensors import largest_differences, read_float64
 
 
 def file(tensors: dict[str, list[float]], **changes: object) -> bytes:

@@ -19,16 +19,16 @@ from typing import Any
 import pytest
 
 from rules.errors import MachineError
-from suite import turn as turns
 from suite.engines.base import NO_ENGINE, Host
 from suite.engines.docker.engine import DockerEngine
 from suite.engines.docker.labels import LABEL, OWNER, owner
 from suite.result import produce, uncontained
+from suite.result import turn as turns
 from suite.result.request import Request
+from suite.result.turn import turn
 from suite.targets.data import NOTHING
 from suite.targets.execution import ExecutionMode
 from suite.training.procedure import Training
-from suite.turn import turn
 
 # This machine without an engine, as `turn` and `produce` see it.
 HERE: Any = SimpleNamespace(
@@ -43,7 +43,8 @@ PROGRAM = """
 import signal, sys
 from pathlib import Path
 from types import SimpleNamespace
-from suite import cli, turn
+from suite import cli
+from suite.result import turn
 turn.FOLDERS = (Path(sys.argv[1]),)
 turn.POLL_S = 0.05
 def command():
@@ -142,7 +143,7 @@ def test_whatever_stands_in_the_lock_the_second_is_refused_in_a_sentence(
     holder(started, locks, "assay run one")
     (locks / "assay-machine.lock").write_bytes(left)
     with (
-        pytest.raises(MachineError, match="another command, which does not say what it is"),
+        pytest.raises(MachineError, match="another command, which does not name itself"),
         turn("two", HERE, wait=False),
     ):
         pass
@@ -164,7 +165,7 @@ def test_another_users_lock_holds_too(started: list[subprocess.Popen[str]], lock
         pytest.skip("root may write every file; run the tests as another user to try this")
     holder(started, locks, "assay run one")
     (locks / "assay-machine.lock").chmod(0o444)
-    with pytest.raises(MachineError, match="measuring already"), turn("two", HERE, wait=False):
+    with pytest.raises(MachineError, match="another measurement is running"), turn("two", HERE, wait=False):
         pass
 
 
@@ -221,7 +222,7 @@ def test_who_waits_for_a_lock_that_is_removed_does_not_measure_beside_a_third(
     monkeypatch.setattr(turns, "_opened", lambda path: handles.pop() if handles else opened(path))
     third = opened(lock)
     fcntl.flock(third, fcntl.LOCK_EX)
-    with pytest.raises(MachineError, match="measuring already"), turn("a run", HERE, wait=False):
+    with pytest.raises(MachineError, match="another measurement is running"), turn("a run", HERE, wait=False):
         pass
     os.close(third)
     with turn("a run", HERE, wait=False):

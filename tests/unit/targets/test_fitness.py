@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from suite.images.matrix import matrix, minimums
-from suite.targets.data import Check
+from suite.targets.data import FactDemand
 from suite.targets.fitness import judge
 
 
 def verdict(check: dict[str, object], value: str | None, least: dict[str, str] | None = None):
     """Return the one verdict on `value`."""
-    asked = Check.model_validate({"fact": "thing", "fix": "mend it", **check})
+    asked = FactDemand.model_validate({"fact": "thing", "fix": "mend it", **check})
     [found] = judge((asked,), {} if value is None else {"thing": value}, least or {})
     return found
 

@@ -223,9 +223,11 @@ def test_no_result_goes_free_because_many_others_are_copies(round_: Path) -> Non
 def test_runs_of_a_throughput_measurement_may_be_those_of_the_time_to_solution() -> None:
     from dataclasses import replace
 
-    from checker.families.mlperf_training.copies import Trace, runs_original, runs_shared
+    from checker.families.mlperf_training.copies import RunTrace, runs_original, runs_shared
 
-    strong = Trace("a/strong/r1", "a/strong", "Lab", "Lab", "cosmoflow", "strong", (), False, 9, 1, "c", "p", (), True)
+    strong = RunTrace(
+        "a/strong/r1", "a/strong", "Lab", "Lab", "cosmoflow", "strong", (), False, 9, 1, "c", "p", (), True
+    )
     weak = replace(strong, path="b/weak/r1", result="b/weak", scaling="weak")
     assert list(runs_original([strong, weak])) == []
     (problem,) = runs_shared([strong, weak])

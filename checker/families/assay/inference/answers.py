@@ -10,7 +10,7 @@ from math import isfinite
 import msgspec
 
 from checker.core.tree import RefusedError, Tree
-from rules.compliance import Answers
+from rules.compliance import AnswerComparison
 
 CODES = {"int32": "i", "int64": "q", "float32": "f"}
 
@@ -39,7 +39,7 @@ def read_answers(tree: Tree, path: str) -> list[Answer]:
         raise RefusedError(f"is no accuracy log of LoadGen's: {error}") from None
 
 
-def numbers(answer: bytes, kind: Answers) -> array[int] | array[float] | None:
+def numbers(answer: bytes, kind: AnswerComparison) -> array[int] | array[float] | None:
     """Return the elements of an answer; None where its length is no whole number of them."""
     found: array[int] | array[float] = array(CODES[kind.dtype])
     if len(answer) % found.itemsize:
@@ -50,7 +50,7 @@ def numbers(answer: bytes, kind: Answers) -> array[int] | array[float] | None:
     return found
 
 
-def alike(one: bytes, other: bytes, kind: Answers) -> bool:
+def alike(one: bytes, other: bytes, kind: AnswerComparison) -> bool:
     """Return whether two answers to one sample are the same, within what the round allows."""
     if one == other:
         return True

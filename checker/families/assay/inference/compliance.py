@@ -14,16 +14,7 @@ from typing import Any
 from checker.families.assay.inference.answers import Answer, alike, by_sample, numbers
 from checker.families.assay.inference.latencies import Latencies, percentile
 from rules.compliance import ComplianceRules, Performance, WorkloadTests
-from rules.serving import loadgen_scenario
-
-RESULT = {
-    "SingleStream": "early_stopping_latency_ss",
-    "MultiStream": "early_stopping_latency_ms",
-    "Server": "result_completed_samples_per_sec",
-    "Offline": "result_samples_per_second",
-}
-TOKENS = {"Server": "result_completed_tokens_per_second", "Offline": "result_tokens_per_second"}
-LATENCIES = ("SingleStream", "MultiStream")  # whose score is a latency, so that less is better
+from rules.scenarios import scenario_named
 
 
 @dataclass(frozen=True)
@@ -37,7 +28,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Measured:
+class PerformanceTest:
     """One run in performance mode: LoadGen's detail log by key, and its latencies where they are known."""
 
     scenario: str  # the round's name: SingleStream, MultiStream, Server, Interactive, Offline
@@ -48,8 +39,8 @@ class Measured:
     @property
     def metric(self) -> str:
         """The key of the score in the detail log."""
-        scenario = loadgen_scenario(self.scenario)
-        return (TOKENS if self.tokens else {}).get(scenario) or RESULT[scenario]
+        its = scenario_named(self.scenario)
+        return (its.tokens_score if self.tokens else None) or its.score
 
     @property
     def score(self) -> float | None:
@@ -63,8 +54,8 @@ def verdict(
     test: str,
     rules: ComplianceRules,
     workload: WorkloadTests,
-    reference: Measured,
-    run: Measured,
+    reference: PerformanceTest,
+    run: PerformanceTest,
     accuracy: Sequence[Answer],
     logged: Sequence[Answer],
 ) -> dict[str, list[Fault]]:
@@ -81,11 +72,11 @@ def verdict(
     if test == "TEST04":
         faults = [*valid(run), *one_sample(run, rules), *cached(reference, run, rules)]
         # Slower in SingleStream and MultiStream neither: a cache could know this test, and not be used in it.
-        slower = loadgen_scenario(run.scenario) in LATENCIES
+        slower = scenario_named(run.scenario).is_latency
         return {"performance": faults + list(same_performance(reference, run, performance, faster=True, slower=slower))}
     if test == "TEST06":
         few = Fault("too few answers were logged", f"about {rules.TEST06.samples}", str(len(logged)))
-        said = loadgen_scenario(run.scenario) != "Offline"
+        said = not scenario_named(run.scenario).is_one_query
         return {
             "first token": list(first_tokens(logged)) if said else [],
             "EOS": list(ends(logged, workload)),
@@ -96,7 +87,7 @@ def verdict(
 
 
 def same_performance(
-    reference: Measured, test: Measured, rules: Performance, *, faster: bool, slower: bool
+    reference: PerformanceTest, test: PerformanceTest, rules: Performance, *, faster: bool, slower: bool
 ) -> Iterator[Fault]:
     """Yield a fault where the test's pace is further from the reference's than the round allows, the ways asked.
 
@@ -104,7 +95,7 @@ def same_performance(
     """
     yield from _same_score(reference, test, rules, faster=faster, slower=slower)
     latencies = reference.latencies is not None and test.latencies is not None
-    if not latencies or loadgen_scenario(reference.scenario) not in LATENCIES:
+    if not latencies or not scenario_named(reference.scenario).is_latency:
         return
     was, now = ranked(reference), ranked(test)
     for asked, ours, theirs, what in ((faster, now, was, "faster"), (slower, was, now, "slower")):
@@ -114,12 +105,12 @@ def same_performance(
 
 
 def _same_score(
-    reference: Measured, test: Measured, rules: Performance, *, faster: bool, slower: bool
+    reference: PerformanceTest, test: PerformanceTest, rules: Performance, *, faster: bool, slower: bool
 ) -> Iterator[Fault]:
     if reference.score is None or test.score is None:
         yield Fault("there is no score to compare", reference.metric, "none")
         return
-    is_latency = loadgen_scenario(reference.scenario) in LATENCIES
+    is_latency = scenario_named(reference.scenario).is_latency
     within = rules.within_of_slow if is_latency else rules.within
     speed = reference.score / test.score if is_latency else test.score / reference.score
     if (faster and speed > 1 + within) or (slower and speed < 1 - within):
@@ -144,14 +135,14 @@ def _ahead(
         yield Fault(message, wanted, f"{ahead:.1%}, e.g. at {at:,} ns", pace=True)
 
 
-def valid(test: Measured) -> Iterator[Fault]:
+def valid(test: PerformanceTest) -> Iterator[Fault]:
     """Yield a fault where LoadGen does not call the run valid."""
     if test.log.get("result_validity") != "VALID":
         found = str(test.log.get("result_validity"))
         yield Fault("LoadGen does not call the run valid", "VALID", found, pace=True)
 
 
-def long_enough(test: Measured) -> Iterator[Fault]:
+def long_enough(test: PerformanceTest) -> Iterator[Fault]:
     """Yield a fault where a run stopped before its time, or asked too little."""
     for key in ("result_min_duration_met", "result_min_queries_met"):
         if test.log.get(key) is not True:
@@ -191,7 +182,7 @@ def _alike(one: str, other: str, workload: WorkloadTests) -> bool:
         return False
 
 
-def one_sample(test: Measured, rules: ComplianceRules) -> Iterator[Fault]:
+def one_sample(test: PerformanceTest, rules: ComplianceRules) -> Iterator[Fault]:
     """TEST04: yield a fault where the run was not of one sample, again and again."""
     if test.log.get("effective_performance_issue_same") is not True:
         found = str(test.log.get("effective_performance_issue_same"))
@@ -199,20 +190,20 @@ def one_sample(test: Measured, rules: ComplianceRules) -> Iterator[Fault]:
     if test.log.get("effective_performance_issue_same_index") != rules.TEST04.index:
         found = str(test.log.get("effective_performance_issue_same_index"))
         yield Fault("LoadGen repeated another sample", f"index {rules.TEST04.index}", found)
-    width = 8 if loadgen_scenario(test.scenario) == "MultiStream" else 1
+    width = scenario_named(test.scenario).samples_per_query
     if test.latencies is not None and len(set(test.latencies.sample)) > width:
         found = f"{len(set(test.latencies.sample))} samples"
         yield Fault("more than one sample was asked", f"{width} at most", found)
 
 
-def cached(reference: Measured, test: Measured, rules: ComplianceRules) -> Iterator[Fault]:
+def cached(reference: PerformanceTest, test: PerformanceTest, rules: ComplianceRules) -> Iterator[Fault]:
     """TEST04: yield a fault where a sample's first answer takes longer than an answer to one asked again and again.
 
     MLCommons compares scores, which a cache that the performance run profits from already leaves equal.
     """
     if reference.latencies is None or test.latencies is None or len(test.latencies) < 2:
         return
-    if loadgen_scenario(reference.scenario) == "Offline":
+    if scenario_named(reference.scenario).is_one_query:
         first, again = _pace(reference.latencies), _pace(test.latencies)
     else:
         # At the same places of both runs: at its beginning any run is slower, and first answers come early. By how much
@@ -256,7 +247,7 @@ def loaded(seconds: float, samples: int, pace_s: float, rules: ComplianceRules) 
         yield Fault(message, f"at most {most:.4f} s for {samples:,} samples", f"{seconds:.4f} s")
 
 
-def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> Iterator[Fault]:
+def seeds_alike(reference: PerformanceTest, test: PerformanceTest, rules: ComplianceRules) -> Iterator[Fault]:
     """Yield a fault where the performance run was faster with the round's seeds than a run with others.
 
     In Server, where queries wait for each other, the fastest are compared. The run need not be valid: near Server's
@@ -266,10 +257,10 @@ def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> 
     if reference.latencies is None or test.latencies is None:
         yield Fault("there are no latencies to compare", "latencies of both runs", "none")
         return
-    if loadgen_scenario(reference.scenario) == "Offline":
+    if scenario_named(reference.scenario).is_one_query:
         return  # one query: its samples' latencies are the order of the batches, and the score is the test
     ours, theirs = ranked(reference), ranked(test)
-    if loadgen_scenario(reference.scenario) == "Server":
+    if scenario_named(reference.scenario).is_bounded:
         p, times = rules.seeds.queued_percentile, rules.seeds.queued_times
         fast, slow = percentile(ours, p), percentile(theirs, p)
         if slow > times * fast:
@@ -280,10 +271,10 @@ def seeds_alike(reference: Measured, test: Measured, rules: ComplianceRules) -> 
     yield from _ahead(ours, theirs, rules.performance, rules.seeds.faster_by, rules.seeds.share, message)
 
 
-def ranked(measured: Measured) -> list[int]:
+def ranked(measured: PerformanceTest) -> list[int]:
     """Return the sorted latencies that LoadGen ranks in the run's scenario."""
     assert measured.latencies is not None
-    by_query = loadgen_scenario(measured.scenario) == "MultiStream"
+    by_query = scenario_named(measured.scenario).by_query
     return measured.latencies.queries if by_query else measured.latencies.ranked
 
 

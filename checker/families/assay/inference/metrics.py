@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from checker.families.assay.inference.answers import numbers
-from rules.compliance import Answers
+from rules.compliance import AnswerComparison
 from rules.ruleset import RuleSet
+from rules.serving import Comparison, ServingRules
 
 Vector = Sequence[float]
-EMBEDDING, TOKENS = Answers(dtype="float32"), Answers(dtype="int32")
+EMBEDDING, TOKENS = AnswerComparison(dtype="float32"), AnswerComparison(dtype="int32")
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ class Possible:
     most: float
 
 
-def recomputed(ruleset: RuleSet, workload: str, answers: Mapping[int, bytes]) -> dict[str, Possible]:
+def recomputed(ruleset: RuleSet, rules: ServingRules, answers: Mapping[int, bytes]) -> dict[str, Possible]:
     """Return the metrics of a workload that follow from its answers by sample."""
     found: dict[str, Possible] = {}
-    for folder, name, metrics in GOLD.get(workload, ()):
-        path = ruleset.data(folder, name)
+    for name, metrics in rules.compared_with.items():
+        path = ruleset.data(*name.split("/"))
         if path is not None:
-            found |= metrics(_read(path), answers)
+            found |= METRICS[metrics](_read(path), answers)
     return found
 
 
@@ -87,12 +88,7 @@ def agreement(reference: bytes, answers: Mapping[int, bytes]) -> dict[str, Possi
 
 
 Metrics = Callable[[bytes, Mapping[int, bytes]], dict[str, Possible]]
-# Folder and file of the rule set that say what answers are compared with, and what follows from both.
-GOLD: dict[str, tuple[tuple[str, str, Metrics], ...]] = {
-    "image-classification": (("labels", "image-classification.bin", top_1),),
-    "sentence-embedding": (("labels", "sentence-embedding.json", correlations),),
-    "text-generation": (("weights", "text-generation-tokens.json", agreement),),
-}
+METRICS: dict[Comparison, Metrics] = {"top-1": top_1, "correlations": correlations, "agreement": agreement}
 
 
 def pearson(one: Vector, other: Vector) -> float:

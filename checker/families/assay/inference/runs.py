@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checker.core.tree import RefusedError, Tree
-from checker.families.assay.inference.compliance import Measured
+from checker.families.assay.inference.compliance import PerformanceTest
 from checker.families.assay.inference.latencies import read_latencies
 from checker.loadgen.detail_log import read_detail
 
@@ -24,9 +24,9 @@ def answers_path(results: str, ours: str, run: str) -> str:
     return f"{ours}/accuracy/{ANSWERS}" if run == "accuracy" else f"{results}/{run}/accuracy/{ANSWERS}"
 
 
-def measured(tree: Tree, results: str, ours: str, scenario: str, run: str, tokens: bool) -> Measured:
+def measured(tree: Tree, results: str, ours: str, scenario: str, run: str, tokens: bool) -> PerformanceTest:
     """Read what a run in performance mode measured; RefusedError where its logs are not to be had."""
     log = read_detail(tree, f"{loadgen_folder(results, ours, run)}/mlperf_log_detail.txt")
     if log.refused is not None:
         raise RefusedError(log.refused)
-    return Measured(scenario, log.values, tokens, read_latencies(tree, f"{ours}/{run}/latencies.bin"))
+    return PerformanceTest(scenario, log.values, tokens, read_latencies(tree, f"{ours}/{run}/latencies.bin"))

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from checker.core.findings import Measured, Score, Use, Verdict
+from checker.core.findings import InferenceScore, Score, Use, Verdict
 from checker.core.ledger import Errors, Ledger
 from checker.families.assay.inference.submission import InferenceResult, ScenarioResult
 from checker.families.assay.submission import in_scope
 from checker.machine.energy import energy_served
 from checker.machine.use import use_of
-from rules.serving import loadgen_scenario
+from rules.scenarios import scenario_named
 from rules.systems import node_count
 from rules.text import printable
 
@@ -46,7 +46,7 @@ def score(path: str, result: InferenceResult, scenario: ScenarioResult, verdict:
         division=result.division,
         framework=result.framework,
         verdict=verdict,
-        inference=Measured(scenario.name, row.get("Result"), row.get("Units", "")),
+        inference=InferenceScore(scenario.name, row.get("Result"), row.get("Units", "")),
         energy=None if run is None else energy_served(run, run.detail.values, len(run.latencies or ()) or None),
         use=_use(result, scenario),
         nodes=node_count(result.system_document.model.number_of_nodes) if result.system_document else None,
@@ -63,6 +63,6 @@ def _use(result: InferenceResult, scenario: ScenarioResult) -> Use:
 
 def shown_score(scenario: str, metric: str, value: float) -> dict[str, Any]:
     """Return a score as MLPerf's result tables have it: milliseconds, or samples or tokens a second."""
-    if loadgen_scenario(scenario) in ("SingleStream", "MultiStream"):
-        return {"Result": round(value / 1e6, 6), "Units": "Latency (ms)"}
+    if scenario_named(scenario).is_latency:
+        return {"Result": round(value / 1e6, 6), "Units": scenario_named(scenario).unit}
     return {"Result": value, "Units": "Tokens/s" if "tokens" in metric else "Samples/s"}

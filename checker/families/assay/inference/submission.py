@@ -11,18 +11,19 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
 from checker.core.tree import Entry, RefusedError, Tree
 from checker.families.assay.inference.answers import Answer, read_answers
-from checker.families.assay.inference.compliance import Measured
+from checker.families.assay.inference.compliance import PerformanceTest
 from checker.families.assay.inference.latencies import Latencies, read_latencies
 from checker.families.assay.inference.runs import answers_path, loadgen_folder
 from checker.families.assay.submission import Result, Run, Scenario, Submission
 from checker.loadgen.detail_log import DetailLog, read_detail
 from rules.compliance import ComplianceRules, compliance_rules
 from rules.errors import UsageError
-from rules.serving import SCENARIOS, ScenarioRules, ServingRules, serving_rules
+from rules.scenarios import SCENARIOS
+from rules.serving import ScenarioRules, ServingRules, serving_rules
 from rules.serving_documents import OutputsCertificate, SearchRecord, ServingRecord, ServingSystem
 
 RUNS = ("performance", "accuracy", "TEST01", "TEST04", "TEST06", "seeds")
@@ -62,7 +63,7 @@ class LoadGenRun(Run):
     summary_path: str
     latencies_path: str  # what LoadGen's trace was reduced to
     answers_path: str  # LoadGen's accuracy log, whole
-    record: Document[ServingRecord] | None = None
+    record: ValidDocument[ServingRecord] | None = None
 
     @cached_property
     def detail(self) -> DetailLog:
@@ -88,9 +89,9 @@ class LoadGenRun(Run):
             return None
 
     @property
-    def measured(self) -> Measured:
+    def measured(self) -> PerformanceTest:
         """What the run measured, for verdicts of compliance."""
-        return Measured(self.scenario, self.detail.values, self.tokens, self.latencies)
+        return PerformanceTest(self.scenario, self.detail.values, self.tokens, self.latencies)
 
     def said(self, key: str, message: str, expected: str, found: str) -> Problem:
         """Return a problem with a line of LoadGen's detail log."""
@@ -145,10 +146,10 @@ class ScenarioResult(Scenario):
 class InferenceResult(Result):
     """A system's scenarios of a workload."""
 
-    system_document: Document[ServingSystem] | None = None
+    system_document: ValidDocument[ServingSystem] | None = None
     scenarios: dict[str, ScenarioResult] = field(default_factory=dict)
-    outputs: Document[OutputsCertificate] | None = None
-    search: Document[SearchRecord] | None = None
+    outputs: ValidDocument[OutputsCertificate] | None = None
+    search: ValidDocument[SearchRecord] | None = None
 
     @property
     def ours(self) -> str:
@@ -166,7 +167,7 @@ class InferenceResult(Result):
         return [run for scenario in self.scenarios.values() for run in scenario.runs.values()]
 
     @property
-    def records(self) -> list[Document[ServingRecord]]:
+    def records(self) -> list[ValidDocument[ServingRecord]]:
         """The records that could be read, scenario by scenario."""
         return [run.record for run in self.runs if run.record]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from checker.core.comparison import CONFIDENCE, LEVEL, Difference, differences, spread
-from checker.families.assay.page.evidence import Group, Result
+from checker.families.assay.page.evidence import ResultEvidence, WorkloadGroup
 from checker.report.page.chart import Interval, interval_chart
 from checker.report.page.layout import section, table
 from checker.report.page.markup import Markup, tag
 from checker.report.page.quantity import NOT_MEASURED, fixed
 
 
-def comparison_section(group: Group, name: str) -> Markup:
+def comparison_section(group: WorkloadGroup, name: str) -> Markup:
     """Return the comparison of a group's results: a picture, a sentence for each pair, the figures."""
     labels, spreads = group.labels(), [spread(r.times_to_target()) for r in group.results]
     whole = [len(s.values) == len(r.runs) > 1 for s, r in zip(spreads, group.results, strict=True)]
@@ -55,12 +55,12 @@ def comparison_section(group: Group, name: str) -> Markup:
     )
 
 
-def _short_of(result: Result) -> str:
+def _short_of(result: ResultEvidence) -> str:
     reached = len(result.times_to_target())
     return "" if reached == len(result.runs) else f" (the {reached} of {len(result.runs)} runs that reached the target)"
 
 
-def _untested(result: Result) -> str:
+def _untested(result: ResultEvidence) -> str:
     if len(result.runs) < 2:
         return "a test needs at least two runs"
     missed = len(result.runs) - len(result.times_to_target())
@@ -82,7 +82,7 @@ def _probability(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
-def _confounders(group: Group) -> str:
+def _confounders(group: WorkloadGroup) -> str:
     """Say what besides the framework differs between the results of a group."""
     records = [record for result in group.results if (record := result.first()) is not None]
     differing = []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from checker.families.assay.page.evidence import Group, Moment, Result, Run
-from checker.report.page.chart import Interval, Line, histogram, interval_chart, key, line_chart
+from checker.families.assay.page.evidence import LoggedValue, ResultEvidence, RunEvidence, WorkloadGroup
+from checker.report.page.chart import ChartLine, Interval, histogram, interval_chart, key, line_chart
 from checker.report.page.layout import folded, section, table
 from checker.report.page.markup import Child, Markup, tag
 from checker.report.page.quantity import NOT_MEASURED, count, fixed, mebibytes, number, percentile
@@ -14,7 +14,7 @@ STEPS = 200_000  # of one run that are looked at
 PERCENTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
 
 
-def curves_section(group: Group, name: str) -> Markup:
+def curves_section(group: WorkloadGroup, name: str) -> Markup:
     """Return the metric against time and samples, and the training loss, one line per run."""
     labels = group.labels()
     quality = group.results[0].rules.quality if group.results[0].rules else None
@@ -23,9 +23,11 @@ def curves_section(group: Group, name: str) -> Markup:
     axis = f"{metric}, {unit}" if unit else metric
     title = f"{metric[:1].upper()}{metric[1:]} against"
 
-    def lines(moments: Callable[[Run], Sequence[Moment]], across: Callable[[Moment], float]) -> list[Line]:
+    def lines(
+        moments: Callable[[RunEvidence], Sequence[LoggedValue]], across: Callable[[LoggedValue], float]
+    ) -> list[ChartLine]:
         return [
-            Line(f"{label}, run {run.index}", i, [(across(m), m.value) for m in moments(run)])
+            ChartLine(f"{label}, run {run.index}", i, [(across(m), m.value) for m in moments(run)])
             for i, (label, result) in enumerate(zip(labels, group.results, strict=True))
             for run in result.runs
         ]
@@ -55,7 +57,7 @@ def curves_section(group: Group, name: str) -> Markup:
     )
 
 
-def memory_section(group: Group, name: str) -> Markup:
+def memory_section(group: WorkloadGroup, name: str) -> Markup:
     """Return the peak memory of every run and where the figure comes from."""
     labels = group.labels()
     bars, rows = [], []
@@ -83,7 +85,7 @@ def memory_section(group: Group, name: str) -> Markup:
     )
 
 
-def steps_section(group: Group, name: str) -> Markup:
+def steps_section(group: WorkloadGroup, name: str) -> Markup:
     """Return how long training steps took: a histogram per result, percentiles per run."""
     charts, rows = [], []
     labels = group.labels()
@@ -112,7 +114,7 @@ def steps_section(group: Group, name: str) -> Markup:
     )
 
 
-def _remarks(labels: Sequence[str], results: Sequence[Result]) -> Child:
+def _remarks(labels: Sequence[str], results: Sequence[ResultEvidence]) -> Child:
     """Return what a reader must know before trusting the step times."""
     together, odd = [], []
     for label, result in zip(labels, results, strict=True):
@@ -132,7 +134,7 @@ def _remarks(labels: Sequence[str], results: Sequence[Result]) -> Child:
     ]
 
 
-def _steps_trained(run: Run) -> float | None:
+def _steps_trained(run: RunEvidence) -> float | None:
     """Return how many steps a run took by its log and batch size; None where either is not stated."""
     batch = number(run.record.hyperparameters.get("global_batch_size")) if run.record else None
     return run.samples / batch if batch and run.samples is not None else None
@@ -145,7 +147,7 @@ def _percentiles(times: list[float]) -> Sequence[Child]:
     return [count(len(times)), fixed(sum(times) / len(times), 2), *shares, fixed(times[-1], 2)]
 
 
-def _moments_table(label: str, result: Result) -> Markup:
+def _moments_table(label: str, result: ResultEvidence) -> Markup:
     rows = []
     for run in result.runs:
         losses = {moment.samples: moment.value for moment in run.loss}

@@ -9,11 +9,11 @@ from checker.core.findings import Report
 from checker.families.assay.discovery import DEFAULT, FAMILIES, SERVING
 from checker.families.assay.page.beside import comparison_section
 from checker.families.assay.page.curves import curves_section, memory_section, steps_section
-from checker.families.assay.page.evidence import Result, gather, groups
+from checker.families.assay.page.evidence import ResultEvidence, gather, groups
 from checker.families.assay.page.machine import cost_section, machine_section
 from checker.families.assay.page.parity import parity_section
 from checker.families.assay.page.provenance import provenance_section
-from checker.families.assay.page.serving import Served, gather_serving, serving_parts
+from checker.families.assay.page.serving import ServedResult, gather_serving, serving_parts
 from checker.families.assay.page.summary import header, results_section
 from checker.report.page.markup import Markup, tag
 from checker.report.page.objections import findings_section
@@ -58,7 +58,7 @@ def _round(report: Report, suite: str, default: str) -> RuleSet:
 
 
 def _parts(
-    report: Report, results: Sequence[Result], more: int, served: Sequence[Served], further: int
+    report: Report, results: Sequence[ResultEvidence], more: int, served: Sequence[ServedResult], further: int
 ) -> list[tuple[str, str, Markup]]:
     """Return the parts of the page in order: name, title in the contents, content."""
     found = findings_section(report, [*results, *served])

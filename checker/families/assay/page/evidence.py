@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.core.findings import Item, Report, Score, Verdict
-from checker.core.mllog import Log, Record
+from checker.core.mllog import LogRecord, ParsedLog
 from checker.core.tree import Tree
 from checker.families.assay.discovery import discover, suite_of
 from checker.families.assay.page.traces import Seen, seen
@@ -28,7 +28,7 @@ LOGGED_DIGESTS = ("source_sha256", "initial_weights_sha256", "final_weights_sha2
 
 
 @dataclass(frozen=True)
-class Moment:
+class LoggedValue:
     """A logged value inside the clock: seconds since run_start, training samples so far, the value."""
 
     seconds: float
@@ -37,7 +37,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunEvidence:
     """One run: its record, and what its log says; None wherever a file or line was missing or unusable."""
 
     index: int
@@ -46,8 +46,8 @@ class Run:
     seconds: float | None = None  # run_start to run_stop
     samples: float | None = None  # trained on, up to run_stop
     reached: bool | None = None  # run_stop says success; None: no run_stop
-    metric: tuple[Moment, ...] = ()  # the workload's, at each evaluation
-    loss: tuple[Moment, ...] = ()
+    metric: tuple[LoggedValue, ...] = ()  # the workload's, at each evaluation
+    loss: tuple[LoggedValue, ...] = ()
     digests: dict[str, str] = field(default_factory=dict)  # what the log itself says, by key
     clock_gap_s: float | None = None  # largest |host's receipt - log's own time| of a line
     problems: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Result:
+class ResultEvidence:
     """One result: a system on a workload, its runs and what stands beside them."""
 
     path: str  # relative to the path that was checked
@@ -80,7 +80,7 @@ class Result:
     workload: str
     division: str
     framework: str
-    runs: tuple[Run, ...]
+    runs: tuple[RunEvidence, ...]
     more_runs: int  # found, not shown
     declared_runs: int | None
     files: tuple[FileDigest, ...]  # as the manifest lists them
@@ -104,12 +104,12 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Group:
+class WorkloadGroup:
     """Results that may be compared: one workload in one division."""
 
     workload: str
     division: str
-    results: tuple[Result, ...]
+    results: tuple[ResultEvidence, ...]
 
     @property
     def name(self) -> str:
@@ -128,20 +128,20 @@ class Group:
         return [f"{r.framework} · {r.path}" for r in self.results]
 
 
-def groups(results: Iterable[Result]) -> list[Group]:
+def groups(results: Iterable[ResultEvidence]) -> list[WorkloadGroup]:
     """Return the results by workload and division, in the order in which these first occur."""
-    found: dict[tuple[str, str], list[Result]] = {}
+    found: dict[tuple[str, str], list[ResultEvidence]] = {}
     for result in results:
         found.setdefault((result.workload, result.division), []).append(result)
-    return [Group(workload, division, tuple(some)) for (workload, division), some in found.items()]
+    return [WorkloadGroup(workload, division, tuple(some)) for (workload, division), some in found.items()]
 
 
-def gather(path: Path, report: Report, ruleset: RuleSet) -> tuple[list[Result], int]:
+def gather(path: Path, report: Report, ruleset: RuleSet) -> tuple[list[ResultEvidence], int]:
     """Read what `report` judged below `path`; return the results, and how many more there are than are shown."""
     found = discover(path)
     judged = {item.path: item for item in report.items if item.kind == "result"}
     scores = {score.path: score for score in report.scores}
-    results: list[Result] = []
+    results: list[ResultEvidence] = []
     more = 0
     for root in (root for root in found.submitters if suite_of(root) == "training"):
         submitted = TrainingSubmission(root, found.scope, Tree(root, ruleset.limits), ruleset)
@@ -154,10 +154,10 @@ def gather(path: Path, report: Report, ruleset: RuleSet) -> tuple[list[Result], 
     return results, more
 
 
-def _result(found: TrainingResult, item: Item, score: Score | None) -> Result:
+def _result(found: TrainingResult, item: Item, score: Score | None) -> ResultEvidence:
     system = found.system_document
     absent = "the submission holds no parity certificate" if "parity-document" not in found.flaws else ""
-    return Result(
+    return ResultEvidence(
         path=item.path,
         verdict=item.verdict,
         score=score,
@@ -177,16 +177,16 @@ def _result(found: TrainingResult, item: Item, score: Score | None) -> Result:
     )
 
 
-def _run(run: TrainingRun) -> Run:
+def _run(run: TrainingRun) -> RunEvidence:
     record = run.record.model if run.record else None
     flaws = [p for name in ("log-present", "record") for p in run.flaws.get(name, [])]
     problems = tuple(f"{problem.path}: {problem.message}" for problem in flaws)
     if run.log is None:
-        return Run(run.index, record, problems=problems, unobserved=run.unobserved)
+        return RunEvidence(run.index, record, problems=problems, unobserved=run.unobserved)
     log = run.log
     start, stop = log.first("run_start"), log.first("run_stop")
     first = number(log.records[0].time_ms) if log.records else None
-    return Run(
+    return RunEvidence(
         index=run.index,
         record=record,
         began_s=None if first is None else first / 1000,
@@ -203,7 +203,7 @@ def _run(run: TrainingRun) -> Run:
     )
 
 
-def _clock_gap(log: Log, record: RunRecord | None) -> float | None:
+def _clock_gap(log: ParsedLog, record: RunRecord | None) -> float | None:
     """Return how far the log's times and the host's receipts of its lines part; None where they do not pair up."""
     if record is None or not record.receipts or len(record.receipts) != len(log.records):
         return None
@@ -212,11 +212,11 @@ def _clock_gap(log: Log, record: RunRecord | None) -> float | None:
     return max(gaps, default=None)
 
 
-def _moments(log: Log, key: str, start: Record | None) -> tuple[Moment, ...]:
+def _moments(log: ParsedLog, key: str, start: LogRecord | None) -> tuple[LoggedValue, ...]:
     found = ((_between(start, r), number(r.metadata.get("samples_count")), number(r.value)) for r in log.all(key))
-    return tuple(Moment(s, n, v) for s, n, v in found if s is not None and n is not None and v is not None)
+    return tuple(LoggedValue(s, n, v) for s, n, v in found if s is not None and n is not None and v is not None)
 
 
-def _between(start: Record | None, stop: Record) -> float | None:
+def _between(start: LogRecord | None, stop: LogRecord) -> float | None:
     began, ended = number(start.time_ms if start else None), number(stop.time_ms)
     return None if began is None or ended is None or ended < began else (ended - began) / 1000

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from checker.core.findings import Report, Score
-from checker.families.assay.page.evidence import Result
-from checker.families.assay.page.serving import Served
+from checker.families.assay.page.evidence import ResultEvidence
+from checker.families.assay.page.serving import ServedResult
 from checker.families.assay.page.traces import SHOWN, Seen, seen
 from checker.machine.cost import Cost, costs
-from checker.report.page.chart import Line, line_chart, thinned
+from checker.report.page.chart import ChartLine, line_chart, thinned
 from checker.report.page.layout import facts, folded, section, table
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import NOT_MEASURED, fixed, mebibytes
@@ -33,7 +33,7 @@ class Machine:
     runs: tuple[tuple[str, Seen | None, str], ...]
 
 
-def machine_section(results: Sequence[Result], served: Sequence[Served], report: Report) -> Markup:
+def machine_section(results: Sequence[ResultEvidence], served: Sequence[ServedResult], report: Report) -> Markup:
     """Return, for every result, what it took of its machine and what was sampled of it over time."""
     return section(
         "machine",
@@ -49,7 +49,7 @@ def machine_section(results: Sequence[Result], served: Sequence[Served], report:
     )
 
 
-def _machines(results: Sequence[Result], served: Sequence[Served], report: Report) -> Iterator[Machine]:
+def _machines(results: Sequence[ResultEvidence], served: Sequence[ServedResult], report: Report) -> Iterator[Machine]:
     for result in results:
         runs = tuple((f"run {run.index}", run.seen, run.unobserved) for run in result.runs)
         yield Machine(result.name, result.score, runs)
@@ -97,7 +97,7 @@ def _chart(quantity: str, found: Sequence[tuple[str, Seen]]) -> Markup | None:
     """Return a quantity of all runs over time; None where no run has it."""
     title, unit, _ = SHOWN[quantity]
     lines = [
-        Line(f"{label}, {trace.channel.name}", position, thinned(trace.points, POINTS))
+        ChartLine(f"{label}, {trace.channel.name}", position, thinned(trace.points, POINTS))
         for position, (label, one) in enumerate(found)
         for trace in one.traces
         if trace.quantity == quantity

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
-from checker.families.assay.page.evidence import Result
+from checker.families.assay.page.evidence import ResultEvidence
 from checker.families.assay.training.parity import relative_difference
-from checker.report.page.chart import Line, key, line_chart
+from checker.report.page.chart import ChartLine, key, line_chart
 from checker.report.page.layout import code, facts, folded, section, table
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import NOT_MEASURED, NOT_STATED, count, scientific
@@ -22,9 +22,9 @@ FLOOR = 1e-17  # where a difference of zero stands on a logarithmic axis
 Pair = tuple[str, FrameworkParity, FrameworkParity]
 
 
-def parity_section(results: Sequence[Result]) -> Markup:
+def parity_section(results: Sequence[ResultEvidence]) -> Markup:
     """Return each certificate once, with the results that carry it."""
-    carried: list[tuple[ParityCertificate, list[Result]]] = []
+    carried: list[tuple[ParityCertificate, list[ResultEvidence]]] = []
     without = []
     for result in results:
         if result.parity is None:
@@ -49,7 +49,7 @@ def parity_section(results: Sequence[Result]) -> Markup:
     )
 
 
-def _certificate(certificate: ParityCertificate, carriers: Sequence[Result]) -> Markup:
+def _certificate(certificate: ParityCertificate, carriers: Sequence[ResultEvidence]) -> Markup:
     sides = certificate.frameworks[:SIDES]
     pairs = [(f"{a.framework}, {b.framework}", a, b) for a, b in combinations(sides, 2)]
     rules = carriers[0].rules.parity if carriers[0].rules else None
@@ -127,7 +127,9 @@ def _curve(
     title: str, pairs: Sequence[Pair], losses: Callable[[FrameworkParity], Sequence[float]], bound: float | None = None
 ) -> Markup:
     lines = [
-        Line(name, i, [(n, max(d, FLOOR)) for n, d in enumerate(relative_differences(losses(a), losses(b)), start=1)])
+        ChartLine(
+            name, i, [(n, max(d, FLOOR)) for n, d in enumerate(relative_differences(losses(a), losses(b)), start=1)]
+        )
         for i, (name, a, b) in enumerate(pairs)
     ]
     target = None if bound is None else (bound, f"allowed: {bound:.0e}".replace("e-0", "e-"))

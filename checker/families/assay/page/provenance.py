@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 
-from checker.families.assay.page.evidence import Result, Run
+from checker.families.assay.page.evidence import ResultEvidence, RunEvidence
 from checker.report.page.layout import code, facts, folded, section, table
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import NOT_STATED, count, fixed, mebibytes
@@ -16,7 +16,7 @@ NEEDLESS = frozenset({"n/a", "na", "not applicable"})
 LISTED = 500  # versions, layers, variables
 
 
-def provenance_section(results: Sequence[Result]) -> Markup:
+def provenance_section(results: Sequence[ResultEvidence]) -> Markup:
     """Return the provenance of every result, and how to check it again."""
     paths = sorted({result.path for result in results})
     records = [record for result in results if (record := result.first()) is not None]
@@ -41,7 +41,7 @@ def provenance_section(results: Sequence[Result]) -> Markup:
     )
 
 
-def _provenance(result: Result) -> Markup:
+def _provenance(result: ResultEvidence) -> Markup:
     record = result.first()
     if record is None:
         return fragment(
@@ -134,7 +134,7 @@ def _drift(image: ImageIdentity) -> Child:
     return tag("ul", [tag("li", code(one)) for one in changed], class_="plain")
 
 
-def _weights(runs: Sequence[Run]) -> Markup:
+def _weights(runs: Sequence[RunEvidence]) -> Markup:
     rows = []
     for run in runs:
         initial = run.record.initial_weights_sha256 if run.record else run.digests.get("initial_weights_sha256")

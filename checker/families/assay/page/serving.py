@@ -28,18 +28,19 @@ from checker.families.assay.page.provenance import described
 from checker.families.assay.page.serving_latencies import NS, called, latencies_section, measured_of
 from checker.machine.steadiness import told
 from checker.machine.use import disturbed
-from checker.report.page.chart import Line, key, line_chart
+from checker.report.page.chart import ChartLine, key, line_chart
 from checker.report.page.layout import code, facts, folded, section, table, verdict_mark
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import NOT_MEASURED, count, fixed, mebibytes, number
 from rules.ruleset import RuleSet
+from rules.scenarios import scenario_named
 from rules.text import printable
 
 RESULTS = 40  # shown on one page
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedResult:
     """One result of inference as judged: the verdict on each scenario, by its name."""
 
     path: str
@@ -59,11 +60,11 @@ class Served:
         return f"{framework}, {printable(result.system, 100)}, {self.workload}, {result.division}"
 
 
-def gather_serving(path: Path, report: Report, ruleset: RuleSet) -> tuple[list[Served], int]:
+def gather_serving(path: Path, report: Report, ruleset: RuleSet) -> tuple[list[ServedResult], int]:
     """Read what `report` judged of inference below `path`; return the results, and how many more there are."""
     found = discover(path)
     judged_ = {item.path: item.verdict for item in report.items if item.kind == "result"}
-    results: list[Served] = []
+    results: list[ServedResult] = []
     more = 0
     for root in (root for root in found.submitters if suite_of(root) == "inference"):
         submission = InferenceSubmission(root, found.scope, Tree(root, ruleset.limits), ruleset)
@@ -75,11 +76,11 @@ def gather_serving(path: Path, report: Report, ruleset: RuleSet) -> tuple[list[S
             result = submission.read(folder)
             verdicts = {name: judged_[f"{shown}/{name}"] for name in result.scenarios if f"{shown}/{name}" in judged_}
             if verdicts or shown in judged_:
-                results.append(Served(shown, result, verdicts))
+                results.append(ServedResult(shown, result, verdicts))
     return results, more
 
 
-def serving_parts(results: Sequence[Served], more: int) -> list[tuple[str, str, Markup]]:
+def serving_parts(results: Sequence[ServedResult], more: int) -> list[tuple[str, str, Markup]]:
     """Return the page's parts on inference: name, title in the contents, content."""
     if not results:
         return []
@@ -95,7 +96,7 @@ def serving_parts(results: Sequence[Served], more: int) -> list[tuple[str, str, 
     return parts
 
 
-def _labels(results: Sequence[Served]) -> list[str]:
+def _labels(results: Sequence[ServedResult]) -> list[str]:
     """Return the shortest names that tell results apart."""
     frameworks = [printable(one.result.framework, 100) or "framework not stated" for one in results]
     workloads = [f"{framework}, {one.workload}" for framework, one in zip(frameworks, results, strict=True)]
@@ -105,7 +106,7 @@ def _labels(results: Sequence[Served]) -> list[str]:
     return [one.name for one in results]
 
 
-def _results_section(results: Sequence[Served], more: int) -> Markup:
+def _results_section(results: Sequence[ServedResult], more: int) -> Markup:
     heads = (
         "Scenario", "Verdict", "Result", "Unit", "LoadGen", "Bound, ms", "Queries", "Accuracy", "Framework", "Threads",
         "Batch", "Precision", "Peak memory, MiB", "System", "Division",
@@ -128,7 +129,7 @@ def _results_section(results: Sequence[Served], more: int) -> Markup:
     )
 
 
-def _by_workload(results: Sequence[Served]) -> dict[str, list[Sequence[Child]]]:
+def _by_workload(results: Sequence[ServedResult]) -> dict[str, list[Sequence[Child]]]:
     found: dict[str, list[Sequence[Child]]] = {}
     for one in results:
         for scenario in one.result.scenarios.values():
@@ -136,7 +137,7 @@ def _by_workload(results: Sequence[Served]) -> dict[str, list[Sequence[Child]]]:
     return found
 
 
-def _row(one: Served, scenario: ScenarioResult) -> Sequence[Child]:
+def _row(one: ServedResult, scenario: ScenarioResult) -> Sequence[Child]:
     run = scenario.performance
     measured = measured_of(run)
     score, unit = "none", ""
@@ -181,7 +182,7 @@ def _accuracy(result: InferenceResult, scenario: ScenarioResult) -> str:
     return "; ".join(value if len(known) == 1 else f"{name} {value}" for name, value in values) or NOT_MEASURED
 
 
-def _search_section(one: Served, name: str) -> Markup:
+def _search_section(one: ServedResult, name: str) -> Markup:
     search = one.result.search
     assert search is not None
     probes = search.model.probes
@@ -218,25 +219,27 @@ def _search_section(one: Served, name: str) -> Markup:
     )
 
 
-def _probed(one: Served, scenario: str) -> bool:
+def _probed(one: ServedResult, scenario: str) -> bool:
     search = one.result.search
-    is_server = scenario in ("Server", "Interactive")
+    is_server = scenario_named(scenario).is_bounded
     return is_server and search is not None and any(probe.scenario == scenario for probe in search.model.probes)
 
 
-def _search_chart(one: Served, scenario: str) -> Markup:
+def _search_chart(one: ServedResult, scenario: str) -> Markup:
     assert one.result.search is not None
     probes = [p for p in one.result.search.model.probes if p.scenario == scenario and p.p99_ns is not None]
     its = one.result.scenarios[scenario]
     lines = [
-        Line(words, style, sorted((p.rate, p.p99_ns / NS) for p in probes if p.valid is valid and p.p99_ns is not None))
+        ChartLine(
+            words, style, sorted((p.rate, p.p99_ns / NS) for p in probes if p.valid is valid and p.p99_ns is not None)
+        )
         for words, style, valid in (("valid", 2, True), ("not valid", 1, False))
     ]
     run = measured_of(its.performance)
     if run is not None:
         rate, slow = number(run.log.get("effective_target_qps")), percentile(ranked(run), 0.99)
         if rate is not None:
-            lines.append(Line("the measured run", 0, [(rate, slow / NS)]))
+            lines.append(ChartLine("the measured run", 0, [(rate, slow / NS)]))
     bound = its.rules.target_latency_ms if its.rules else None
     chart = line_chart(
         f"{scenario}: 99th percentile by rate",
@@ -250,7 +253,7 @@ def _search_chart(one: Served, scenario: str) -> Markup:
     return tag("div", key([(line.name, line.style) for line in lines]), chart)
 
 
-def _tests_section(results: Sequence[Served]) -> Markup:
+def _tests_section(results: Sequence[ServedResult]) -> Markup:
     heads = ("Scenario", "Test", "Verdict", "Score", "Performance run", "What it objects to", "Machine", "Result of")
     rows = [row for one in results for scenario in one.result.scenarios.values() for row in _test_rows(one, scenario)]
     if not rows:
@@ -268,7 +271,7 @@ def _tests_section(results: Sequence[Served]) -> Markup:
     )
 
 
-def _test_rows(one: Served, scenario: ScenarioResult) -> Iterator[Sequence[Child]]:
+def _test_rows(one: ServedResult, scenario: ScenarioResult) -> Iterator[Sequence[Child]]:
     for test in ("TEST01", "TEST04", "TEST06", "seeds"):
         found = judged(one.result, scenario, test)
         if found is None:
@@ -299,11 +302,11 @@ def _machine(result: InferenceResult, run: LoadGenRun | None) -> str:
     return told(disturbed(run, result.ruleset.steadiness)) or "steady"
 
 
-def _origin_section(results: Sequence[Served]) -> Markup:
+def _origin_section(results: Sequence[ServedResult]) -> Markup:
     return section("serving-origin", "Provenance of inference", [_origin(one) for one in results])
 
 
-def _origin(one: Served) -> Markup:
+def _origin(one: ServedResult) -> Markup:
     result = one.result
     record = next((run.record.model for run in result.runs if run.record), None)
     system = described(result.system_document.model if result.system_document else None)

@@ -9,15 +9,15 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from checker.families.assay.inference.compliance import Measured, ranked
+from checker.families.assay.inference.compliance import PerformanceTest, ranked
 from checker.families.assay.inference.latencies import PERCENTILES, percentile
 from checker.families.assay.inference.rules.tokens import token_counts, told
 from checker.families.assay.inference.submission import InferenceResult, LoadGenRun, ScenarioResult
-from checker.report.page.chart import Line, key, line_chart
+from checker.report.page.chart import ChartLine, key, line_chart
 from checker.report.page.layout import section, table
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import fixed, number
-from rules.serving import loadgen_scenario
+from rules.scenarios import scenario_named
 from rules.text import printable
 
 DRAWN = 200  # points of a distribution
@@ -38,7 +38,7 @@ class Times:
     by_run: Mapping[str, Sequence[int]]  # sorted, nanoseconds
 
 
-def measured_of(run: LoadGenRun | None) -> Measured | None:
+def measured_of(run: LoadGenRun | None) -> PerformanceTest | None:
     """Return what a run in performance mode measured; None where its logs cannot be read."""
     if run is None or run.detail.refused is not None or run.latencies is None:
         return None
@@ -94,7 +94,7 @@ def _scenario(result: InferenceResult, scenario: ScenarioResult) -> Markup:
 def _times(result: InferenceResult, scenario: ScenarioResult, runs: Mapping[str, LoadGenRun]) -> Iterator[Times]:
     """Yield the kinds of time that a scenario has: of a token model in Server the first token's and those after it."""
     rules, workload = scenario.rules, result.compliance.workloads.get(result.workload)
-    if loadgen_scenario(scenario.name) == "Server" and result.rules and result.rules.tokens and workload:
+    if scenario_named(scenario.name).is_bounded and result.rules and result.rules.tokens and workload:
         first = {name: sorted(run.latencies.first_token) for name, run in runs.items() if run.latencies}
         yield Times(
             "time to the first token",
@@ -107,11 +107,12 @@ def _times(result: InferenceResult, scenario: ScenarioResult, runs: Mapping[str,
         if each:
             bound = rules.tpot_ms if rules else None
             yield Times("time per token after the first", "result_time_per_output_token_{}_percentile_ns", bound, each)
-    what = {"MultiStream": "latency of a query", "Offline": "time until a sample was done"}
-    form = "result_{}_percentile_per_query_latency_ns" if scenario.name == "MultiStream" else None
+    its, what = scenario_named(scenario.name), "latency"
+    if its.asks_many:
+        what = "latency of a query" if its.by_query else "time until a sample was done"
     yield Times(
-        what.get(scenario.name, "latency"),
-        form or "result_{}_percentile_latency_ns",
+        what,
+        its.percentile_form,
         rules.target_latency_ms if rules else None,
         {name: ranked(run.measured) for name, run in runs.items()},
     )
@@ -121,7 +122,7 @@ def _charts(scenario: ScenarioResult, times: Times) -> list[Markup]:
     if not times.by_run:
         return []
     name, runs = printable(scenario.name, 60), times.by_run
-    asked = "samples" if scenario.name == "Offline" else "queries"
+    asked = "samples" if scenario_named(scenario.name).is_one_query else "queries"
     cut = WITHOUT_TAIL * max(percentile(values, 0.9) for values in runs.values()) / NS
     text = "; ".join(
         f"{called(run)}: median {percentile(values, 0.5) / NS:.4g} ms, 99th percentile "
@@ -133,7 +134,7 @@ def _charts(scenario: ScenarioResult, times: Times) -> list[Markup]:
             f"{name}: {times.what}, distribution",
             f"Share of {asked} answered within a time, without the slowest. {text}",
             [
-                Line(called(run), COMPARED.index(run), [(x, y) for x, y in _distribution(values) if x <= cut])
+                ChartLine(called(run), COMPARED.index(run), [(x, y) for x, y in _distribution(values) if x <= cut])
                 for run, values in runs.items()
             ],
             ("ms", None),
@@ -141,14 +142,14 @@ def _charts(scenario: ScenarioResult, times: Times) -> list[Markup]:
             most=1.0,
         )
     ]
-    if scenario.name == "Offline":
+    if scenario_named(scenario.name).is_one_query:
         return charts  # no percentile of one query counts
     bound, p = times.bound_ms, scenario.rules.percentile if scenario.rules else None
     charts.append(
         line_chart(
             f"{name}: {times.what}, the slow ones",
             f"Time by percentile, to the slowest of all. {text}",
-            [Line(called(run), COMPARED.index(run), list(_tail(values))) for run, values in runs.items()],
+            [ChartLine(called(run), COMPARED.index(run), list(_tail(values))) for run, values in runs.items()],
             (f"percentile of {asked}", 0.0),
             ("ms", None),
             target=(bound, f"bound {bound:g} ms") if bound else None,

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from checker.core.comparison import LEVEL, spread
 from checker.core.findings import Report
-from checker.families.assay.page.evidence import Result, Run
-from checker.families.assay.page.serving import Served
+from checker.families.assay.page.evidence import ResultEvidence, RunEvidence
+from checker.families.assay.page.serving import ServedResult
 from checker.report.page.layout import code, facts, section, table, verdict_mark
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import NOT_MEASURED, NOT_STATED, count, day, fixed, mebibytes, number
 from rules.text import printable
 
 
-def header(report: Report, results: Sequence[Result], served: Sequence[Served]) -> Markup:
+def header(report: Report, results: Sequence[ResultEvidence], served: Sequence[ServedResult]) -> Markup:
     """Return title, verdict and the five facts a reader asks for first."""
     records = [run.record for result in results for run in result.runs if run.record is not None]
     emulated = sorted({record.framework for record in records if record.emulated})
@@ -48,18 +48,18 @@ def header(report: Report, results: Sequence[Result], served: Sequence[Served]) 
     )
 
 
-def _headline(results: Sequence[Result], served: Sequence[Served]) -> str:
+def _headline(results: Sequence[ResultEvidence], served: Sequence[ServedResult]) -> str:
     trained, asked = _listed(r.workload for r in results), _listed(one.workload for one in served)
     parts = [f"{trained}: training time to target"] if results else []
     parts += [f"{asked}: inference under LoadGen"] if served else []
     return "; ".join(parts) or "Nothing here is a whole result"
 
 
-def _served(one: Served) -> str:
+def _served(one: ServedResult) -> str:
     return f"{one.workload} in {', '.join(printable(name, 60) for name in one.result.scenarios)}"
 
 
-def results_section(results: Sequence[Result], more: int) -> Markup:
+def results_section(results: Sequence[ResultEvidence], more: int) -> Markup:
     """Return the table of results and how its figures come about."""
     heads = (
         "Framework", "Verdict", "Score, s", "Mean, s", f"{LEVEL} interval, s", "Fastest, s", "Slowest, s", "Spread, %",
@@ -84,7 +84,7 @@ def results_section(results: Sequence[Result], more: int) -> Markup:
     )
 
 
-def _row(result: Result) -> Sequence[Child]:
+def _row(result: ResultEvidence) -> Sequence[Child]:
     s, score = spread(result.times_to_target()), result.score
     peaks = [run.record.memory.peak_bytes for run in result.runs if run.record and run.record.memory]
     threads = sorted({str(run.record.threads) for run in result.runs if run.record})
@@ -106,7 +106,7 @@ def _row(result: Result) -> Sequence[Child]:
     )
 
 
-def _run_table(result: Result) -> Markup:
+def _run_table(result: ResultEvidence) -> Markup:
     heads = (
         "Run", "Outcome", "Time to target, s", "Samples to target", "Last metric", "Seed", "Threads",
         "Peak memory, MiB", "Earlier attempts",
@@ -125,7 +125,7 @@ def _run_table(result: Result) -> Markup:
     )
 
 
-def _run_row(run: Run) -> Sequence[Child]:
+def _run_row(run: RunEvidence) -> Sequence[Child]:
     record = run.record
     reached = run.to_target_s is not None
     attempts = record.earlier_attempts if record else []
@@ -159,7 +159,7 @@ def _official(report: Report) -> str:
     return "passes everything" if not failed else f"fails {failed} of {len(verdicts)} judged things"
 
 
-def _days(results: Sequence[Result], served: Sequence[Served]) -> str:
+def _days(results: Sequence[ResultEvidence], served: Sequence[ServedResult]) -> str:
     """Return when the first and the last run began, by their logs."""
     began = [run.began_s for result in results for run in result.runs if run.began_s is not None]
     logs = [run.log for one in served for run in one.result.runs if run.log is not None and run.log.records]
@@ -169,7 +169,7 @@ def _days(results: Sequence[Result], served: Sequence[Served]) -> str:
     return first if first[:10] == last[:10] else f"{first} to {last}"
 
 
-def _goal(result: Result) -> str:
+def _goal(result: ResultEvidence) -> str:
     if result.rules is None:
         return f"{result.workload}, a workload this rule set does not know"
     return f"{result.workload} to {result.rules.quality.goal}"

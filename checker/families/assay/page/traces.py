@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from checker.machine.energy import Observed, timed
+from checker.machine.energy import MeteredRun, timed
 from checker.machine.metering import Points, unwrapped
 from rules.observation import Channel, Observation, Unavailable
 
@@ -26,7 +26,7 @@ AS = {"energy": "power"}  # a counter of energy is drawn as power
 
 
 @dataclass(frozen=True)
-class Trace:
+class ChannelTrace:
     """One channel of one run: seconds since run_start, and its value in the unit of `SHOWN`."""
 
     quantity: str
@@ -38,18 +38,18 @@ class Trace:
 class Seen:
     """What was sampled during a run."""
 
-    traces: tuple[Trace, ...]
+    traces: tuple[ChannelTrace, ...]
     channels: tuple[Channel, ...]
     rates_hz: tuple[float, ...]  # of each channel: samples with a value a second
     unavailable: tuple[Unavailable, ...]
 
 
-def seen(run: Observed) -> Seen | None:
+def seen(run: MeteredRun) -> Seen | None:
     """Return what was sampled during `run`; None where nothing was."""
     if run.observation is None:
         return None
     observation, at = run.observation.model, timed(run)
-    traces: list[Trace] = []
+    traces: list[ChannelTrace] = []
     if at is not None:
         for quantity in SHOWN:
             of = [(i, c) for i, c in enumerate(observation.channels) if AS.get(c.quantity, c.quantity) == quantity]
@@ -58,7 +58,7 @@ def seen(run: Observed) -> Seen | None:
                 inside = [
                     (t - at.start_s, v) for t, v in points if -AROUND_S <= t - at.start_s <= at.seconds + AROUND_S
                 ]
-                traces.append(Trace(quantity, channel, tuple(inside)))
+                traces.append(ChannelTrace(quantity, channel, tuple(inside)))
     times = observation.times_s
     seconds = times[-1] - times[0] if times else 0.0
     return Seen(

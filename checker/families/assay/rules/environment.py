@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem, brief
 from checker.families.assay.checks import check
 from checker.families.assay.submission import Result
@@ -43,7 +43,7 @@ def environment_source(result: Result) -> Iterator[Problem]:
         return
 
 
-def _environments(result: Result) -> Iterator[tuple[Document[Record], Mapping[str, str]]]:
+def _environments(result: Result) -> Iterator[tuple[ValidDocument[Record], Mapping[str, str]]]:
     """Yield each run's record with the environment that the round gives its image."""
     known = images(result.ruleset)
     for record in result.records:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from checker.core.documents import Document, read_json
+from checker.core.documents import ValidDocument, read_json
 from checker.core.findings import Problem, brief
 from checker.core.strict_json import JsonError
 from checker.core.tree import RefusedError
@@ -22,7 +22,7 @@ WHEEL = re.compile(r"pkg:pypi/([^@?#]{1,200})@([^?#]{1,200})")
 
 
 @judge_record("image")
-def image(result: Result, run: Run, record: Document[Record]) -> Iterator[Problem]:
+def image(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
     """Judge that the image is one the round has: framework, target, architecture, layers, the framework's wheel."""
     known, model, made = images(result.ruleset), record.model, record.model.image
     if known is None or made is None:
@@ -132,7 +132,7 @@ def names_version(logged: Any, framework: str, wheel: str) -> bool:
     return isinstance(logged, str) and (logged == named or ("+" not in wheel and logged.startswith(f"{named}+")))
 
 
-def _made(result: Result) -> Iterator[tuple[Document[Record], ImageIdentity]]:
+def _made(result: Result) -> Iterator[tuple[ValidDocument[Record], ImageIdentity]]:
     """Yield each record of a run that had an image, and the image."""
     for record in result.records:
         if record.model.image is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
 from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.submission import Result, Run
@@ -19,7 +19,7 @@ MOST_MACHINES = 16  # a limit this many times a machine's memory is none
 
 
 @judge_record("limits")
-def limits(result: Result, _run: Run, record: Document[RunRecord]) -> Iterator[Problem]:
+def limits(result: Result, _run: Run, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge threads, processors and memory of a run against each other and against the system's description."""
     text, threads = record.model.container.cpuset, record.model.threads
     processors = cpus(text)
@@ -35,7 +35,7 @@ def limits(result: Result, _run: Run, record: Document[RunRecord]) -> Iterator[P
 
 
 @judge_record("serving-limits")
-def serving_limits(result: Result, _run: Run, record: Document[ServingRecord]) -> Iterator[Problem]:
+def serving_limits(result: Result, _run: Run, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
     """Judge processors and memory of a container against the declared threads and the machine.
 
     It may have more processors than the system under test has threads: LoadGen's own thread runs on one of them.
@@ -50,7 +50,7 @@ def serving_limits(result: Result, _run: Run, record: Document[ServingRecord]) -
     yield from _machine(result, record)
 
 
-def _beyond(result: Result, record: Document[Record], processors: set[int]) -> Iterator[Problem]:
+def _beyond(result: Result, record: ValidDocument[Record], processors: set[int]) -> Iterator[Problem]:
     """Yield where the container had processors that the machine has not."""
     system = result.system_document
     if system is not None and max(processors) >= system.model.assay.cpus:
@@ -58,7 +58,7 @@ def _beyond(result: Result, record: Document[Record], processors: set[int]) -> I
         yield record.problem(message, there, record.model.container.cpuset, "container", "cpuset")
 
 
-def _machine(result: Result, record: Document[Record]) -> Iterator[Problem]:
+def _machine(result: Result, record: ValidDocument[Record]) -> Iterator[Problem]:
     """Judge memory and engine of a container against the system's description."""
     system = result.system_document.model if result.system_document else None
     yield from _memory(record, system)
@@ -68,7 +68,7 @@ def _machine(result: Result, record: Document[Record]) -> Iterator[Problem]:
         yield record.problem(message, system.assay.engine, engine, "container", "engine")
 
 
-def _memory(record: Document[Record], system: SystemDescription | None) -> Iterator[Problem]:
+def _memory(record: ValidDocument[Record], system: SystemDescription | None) -> Iterator[Problem]:
     """Judge limit and peak of a container's memory against each other and the machine's."""
     limit, memory = record.model.container.memory_bytes, record.model.memory
     machine = system.assay.memory_bytes if system is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
-from checker.core.mllog import Log
+from checker.core.mllog import ParsedLog
 from checker.families.assay.checks import check, flaws
 
 for name in ("log-line", "log-json", "log-members", "log-workload"):
@@ -15,7 +15,7 @@ BACK_MS = 10  # a clock that is being synchronised may go back so much
 
 
 @check("log-time", "log")
-def log_time(log: Log) -> Iterator[Problem]:
+def log_time(log: ParsedLog) -> Iterator[Problem]:
     """Judge that times are whole milliseconds, and go back no further than setting a clock right takes."""
     latest = None
     for record in log.records:

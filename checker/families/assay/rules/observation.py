@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check, flaws
@@ -27,7 +27,7 @@ ALWAYS = ("busy", "steal", "queue", "swap")  # any Linux kernel says these
 
 
 @judge_record("observed")
-def observed(_result: Result, run: Run, record: Document[Record]) -> Iterator[Problem]:
+def observed(_result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
     """Point at a run whose machine nobody watched, but for one that is no performance result anyway."""
     if record.model.observation is not None or record.model.emulated:
         return
@@ -36,13 +36,13 @@ def observed(_result: Result, run: Run, record: Document[Record]) -> Iterator[Pr
 
 
 @judge_record("observation-digest")
-def observation_digest(result: Result, run: Run, record: Document[Record]) -> Iterator[Problem]:
+def observation_digest(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
     """Judge that the observation is the one the record names, and stands where it belongs."""
     yield from samples_digest(result, record, "observation", run.observation_path, run.observation)
 
 
 def samples_digest(
-    result: Result, record: Document[Record], member: str, path: str, there: Document[Observation] | None
+    result: Result, record: ValidDocument[Record], member: str, path: str, there: ValidDocument[Observation] | None
 ) -> Iterator[Problem]:
     """Yield where the samples in `path`, `there` as read, are not those that `member` of the record names."""
     stated = getattr(record.model, member)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.findings import Problem
-from checker.core.mllog import Record
+from checker.core.mllog import LogRecord
 from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Run
 
@@ -129,7 +129,7 @@ def receipts_runs(result: Result) -> Iterator[Problem]:
             yield Problem(message, expected, f"{apart:+.3f} s", run.log_path)
 
 
-def _pairs(run: Run) -> list[tuple[Record, float]]:
+def _pairs(run: Run) -> list[tuple[LogRecord, float]]:
     """Return each record with its receipt; nothing where they cannot be matched one to one."""
     if run.record is None or run.log is None:
         return []
@@ -140,7 +140,7 @@ def _pairs(run: Run) -> list[tuple[Record, float]]:
     return list(zip(records, receipts, strict=True)) if usable else []
 
 
-def _usual(pairs: list[tuple[Record, float]]) -> float:
+def _usual(pairs: list[tuple[LogRecord, float]]) -> float:
     """Return how far the host's clock is ahead of the log's: of most lines' delays, those that were short.
 
     The tenth part of the lines that arrived fastest is left out: they are what a rule looks for.
@@ -149,7 +149,7 @@ def _usual(pairs: list[tuple[Record, float]]) -> float:
     return offsets[len(offsets) // 10] if offsets else 0.0
 
 
-def _late(pairs: list[tuple[Record, float]], tolerance: float) -> Iterator[tuple[Record, float, float]]:
+def _late(pairs: list[tuple[LogRecord, float]], tolerance: float) -> Iterator[tuple[LogRecord, float, float]]:
     """Yield the lines that took more than `tolerance` seconds longer than usual, with receipt and seconds."""
     usual = _usual(pairs)
     for record, receipt in pairs:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem, brief
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check, flaws
@@ -21,7 +21,7 @@ flaws("run", "record")
 USER = re.compile(r"[1-9]\d{0,9}:[1-9]\d{0,9}", re.ASCII)
 
 
-def differs(record: Document[Record], run: Run, key: str, *place: str) -> Iterator[Problem]:
+def differs(record: ValidDocument[Record], run: Run, key: str, *place: str) -> Iterator[Problem]:
     """Yield a problem where the log's first `key` is not the record's value at `place`."""
     logged = run.log.first(key) if run.log else None
     if logged is None:
@@ -36,7 +36,7 @@ def differs(record: Document[Record], run: Run, key: str, *place: str) -> Iterat
 
 
 @judge_record("record-place")
-def record_place(result: Result, run: Run, record: Document[Record]) -> Iterator[Problem]:
+def record_place(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
     """Judge that the record is of the submitter, system, workload, division and run that its place says."""
     stated = {
         "submitter": result.submitter,
@@ -57,7 +57,7 @@ def record_place(result: Result, run: Run, record: Document[Record]) -> Iterator
 
 
 @judge_record("log-digest")
-def log_digest(result: Result, run: Run, record: Document[Record]) -> Iterator[Problem]:
+def log_digest(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
     """Judge that the log is the one the record was written for."""
     stated = record.model.log
     if run.log is None:
@@ -74,7 +74,7 @@ def log_digest(result: Result, run: Run, record: Document[Record]) -> Iterator[P
 
 
 @judge_record("hardening")
-def hardening(_result: Result, _run: Run, record: Document[Record]) -> Iterator[Problem]:
+def hardening(_result: Result, _run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
     """Judge that the container had no network, a read-only root, no capabilities and an unprivileged user."""
     box = record.model.container
     if box.network != "none":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
 from checker.families.assay.checks import check, flaws
 from checker.families.assay.rules.image import names_version
@@ -41,7 +41,7 @@ def system_agrees(result: Result) -> Iterator[Problem]:
     yield from _machine(result, described)
 
 
-def _machine(result: Result, described: Document[SystemDescription]) -> Iterator[Problem]:
+def _machine(result: Result, described: ValidDocument[SystemDescription]) -> Iterator[Problem]:
     """Judge counts that follow from what the program saw: one node, its processors, accelerators of the target."""
     model, known = described.model, images(result.ruleset)
     target = next((record.model.target for record in result.records), "")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from checker.core.documents import Document, read_document
+from checker.core.documents import ValidDocument, read_document
 from checker.core.tree import Entry, Tree
 from checker.families.assay.submission import Result, Run, Submission, read_if_there
 from rules.documents import ParityCertificate, RunRecord, SystemDescription
@@ -28,7 +28,7 @@ class TrainingRun(Run):
     folder: str
     metric: str  # the log's key of the workload's metric; empty where the round does not know the workload
     weights_path: str  # what it ended with
-    record: Document[RunRecord] | None = None
+    record: ValidDocument[RunRecord] | None = None
 
     @property
     def converged(self) -> bool:
@@ -42,8 +42,8 @@ class TrainingResult(Result):
     """A system's runs on a workload."""
 
     numbered: list[TrainingRun] = field(default_factory=list)  # by number
-    certificate: Document[ParityCertificate] | None = None
-    idle: Document[Observation] | None = None  # what was sampled of the idle machine before the runs
+    certificate: ValidDocument[ParityCertificate] | None = None
+    idle: ValidDocument[Observation] | None = None  # what was sampled of the idle machine before the runs
 
     @property
     def runs(self) -> list[TrainingRun]:
@@ -51,7 +51,7 @@ class TrainingResult(Result):
         return self.numbered
 
     @property
-    def records(self) -> list[Document[RunRecord]]:
+    def records(self) -> list[ValidDocument[RunRecord]]:
         """The records that could be read, by number."""
         return [run.record for run in self.numbered if run.record]
 

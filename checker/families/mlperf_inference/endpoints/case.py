@@ -14,8 +14,8 @@ from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles, number_at, value_at
 from checker.families.mlperf_inference.models import SCENARIOS
-from rules.inference import Scenario
 from rules.inference_review import EndpointReview
+from rules.scenarios import Scenario
 
 SERIES = ("ttft", "tpot", "latency", "output_sequence_lengths")  # of the summary, each a distribution
 LOAD = "run_config.load_pattern"  # in the summary; in the config it is `CONFIGURED`

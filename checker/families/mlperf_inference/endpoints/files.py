@@ -10,7 +10,7 @@ from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import CONFIGURED, LOAD, EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import finite, number_at, value_at
-from checker.families.mlperf_inference.facts import Document, read_document, read_text
+from checker.families.mlperf_inference.facts import JsonFile, read_document, read_text
 from checker.families.mlperf_inference.rules.audits import allowed_share
 
 BOTH = ((LOAD, CONFIGURED), ("run_config.warmup", "settings.warmup"))  # of the summary, of the config
@@ -187,5 +187,5 @@ def audit_performs(case: EndpointCase) -> Iterator[Problem]:
             yield _of(document, what, f"{asked:,.0f} requests", f"{name}_completed {done:,.0f}")
 
 
-def _of(document: Document, what: str, expected: str, found: str) -> Problem:
+def _of(document: JsonFile, what: str, expected: str, found: str) -> Problem:
     return Problem(what, expected, found, document.path)

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from checker.core.tree import RefusedError, Tree
-from checker.families.mlperf_inference.facts import Document
+from checker.families.mlperf_inference.facts import JsonFile
 from checker.loadgen.detail_log import DetailLog, refusal
 from rules import hostile_yaml
 from rules.inference import Endpoints
@@ -36,11 +36,11 @@ SEEDS = {  # of an endpoint's files -> of LoadGen
 class EndpointFiles:
     """The three files of an endpoint's result, relative to the submitter's folder; unread ones hold {} and a cause."""
 
-    summary: Document
-    accuracy: Document
-    config: Document
+    summary: JsonFile
+    accuracy: JsonFile
+    config: JsonFile
     fingerprint: int = 0  # CRC-32 of the summary's bytes
-    audits: dict[str, Document] = field(default_factory=dict)  # test -> audit/audit_*.json
+    audits: dict[str, JsonFile] = field(default_factory=dict)  # test -> audit/audit_*.json
 
 
 def read_files(tree: Tree, folder: str) -> EndpointFiles:
@@ -146,19 +146,19 @@ def _value(document: Any, config: Any, fixed: Endpoints, place: str) -> Any:
     return value_at(config, place) if value is None else value
 
 
-def _json(tree: Tree, path: str) -> tuple[Document, int]:
+def _json(tree: Tree, path: str) -> tuple[JsonFile, int]:
     """Return a JSON file and the CRC-32 of its bytes; one that cannot be read is {}, as the official checker has it."""
     try:
         raw = tree.read(path, tree.limits.document_bytes)
     except RefusedError as error:
-        return Document(path, {}, refusal("the file", error)), 0
+        return JsonFile(path, {}, refusal("the file", error)), 0
     try:
         twice: list[str] = []
         value = json.loads(raw.decode(), object_pairs_hook=lambda pairs: _once(pairs, twice))
-        return Document(path, value, twice=twice[0] if twice else None), zlib.crc32(raw)
+        return JsonFile(path, value, twice=twice[0] if twice else None), zlib.crc32(raw)
     except (ValueError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else None
-        return Document(path, {}, f"{type(error).__name__}: {str(error)[:100]}", line), 0
+        return JsonFile(path, {}, f"{type(error).__name__}: {str(error)[:100]}", line), 0
 
 
 def _once(pairs: list[tuple[str, Any]], twice: list[str]) -> dict[str, Any]:
@@ -170,15 +170,15 @@ def _once(pairs: list[tuple[str, Any]], twice: list[str]) -> dict[str, Any]:
     return members
 
 
-def _config(tree: Tree, folder: str) -> Document:
+def _config(tree: Tree, folder: str) -> JsonFile:
     """Return what the first config that can be read says; the cause is the first one's."""
     causes = []
     for name in CONFIG:
         path = f"{folder}/{name}"
         try:
-            return Document(path, hostile_yaml.loads(tree.read(path, MOST).decode()) or {})
+            return JsonFile(path, hostile_yaml.loads(tree.read(path, MOST).decode()) or {})
         except RefusedError as error:
             causes.append(refusal("the file", error))
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             causes.append(f"{type(error).__name__}: {' '.join(str(error).split())[:100]}")
-    return Document(f"{folder}/{CONFIG[0]}", {}, causes[0])
+    return JsonFile(f"{folder}/{CONFIG[0]}", {}, causes[0])

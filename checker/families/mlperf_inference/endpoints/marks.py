@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 from checker.core.findings import Problem
-from checker.families.mlperf_inference.cases import Trace
+from checker.families.mlperf_inference.cases import ResultTrace
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import EndpointCase
 from checker.families.mlperf_inference.endpoints.files import CACHING
@@ -45,7 +45,7 @@ def audit_marks(case: EndpointCase) -> Iterator[tuple[str, int, str]]:
 
 
 @check("inference-endpoint-accuracy-shared", "round")
-def accuracy_shared(traces: Sequence[Trace]) -> Iterator[Problem]:
+def accuracy_shared(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
     """Judge that results of one endpoint do not share an accuracy run."""
     for first, other in shares_accuracy(traces):
         if first.endpoint and other.endpoint and may_share(first, other):

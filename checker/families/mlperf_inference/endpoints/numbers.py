@@ -13,7 +13,7 @@ from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import SERIES, EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import CONFIG, finite, number_at, value_at
-from checker.families.mlperf_inference.facts import Document
+from checker.families.mlperf_inference.facts import JsonFile
 
 COUNTS = ("n_samples_issued", "n_samples_completed", "n_samples_failed")
 TIMES = ("duration_ns", "legacy_loadgen_window_duration_ns", "qps", "tps")
@@ -52,7 +52,7 @@ def numbers(case: EndpointCase) -> Iterator[Problem]:
             yield Problem(what, f"0 to {FULL:g}", f"{score:,.10g}", case.files.accuracy.path)
 
 
-def _numbers(file: Document, place: str, name: str, value: Any, whole: bool) -> Iterator[Problem]:
+def _numbers(file: JsonFile, place: str, name: str, value: Any, whole: bool) -> Iterator[Problem]:
     """Yield the first value at or below a place that is no number of 0 or more, or no whole one."""
     for leaf in islice(_leaves(value), LEAVES):
         number = finite(leaf)

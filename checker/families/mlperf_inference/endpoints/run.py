@@ -13,6 +13,7 @@ from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import RUNTIME, EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import SEEDS, finite, number_at, value_at
 from checker.families.mlperf_inference.rules.measured import CLOCK_S
+from rules.scenarios import scenario_named
 
 WINDOW = "legacy_loadgen_window_duration_ns"  # first request to the completion of the last one issued
 POISSON = "poisson"  # the load pattern of requests at random times
@@ -79,7 +80,8 @@ def counted(case: EndpointCase) -> Iterator[Problem]:
 def enough_samples(case: EndpointCase) -> Iterator[Problem]:
     """Judge that an Offline run has as many samples as the rules ask of the model."""
     least, issued = case.result.model_rules.offline_samples, case.number("n_samples_issued")
-    if case.asked == "Offline" and case.result.strict and least is not None and issued is not None and issued < least:
+    asked = case.result.strict and scenario_named(case.asked).is_one_query
+    if asked and least is not None and issued is not None and issued < least:
         yield case.problem("the Offline run has too few samples", f"at least {least:,}", "n_samples_issued")
 
 
@@ -236,7 +238,7 @@ def scenario(case: EndpointCase) -> Iterator[Problem]:
 def streaming(case: EndpointCase) -> Iterator[Problem]:
     """Judge that answers were streamed where the latency of tokens counts."""
     said = value_at(case.config, "model_params.streaming")
-    if case.asked in ("Server", "Interactive") and case.result.model_rules.tokens and said in ("off", False):
+    if scenario_named(case.asked).is_bounded and case.result.model_rules.tokens and said in ("off", False):
         what = "answers were not streamed: the time to the first token was not measured"
         yield Problem(what, 'model_params.streaming "on"', brief(said), case.files.config.path)
 

@@ -11,17 +11,17 @@ from checker.core.findings import Problem
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import SERIES, EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import finite, number_at, value_at
-from checker.families.mlperf_inference.facts import Document
+from checker.families.mlperf_inference.facts import JsonFile
 
 LENGTHS = "output_sequence_lengths"
 MOST = 1000  # percentiles or buckets of one distribution that are looked at
 TIGHT = 1e-4  # share by which two statements of one number may differ: published means have eight digits or more
 
 
-class Spread:
+class Distribution:
     """One distribution, of `samples`, at least and at most, where that is known. Numbers that are none are left out."""
 
-    def __init__(self, file: Document, place: str, value: Any, samples: tuple[float, float] | None) -> None:
+    def __init__(self, file: JsonFile, place: str, value: Any, samples: tuple[float, float] | None) -> None:
         self.path, self.place, self.value, self.samples = file.path, place, value, samples
         self.percentiles = self._by_share("percentiles")
         self.estimates = self._by_share("early_stopping_percentiles")
@@ -69,7 +69,7 @@ class Spread:
         return [end for end in ends if end is not None], [count for count in numbers if count is not None]
 
 
-def spreads(case: EndpointCase) -> Iterator[Spread]:
+def spreads(case: EndpointCase) -> Iterator[Distribution]:
     """Yield the distributions of a result: of the performance run, and of each data set of the accuracy run.
 
     An answer of one piece has no time per output token, and an empty one neither a first token nor a length.
@@ -79,13 +79,13 @@ def spreads(case: EndpointCase) -> Iterator[Spread]:
     for name in SERIES:
         if isinstance(value := value_at(case.summary, name), dict):
             samples = None if done is None else (done * (1 - without.get(name, none)), done)
-            yield Spread(case.files.summary, name, value, samples)
+            yield Distribution(case.files.summary, name, value, samples)
     for position, entry in case.entries:
         if isinstance(value := entry.get(LENGTHS), dict):
             total = number_at(entry, "total_samples")
             lost = sum(number_at(entry, f"response_counts.{name}") or 0.0 for name in ("empty", "missing"))
             samples = None if total is None else (total - lost, total)
-            yield Spread(case.files.accuracy, f"accuracy_scores.{position}.{LENGTHS}", value, samples)
+            yield Distribution(case.files.accuracy, f"accuracy_scores.{position}.{LENGTHS}", value, samples)
 
 
 @check("inference-endpoint-percentiles", "endpoint")
@@ -132,7 +132,7 @@ def means(case: EndpointCase) -> Iterator[Problem]:
             yield from one.of_other_samples("total and mean are of", total / mean)
 
 
-def _flat(one: Spread, least: float, most: float, mean: float, deviation: float | None) -> Iterator[Problem]:
+def _flat(one: Distribution, least: float, most: float, mean: float, deviation: float | None) -> Iterator[Problem]:
     """Yield a deviation that is smaller than even the least and the greatest value alone give it."""
     if deviation is None or one.samples is None or one.samples[1] < 1:
         return
@@ -143,7 +143,7 @@ def _flat(one: Spread, least: float, most: float, mean: float, deviation: float 
         )
 
 
-def _elsewhere(one: Spread, least: float, most: float, mean: float, slack: float) -> Iterator[Problem]:
+def _elsewhere(one: Distribution, least: float, most: float, mean: float, slack: float) -> Iterator[Problem]:
     """Yield a mean that no values with these percentiles have: between two percentiles lie as many as their shares."""
     if not one.percentiles or one.samples is None or one.samples[1] < 1:
         return
@@ -177,7 +177,7 @@ def histograms(case: EndpointCase) -> Iterator[Problem]:
         yield from _misplaced(one, edges, counts)
 
 
-def _misplaced(one: Spread, edges: list[float], counts: list[float]) -> Iterator[Problem]:
+def _misplaced(one: Distribution, edges: list[float], counts: list[float]) -> Iterator[Problem]:
     """Yield the first percentile that is more than a bucket away from where the counts have it."""
     below = list(accumulate(counts))
     if not below or below[-1] <= 0:

@@ -15,7 +15,7 @@ from typing import Any
 from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.facts import Text
 from checker.families.mlperf_inference.models import Models, models
-from checker.families.mlperf_inference.modular.outcome import Check, Phase, View
+from checker.families.mlperf_inference.modular.outcome import Check, ResultPhase, View
 from checker.families.mlperf_inference.modular.performance import FORGIVEN, endpoints_model
 from checker.families.mlperf_inference.walk import Listing
 from rules.inference import InferenceRules
@@ -52,9 +52,9 @@ class AccuracyRun:
         return self.division.lower() == "open"
 
 
-def judge_accuracy(run: AccuracyRun) -> Phase:
+def judge_accuracy(run: AccuracyRun) -> ResultPhase:
     """Judge an accuracy run; its metrics are noted in `run`."""
-    phase = Phase("accuracy")
+    phase = ResultPhase("accuracy")
 
     def check(name: str, rule: str, function: Check) -> None:
         phase.run(f"{name}_check", f"official-{rule}", function, run.folder, run.view)

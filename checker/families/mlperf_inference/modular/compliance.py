@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.families.mlperf_inference.facts import Document, TestFacts, Text
+from checker.families.mlperf_inference.facts import JsonFile, TestFacts, Text
 from checker.families.mlperf_inference.models import models
 from checker.families.mlperf_inference.modular.accuracy import patterns
-from checker.families.mlperf_inference.modular.outcome import Check, Phase, View, unanswerable
-from checker.families.mlperf_inference.modular.performance import Run, judge_performance
+from checker.families.mlperf_inference.modular.outcome import Check, ResultPhase, View, unanswerable
+from checker.families.mlperf_inference.modular.performance import PerformanceRun, judge_performance
 from checker.families.mlperf_inference.walk import Listing
 
 LOGS = frozenset(("mlperf_log_summary.txt", "mlperf_log_detail.txt"))
@@ -29,11 +29,11 @@ PASS = "TEST PASS"  # noqa: S105 - what a script writes when its test passed
 class Compliance:
     """A result's compliance tests; `run` is its performance run."""
 
-    run: Run
+    run: PerformanceRun
     listing: Listing
     folders: dict[str, str]  # test -> its folder
     facts: dict[str, TestFacts]
-    audits: dict[str, Document]  # test -> audit/audit_*.json, of an endpoint's submission
+    audits: dict[str, JsonFile]  # test -> audit/audit_*.json, of an endpoint's submission
 
     @property
     def tests(self) -> list[str]:
@@ -45,9 +45,9 @@ class Compliance:
         return self.facts.get(test) or TestFacts(test, self.folders[test])
 
 
-def judge_compliance(of: Compliance) -> Phase:
+def judge_compliance(of: Compliance) -> ResultPhase:
     """Judge a result's compliance tests."""
-    phase = Phase("compliance")
+    phase = ResultPhase("compliance")
 
     def check(name: str, rule: str, function: Check, view: View | None = None) -> None:
         phase.run(f"{name}_check", f"official-{rule}", function, of.run.path, view)
@@ -175,7 +175,7 @@ def _test01(of: Compliance, facts: TestFacts) -> Iterator[Problem]:
             return
 
 
-def _tolerance(run: Run, metric: str) -> float:
+def _tolerance(run: PerformanceRun, metric: str) -> float:
     own, limits = run.model_rules.accuracy_tolerance_percent, run.rules.package.limits
     if metric in own:
         return own[metric]
@@ -245,7 +245,7 @@ def _audits(of: Compliance) -> Iterator[Problem]:
                 yield Problem(what, f"a mean of {low} to {high} tokens", brief(mean), run.path)
 
 
-def _audit(document: Document | None, name: str, path: str) -> Iterator[Problem]:
+def _audit(document: JsonFile | None, name: str, path: str) -> Iterator[Problem]:
     value: Any = None if document is None else document.value
     if document is None or document.crash is not None:
         cause, line = ("no plain file", None) if document is None else (str(document.crash), document.crash_line)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.families.mlperf_inference.facts import Document
+from checker.families.mlperf_inference.facts import JsonFile
 from checker.families.mlperf_inference.models import KINDS
-from checker.families.mlperf_inference.modular.outcome import Phase
+from checker.families.mlperf_inference.modular.outcome import ResultPhase
 from checker.families.mlperf_inference.modular.performance import network_problem, over_network
 from checker.families.mlperf_inference.walk import Listing
 from rules.inference import InferenceRules
@@ -28,16 +28,16 @@ class Described:
     supplies_path: str | None  # systems/{system}_power.yaml, where the round has such
     supplies: Any  # what it holds; None where it is missing
     has_power: bool
-    measurements: Document | None
+    measurements: JsonFile | None
     measurements_path: str
     measurements_folder: str
     is_endpoints: bool
     design_power: Any = None  # watts of the power supplies, once told
 
 
-def judge_system(of: Described) -> Phase:
+def judge_system(of: Described) -> ResultPhase:
     """Judge the system's description; the power its supplies are designed for is noted in `of`."""
-    phase = Phase("system")
+    phase = ResultPhase("system")
     checks: tuple[tuple[str, str, Callable[[Described], Iterator[Problem]]], ...] = (
         ("availability_check", "official-system-status", _status),
         ("system_type_check", "official-system-type", _type),
@@ -52,9 +52,9 @@ def judge_system(of: Described) -> Phase:
     return phase
 
 
-def judge_measurements(of: Described) -> Phase:
+def judge_measurements(of: Described) -> ResultPhase:
     """Judge the implementation's description and what stands beside it."""
-    phase = Phase("measurements")
+    phase = ResultPhase("measurements")
     checks: tuple[tuple[str, str, Callable[[Described], Iterator[Problem]]], ...] = (
         ("missing_check", "official-measurements", _missing),
         ("directory_exist_check", "official-code", _code),

@@ -17,15 +17,15 @@ from checker.core.files import look
 from checker.core.findings import Problem, brief
 from checker.core.tree import RefusedError
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles, as_log, read_files
-from checker.families.mlperf_inference.facts import Document, Paths, ResultFacts, read_document
+from checker.families.mlperf_inference.facts import JsonFile, Paths, ResultFacts, read_document
 from checker.families.mlperf_inference.models import KINDS, SCENARIOS, Models, models
 from checker.families.mlperf_inference.modular.accuracy import AccuracyRun, judge_accuracy
 from checker.families.mlperf_inference.modular.compliance import Compliance, audits_folder, judge_compliance
 from checker.families.mlperf_inference.modular.describing import Described, judge_measurements, judge_system
-from checker.families.mlperf_inference.modular.outcome import PHASES, RAISED, Name, Phase, Stop, View
-from checker.families.mlperf_inference.modular.performance import Run, judge_performance
+from checker.families.mlperf_inference.modular.outcome import PHASES, RAISED, Name, ResultPhase, Stop, View
+from checker.families.mlperf_inference.modular.performance import PerformanceRun, judge_performance
 from checker.families.mlperf_inference.power.check import has_power, judge_power
-from checker.families.mlperf_inference.walk import MAPPING, Listing, Place, Scope, Submitter
+from checker.families.mlperf_inference.walk import MAPPING, InferenceScope, Listing, ResultFolder, Submitter
 from checker.loadgen.detail_log import DetailLog
 from rules import hostile_yaml
 from rules.inference import InferenceRules, SystemKind
@@ -44,7 +44,7 @@ class Options:
 
 
 @dataclass
-class System:
+class SystemVerdict:
     """A system with results. `stop` is why the official checker ends before it comes to any of them."""
 
     name: str
@@ -60,15 +60,15 @@ class System:
 class ResultReview:
     """One result, judged. `stop` is why the official checker ends at it; then it has no official phases."""
 
-    place: Place
+    place: ResultFolder
     facts: ResultFacts
-    system: System
+    system: SystemVerdict
     model: Any
     is_endpoints: bool = False
     endpoint: EndpointFiles | None = None  # what an endpoint's result is read from, where there is any of it
     performance: DetailLog | None = None  # what the performance phase read, an endpoint's files included
     accuracy: DetailLog | None = None
-    phases: dict[Name, Phase] = field(default_factory=dict)  # all six, unless a log they need is missing
+    phases: dict[Name, ResultPhase] = field(default_factory=dict)  # all six, unless a log they need is missing
     stop: Stop | None = None
     unwritten: bool = False  # it ends where it writes a valid result into its table
     metric: Any = None  # as the official table has it; None where the performance phase came to none
@@ -111,7 +111,7 @@ class SubmitterFacts:
             self.stop = stop
         self.systems = {name: self._system(name) for name in submitter.systems}
 
-    def paths(self, place: Place) -> Paths:
+    def paths(self, place: ResultFolder) -> Paths:
         """Return where a result's files are."""
         layout, names = self.rules.package.layout, _names(place)
         tests = {test: path.format(**names) for test, path in layout.compliance.items()}
@@ -122,14 +122,14 @@ class SubmitterFacts:
         named = (name for name in files if name.startswith(place.system) and name.endswith(".json"))
         return Paths(f"{folder}/{next(named, None)}", folder, tests)
 
-    def scenarios(self, place: Place, model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def scenarios(self, place: ResultFolder, model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return which required scenarios of a benchmark are missing, and which folders are of none it has."""
         key = (place.system, place.benchmark)
         if key not in self._scenarios:
             self._scenarios[key] = self._compared(place, model)
         return self._scenarios[key]
 
-    def _compared(self, place: Place, model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _compared(self, place: ResultFolder, model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
         kind = KINDS.get(str(self.systems[place.system].description.get("system_type")))
         if place.division == "open" or kind is None:
             return (), ()
@@ -155,15 +155,15 @@ class SubmitterFacts:
             cause = "NotADirectoryError: results" if listing.exists("results") else "FileNotFoundError: results"
             raise Stop("the submitter has no results", cause, "results")
 
-    def _system(self, name: str) -> System:
-        system = System(name, f"systems/{name}.json")
+    def _system(self, name: str) -> SystemVerdict:
+        system = SystemVerdict(name, f"systems/{name}.json")
         try:
             self._describe(system)
         except Stop as stop:
             system.stop = stop
         return system
 
-    def _describe(self, system: System) -> None:
+    def _describe(self, system: SystemVerdict) -> None:
         listing, tree, path = self.submitter.listing, self.submitter.tree, system.path
         if not listing.exists(path):
             raise Stop("the system has no description", f"AttributeError: no {path}", path)
@@ -194,7 +194,7 @@ class SubmitterFacts:
         raise Stop("the list of power supplies cannot be read", cause, path)
 
 
-def _names(place: Place) -> dict[str, str]:
+def _names(place: ResultFolder) -> dict[str, str]:
     return {
         "system": place.system,
         "benchmark": place.benchmark,
@@ -217,12 +217,12 @@ def judge_result(case: SubmitterFacts, facts: ResultFacts, options: Options) -> 
     return review
 
 
-def submitter_stops(case: SubmitterFacts, scope: Scope) -> Iterator[Stop | Place]:
+def submitter_stops(case: SubmitterFacts, scope: InferenceScope) -> Iterator[Stop | ResultFolder]:
     """Yield, in the official program's order, what ends it at more than one result, and the results."""
     if case.stop is not None:
         yield case.stop
     submitter, known = case.submitter, models(case.rules.name)
-    by_benchmark: dict[tuple[str, str], list[Place]] = {}
+    by_benchmark: dict[tuple[str, str], list[ResultFolder]] = {}
     for place in submitter.places:
         if scope.wanted(place):
             by_benchmark.setdefault((place.system, place.benchmark), []).append(place)
@@ -312,7 +312,7 @@ def _unreadable(facts: ResultFacts) -> Iterator[Stop]:
             yield Stop(what, log.stops, log.path, log.crash_line)
     for file in (facts.accuracy_text, facts.measurements):
         if file is not None and file.crash is not None:
-            line = file.crash_line if isinstance(file, Document) else None
+            line = file.crash_line if isinstance(file, JsonFile) else None
             yield Stop("the file cannot be read", file.crash, file.path, line)
     for test in ("TEST01", "TEST04", "TEST06", "TEST07", "TEST09", "TEST08"):
         if (found := facts.tests.get(test)) is None:
@@ -368,7 +368,7 @@ def _judge(case: SubmitterFacts, review: ResultReview, options: Options) -> None
     review.phases["power"] = _power(case, review, review.performance)
 
 
-def _run(case: SubmitterFacts, review: ResultReview, log: DetailLog, options: Options) -> Run:
+def _run(case: SubmitterFacts, review: ResultReview, log: DetailLog, options: Options) -> PerformanceRun:
     place, view = review.place, View(log)
     missing, unknown = case.scenarios(review.place, review.model)
     ran = log.values.get("effective_scenario")
@@ -376,7 +376,7 @@ def _run(case: SubmitterFacts, review: ResultReview, log: DetailLog, options: Op
     if review.is_endpoints:
         asked = "server" if asked.lower() == "online" else asked
         ran = _endpoints_scenario(ran, asked)
-    return Run(
+    return PerformanceRun(
         rules=case.rules,
         view=view,
         path=place.path,
@@ -400,7 +400,7 @@ def _endpoints_scenario(ran: Any, asked: str) -> Any:
     return "Server" if isinstance(ran, str) and ran.lower() == "online" else ran
 
 
-def _accuracy(case: SubmitterFacts, review: ResultReview, log: DetailLog, options: Options) -> Phase:
+def _accuracy(case: SubmitterFacts, review: ResultReview, log: DetailLog, options: Options) -> ResultPhase:
     place = review.place
     run = AccuracyRun(
         rules=case.rules,
@@ -420,15 +420,15 @@ def _accuracy(case: SubmitterFacts, review: ResultReview, log: DetailLog, option
     return phase
 
 
-def _audits(case: SubmitterFacts, facts: ResultFacts) -> dict[str, Document]:
+def _audits(case: SubmitterFacts, facts: ResultFacts) -> dict[str, JsonFile]:
     folder, named = audits_folder(facts.paths.tests), case.rules.package.endpoints.audits
     paths = {test: f"{folder}/audit_{name}.json" for test, name in named.items()}
     listing, tree = case.submitter.listing, case.submitter.tree
     return {test: read_document(tree, path) for test, path in paths.items() if listing.exists(path)}
 
 
-def _power(case: SubmitterFacts, review: ResultReview, log: DetailLog) -> Phase:
-    phase = Phase("power")
+def _power(case: SubmitterFacts, review: ResultReview, log: DetailLog) -> ResultPhase:
+    phase = ResultPhase("power")
     if not review.has_power:
         return phase
     metric = review.metric if isinstance(review.metric, int | float) else None

@@ -72,7 +72,7 @@ Check = Callable[[], Iterable[Problem]]
 
 
 @dataclass
-class Phase:
+class ResultPhase:
     """One phase of one result."""
 
     name: Name

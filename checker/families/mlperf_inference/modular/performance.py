@@ -11,21 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.families.mlperf_inference.models import EARLY_STOPPING, SCENARIOS, Models, models
-from checker.families.mlperf_inference.modular.outcome import Check, Phase, View
+from checker.families.mlperf_inference.models import SCENARIOS, Models, models
+from checker.families.mlperf_inference.modular.outcome import Check, ResultPhase, View
 from rules.inference import InferenceRules, ModelRules
+from rules.scenarios import logged_scenario, scenario_named
 
 NS = 1_000_000  # of a millisecond
-INFERRED = (("singlestream", "multistream"), ("multistream", "offline"), ("singlestream", "offline"))
 OVER_NETWORK = "Network SUT"
 FORGIVEN = "Loadgen built with uncommitted changes!"
 TWICE_CONFIGURED = "Multiple conf files are used"
-MULTISTREAM_SAMPLES = 8
 SHOWN = 20  # unknown scenarios that are named
 
 
 @dataclass
-class Run:
+class PerformanceRun:
     """A performance log and what it is of. `asked` is the scenario of the folder, `ran` that of the log."""
 
     rules: InferenceRules
@@ -61,9 +60,9 @@ class Run:
         return pair[0] != pair[1] and pair != ("server", "interactive")
 
 
-def judge_performance(run: Run) -> Phase:
+def judge_performance(run: PerformanceRun) -> ResultPhase:
     """Judge a run; its metric is noted in `run`."""
-    phase = Phase("performance")
+    phase = ResultPhase("performance")
 
     def check(name: str, rule: str, function: Check) -> None:
         phase.run(f"{name}_check", f"official-{rule}", function, run.path, run.view)
@@ -93,7 +92,7 @@ def endpoints_model(known: Models, model: Any, path: str) -> Iterator[Problem]:
         yield Problem("this model is not submitted by an endpoint's logs", listed, brief(model), path)
 
 
-def _scenarios(run: Run) -> Iterator[Problem]:
+def _scenarios(run: PerformanceRun) -> Iterator[Problem]:
     for scenario in run.missing:
         what = "a required scenario is missing"
         yield Problem(what, scenario, "no such folder", run.path.rpartition("/")[0])
@@ -102,7 +101,7 @@ def _scenarios(run: Run) -> Iterator[Problem]:
         yield Problem(what, "", scenario, run.path.rpartition("/")[0])
 
 
-def _errors(run: Run) -> Iterator[Problem]:
+def _errors(run: PerformanceRun) -> Iterator[Problem]:
     log = run.view.log
     if run.is_endpoints:
         return
@@ -119,13 +118,13 @@ def _errors(run: Run) -> Iterator[Problem]:
             yield Problem("LoadGen logged an error", "no errors", brief(text), log.path, error.line)
 
 
-def _samples(run: Run) -> Iterator[Problem]:
+def _samples(run: PerformanceRun) -> Iterator[Problem]:
     least, key = run.models.performance_samples(run.model), "effective_performance_sample_count"
     if run.view[key] < least:
         yield run.view.problem("too few samples were loaded at a time", f"at least {least}", key)
 
 
-def _seeds(run: Run) -> Iterator[Problem]:
+def _seeds(run: PerformanceRun) -> Iterator[Problem]:
     for key, seed in run.rules.package.seeds.model_dump().items():
         if key == "effective_qsl_rng_seed" and run.is_endpoints:
             continue
@@ -133,9 +132,9 @@ def _seeds(run: Run) -> Iterator[Problem]:
             yield run.view.problem(f"{key} is not the round's", str(seed), key)
 
 
-def _latency(run: Run) -> Iterator[Problem]:
+def _latency(run: PerformanceRun) -> Iterator[Problem]:
     view = run.view
-    if run.ran in EARLY_STOPPING and not run.is_endpoints:
+    if logged_scenario(run.ran).stops_early and not run.is_endpoints:
         if not view["early_stopping_met"]:
             yield view.problem(
                 "early stopping was not met: too few queries for the latency", "true", "early_stopping_met"
@@ -155,10 +154,10 @@ def _latency(run: Run) -> Iterator[Problem]:
         yield view.problem("the latency is above the limit", f"at most {most} ns at the 99th percentile", key)
 
 
-def _queries(run: Run) -> Iterator[Problem]:
+def _queries(run: PerformanceRun) -> Iterator[Problem]:
     view = run.view
     samples, queries = view["effective_samples_per_query"], view["effective_min_query_count"]
-    if run.ran not in EARLY_STOPPING:
+    if not logged_scenario(run.ran).stops_early:
         least = run.models.queries(run.model, run.ran)
         if least and queries < least:
             what = "the minimum number of queries is too small"
@@ -175,7 +174,7 @@ def _queries(run: Run) -> Iterator[Problem]:
             yield view.problem(what, f"at least {offline}", "effective_samples_per_query")
 
 
-def _duration(run: Run) -> Iterator[Problem]:
+def _duration(run: PerformanceRun) -> Iterator[Problem]:
     if run.model in run.models.over_data_once:
         return
     least, key = run.rules.package.limits.duration_ms, "effective_min_duration_ms"
@@ -183,7 +182,7 @@ def _duration(run: Run) -> Iterator[Problem]:
         yield run.view.problem("the minimum duration asked for is too short", f"at least {least} ms", key)
 
 
-def _network(run: Run) -> Iterator[Problem]:
+def _network(run: PerformanceRun) -> Iterator[Problem]:
     is_network = over_network(run.system)
     if (problem := network_problem(run.division, is_network, run.path)) is not None:
         yield problem
@@ -207,7 +206,7 @@ def network_problem(division: str, is_network: bool, path: str) -> Problem | Non
     return Problem(what, "false in closed, true in network", str(is_network).lower(), path)
 
 
-def _tokens(run: Run) -> Iterator[Problem]:
+def _tokens(run: PerformanceRun) -> Iterator[Problem]:
     if run.model not in run.models.of_tokens:
         return
     view = run.view
@@ -215,7 +214,7 @@ def _tokens(run: Run) -> Iterator[Problem]:
         what = "latencies of tokens were not asked for: use_token_latencies is off"
         yield view.problem(what, "true", "requested_use_token_latencies")
         return
-    if run.ran not in ("Server", "Interactive"):
+    if not scenario_named(run.ran).is_bounded:
         return
     limits = run.model_rules.token_latency_ns.get(run.ran)
     if limits is None:
@@ -235,7 +234,7 @@ def _tokens(run: Run) -> Iterator[Problem]:
                 yield view.problem("the latency of tokens is above the limit", f"below {limit} ns", key)
 
 
-def _inferred(run: Run) -> Iterator[Problem]:
+def _inferred(run: PerformanceRun) -> Iterator[Problem]:
     view = run.view
     view.last = "effective_scenario"
     if not run.inferred:
@@ -244,12 +243,12 @@ def _inferred(run: Run) -> Iterator[Problem]:
     if "edge" not in kind.lower():
         what = f"a {run.asked} result of a {kind} system cannot be taken from a run of {run.ran}"
         yield view.problem(what, run.asked, "effective_scenario")
-    elif pair not in INFERRED:
+    elif SCENARIOS.get(pair[0]) not in scenario_named(SCENARIOS.get(pair[1])).inferred_from:
         what = f"a {run.asked} result cannot be taken from a run of {run.ran}"
         yield view.problem(what, run.asked, "effective_scenario")
 
 
-def _metric(run: Run) -> Iterator[Problem]:
+def _metric(run: PerformanceRun) -> Iterator[Problem]:
     package, view, scenario = run.rules.package, run.view, run.ran
     keys: dict[Any, str] = dict(package.metric_key.items())
     view["result_validity"]  # read and not regarded, but for a message without a value
@@ -266,7 +265,7 @@ def _metric(run: Run) -> Iterator[Problem]:
         key = own[scenario]
         value = float(view[key])
     run.metric_key = key
-    if scenario in ("SingleStream", "MultiStream"):
+    if scenario_named(scenario).is_latency:
         value /= NS
         if str(run.model).lower() == "wan-2.2-t2v-a14b":
             value /= 1000
@@ -279,7 +278,7 @@ def _metric(run: Run) -> Iterator[Problem]:
     yield from problems
 
 
-def _taken(run: Run, value: Any) -> tuple[Any, list[Problem]]:
+def _taken(run: PerformanceRun, value: Any) -> tuple[Any, list[Problem]]:
     """Return the metric of a result taken from a run of another scenario, and what is wrong with that."""
     view, ran, asked = run.view, SCENARIOS.get(run.ran, run.ran), SCENARIOS.get(run.asked, run.asked)
     problems: list[Problem] = []
@@ -298,7 +297,7 @@ def _taken(run: Run, value: Any) -> tuple[Any, list[Problem]]:
         estimate = view[key]
         if estimate == 0:
             problems.append(view.problem("too few queries for an estimate by early stopping", "above 0", key))
-        value = estimate * MULTISTREAM_SAMPLES / NS
+        value = estimate * scenario_named(asked).samples_per_query / NS
     if asked == "Interactive" and ran != "Server":
         problems.append(
             view.problem("an Interactive result is taken from a run of Server", "Server", "effective_scenario")

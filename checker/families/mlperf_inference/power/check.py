@@ -12,7 +12,7 @@ from typing import Any
 
 from checker.core.findings import Problem
 from checker.core.links import LinkedTree
-from checker.core.outcome import Outcome
+from checker.core.outcome import OfficialOutcome
 from checker.core.tree import RefusedError
 from checker.families.mlperf_inference.power.logs import mean_power, moment
 from checker.families.mlperf_inference.power.session import FAULTS, RANGING, TESTING, Session, judge_session
@@ -28,7 +28,7 @@ SAMPLES = {"singlestream": 1, "multistream": 8}  # of a query
 class PowerResult:
     """What the power phase says of a result; figures are None where they cannot be told."""
 
-    outcome: Outcome
+    outcome: OfficialOutcome
     metric: float | None = None  # W, or mJ per query
     unit: str = ""
     efficiency: float | None = None  # of the performance metric's unit per W, or samples per J
@@ -52,7 +52,7 @@ def judge_power(
     `performance_metric` is None where the performance phase came to none, which fails this phase too.
     """
     folder = f"{scenario_folder}/performance"
-    result = PowerResult(Outcome())
+    result = PowerResult(OfficialOutcome())
     for name, wanted in ((TESTING, RUN_FILES), (RANGING, RUN_FILES), ("power", SESSION_FILES)):
         _files(tree, f"{folder}/{name}", wanted, result.outcome)
     for rule, problem, tolerated in judge_session(Session(tree, folder, fixed)):
@@ -64,7 +64,7 @@ def judge_power(
     return result
 
 
-def _files(tree: LinkedTree, folder: str, wanted: tuple[str, ...], outcome: Outcome) -> None:
+def _files(tree: LinkedTree, folder: str, wanted: tuple[str, ...], outcome: OfficialOutcome) -> None:
     entry = tree.at(folder)
     if entry is None or entry.kind != "folder":
         outcome.fail("power-files", Problem("a folder of the measurement is missing", folder, "not there", folder))

@@ -8,7 +8,7 @@ from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.cases import ResultCase, when
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.power.check import has_power
-from checker.families.mlperf_inference.power.logs import Event, longest_gap
+from checker.families.mlperf_inference.power.logs import DaemonEvent, longest_gap
 from checker.families.mlperf_inference.power.logs import daemon_log as read_daemon_log
 from checker.families.mlperf_inference.power.session import (
     DAEMON,
@@ -59,7 +59,7 @@ def power_sampled(case: ResultCase) -> Iterator[Problem]:
         yield Problem(what, f"no gap above {most:g} s", f"{gap.seconds:,.3f} s without a sample", path, gap.line)
 
 
-def _events(session: Session) -> Iterator[Event]:
+def _events(session: Session) -> Iterator[DaemonEvent]:
     """Yield all events of the daemon's log; raises as its reader does."""
     begin, end = session.testing
     log = read_daemon_log(session.read(DAEMON), f"{descriptor(session, SERVER)['session_name']}")

@@ -155,7 +155,7 @@ def longest_gap(data: bytes, begin: datetime, end: datetime, most_s: float) -> G
 
 
 @dataclass(frozen=True)
-class Event:
+class DaemonEvent:
     """A warning or error of the daemon that counts."""
 
     line: int
@@ -200,7 +200,7 @@ class DaemonLog:
 
     def events(
         self, load: tuple[float, float], margin_s: float, ranging_usual: list[str], testing_usual: list[str]
-    ) -> Iterator[Event]:
+    ) -> Iterator[DaemonEvent]:
         """Yield the warnings and errors that count, in order; the official scan ends at the first.
 
         Warnings count within the load, `margin_s` after its begin and before its end; StampError for one without time.
@@ -213,14 +213,14 @@ class DaemonLog:
             if at is None:
                 at = _stamped(line)
             if warning is not None and first < at < last:
-                yield Event(number, line.strip(), UNCERTAIN.search(warning) is not None)
+                yield DaemonEvent(number, line.strip(), UNCERTAIN.search(warning) is not None)
             if error is not None:
                 if error in testing_usual:
-                    yield Event(number, line.strip(), False)
+                    yield DaemonEvent(number, line.strip(), False)
                 elif not ranging[0] < at < ranging[1]:
-                    yield Event(number, line.strip(), True)
+                    yield DaemonEvent(number, line.strip(), True)
                 elif not error.startswith(tolerated):
-                    yield Event(number, line.strip(), False)
+                    yield DaemonEvent(number, line.strip(), False)
 
     @cached_property
     def _marked(self) -> list[tuple[int, str, float | None, str | None, str | None]]:

@@ -11,6 +11,7 @@ from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.facts import Text
 from checker.families.mlperf_inference.models import models
 from checker.loadgen.detail_log import DetailLog
+from rules.scenarios import logged_scenario
 
 ACCURACY_MODES = ("AccuracyOnly", "SubmissionRun")
 HASH = re.compile(r"hash=(\w+)\s*$")
@@ -154,7 +155,7 @@ def _contradictions(log: DetailLog, summary: Text) -> Iterator[Problem]:
 def _key(log: DetailLog, said: str) -> str:
     """Return the key that a summary's line is of; latencies of MultiStream are those of its queries."""
     key = SUMMARISED.get(said, "")
-    if log.values.get("effective_scenario") == "MultiStream" and key.endswith("latency_ns"):
+    if logged_scenario(log.values.get("effective_scenario")).by_query and key.endswith("latency_ns"):
         head = "percentile_per_query_latency_ns" if "percentile" in key else "query_latency_ns"
         return key.removesuffix("percentile_latency_ns" if "percentile" in key else "latency_ns") + head
     return key

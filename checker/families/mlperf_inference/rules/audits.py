@@ -15,15 +15,10 @@ from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.facts import TestFacts, Text
 from checker.families.mlperf_inference.rules.measured import PERFORMANCE_MODES
 from checker.loadgen.detail_log import DetailLog
-from rules.inference_review import Told
+from rules.inference_review import TestSettings
+from rules.scenarios import logged_scenario
 
 PASS = re.compile(r"\s*TEST PASS\s*")
-SCORE = {  # scenario -> (key of its score, whether more is better)
-    "Offline": ("result_samples_per_second", True),
-    "SingleStream": ("early_stopping_latency_ss", False),
-    "MultiStream": ("early_stopping_latency_ms", False),
-    "Server": ("result_completed_samples_per_sec", True),
-}
 MEASURED = ("power_begin", "result_mean_latency_ns", "result_max_latency_ns", "result_query_count")
 WORD = {"TEST01", "TEST04", "TEST07", "TEST08", "TEST09"}  # tests whose verdict is a line TEST PASS
 NUMBERS = re.compile(r"(?i)\s*(reference|test) score = ([0-9.e+-]{1,40})", re.ASCII)
@@ -89,7 +84,7 @@ def test_as_told(case: ResultCase) -> Iterator[Problem]:
             yield Problem(what, expected, found, log.path, log.at(wrong[0][0]))
 
 
-def _untold(told: Told, log: DetailLog) -> Iterator[tuple[str, str]]:
+def _untold(told: TestSettings, log: DetailLog) -> Iterator[tuple[str, str]]:
     """Yield each key of a test's log that says another setting than the test's, with what it must say."""
     for key, value in told.settings.items():
         logged = log.values.get(key)
@@ -131,7 +126,7 @@ def test_performs(case: ResultCase) -> Iterator[Problem]:
     """Judge from both logs that a test performs as the result does."""
     for test, log, run in _runs(case):
         scenario, told = run.values.get("effective_scenario"), case.reviewed.told.get(test.name)
-        if told is None or not told.timed or not isinstance(scenario, str) or scenario not in SCORE:
+        if told is None or not told.timed or not isinstance(scenario, str) or not logged_scenario(scenario).score:
             continue
         if any(_untold(told, log)):
             continue  # `test_as_told` says that this is no such test
@@ -141,7 +136,7 @@ def test_performs(case: ResultCase) -> Iterator[Problem]:
             line = log.at("effective_scenario")
             yield Problem(what, brief(scenario), said(log, "effective_scenario"), log.path, line)
             continue
-        key, rises = SCORE[scenario]
+        key, rises = logged_scenario(scenario).score, not logged_scenario(scenario).is_latency
         score, reference = number(log, key), number(run, key)
         if not score or not reference:
             continue
@@ -168,10 +163,9 @@ def allowed_share(case: ResultCase, test: str, scenario: str, reference: float) 
 def test_reports_its_logs(case: ResultCase) -> Iterator[Problem]:
     """Judge that the scores a test's report compares are those of the logs beside it."""
     for test, log, run in _runs(case):
-        scenario = run.values.get("effective_scenario")
-        if test.performance is None or not isinstance(scenario, str) or scenario not in SCORE:
+        key = logged_scenario(run.values.get("effective_scenario")).score
+        if test.performance is None or not key:
             continue
-        key = SCORE[scenario][0]
         scores = {"reference": number(run, key), "test": number(log, key)}
         yield from _misreported(test.name, test.performance, scores)
 

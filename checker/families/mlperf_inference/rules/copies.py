@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from checker.core.findings import Problem
-from checker.families.mlperf_inference.cases import Trace
+from checker.families.mlperf_inference.cases import ResultTrace
 from checker.families.mlperf_inference.checks import check
 
 RUN = "the run (equal times and latencies)"
 
 
-def _twins(traces: Sequence[Trace], mark: Callable[[Trace], object]) -> Iterator[tuple[Trace, Trace]]:
+def _twins(
+    traces: Sequence[ResultTrace], mark: Callable[[ResultTrace], object]
+) -> Iterator[tuple[ResultTrace, ResultTrace]]:
     """Yield each trace that bears the mark of an earlier one, after the first that bears it."""
-    seen: dict[object, Trace] = {}
+    seen: dict[object, ResultTrace] = {}
     for trace in traces:
         sign = mark(trace)
         if sign is None:
@@ -29,24 +31,24 @@ def _twins(traces: Sequence[Trace], mark: Callable[[Trace], object]) -> Iterator
             seen[sign] = trace
 
 
-def _run(trace: Trace) -> object:
+def _run(trace: ResultTrace) -> object:
     return trace.run or None
 
 
-def may_share(first: Trace, other: Trace) -> bool:
+def may_share(first: ResultTrace, other: ResultTrace) -> bool:
     """Whether two results of one system may share a run; between which scenarios, the official check says."""
     sides = [(one.division, one.submitter, one.system, one.model) for one in (first, other)]
     return sides[0] == sides[1]
 
 
-def _with_power(first: Trace, other: Trace) -> bool:
+def _with_power(first: ResultTrace, other: ResultTrace) -> bool:
     """Whether both can be results of one machine that was published twice, once with its power measured."""
     sides = [(one.division, one.submitter, one.model, one.scenario, one.machine) for one in (first, other)]
     return sides[0] == sides[1] and first.system != other.system and first.power != other.power
 
 
 @check("inference-runs-original", "round")
-def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
+def runs_original(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
     """Judge that no run is a result of two submitters."""
     for first, other in _twins(traces, _run):
         if first.submitter != other.submitter:
@@ -55,9 +57,9 @@ def runs_original(traces: Sequence[Trace]) -> Iterator[Problem]:
 
 
 @check("inference-run-of-one-system", "round")
-def run_of_one_system(traces: Sequence[Trace]) -> Iterator[Problem]:
+def run_of_one_system(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
     """Judge that no run is a result of two systems, or of two models, of one submitter."""
-    shared: dict[tuple[str, ...], list[tuple[Trace, Trace]]] = {}
+    shared: dict[tuple[str, ...], list[tuple[ResultTrace, ResultTrace]]] = {}
     for first, other in _twins(traces, _run):
         if first.submitter == other.submitter and not may_share(first, other) and not _with_power(first, other):
             pair = (first.division, first.submitter, first.system, other.division, other.system)
@@ -72,7 +74,7 @@ def run_of_one_system(traces: Sequence[Trace]) -> Iterator[Problem]:
         yield Problem(what, "a run of its own", "equal times and latencies", other.path)
 
 
-def shares_accuracy(traces: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
+def shares_accuracy(traces: Sequence[ResultTrace]) -> Iterator[tuple[ResultTrace, ResultTrace]]:
     """Yield two results of different performance runs that share an accuracy run, as often as there are such."""
     for first, other in _twins(traces, lambda trace: trace.accuracy or None):
         if _run(first) != _run(other) and other.run:
@@ -80,7 +82,7 @@ def shares_accuracy(traces: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
 
 
 @check("inference-accuracy-of-its-own", "round")
-def accuracy_of_its_own(traces: Sequence[Trace]) -> Iterator[Problem]:
+def accuracy_of_its_own(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
     """Judge that results of different runs do not share an accuracy run."""
     for first, other in shares_accuracy(traces):
         of_endpoints = first.endpoint and other.endpoint and may_share(first, other)  # endpoint-accuracy-shared asks
@@ -90,9 +92,9 @@ def accuracy_of_its_own(traces: Sequence[Trace]) -> Iterator[Problem]:
 
 
 @check("inference-tests-original", "round")
-def tests_original(traces: Sequence[Trace]) -> Iterator[Problem]:
+def tests_original(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
     """Judge that a compliance test is of the result it stands beside, not of one with another performance run."""
-    seen: dict[tuple[str, int], tuple[Trace, str]] = {}
+    seen: dict[tuple[str, int], tuple[ResultTrace, str]] = {}
     for trace in traces:
         for name, fingerprint, path in trace.tests:
             first, other = seen.setdefault((name, fingerprint), (trace, path))
@@ -104,13 +106,13 @@ def tests_original(traces: Sequence[Trace]) -> Iterator[Problem]:
 
 
 @check("inference-power-twin", "round")
-def power_twin(traces: Sequence[Trace]) -> Iterator[Problem]:
+def power_twin(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
     """Judge that a machine published with and without power has a run, an accuracy run and tests of its own in each."""
-    plain: dict[tuple[object, ...], Trace] = {}  # of what a result without power has: the first that has it
+    plain: dict[tuple[object, ...], ResultTrace] = {}  # of what a result without power has: the first that has it
     for trace in (one for one in traces if not one.power):
         for part in _parts(trace):
             plain.setdefault(part, trace)
-    shared: dict[tuple[str, str, str, str], list[tuple[Trace, Trace, str]]] = {}
+    shared: dict[tuple[str, str, str, str], list[tuple[ResultTrace, ResultTrace, str]]] = {}
     for power in (one for one in traces if one.power):
         found = {
             str(part[0]): other for part in _parts(power) if (other := plain.get(part)) and _with_power(other, power)
@@ -127,7 +129,7 @@ def power_twin(traces: Sequence[Trace]) -> Iterator[Problem]:
         yield Problem(f"{what}once with its power measured", "runs of its own", said, power.path)
 
 
-def _parts(trace: Trace) -> Iterator[tuple[object, ...]]:
+def _parts(trace: ResultTrace) -> Iterator[tuple[object, ...]]:
     """Yield what another result of the same case could have of a result: in words, by the case, by its mark."""
     case = (trace.division, trace.submitter, trace.model, trace.scenario, trace.machine)
     if trace.run:
@@ -139,15 +141,15 @@ def _parts(trace: Trace) -> Iterator[tuple[object, ...]]:
 
 
 @check("inference-runs-in-turn", "round")
-def runs_in_turn(traces: Sequence[Trace]) -> Iterator[Problem]:
+def runs_in_turn(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
     """Judge that runs on one system do not overlap in time."""
-    by_system: dict[tuple[str, str], list[tuple[datetime, datetime, Trace]]] = {}
+    by_system: dict[tuple[str, str], list[tuple[datetime, datetime, ResultTrace]]] = {}
     for trace in traces:
         if trace.began is not None and trace.ended is not None and trace.began < trace.ended:
             by_system.setdefault((trace.submitter, trace.system), []).append((trace.began, trace.ended, trace))
     for spans in by_system.values():
         spans.sort(key=lambda span: (span[0], span[1], span[2].path))
-        last: tuple[datetime, Trace] | None = None
+        last: tuple[datetime, ResultTrace] | None = None
         for began, ended, trace in spans:
             if last is not None and began < last[0] and _run(trace) != _run(last[1]):
                 what = f"the run overlaps in time with {last[1].path} on the same system"

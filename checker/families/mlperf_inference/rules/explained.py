@@ -14,6 +14,7 @@ from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import EndpointCase
 from checker.families.mlperf_inference.table import own_unit, unit
 from rules.inference_review import Drift
+from rules.scenarios import logged_scenario
 
 ALONE = "refused-by-tool-alone"
 
@@ -89,7 +90,7 @@ def _tool_alone(case: ResultCase, rule: str, problem: Problem) -> str | None:
     unread = rule in ("official-network", "official-system-network", "official-compliance-performance")
     if unread and told_apart and problem.found.startswith("AttributeError: 'bool'"):
         return "the official checker cannot read a truth value of is_network; the rules write it so"
-    offline = case.log is not None and case.log.values.get("effective_scenario") == "Offline"
+    offline = case.log is not None and logged_scenario(case.log.values.get("effective_scenario")).is_one_query
     if (
         rule == "official-query-count"
         and offline

@@ -12,7 +12,7 @@ from typing import Any
 
 from checker.core.checks import Function, Unit
 from checker.core.findings import Problem, brief, limited
-from checker.families.mlperf_inference.cases import ResultCase, SubmitterCase, Trace, mark_of, when
+from checker.families.mlperf_inference.cases import ResultCase, ResultTrace, SubmitterCase, mark_of, when
 from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.endpoints.accuracy import scores
 from checker.families.mlperf_inference.endpoints.case import EndpointCase, endpoint_case
@@ -72,7 +72,7 @@ def submitter_problems(facts: SubmitterFacts, results: list[ResultCase]) -> Iter
     yield from _asked(facts.rules.name, "submitter", case)
 
 
-def round_problems(round_name: str, traces: Sequence[Trace]) -> Iterator[tuple[str, Problem]]:
+def round_problems(round_name: str, traces: Sequence[ResultTrace]) -> Iterator[tuple[str, Problem]]:
     """Yield what runs of a round show beside each other; paths are relative to what is checked."""
     yield from _asked(round_name, "round", traces)
 
@@ -87,12 +87,12 @@ def _checks(round_name: str, unit: Unit) -> list[tuple[str, Function]]:
     return [(card.id, function) for card, function in CHECKS.of(load(round_name), unit)]
 
 
-def trace(case: ResultCase, shown: Callable[[str], str]) -> Trace:
+def trace(case: ResultCase, shown: Callable[[str], str]) -> ResultTrace:
     """Return what a result leaves for the round; `shown` turns a path below the submitter into one of the round."""
     place, log, accuracy = case.facts.place, case.log, case.accuracy_log
     if (endpoint := endpoint_case(case)) is not None:
         return _endpoint_trace(endpoint, shown)
-    return Trace(
+    return ResultTrace(
         path=shown(f"{place.path}/performance/run_1/mlperf_log_detail.txt"),
         accuracy_path=shown(f"{place.path}/accuracy/mlperf_log_detail.txt"),
         division=place.division,
@@ -115,9 +115,9 @@ def _target_free(model: str, ends: list[str]) -> str:
     return next((model.removesuffix(end) for end in ends if model.endswith(end)), model)
 
 
-def _endpoint_trace(case: EndpointCase, shown: Callable[[str], str]) -> Trace:
+def _endpoint_trace(case: EndpointCase, shown: Callable[[str], str]) -> ResultTrace:
     place = case.result.facts.place
-    return Trace(
+    return ResultTrace(
         path=shown(f"{place.path}/{SUMMARY}"),
         accuracy_path=shown(f"{place.path}/{RESULTS}"),
         division=place.division,

@@ -12,16 +12,14 @@ from itertools import pairwise
 from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.cases import ResultCase, SubmitterCase, elapsed_s, number, said
 from checker.families.mlperf_inference.checks import check
-from checker.families.mlperf_inference.models import EARLY_STOPPING
 from checker.loadgen.detail_log import DetailLog
 from checker.loadgen.early_stopping import met
+from rules.scenarios import LoadGenScenario, logged_scenario, scenario_named
 
 PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")
 PERFORMANCE_MODES = ("PerformanceOnly", "SubmissionRun")
-INFERRED = (("SingleStream", "MultiStream"), ("MultiStream", "Offline"), ("SingleStream", "Offline"))  # run -> result
 GIT_STATUS = "loadgen_git_status_message"  # changed files; empty: none; NA: nobody knows
 CLOCK_S = 0.5  # by which LoadGen's own count of time and the clock's may differ
-TIMED = ("SingleStream", "MultiStream", "Server")  # scenarios whose queries LoadGen makes until time is up
 
 
 @check("inference-result-valid", "result")
@@ -39,7 +37,11 @@ def _invalid_by_latency(log: DetailLog) -> bool:
     """Whether a run that LoadGen found invalid reached all that LoadGen asks but a latency, which Server alone has."""
     reached = (log.values.get(key) is True for key in ("result_min_duration_met", "result_min_queries_met"))
     invalid = log.values.get("result_validity") == "INVALID"
-    return invalid and log.values.get("effective_scenario") == "Server" and all(reached)
+    return invalid and _scenario(log).is_bounded and all(reached)
+
+
+def _scenario(log: DetailLog) -> LoadGenScenario:
+    return logged_scenario(log.values.get("effective_scenario"))
 
 
 @check("inference-loadgen-errors", "result")
@@ -166,7 +168,7 @@ def duration_measured(case: ResultCase) -> Iterator[Problem]:
         what = "the load lasted too short a time, by the clock"
         yield Problem(what, f"at least {least:,.0f} s", f"{clock:,.1f} s", log.path, log.at("power_end"))
     made = number(log, "generated_query_duration")
-    if made is not None and log.values.get("effective_scenario") in TIMED and made / 1e9 < least:
+    if made is not None and _scenario(log).stops_early and made / 1e9 < least:
         what = "LoadGen made queries for too short a time"
         line = log.at("generated_query_duration")
         yield Problem(what, f"at least {least:,.0f} s", f"{made / 1e9:,.1f} s", log.path, line)
@@ -178,14 +180,9 @@ def duration_measured(case: ResultCase) -> Iterator[Problem]:
 
 def counted_s(log: DetailLog) -> float | None:
     """Return how long a load lasted by what it counted and its throughput; None where that cannot be told."""
-    scenario, queries = log.values.get("effective_scenario"), number(log, "result_query_count")
-    rate, count = None, queries
-    if scenario == "Offline":
-        rate, count = number(log, "result_samples_per_second"), offline_samples(log)
-    elif scenario == "Server":
-        rate = number(log, "result_scheduled_samples_per_sec")
-    elif scenario == "SingleStream":
-        rate = number(log, "result_qps_with_loadgen_overhead")
+    its = _scenario(log)
+    rate = number(log, its.counted_rate) if its.counted_rate else None
+    count = offline_samples(log) if its.is_one_query else number(log, "result_query_count")
     return count / rate if count and rate else None
 
 
@@ -212,26 +209,26 @@ def throughput_agrees(case: ResultCase) -> Iterator[Problem]:
 
 def _throughputs(log: DetailLog, clock: float | None) -> Iterator[tuple[str, float, bool]]:
     """Yield (key, what it must be, whether that is only an upper bound)."""
-    scenario, queries = log.values.get("effective_scenario"), number(log, "result_query_count")
+    its, queries = _scenario(log), number(log, "result_query_count")
     slowest, mean = number(log, "result_max_latency_ns"), number(log, "result_mean_latency_ns")
-    if scenario == "Offline" and (samples := offline_samples(log)) is not None:
+    if its.is_one_query and (samples := offline_samples(log)) is not None:
         if slowest:
             yield "result_samples_per_second", samples / (slowest / 1e9), False
         if clock:
             yield "result_samples_per_second", samples / clock, False
-    elif scenario == "SingleStream":
+    elif its.is_latency and not its.by_query:
         if mean:
             yield "result_qps_without_loadgen_overhead", 1e9 / mean, False
         if queries and clock:
             yield "result_qps_with_loadgen_overhead", queries / clock, False
-    elif scenario == "Server" and queries and clock and slowest is not None:
+    elif its.is_bounded and queries and clock and slowest is not None:
         if clock > slowest / 1e9:
             # The last query issued is answered at the latest its latency before the load's end.
             yield "result_completed_samples_per_sec", queries / (clock - slowest / 1e9), True
         scheduled = number(log, "result_scheduled_samples_per_sec")
         if scheduled:
             yield "result_completed_samples_per_sec", scheduled, True
-    elif scenario == "MultiStream" and queries and clock:
+    elif its.by_query and queries and clock:
         mean = number(log, "result_mean_query_latency_ns")
         if mean and queries * mean / 1e9 > clock * 1.02:
             yield "result_query_count", clock / (mean / 1e9), True
@@ -258,15 +255,12 @@ def percentiles_rise(case: ResultCase) -> Iterator[Problem]:
 def _estimate(log: DetailLog) -> Iterator[Problem]:
     """Yield where an early-stopping estimate lies outside the latencies that it is one of."""
     tokens = "first_token_" if log.values.get("requested_use_token_latencies") is True else ""
-    kinds = {
-        "SingleStream": ("early_stopping_latency_ss", f"result_{tokens}90.00_percentile_latency_ns", tokens),
-        "MultiStream": ("early_stopping_latency_ms", "result_99.00_percentile_per_query_latency_ns", "query"),
-    }
-    scenario = log.values.get("effective_scenario")
-    if not isinstance(scenario, str) or scenario not in kinds:
+    its = _scenario(log)
+    if its.percentile is None:
         return
-    key, low_key, of = kinds[scenario]
-    high_key = "result_max_query_latency_ns" if of == "query" else f"result_{of}max_latency_ns"
+    key, low_key, high_key = its.score, its.percentile_form.format(its.percentile), "result_max_query_latency_ns"
+    if not its.by_query:
+        low_key, high_key = f"result_{tokens}{its.percentile}_percentile_latency_ns", f"result_{tokens}max_latency_ns"
     stated, low, high = (number(log, one) for one in (key, low_key, high_key))
     asked = number(log, "effective_target_latency_percentile")
     if stated is None or low is None or high is None or (asked is not None and asked < 0.9):
@@ -297,7 +291,7 @@ def percentile_as_required(case: ResultCase) -> Iterator[Problem]:
 def latency_in_bounds(case: ResultCase) -> Iterator[Problem]:
     """Judge that what was measured keeps the bounds of the folder's scenario, Interactive's included."""
     log, asked = case.log, case.asked
-    if log is None or not case.strict or asked not in ("Server", "Interactive"):
+    if log is None or not case.strict or asked is None or not scenario_named(asked).is_bounded:
         return
     limits = case.model_rules.token_latency_ns.get(asked)
     bound = case.model_rules.latency_ns.get(asked)
@@ -321,8 +315,7 @@ def latency_in_bounds(case: ResultCase) -> Iterator[Problem]:
 def early_stopping_met(case: ResultCase) -> Iterator[Problem]:
     """Judge that by LoadGen's own word a run met early stopping, where its scenario has it."""
     log = case.log
-    scenario = log.values.get("effective_scenario") if log is not None else None
-    if log is None or scenario not in EARLY_STOPPING or (scenario == "Server" and not case.strict):
+    if log is None or not _scenario(log).stops_early or (_scenario(log).is_bounded and not case.strict):
         return  # in the open division the bound that a Server run must keep is the submitter's own
     if log.values.get("early_stopping_met") is not True:
         key = "early_stopping_met"
@@ -334,9 +327,9 @@ def inferred_on_edge(case: ResultCase) -> Iterator[Problem]:
     """Judge that a run of another scenario stands for a result on an edge system only, and only where it may."""
     log, asked = case.log, case.asked
     ran = log.values.get("effective_scenario") if log is not None else None
-    if log is None or asked is None or ran in (asked, None) or (ran, asked) == ("Server", "Interactive"):
+    if log is None or asked is None or ran in (asked, None, scenario_named(asked).loadgen):
         return
-    if "edge" not in str(case.system.get("system_type")).lower() or (ran, asked) not in INFERRED:
+    if "edge" not in str(case.system.get("system_type")).lower() or ran not in scenario_named(asked).inferred_from:
         what = "the result is taken from a run of another scenario, which its system or scenario does not allow"
         yield Problem(what, brief(asked), said(log, "effective_scenario"), log.path, log.at("effective_scenario"))
 
@@ -345,7 +338,7 @@ def inferred_on_edge(case: ResultCase) -> Iterator[Problem]:
 def early_stopping_agrees(case: ResultCase) -> Iterator[Problem]:
     """Judge that a Server run's own counts satisfy early stopping, where it says that they do."""
     log = case.log
-    if log is None or log.values.get("effective_scenario") != "Server":
+    if log is None or not _scenario(log).is_bounded:
         return
     if log.values.get("requested_use_token_latencies") is True:
         return  # what is over the bound is then a token's latency, and not counted
@@ -366,10 +359,10 @@ def tokens_agree(case: ResultCase) -> Iterator[Problem]:
     log, told = case.log, case.accuracy.get("TOKENS_PER_SAMPLE")
     if log is None or not told or case.model in case.reviewed.other_lengths:
         return
-    offline = log.values.get("effective_scenario") == "Offline"
-    key = "result_tokens_per_second" if offline else "result_completed_tokens_per_second"
-    tokens = number(log, key)
-    samples = number(log, "result_samples_per_second" if offline else "result_completed_samples_per_sec")
+    its = _scenario(log)
+    its = its if its.tokens_score else scenario_named("Server")
+    key = str(its.tokens_score)
+    tokens, samples = number(log, key), number(log, its.score)
     if not tokens or not samples:
         return
     per_sample, slack = tokens / samples, case.reviewed.tokens_slack

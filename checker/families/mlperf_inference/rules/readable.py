@@ -13,7 +13,7 @@ from checker.core.files import FileState, look
 from checker.core.findings import Problem
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.checks import check
-from checker.families.mlperf_inference.facts import Document, Text
+from checker.families.mlperf_inference.facts import JsonFile, Text
 from checker.families.mlperf_inference.modular.accuracy import HASH, patterns
 from checker.families.mlperf_inference.modular.compliance import audits_folder
 from checker.families.mlperf_inference.power.check import SESSION_FILES, has_power
@@ -71,7 +71,7 @@ def _spoilt(case: ResultCase, text: Text) -> bool:
     return any(one.match(first[1:]) is not None and one.match(first) is None for one in wanted)
 
 
-def _states(files: list[DetailLog | Text | Document | None]) -> Seen:
+def _states(files: list[DetailLog | Text | JsonFile | None]) -> Seen:
     for file in files:
         if file is not None and file.state is not None:
             wanted = LOG if isinstance(file, DetailLog) else TEXT if isinstance(file, Text) else DOCUMENT
@@ -80,7 +80,7 @@ def _states(files: list[DetailLog | Text | Document | None]) -> Seen:
 
 def _read(case: ResultCase) -> Seen:
     facts = case.facts
-    files: list[DetailLog | Text | Document | None] = [facts.performance, facts.accuracy, facts.accuracy_text]
+    files: list[DetailLog | Text | JsonFile | None] = [facts.performance, facts.accuracy, facts.accuracy_text]
     for test in facts.tests.values():
         files += (test.log, test.unread_log, test.accuracy, test.performance, test.baseline, test.compliance)
     yield from _states([*files, facts.measurements])

@@ -10,15 +10,10 @@ from checker.core.findings import Problem
 from checker.core.tree import RefusedError
 from checker.families.mlperf_inference.cases import ResultCase, number, said
 from checker.families.mlperf_inference.checks import check
+from rules.scenarios import logged_scenario
 
 # model.scenario.key = value, as LoadGen reads it: blanks around the sign; a model's name may hold dots
 LINE = re.compile(r"\s*[^\s#=]{1,200}\.(\w+|\*)\.(\w+)\s+=\s+([0-9.e+]{1,40})\s*", re.ASCII)
-COMPARED = {  # key of user.conf -> of the log, by scenario; others follow from these or say little
-    "Server": {"target_qps": "effective_target_qps", "min_duration": "effective_min_duration_ms"},
-    "Offline": {"min_duration": "effective_min_duration_ms"},
-    "SingleStream": {"min_duration": "effective_min_duration_ms"},
-    "MultiStream": {"min_duration": "effective_min_duration_ms"},
-}
 LARGEST = 1 << 20  # bytes
 SEEDS = ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed")
 
@@ -31,7 +26,7 @@ def user_conf_as_run(case: ResultCase) -> Iterator[Problem]:
     if log is None or not isinstance(scenario, str):
         return
     stated = _stated(case, path, scenario)
-    for name, key in COMPARED.get(scenario, {}).items():
+    for name, key in logged_scenario(scenario).settings.items():
         ran, values = number(log, key), stated.get(name, [])
         if name == "min_duration" and values and len(_short(case, values)) == len(values):
             continue  # `conf_in_rules` says it

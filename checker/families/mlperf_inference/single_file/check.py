@@ -16,15 +16,15 @@ from typing import Any
 
 from checker.core.findings import Problem, brief
 from checker.core.links import within
-from checker.core.outcome import Outcome
+from checker.core.outcome import OfficialOutcome
 from checker.core.tree import RefusedError
-from checker.families.mlperf_inference.facts import Document, Paths, ResultFacts, Text, read_document, read_text
+from checker.families.mlperf_inference.facts import JsonFile, Paths, ResultFacts, Text, read_document, read_text
 from checker.families.mlperf_inference.models import KINDS, SCENARIOS
 from checker.families.mlperf_inference.modular.outcome import RAISED
 from checker.families.mlperf_inference.power.check import judge_power
 from checker.families.mlperf_inference.single_file.log import (
     Fixed,
-    Run,
+    PerformanceLog,
     StopsError,
     has_errors,
     judge_run,
@@ -34,7 +34,7 @@ from checker.families.mlperf_inference.single_file.log import (
     read_accuracy,
 )
 from checker.families.mlperf_inference.single_file.tests import judge_tests
-from checker.families.mlperf_inference.walk import DIVISIONS, MAPPING, Place, Submitter
+from checker.families.mlperf_inference.walk import DIVISIONS, MAPPING, ResultFolder, Submitter
 from checker.loadgen.detail_log import read_detail
 from rules.inference import InferenceRules
 from rules.power import power_rules
@@ -47,11 +47,11 @@ TABLE_TEXTS = ("system_name", "host_processor_model_name", "accelerator_model_na
 
 
 @dataclass
-class Result:
+class ScenarioVerdict:
     """One scenario folder, judged. `listed`: the checker's summary has it among the results."""
 
-    place: Place
-    outcome: Outcome = field(default_factory=Outcome)
+    place: ResultFolder
+    outcome: OfficialOutcome = field(default_factory=OfficialOutcome)
     model: Any = None
     listed: bool = False
     value: Any = None  # as the summary prints it
@@ -64,11 +64,11 @@ class Result:
 
 
 @dataclass
-class Benchmark:
+class BenchmarkVerdict:
     """One benchmark folder: what the checker says of all its scenarios together."""
 
     path: str
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: OfficialOutcome = field(default_factory=OfficialOutcome)
 
 
 @dataclass
@@ -76,13 +76,13 @@ class Judged:
     """One submitter, judged. `seen`: whether the checker comes to its results at all."""
 
     submitter: Submitter
-    outcome: Outcome = field(default_factory=Outcome)
-    systems: dict[str, Outcome] = field(default_factory=dict)
-    benchmarks: list[Benchmark] = field(default_factory=list)
-    results: dict[Place, Result] = field(default_factory=dict)
+    outcome: OfficialOutcome = field(default_factory=OfficialOutcome)
+    systems: dict[str, OfficialOutcome] = field(default_factory=dict)
+    benchmarks: list[BenchmarkVerdict] = field(default_factory=list)
+    results: dict[ResultFolder, ScenarioVerdict] = field(default_factory=dict)
 
     @property
-    def shared(self) -> list[Outcome]:
+    def shared(self) -> list[OfficialOutcome]:
         """What it says of more than one result: of the submitter, of systems, of benchmarks."""
         return [self.outcome, *self.systems.values(), *(benchmark.outcome for benchmark in self.benchmarks)]
 
@@ -96,7 +96,7 @@ def judge(
     submitter: Submitter,
     rules: InferenceRules,
     results: Iterable[ResultFacts],
-    above: Outcome | None = None,
+    above: OfficialOutcome | None = None,
     extra_files: bool = False,
 ) -> Judged:
     """Judge a submitter whose results were read; `above` is what `look_above` says of its division.
@@ -127,9 +127,9 @@ def judge(
         by_benchmark.setdefault((facts.place.system, facts.place.benchmark), []).append(facts)
     by_benchmark.update(((system, name), []) for system, name in _without_scenarios(submitter))
     for (system, name), those in by_benchmark.items():
-        benchmark = Benchmark(f"results/{system}/{name}")
+        benchmark = BenchmarkVerdict(f"results/{system}/{name}")
         judged.benchmarks.append(benchmark)
-        mine = [Result(facts.place) for facts in those]
+        mine = [ScenarioVerdict(facts.place) for facts in those]
         judged.results.update((result.place, result) for result in mine)
         if stopped:
             _all_stop(mine, judged.outcome.cause)
@@ -163,12 +163,12 @@ PASSED_OVER = (
 )
 
 
-def _all_stop(results: list[Result], cause: str) -> None:
+def _all_stop(results: list[ScenarioVerdict], cause: str) -> None:
     for result in results:
         result.outcome.crash(cause, result.place.path, rule="single-file-crash-follows")
 
 
-def _unseen(results: list[Result], rule: str) -> None:
+def _unseen(results: list[ScenarioVerdict], rule: str) -> None:
     for result in results:
         result.outcome.fail(rule, Problem("the checker does not come to this result", path=result.place.path))
 
@@ -176,10 +176,10 @@ def _unseen(results: list[Result], rule: str) -> None:
 # Above the submitters
 
 
-def look_above(root: Path, rules: InferenceRules) -> dict[str, Outcome]:
+def look_above(root: Path, rules: InferenceRules) -> dict[str, OfficialOutcome]:
     """Return what the checker says of each division of a round's folder; after files at the root it looks at none."""
     fixed = Fixed(rules).own
-    found = {name: Outcome() for name in DIVISIONS}
+    found = {name: OfficialOutcome() for name in DIVISIONS}
     stray = [f.name for f in _plain(root) if not f.name.endswith(tuple(fixed.at_root))]
     for name, outcome in found.items():
         if within(root / name, root) is None:
@@ -261,7 +261,7 @@ def _mapping(submitter: Submitter) -> Any:
     return document.value
 
 
-def _cause(document: Document) -> str:
+def _cause(document: JsonFile) -> str:
     """Return what the checker raises on a document that is none, or no object."""
     if document.crash is None:
         return f"AttributeError: {document.path} is {brief(document.value)}"
@@ -289,7 +289,7 @@ def _completeness(judged: Judged, fixed: Fixed) -> None:
 
 
 def _system(judged: Judged, name: str, fixed: Fixed) -> dict[str, Any]:
-    outcome, path = judged.systems.setdefault(name, Outcome()), f"systems/{name}.json"
+    outcome, path = judged.systems.setdefault(name, OfficialOutcome()), f"systems/{name}.json"
     submitter, asked = judged.submitter, fixed.rules.package.system
     if not submitter.listing.exists(path):
         missing = Problem("the system has no description", path, "no such file", f"results/{name}")
@@ -321,7 +321,9 @@ def _system(judged: Judged, name: str, fixed: Fixed) -> dict[str, Any]:
     return described
 
 
-def _members(outcome: Outcome, described: Mapping[str, Any], path: str, submitter: Submitter, fixed: Fixed) -> None:
+def _members(
+    outcome: OfficialOutcome, described: Mapping[str, Any], path: str, submitter: Submitter, fixed: Fixed
+) -> None:
     asked = fixed.rules.package.system
     is_network, suits = over_network(submitter.division, dict(described))
     if not suits:
@@ -358,7 +360,7 @@ class _Case:
         return f"{self.submitter.division}/{self.submitter.name}/{path}"
 
 
-def _benchmark(case: _Case, benchmark: Benchmark, results: list[tuple[Result, ResultFacts]]) -> None:
+def _benchmark(case: _Case, benchmark: BenchmarkVerdict, results: list[tuple[ScenarioVerdict, ResultFacts]]) -> None:
     folder, outcome = benchmark.path.rpartition("/")[2], benchmark.outcome
     those = [result for result, _ in results]
     try:
@@ -411,7 +413,7 @@ def _benchmark(case: _Case, benchmark: Benchmark, results: list[tuple[Result, Re
     return None
 
 
-def _refuse(outcome: Outcome, results: list[Result], unknown: Problem) -> None:
+def _refuse(outcome: OfficialOutcome, results: list[ScenarioVerdict], unknown: Problem) -> None:
     """Refuse a benchmark: said of each of its results, or of the folder where it has none."""
     if not results:
         outcome.fail("single-file-benchmark", unknown)
@@ -423,7 +425,7 @@ def _refuse(outcome: Outcome, results: list[Result], unknown: Problem) -> None:
 # A result
 
 
-def _result(case: _Case, result: Result, facts: ResultFacts, scenario: str) -> None:
+def _result(case: _Case, result: ScenarioVerdict, facts: ResultFacts, scenario: str) -> None:
     listing, path, outcome = case.submitter.listing, result.place.path, result.outcome
     has_power = listing.exists(f"{path}/performance/power")
     described = _description(case, result, facts.paths, has_power)
@@ -460,16 +462,16 @@ def _result(case: _Case, result: Result, facts: ResultFacts, scenario: str) -> N
     result.rows = 1 if result.power <= 0 or _true(case.system.get("system_power_only")) else 2
 
 
-def _test_run(case: _Case, result: Result, scenario: str) -> Any:
-    def run(log: Any, path: str) -> Run:
-        return Run(
+def _test_run(case: _Case, result: ScenarioVerdict, scenario: str) -> Any:
+    def run(log: Any, path: str) -> PerformanceLog:
+        return PerformanceLog(
             case.fixed, log, path, result.model, scenario, case.submitter.division, case.outside(path), case.system
         )
 
     return run
 
 
-def _description(case: _Case, result: Result, paths: Paths, has_power: bool) -> dict[str, Any] | None:
+def _description(case: _Case, result: ScenarioVerdict, paths: Paths, has_power: bool) -> dict[str, Any] | None:
     """Return the implementation's description; None where it is not as wanted."""
     listing, outcome, folder = case.submitter.listing, result.outcome, paths.measurements_folder
     rule = "single-file-measurements"
@@ -511,7 +513,7 @@ def _description(case: _Case, result: Result, paths: Paths, has_power: bool) -> 
     return described if len(outcome.problems) == before else None
 
 
-def _power_settings(case: _Case, folder: str, outcome: Outcome) -> None:
+def _power_settings(case: _Case, folder: str, outcome: OfficialOutcome) -> None:
     """Object to missing files on the meter and its settings, wanted in the description's folder or above it."""
     listing = case.submitter.listing
     above = ["/".join(folder.split("/")[:depth]) for depth in range(4, 0, -1)]
@@ -526,7 +528,7 @@ def _power_settings(case: _Case, folder: str, outcome: Outcome) -> None:
             outcome.fail("single-file-power-settings", Problem(what, "not empty", "empty", matching[-1]))
 
 
-def _code(case: _Case, result: Result, implementation: str) -> None:
+def _code(case: _Case, result: ScenarioVerdict, implementation: str) -> None:
     listing, model = case.submitter.listing, result.place.benchmark
     where = f"code/{model}"
     if listing.size(where) is not None:
@@ -545,7 +547,7 @@ def _differing(files: Iterable[str], wanted: Iterable[str], free: Iterable[str] 
     return ", ".join(f"{'no ' if name in set(wanted) else ''}{name}" for name in sorted(odd)[:10])
 
 
-def _accuracy(case: _Case, result: Result, facts: ResultFacts) -> bool:
+def _accuracy(case: _Case, result: ScenarioVerdict, facts: ResultFacts) -> bool:
     """Judge the accuracy run; return whether it will do."""
     outcome, folder = result.outcome, f"{result.place.path}/accuracy"
     text = facts.accuracy_text or Text(f"{folder}/accuracy.txt", crash="it is no plain file")
@@ -588,7 +590,7 @@ def _accuracy(case: _Case, result: Result, facts: ResultFacts) -> bool:
     return not problems
 
 
-def _pictures(case: _Case, result: Result, folder: str) -> list[tuple[str, Problem]]:
+def _pictures(case: _Case, result: ScenarioVerdict, folder: str) -> list[tuple[str, Problem]]:
     listing = case.submitter.listing
     found = []
     for name, wanted in case.fixed.model(result.model).extra_files.items() if case.extra_files else ():
@@ -600,7 +602,7 @@ def _pictures(case: _Case, result: Result, folder: str) -> list[tuple[str, Probl
     return found
 
 
-def _measured(case: _Case, result: Result, facts: ResultFacts, scenario: str, has_power: bool) -> None:
+def _measured(case: _Case, result: ScenarioVerdict, facts: ResultFacts, scenario: str, has_power: bool) -> None:
     """Judge the run and, where there is one, the power measurement; note the value the checker would print."""
     listing, outcome, folder = case.submitter.listing, result.outcome, f"{result.place.path}/performance/run_1"
     if not listing.exists(folder):
@@ -637,7 +639,7 @@ def _measured(case: _Case, result: Result, facts: ResultFacts, scenario: str, ha
             raise StopsError(f"{type(error).__name__}: {error}", folder) from None
 
 
-def _power(case: _Case, result: Result, facts: ResultFacts, scenario: str) -> float | None:
+def _power(case: _Case, result: ScenarioVerdict, facts: ResultFacts, scenario: str) -> float | None:
     """Judge the power measurement; return its efficiency, None where it will not do."""
     tree, path, outcome = case.submitter.tree, result.place.path, result.outcome
     fine = True
@@ -661,7 +663,7 @@ def _power(case: _Case, result: Result, facts: ResultFacts, scenario: str) -> fl
     return judged.efficiency if fine else None
 
 
-def _tabled(case: _Case, result: Result, scenario: str, described: dict[str, Any]) -> None:
+def _tabled(case: _Case, result: ScenarioVerdict, scenario: str, described: dict[str, Any]) -> None:
     """Stop where writing the result into the table stops the checker."""
     system, path = case.system, f"systems/{result.place.system}.json"
     try:

@@ -14,10 +14,11 @@ from typing import Any
 
 from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.facts import Text
-from checker.families.mlperf_inference.models import EARLY_STOPPING, NOTHING
+from checker.families.mlperf_inference.models import NOTHING
 from checker.families.mlperf_inference.modular.outcome import RAISED
 from checker.loadgen.detail_log import DetailLog
 from rules.inference import InferenceRules, ModelRules
+from rules.scenarios import logged_scenario, scenario_named
 from rules.single_file import SingleFileRules, single_file_models, single_file_rules
 
 NS = 1_000_000  # of a millisecond
@@ -93,7 +94,7 @@ def has_errors(log: DetailLog) -> bool:
 
 
 @dataclass
-class Run:
+class PerformanceLog:
     """A performance log and what it is of; what judging finds is noted here."""
 
     fixed: Fixed
@@ -130,7 +131,7 @@ class Run:
         return Problem(what, expected, brief(log.values.get(key)), log.path, log.at(key))
 
 
-def judge_run(run: Run) -> None:
+def judge_run(run: PerformanceLog) -> None:
     """Judge a performance log; whatever Python raises in the official check makes the run invalid."""
     try:
         _judge(run, opened(run.log))
@@ -151,7 +152,7 @@ def metric_of(fixed: Fixed, log: DetailLog, model: Any, scenario: Any) -> float:
     return float(log[own[scenario]]) if scenario in own else value
 
 
-def _judge(run: Run, log: DetailLog) -> None:
+def _judge(run: PerformanceLog, log: DetailLog) -> None:
     fixed, rules, model = run.fixed, run.fixed.model(run.model), run.model
     if log["result_validity"] != "VALID":
         run.object("LoadGen calls the result invalid", "VALID", "result_validity")
@@ -179,7 +180,7 @@ def _judge(run: Run, log: DetailLog) -> None:
         wanted = getattr(seeds, key)
         if value != wanted:
             run.object("the seed is not the round's", str(wanted), key)
-    if ran in ("SingleStream", "MultiStream"):
+    if logged_scenario(ran).is_latency:
         result /= NS
     _latency(run, log, rules, ran)
     _enough(run, log, rules, ran)
@@ -189,7 +190,7 @@ def _judge(run: Run, log: DetailLog) -> None:
     run.metric = result
 
 
-def _loadgen_errors(run: Run, log: DetailLog) -> None:
+def _loadgen_errors(run: PerformanceLog, log: DetailLog) -> None:
     for error in log.errors[:10]:
         if not error.has_value:
             raise KeyError("value")
@@ -198,11 +199,11 @@ def _loadgen_errors(run: Run, log: DetailLog) -> None:
         run.object("LoadGen counts errors", "0", "num_errors")
 
 
-def _tokens(run: Run, log: DetailLog, rules: ModelRules) -> None:
+def _tokens(run: PerformanceLog, log: DetailLog, rules: ModelRules) -> None:
     if not log["requested_use_token_latencies"]:
         run.object("latencies are not those of tokens", "true", "requested_use_token_latencies")
         return
-    if run.scenario not in ("Server", "Interactive"):
+    if not scenario_named(run.scenario).is_bounded:
         return
     limits = dict(rules.token_latency_ns.items())[run.scenario]  # type: ignore[index]
     for key, limit in (
@@ -214,9 +215,9 @@ def _tokens(run: Run, log: DetailLog, rules: ModelRules) -> None:
             return
 
 
-def _latency(run: Run, log: DetailLog, rules: ModelRules, ran: Any) -> None:
+def _latency(run: PerformanceLog, log: DetailLog, rules: ModelRules, ran: Any) -> None:
     limit = dict[Any, int](rules.latency_ns.items()).get(ran)
-    if ran in EARLY_STOPPING:
+    if logged_scenario(ran).stops_early:
         if not log["early_stopping_met"]:
             run.note(
                 "the early-stopping condition is not met; the checker logs it and accepts", "true", "early_stopping_met"
@@ -229,14 +230,14 @@ def _latency(run: Run, log: DetailLog, rules: ModelRules, ran: Any) -> None:
         run.note(what, f"at most {limit:,} ns", "result_99.00_percentile_latency_ns")
 
 
-def _enough(run: Run, log: DetailLog, rules: ModelRules, ran: Any) -> None:
-    if ran not in EARLY_STOPPING:
+def _enough(run: PerformanceLog, log: DetailLog, rules: ModelRules, ran: Any) -> None:
+    if not logged_scenario(ran).stops_early:
         if rules.queries is None:
             raise ValueError(f"model not known: {run.model}")
         least = dict[Any, int](rules.queries.items()).get(ran)
         if least and log["effective_min_query_count"] < least:
             run.object("too few queries are asked for", f"at least {least:,}", "effective_min_query_count")
-    if ran == "Offline":
+    if logged_scenario(ran).is_one_query:
         if rules.offline_samples is None:
             raise KeyError(run.model)
         if log["effective_samples_per_query"] < rules.offline_samples:
@@ -247,11 +248,11 @@ def _enough(run: Run, log: DetailLog, rules: ModelRules, ran: Any) -> None:
         run.object("the run is asked to last too short", f"at least {least_ms:,} ms", "effective_min_duration_ms")
 
 
-def _inferred(run: Run, log: DetailLog, ran: Any, result: Any) -> Any:
+def _inferred(run: PerformanceLog, log: DetailLog, ran: Any, result: Any) -> Any:
     """Return the metric of a folder whose run is of another scenario; most such are accepted as they are."""
     asked = run.scenario
     pair = (asked, ran)
-    run.inferred = pair in (("Offline", "SingleStream"), ("Offline", "MultiStream"), ("MultiStream", "SingleStream"))
+    run.inferred = ran in scenario_named(asked).inferred_from
     if pair == ("Offline", "SingleStream"):
         return log["result_qps_without_loadgen_overhead"]
     if pair == ("Offline", "MultiStream"):
@@ -260,7 +261,7 @@ def _inferred(run: Run, log: DetailLog, ran: Any, result: Any) -> Any:
         latency = log["early_stopping_latency_ms"]
         if latency == 0:
             run.object("too few queries for LoadGen to estimate the latency", "above 0", "early_stopping_latency_ms")
-        return latency * 8 / NS
+        return latency * scenario_named(asked).samples_per_query / NS
     if asked == "Interactive" and ran != "Server":
         run.object("an Interactive result is of another scenario's run", "Server", "effective_scenario")
     elif asked != "Interactive":
@@ -276,7 +277,7 @@ def over_network(division: str, system: dict[str, Any]) -> tuple[bool, bool]:
     return is_network, STATES.get(division, is_network) is is_network
 
 
-def _network(run: Run, log: DetailLog) -> None:
+def _network(run: PerformanceLog, log: DetailLog) -> None:
     is_network, suits = over_network(run.division, run.system)
     if not suits:
         what = "the system is over a network, or not, otherwise than the division has it"

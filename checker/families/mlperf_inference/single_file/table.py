@@ -12,24 +12,24 @@ from checker.core.findings import Score
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.models import SCENARIOS
 from checker.families.mlperf_inference.modular.official import ResultReview
-from checker.families.mlperf_inference.single_file.check import Result
-from checker.families.mlperf_inference.table import RATE, UNITS, measured, row
+from checker.families.mlperf_inference.single_file.check import ScenarioVerdict
+from checker.families.mlperf_inference.table import measured, row, unit_of
 from checker.families.mlperf_inference.table import score as modular_score
+from rules.scenarios import scenario_named
 from rules.single_file import single_file_rules
 from rules.text import printable
 
 NOT_ITS_OWN = ("total_accelerators", "errors", "design_power_watts", "Power", "PowerUnits", "PowerEfficiency")
-POWER_UNITS = {"SingleStream": "millijoules", "MultiStream": "millijoules"}
 
 
-def score(case: ResultCase, review: ResultReview, result: Result, path: str) -> Score:
+def score(case: ResultCase, review: ResultReview, result: ScenarioVerdict, path: str) -> Score:
     """Return a result for the report's table, with the row of the single-file checker."""
     base = modular_score(case, review, path)
     official = _row(case, review, result) if result.rows else None
     return replace(base, official=official)
 
 
-def _row(case: ResultCase, review: ResultReview, result: Result) -> dict[str, Any]:
+def _row(case: ResultCase, review: ResultReview, result: ScenarioVerdict) -> dict[str, Any]:
     scenario = SCENARIOS.get(result.place.scenario, result.place.scenario)
     units = single_file_rules(case.fixed.name).units.get(str(result.model), {})
     rest = row(case, review, measured(case, review))
@@ -42,8 +42,9 @@ def _row(case: ResultCase, review: ResultReview, result: Result) -> dict[str, An
         "compliance": 1,
         "inferred": int(result.inferred),
         "has_power": result.power > 0,
-        "Units": units.get(scenario, UNITS.get(scenario, RATE)),
+        "Units": units.get(scenario, unit_of(scenario)),
     }
     if result.power > 0:
-        official |= {"Power": result.power, "PowerUnits": POWER_UNITS.get(scenario, "Watts")}
+        power_units = "millijoules" if scenario_named(scenario).is_latency else "Watts"
+        official |= {"Power": result.power, "PowerUnits": power_units}
     return official

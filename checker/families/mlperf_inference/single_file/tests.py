@@ -6,9 +6,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from checker.core.findings import Problem
-from checker.core.outcome import Outcome
+from checker.core.outcome import OfficialOutcome
 from checker.families.mlperf_inference.facts import ResultFacts, TestFacts, Text
-from checker.families.mlperf_inference.single_file.log import Fixed, Run, StopsError, judge_run, lines_of, patterns
+from checker.families.mlperf_inference.single_file.log import (
+    Fixed,
+    PerformanceLog,
+    StopsError,
+    judge_run,
+    lines_of,
+    patterns,
+)
 from checker.families.mlperf_inference.walk import Listing
 
 RUN_FILES = ("mlperf_log_summary.txt", "mlperf_log_detail.txt")
@@ -16,11 +23,16 @@ SAME = ("mlperf_log_accuracy.json", "accuracy.txt")
 DIFFERENT = (*SAME, "baseline_accuracy.txt", "compliance_accuracy.txt")
 ANYWHERE = frozenset({"mlperf_log_trace.json", "results.json", ".gitkeep"})
 RULE = "single-file-compliance"
-Judging = Callable[[Any, str], Run]
+Judging = Callable[[Any, str], PerformanceLog]
 
 
 def judge_tests(
-    fixed: Fixed, facts: ResultFacts, run: Judging, listing: Listing, outcome: Outcome, outside: Callable[[str], str]
+    fixed: Fixed,
+    facts: ResultFacts,
+    run: Judging,
+    listing: Listing,
+    outcome: OfficialOutcome,
+    outside: Callable[[str], str],
 ) -> bool:
     """Judge a result's compliance tests and return whether they pass; StopsError where the checker ends."""
     of = _Tests(fixed, facts, run, listing, outcome, outside)
@@ -43,7 +55,7 @@ class _Tests:
         facts: ResultFacts,
         run: Judging,
         listing: Listing,
-        outcome: Outcome,
+        outcome: OfficialOutcome,
         outside: Callable[[str], str],
     ) -> None:
         self.fixed, self.facts, self.run = fixed, facts, run

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 from checker.families.mlperf_training.sheets.loose import DIVISION, SheetError
 from checker.families.mlperf_training.sheets.words import part_of
 from rules.cards import Part
-from rules.expressions import Event, ExpressionError, Kind, Moment, compile_expression, same
+from rules.expressions import Event, ExpressionError, Moment, ValueKind, compile_expression, same
 from rules.ruleset import RuleSet, load
 from rules.sheets import Demand, TimeLimit
 
@@ -46,7 +46,7 @@ def compile_key(
             compiled = compile_expression(text, held=held)
         except ExpressionError as error:
             raise SheetError(f"{key}: {member}: {error}") from None
-        if member != "remembers" and compiled.kind not in (Kind.TRUTH, Kind.ANY):
+        if member != "remembers" and compiled.kind not in (ValueKind.TRUTH, ValueKind.ANY):
             raise SheetError(f"{key}: {member}: {text!r} is {compiled.kind}, not true or false")
         return compiled.evaluate
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from checker.families.mlperf_training.reading import Record
+from checker.families.mlperf_training.reading import ReadRecord
 from rules.expressions import Event, ExpressionError, Meaning, Moment, UndefinedError, compile_expression
 from rules.sheets import Demand, Sheet, TimeLimit
 
@@ -44,7 +44,7 @@ class Message:
     kind: str
     keys: tuple[str, ...]
     part: str = ""
-    record: Record | None = None  # the line it is about
+    record: ReadRecord | None = None  # the line it is about
     count: int = 0  # lines found, where their number is the matter
 
     @property
@@ -96,7 +96,7 @@ class CompiledSheet:
     sheet: Sheet
     keys: Mapping[str, CompiledKey]
 
-    def lay(self, records: Iterable[Record]) -> Laid:
+    def lay(self, records: Iterable[ReadRecord]) -> Laid:
         """Lay the sheet over the records of one log, in order; CrashError where the official checker crashes."""
         laid = Laid()
         by_key, keys = laid.by_key, self.keys
@@ -190,7 +190,7 @@ def _failed(kind: str, key: str, part: str, moment: Moment) -> Message:
     """Return the message of a test that does not hold; CrashError where the official checker cannot print its state."""
     if any(type(value) is complex for value in moment.held.values()):
         raise CrashError(f"{key}: TypeError: the square root of a negative number cannot be printed")
-    return Message(kind, (key,), part, cast("Record", moment.event))
+    return Message(kind, (key,), part, cast("ReadRecord", moment.event))
 
 
 _EARLIEST = " earliest"  # held beside a sheet's own names, none of which has a blank

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from checker.families.mlperf_training.reading import Reading, Record
+from checker.families.mlperf_training.reading import LogReading, ReadRecord
 from checker.families.mlperf_training.sheets.loose import (
     RAISED,
     CompiledSheet,
@@ -27,7 +27,7 @@ MOST = 1000  # sheets that lead on to others; only a log that names one leading 
 
 
 @dataclass
-class Verdict:
+class SheetVerdict:
     """The official answer; a crash is a rejection whose cause is said, and its messages are lost with it."""
 
     answer: Literal["pass", "fail", "crash"]
@@ -46,10 +46,10 @@ class OfficialRules:
         self.known = frozenset(key for sheet in self.sheets.values() for key in sheet.keys)
         self.known |= {sheet.sheet.gathers.key for sheet in self.sheets.values() if sheet.sheet.gathers}
 
-    def judge(self, reading: Reading, records: list[Record] | None = None) -> Verdict:
+    def judge(self, reading: LogReading, records: list[ReadRecord] | None = None) -> SheetVerdict:
         """Return the verdict on a log as read; `records` are those whose key the sheets know, if at hand."""
         if reading.crash is not None:
-            return Verdict("crash", reading.crash)
+            return SheetVerdict("crash", reading.crash)
         keyless: list[Message] = []
         if reading.malformed:
             keyless.append(Message("parse", ()))
@@ -58,12 +58,12 @@ class OfficialRules:
         try:
             verdict = self._chain(known_records(reading, self.known) if records is None else records)
         except CrashError as error:
-            return Verdict("crash", str(error))
+            return SheetVerdict("crash", str(error))
         verdict.messages += keyless
         verdict.answer = "fail" if verdict.messages else "pass"
         return verdict
 
-    def _chain(self, records: list[Record]) -> Verdict:
+    def _chain(self, records: list[ReadRecord]) -> SheetVerdict:
         by_key: dict[str, Message] = {}
         warnings: dict[str, Message] = {}
         waiting: deque[str] = deque([FIRST])
@@ -87,7 +87,7 @@ class OfficialRules:
             if leading_on > MOST:
                 raise CrashError(f"it never ends: the rule file {name!r} leads back to itself")
         keyless = [message for laid in done.values() for message in laid.keyless]
-        return Verdict("pass", "", [*by_key.values(), *keyless], list(warnings.values()), tuple(done))
+        return SheetVerdict("pass", "", [*by_key.values(), *keyless], list(warnings.values()), tuple(done))
 
 
 def _simplified(name: str) -> str:
@@ -96,7 +96,7 @@ def _simplified(name: str) -> str:
     return tail if not head.replace(".", "").replace("/", "") and ".." not in head.split("/") else name
 
 
-def known_records(reading: Reading, known: frozenset[str]) -> list[Record]:
+def known_records(reading: LogReading, known: frozenset[str]) -> list[ReadRecord]:
     """Return the records whose key is one of `known`."""
     try:
         return [record for record in reading.records if record.key in known]
@@ -104,19 +104,19 @@ def known_records(reading: Reading, known: frozenset[str]) -> list[Record]:
         return [record for record in reading.records if isinstance(record.key, str) and record.key in known]
 
 
-def gathered(records: list[Record], gather: Gather, forgiving: bool = False) -> list[Record]:
+def gathered(records: list[ReadRecord], gather: Gather, forgiving: bool = False) -> list[ReadRecord]:
     """Return the lines that `gather` makes of a log's; CrashError where the official checker stops on one.
 
     If `forgiving`, such a line is passed over.
     """
-    lines: dict[object, Record] = {}
+    lines: dict[object, ReadRecord] = {}
     for record in records:
         try:
             if record.key != gather.key or gather.part not in record.metadata:
                 continue
             position = record.metadata[gather.by]
             if position not in lines:
-                lines[position] = Record(record.time_ms, gather.into, {gather.by: position}, {}, record.line)
+                lines[position] = ReadRecord(record.time_ms, gather.into, {gather.by: position}, {}, record.line)
             lines[position].value[record.metadata[gather.part]] = record.value
         except RAISED as error:
             if forgiving:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, cast
 
 from checker.core.findings import Problem, brief, limited
-from checker.families.mlperf_training.reading import Reading, Record
+from checker.families.mlperf_training.reading import LogReading, ReadRecord
 from checker.families.mlperf_training.sheets.demands import (
     FIRST_OF,
     Division,
@@ -44,12 +44,12 @@ SHOWN = 10  # problems noted per key and member; the rest is counted
 
 
 @dataclass
-class Target:
+class MetricTarget:
     """Where a metric stood against its target."""
 
     key: str
-    reached_at: Record | None = None  # the first line that reaches it
-    last_before_stop: tuple[Record, bool] | None = None
+    reached_at: ReadRecord | None = None  # the first line that reaches it
+    last_before_stop: tuple[ReadRecord, bool] | None = None
     reached_before_stop: bool = False
 
 
@@ -71,7 +71,7 @@ class StrictSheets:
             key: compile_key(ruleset, key, demand, held, key in lenient, division) for key, demand in demands.items()
         }
 
-    def judge(self, records: list[Record]) -> Iterator[tuple[str, Problem]]:
+    def judge(self, records: list[ReadRecord]) -> Iterator[tuple[str, Problem]]:
         """Yield (rule, problem) of the records of one log."""
         if self.gathers is not None:
             records = [*records, *gathered(records, self.gathers, forgiving=True)]
@@ -90,10 +90,10 @@ class _Run:
         self.first: dict[str, Any] = {}  # of keys logged once: the first value
         self.differing: set[str] = set()  # of those: logged again with another value
         self.problems: dict[tuple[str, str, str], list[Problem]] = {}  # rule, key, member
-        self.targets = {key: Target(key) for key, compiled in sheets.keys.items() if compiled.reaches}
-        self.stop: Record | None = None
+        self.targets = {key: MetricTarget(key) for key, compiled in sheets.keys.items() if compiled.reaches}
+        self.stop: ReadRecord | None = None
 
-    def see(self, record: Record) -> None:
+    def see(self, record: ReadRecord) -> None:
         """Judge one line."""
         key = record.key
         compiled = self.sheets.keys.get(key)
@@ -124,7 +124,7 @@ class _Run:
         if compiled.reaches is not None:
             self._target(self.targets[key], compiled.reaches, record)
 
-    def _test(self, compiled: StrictKey, member: str, rule: str, test: Test, record: Record) -> None:
+    def _test(self, compiled: StrictKey, member: str, rule: str, test: Test, record: ReadRecord) -> None:
         why = ""
         try:
             if test(self.moment):
@@ -140,7 +140,7 @@ class _Run:
                 found += f", a benchmark of {listed(others, 'and')}: judge it by that round"
             noted.append(problem(compiled.demand, member, compiled.key, found, record.line, why))
 
-    def _target(self, target: Target, reaches: Test, record: Record) -> None:
+    def _target(self, target: MetricTarget, reaches: Test, record: ReadRecord) -> None:
         try:
             reached = reaches(self.moment) is True
         except RAISED:
@@ -166,7 +166,7 @@ class _Run:
             if isinstance(least, int) and count < least:
                 yield rule, problem(demand, "occurs", key, f"{count} times" if count else "nowhere", None)
             if demand.occurs == "once" and count > 1:
-                last = cast("Record", self.moment.latest[key])
+                last = cast("ReadRecord", self.moment.latest[key])
                 if key in self.differing:
                     yield rule, problem(demand, "occurs", key, f"{count} times", last.line)
                 else:
@@ -190,7 +190,7 @@ class _Run:
             f"logged more than once, with the same value: {keys}", "1 line", f"{repeated[most]} lines", line=last
         )
 
-    def _reached(self, target: Target) -> Iterator[tuple[str, Problem]]:
+    def _reached(self, target: MetricTarget) -> Iterator[tuple[str, Problem]]:
         compiled, stop, last = self.sheets.keys[target.key], self.stop, target.last_before_stop
         status = stop.metadata.get("status") if stop is not None and isinstance(stop.metadata, dict) else None
         wanted = compiled.demand.reaches or ""
@@ -219,7 +219,7 @@ class _Run:
                 yield "mlperf-status-true", Problem(what, "success", '"aborted"', line=stop.line)
 
     def _at(self, event: Event) -> int:
-        return cast("Record", event).line
+        return cast("ReadRecord", event).line
 
 
 def _alike(a: Any, b: Any) -> bool:
@@ -229,7 +229,7 @@ def _alike(a: Any, b: Any) -> bool:
         return False
 
 
-def _found(member: str, record: Record) -> str:
+def _found(member: str, record: ReadRecord) -> str:
     name = member.partition(".")[0]
     if name in ("has", "first") or (name == "holds" and record.value is None):
         metadata = record.metadata
@@ -257,11 +257,11 @@ class StrictRules:
         self.known = self.official.known | extra
         self._merged: dict[tuple[str, ...], StrictSheets] = {}
 
-    def relevant(self, reading: Reading) -> list[Record]:
+    def relevant(self, reading: LogReading) -> list[ReadRecord]:
         """Return the records that the sheets of the round speak of, in either meaning."""
         return known_records(reading, self.known)
 
-    def names(self, records: list[Record]) -> tuple[str, ...]:
+    def names(self, records: list[ReadRecord]) -> tuple[str, ...]:
         """Return the sheets that a log's first values call for, those of unknown names left out."""
         sheets = self.official.sheets
         first: dict[str, Any] = {}
@@ -283,7 +283,7 @@ class StrictRules:
             self._merged[names] = StrictSheets(self.ruleset, laid)
         return self._merged[names]
 
-    def judge(self, reading: Reading, records: list[Record]) -> Iterator[tuple[str, Problem]]:
+    def judge(self, reading: LogReading, records: list[ReadRecord]) -> Iterator[tuple[str, Problem]]:
         """Yield (rule, problem) for a log as read; `records` are those the round's sheets speak of."""
         for malformed in reading.malformed[:SHOWN]:
             what = "a line with the token is no record"

@@ -14,6 +14,7 @@ from checker.families.assay.inference.compliance import differing
 from checker.families.assay.inference.metrics import recomputed
 from checker.families.assay.inference.rules.recomputed import wanted
 from checker.families.assay.inference.submission import LOGGED, InferenceResult, LoadGenRun, ScenarioResult
+from rules.scenarios import scenario_named
 from rules.serving import ServingRules
 
 CUT = 4096  # bytes of the accuracy log's beginning and end that the field keeps
@@ -65,7 +66,7 @@ def _once(result: InferenceResult, run: LoadGenRun, logged: Sequence[Answer], ru
 def _fill(result: InferenceResult, run: LoadGenRun, rules: ServingRules) -> int:
     """Return how many samples LoadGen asks twice: it fills up the last query of MultiStream, of each set it loads."""
     its = wanted(result, run)
-    width = its.samples_per_query if its is not None and run.scenario == "MultiStream" else None
+    width = its.samples_per_query if its is not None and scenario_named(run.scenario).by_query else None
     if width is None or width < 1:
         return 0
     sets, rest = divmod(rules.samples, rules.performance_samples)
@@ -141,14 +142,14 @@ def accuracy_target(result: InferenceResult, scenario: ScenarioResult) -> Iterat
 def accuracy_recomputed(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
     """Judge that the answers have the metrics that are stated, where the round has what they are compared with."""
     run = scenario.accuracy
-    if run is None or run.answers is None:
+    if run is None or run.answers is None or result.rules is None:
         return
     try:
         path, found, _ = stated(result, scenario)
         answers_ = {sample: bytes.fromhex(data) for sample, data in by_sample(run.answers).items()}
     except (RefusedError, ValueError):
         return  # said by other rules
-    for name, possible in recomputed(result.ruleset, result.workload, answers_).items():
+    for name, possible in recomputed(result.ruleset, result.rules, answers_).items():
         if name not in found:
             continue
         value, line = found[name]
@@ -156,7 +157,7 @@ def accuracy_recomputed(result: InferenceResult, scenario: ScenarioResult) -> It
             wanted = f"{possible.least:.5g}"
             wanted += f" to {possible.most:.5g}" if possible.most - possible.least > CLOSE else ""
             yield Problem(f"{name} is not that of the answers", wanted, f"{value:g}", path, line)
-        metric = result.rules.metrics.get(name) if result.rules else None
+        metric = result.rules.metrics.get(name)
         if result.division == "closed" and metric and possible.most - possible.least > metric.uncertain + CLOSE:
             message = f"the answers are so far from the reference's that {name} does not follow from them"
             found_ = f"{possible.least:.5g} to {possible.most:.5g}"

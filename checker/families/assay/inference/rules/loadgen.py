@@ -10,7 +10,8 @@ from checker.core.findings import Problem, brief
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
 from checker.families.assay.inference.submission import PERFORMANCE, InferenceResult, LoadGenRun
-from rules.serving import ScenarioRules, loadgen_rules, loadgen_scenario
+from rules.scenarios import scenario_named
+from rules.serving import ScenarioRules, loadgen_rules
 
 SEEDS = ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed")
 AUDIT = "Found Audit Config file"
@@ -77,7 +78,7 @@ def valid(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
 def mode(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that the run was of its scenario, in its mode, with the tests' switches as they should be, no others."""
     wanted: dict[str, Any] = {
-        "effective_scenario": loadgen_scenario(run.scenario) if result.rules else run.scenario,
+        "effective_scenario": scenario_named(run.scenario).loadgen if result.rules else run.scenario,
         "effective_test_mode": "AccuracyOnly" if run.name == "accuracy" else "PerformanceOnly",
         "effective_performance_issue_unique": False,
         "effective_performance_issue_same": run.name == "TEST04",
@@ -152,12 +153,13 @@ def _wanted(result: InferenceResult, run: LoadGenRun, its: ScenarioRules) -> Ite
     yield "effective_performance_sample_count", rules.performance_samples, "="
     if run.name != "TEST06":
         yield "effective_min_duration_ms", its.min_duration_ms, ">="
-        if loadgen_scenario(run.scenario) != "Offline":
+        if not scenario_named(run.scenario).is_one_query:
             yield "effective_min_query_count", its.min_query_count, ">="
     if its.percentile is not None:
         yield "effective_target_latency_percentile", its.percentile, "="
     if its.samples_per_query is not None and run.name != "TEST06":
-        yield "effective_samples_per_query", its.samples_per_query, "=" if run.scenario == "MultiStream" else ">="
+        exactly = scenario_named(run.scenario).by_query
+        yield "effective_samples_per_query", its.samples_per_query, "=" if exactly else ">="
     if its.target_latency_ms is not None:
         yield "effective_target_latency_ns", round(its.target_latency_ms * 1e6), "<="
     if rules.tokens:
@@ -251,9 +253,8 @@ def summary(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
         found = validity[1] if validity else "nothing"
         message = "the summary calls the result otherwise than the detail log"
         yield Problem(message, brief(run.detail["result_validity"]), found, run.summary_path, _line(text, "Result is"))
-    by_query = run.scenario == "MultiStream"
     for name, value in STATED.findall(text):
-        key = f"result_{name}_percentile_{'per_query_' if by_query else ''}latency_ns"
+        key = scenario_named(run.scenario).percentile_form.format(name)
         if run.detail[key] != int(value):
             message = f"the summary has another {name} percentile than the detail log"
             yield Problem(message, brief(run.detail[key]), value, run.summary_path, _line(text, f"{name} percentile"))

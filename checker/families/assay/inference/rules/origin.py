@@ -7,7 +7,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Any
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem, brief
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
@@ -34,7 +34,7 @@ AGREED = {
 
 
 @judge_record("serving-record-agrees")
-def record_agrees(_result: InferenceResult, run: LoadGenRun, record: Document[ServingRecord]) -> Iterator[Problem]:
+def record_agrees(_result: InferenceResult, run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
     """Judge that the container's log and the record state the same."""
     if run.log is None:
         return
@@ -63,7 +63,7 @@ def status(result: InferenceResult) -> Iterator[Problem]:
 
 
 @judge_record("serving-outcome")
-def outcome(_result: InferenceResult, _run: LoadGenRun, record: Document[ServingRecord]) -> Iterator[Problem]:
+def outcome(_result: InferenceResult, _run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
     """Judge that the run came to its end."""
     found = record.model.outcome
     if found is not ServingOutcome.SUCCESS:
@@ -71,7 +71,7 @@ def outcome(_result: InferenceResult, _run: LoadGenRun, record: Document[Serving
 
 
 @judge_record("serving-attempts")
-def attempts(_result: InferenceResult, _run: LoadGenRun, record: Document[ServingRecord]) -> Iterator[Problem]:
+def attempts(_result: InferenceResult, _run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
     """Point at runs that needed more than one attempt."""
     for position, attempt in enumerate(record.model.earlier_attempts):
         message, found = f"an earlier attempt ended as {attempt.outcome}", brief(attempt.explanation)
@@ -79,7 +79,7 @@ def attempts(_result: InferenceResult, _run: LoadGenRun, record: Document[Servin
 
 
 @judge_record("serving-files")
-def files(result: InferenceResult, run: LoadGenRun, record: Document[ServingRecord]) -> Iterator[Problem]:
+def files(result: InferenceResult, run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
     """Judge that LoadGen's files are those the record was written for, each of them."""
     for position, file in enumerate(record.model.files):
         try:

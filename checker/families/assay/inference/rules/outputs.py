@@ -12,7 +12,8 @@ from pathlib import Path
 from checker.core.findings import Problem, brief
 from checker.families.assay.checks import check, flaws
 from checker.families.assay.inference.submission import InferenceResult
-from rules.serving import ServingRules, loadgen_scenario
+from rules.scenarios import scenario_named
+from rules.serving import ServingRules
 
 flaws("result", "outputs")
 flaws("result", "search")
@@ -91,7 +92,7 @@ def searched(result: InferenceResult) -> Iterator[Problem]:
     if result.search is None:
         return
     for name, scenario in result.scenarios.items():
-        if scenario.rules is None or loadgen_scenario(name) != "Server" or scenario.performance is None:
+        if scenario.rules is None or not scenario_named(name).is_bounded or scenario.performance is None:
             continue
         rate = scenario.performance.detail["effective_target_qps"]
         tried = [probe for probe in result.search.model.probes if probe.scenario == name]

@@ -14,7 +14,8 @@ from checker.families.assay.inference.rules.loadgen import is_whole
 from checker.families.assay.inference.submission import InferenceResult, LoadGenRun
 from checker.loadgen.draws import asked, loaded, scheduled
 from checker.loadgen.early_stopping import least_queries, met, place
-from rules.serving import ScenarioRules, loadgen_scenario
+from rules.scenarios import LoadGenScenario, scenario_named
+from rules.serving import ScenarioRules
 
 MOST_LOADED, MOST = 1 << 20, 10**6  # what is drawn to compare with
 LEAST_RATE, MOST_RATE = 1e-3, 1e9  # queries a second
@@ -24,12 +25,12 @@ PRINTED = 1e-5  # LoadGen prints six digits
 NS = 1_000_000_000
 
 
-def _its(result: InferenceResult, run: LoadGenRun) -> tuple[ScenarioRules, Latencies, str] | None:
-    """Return the round's rules, latencies and LoadGen's scenario of a run in performance mode; None where unknown."""
+def _its(result: InferenceResult, run: LoadGenRun) -> tuple[ScenarioRules, Latencies, LoadGenScenario] | None:
+    """Return the round's rules, latencies and scenario of a run in performance mode; None where unknown."""
     rules = wanted(result, run)
     if rules is None or run.name == "accuracy" or run.detail.refused is not None or run.latencies is None:
         return None
-    return rules, run.latencies, loadgen_scenario(run.scenario)
+    return rules, run.latencies, scenario_named(run.scenario)
 
 
 def wanted(result: InferenceResult, run: LoadGenRun) -> ScenarioRules | None:
@@ -59,8 +60,8 @@ def percentiles(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     _, latencies, scenario = known
     yield from _stated(run, "result_{}_percentile_latency_ns", latencies.ranked)
     yield from _ends(run, "result_{}_latency_ns", latencies.ranked)
-    if scenario == "MultiStream":
-        yield from _stated(run, "result_{}_percentile_per_query_latency_ns", latencies.queries)
+    if scenario.by_query:
+        yield from _stated(run, scenario.percentile_form, latencies.queries)
         yield from _ends(run, "result_{}_query_latency_ns", latencies.queries)
     if run.tokens and any(latencies.first_token):
         first = sorted(latencies.first_token)
@@ -91,15 +92,15 @@ def score(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
         return
     rules, latencies, scenario = known
     count, wanted = len(latencies), dict[str, float]()
-    if scenario == "Offline":
-        wanted["result_samples_per_second"] = count / (latencies.ranked[-1] / NS)
-    elif scenario == "Server" and latencies.last_done_s > 0 and latencies.last_issued_s > 0:
-        wanted["result_completed_samples_per_sec"] = (count - 1) / latencies.last_done_s
+    if scenario.is_one_query:
+        wanted[scenario.score] = count / (latencies.ranked[-1] / NS)
+    elif scenario.is_bounded and latencies.last_done_s > 0 and latencies.last_issued_s > 0:
+        wanted[scenario.score] = (count - 1) / latencies.last_done_s
         wanted["result_scheduled_samples_per_sec"] = (count - 1) / latencies.last_issued_s
     elif rules.percentile is not None:
         slow = ranked(run.measured)
         at = place(len(slow), rules.percentile)
-        key = "early_stopping_latency_ss" if scenario == "SingleStream" else "early_stopping_latency_ms"
+        key = scenario.score
         if at is None:
             message = "there are too few queries for a score"
             yield run.said(key, message, f"at least {least_queries(rules.percentile)}", str(len(slow)))
@@ -124,7 +125,7 @@ def duration(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     if known is None or run.name == "TEST06":
         return
     rules, latencies, scenario = known
-    lasted = latencies.ranked[-1] / NS if scenario == "Offline" else latencies.last_issued_s
+    lasted = latencies.ranked[-1] / NS if scenario.is_one_query else latencies.last_issued_s
     if lasted < rules.min_duration_ms / 1000:
         message = "the run did not last as long as it must"
         wanted = f"at least {rules.min_duration_ms / 1000:g} s"
@@ -144,7 +145,7 @@ def queries(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
         yield run.said("result_query_count", "LoadGen counts other queries than have latencies", str(asked), found)
     if run.name == "TEST06":
         return
-    if scenario == "Offline":
+    if scenario.is_one_query:
         least = max(rules.samples_per_query or 0, 1)
         if len(latencies) < least:
             message = "too few samples were asked"
@@ -152,7 +153,7 @@ def queries(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     elif asked < rules.min_query_count:
         message = "too few queries were asked"
         yield Problem(message, f"at least {rules.min_query_count:,}", f"{asked:,}", run.latencies_path)
-    if scenario == "MultiStream" and len(latencies) != asked * (rules.samples_per_query or 0):
+    if scenario.by_query and len(latencies) != asked * (rules.samples_per_query or 0):
         found = f"{len(latencies):,} samples in {asked:,} queries"
         yield Problem("queries are of another size", f"{rules.samples_per_query} samples", found, run.latencies_path)
     beyond = max(latencies.sample)
@@ -165,7 +166,7 @@ def queries(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
 def bound(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge Server's latencies by the round's bounds, with LoadGen's early stopping."""
     known = _its(result, run)
-    if known is None or known[2] != "Server" or not is_whole(run):
+    if known is None or not known[2].is_bounded or not is_whole(run):
         return
     rules, latencies, _ = known
     p = rules.percentile or 0.99
@@ -199,7 +200,7 @@ def pace(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     Shortened latencies would leave gaps, lengthened ones would overlap.
     """
     known = _its(result, run)
-    if known is None or known[2] not in ("SingleStream", "MultiStream"):
+    if known is None or not known[2].is_latency:
         return
     ends: dict[int, tuple[int, int]] = {}
     latencies = known[1]
@@ -229,17 +230,17 @@ def drawn(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     rules, latencies, scenario = known
     if not 0 < count <= len(latencies.sample) + MOST_LOADED or least > MOST:
         return
-    stride = (rules.samples_per_query or 1) if scenario == "MultiStream" else 1
+    stride = (rules.samples_per_query or 1) if scenario.by_query else 1
     wanted = _order(run, scenario, loaded(seeds[0], count), asked(seeds[1], count, least, stride), stride)
     for number, (want, found) in enumerate(zip(wanted, latencies.sample, strict=False)):
         if want != found:
             message = f"sample {number + 1} of the run is not the one that the seeds draw"
             yield Problem(message, f"sample {want} of the data set", f"sample {found}", run.latencies_path)
             break
-    if list(latencies.query) != [place // stride if scenario != "Offline" else 0 for place in range(len(latencies))]:
+    if list(latencies.query) != [0 if scenario.is_one_query else place // stride for place in range(len(latencies))]:
         yield Problem("queries are missing, or in another order", "each in its turn", "not so", run.latencies_path)
     rate = run.detail["effective_target_qps"]
-    if scenario == "Server" and isinstance(rate, int | float) and LEAST_RATE < rate < MOST_RATE:
+    if scenario.is_bounded and isinstance(rate, int | float) and LEAST_RATE < rate < MOST_RATE:
         for number, (due, found) in enumerate(zip(scheduled(seeds[2], rate), latencies.issued, strict=False)):
             if abs(due - found) > LATE_NS * (number + 1) + PRINTED * due:
                 message = f"query {number + 1} is not due when the seeds say"
@@ -247,13 +248,15 @@ def drawn(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
                 break
 
 
-def _order(run: LoadGenRun, scenario: str, order: list[int], places: Iterator[int], stride: int) -> Iterator[int]:
+def _order(
+    run: LoadGenRun, scenario: LoadGenScenario, order: list[int], places: Iterator[int], stride: int
+) -> Iterator[int]:
     """Yield the samples of a run, without end."""
     padded = order + order[: stride - 1]
     same = run.detail["effective_performance_issue_same_index"]
     if run.name == "TEST04" and type(same) is int and 0 <= same < len(order):
         places = repeat(same)
-    elif scenario == "Offline":
+    elif scenario.is_one_query:
         places = cycle(range(len(order)))
     for first in places:
         yield from padded[first : first + stride]

@@ -11,7 +11,7 @@ from checker.families.assay.inference.compliance import Fault, loaded, ranked, v
 from checker.families.assay.inference.submission import InferenceResult, LoadGenRun, ScenarioResult
 from checker.machine.steadiness import told
 from checker.machine.use import disturbed
-from rules.serving import loadgen_scenario
+from rules.scenarios import scenario_named
 from rules.serving_documents import REPEATED, ServingOutcome
 
 VERIFY: dict[str, dict[str, tuple[str, ...]]] = {
@@ -116,7 +116,7 @@ def _wanted(test: str, scenario: str, parts: tuple[str, ...], found: dict[str, l
         yield "TEST FAIL" if any(found[part] for part in parts) else "TEST PASS"
         return
     for part in parts:
-        skipped = part == "first token" and loadgen_scenario(scenario) == "Offline"
+        skipped = part == "first token" and scenario_named(scenario).is_one_query
         yield f"{WORDS[part]} check pass: {'Skipped' if skipped else not found[part]}"
 
 
@@ -139,9 +139,9 @@ def _pace(result: InferenceResult) -> float | None:
         run = scenario.performance
         if run is None or run.detail.refused is not None or run.latencies is None:
             continue
-        if loadgen_scenario(scenario.name) == "Offline":
+        if scenario_named(scenario.name).is_one_query:
             paces.append(run.latencies.ranked[-1] / 1e9 / len(run.latencies))
-        elif loadgen_scenario(scenario.name) in ("SingleStream", "MultiStream"):
+        elif scenario_named(scenario.name).is_latency:
             slow = ranked(run.measured)
             paces.append(slow[len(slow) // 2] / 1e9 * len(slow) / len(run.latencies))
     return min(paces, default=None)

@@ -15,19 +15,19 @@ from checker.families.assay.inference.answers import numbers
 from checker.families.assay.inference.latencies import PERCENTILES, percentile
 from checker.families.assay.inference.rules.recomputed import PRINTED
 from checker.families.assay.inference.submission import PERFORMANCE, InferenceResult, LoadGenRun, ScenarioResult
-from rules.compliance import Answers
-from rules.serving import loadgen_scenario
+from rules.compliance import AnswerComparison
+from rules.scenarios import scenario_named
 
 
 @dataclass(frozen=True)
-class Told:
+class TokenTimes:
     """What follows of a run: all tokens, and by sample, sorted, nanoseconds per token after the first (Server)."""
 
     tokens: int
     each_ns: list[int]
 
 
-def told(run: LoadGenRun, counts: Mapping[int, int]) -> Told | None:
+def told(run: LoadGenRun, counts: Mapping[int, int]) -> TokenTimes | None:
     """Compute a run's tokens; None where its latencies, or the number of tokens of a sample, are not known.
 
     LoadGen divides the time from a sample's first token to its last by the tokens after the first, and cuts it off.
@@ -36,15 +36,15 @@ def told(run: LoadGenRun, counts: Mapping[int, int]) -> Told | None:
     if latencies is None or any(sample not in counts for sample in set(latencies.sample)):
         return None
     each: list[int] = []
-    if loadgen_scenario(run.scenario) == "Server":
+    if scenario_named(run.scenario).is_bounded:
         whole = zip(latencies.sample, latencies.latency, latencies.first_token, strict=True)
         each = sorted(
             (latency - first) // (counts[sample] - 1) for sample, latency, first in whole if counts[sample] > 1
         )
-    return Told(sum(counts[sample] for sample in latencies.sample), each)
+    return TokenTimes(sum(counts[sample] for sample in latencies.sample), each)
 
 
-def token_counts(scenario: ScenarioResult, kind: Answers) -> dict[int, int]:
+def token_counts(scenario: ScenarioResult, kind: AnswerComparison) -> dict[int, int]:
     """Return how many tokens the accuracy run answered each sample with."""
     run = scenario.accuracy
     found: dict[int, int] = {}
@@ -78,10 +78,9 @@ def tokens(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Proble
 
 def _rate(run: LoadGenRun, count: int, share: float) -> Iterator[Problem]:
     assert run.latencies is not None
-    scenario, seconds = loadgen_scenario(run.scenario), run.latencies.last_done_s
-    if scenario not in ("Server", "Offline") or not seconds:
+    key, seconds = scenario_named(run.scenario).tokens_score, run.latencies.last_done_s
+    if key is None or not seconds:
         return
-    key = "result_tokens_per_second" if scenario == "Offline" else "result_completed_tokens_per_second"
     wanted, stated = count / seconds, run.detail[key]
     if not isinstance(stated, int | float) or not abs(stated - wanted) <= (share + PRINTED) * wanted:
         message = f"{key} does not follow from the latencies and the answers"

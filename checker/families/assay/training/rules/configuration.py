@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem, brief
 from checker.families.assay.checks import check
 from checker.families.assay.metric import of_workload
@@ -52,7 +52,7 @@ def _parsed(words: list[str]) -> tuple[str, dict[str, str], list[str]]:
 
 
 @judge_record("arguments")
-def arguments(result: TrainingResult, _run: TrainingRun, record: Document[RunRecord]) -> Iterator[Problem]:
+def arguments(result: TrainingResult, _run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the recorded command line is one of `assay run`, and asks for what the record says was run."""
     model = record.model
     try:
@@ -88,7 +88,7 @@ def arguments(result: TrainingResult, _run: TrainingRun, record: Document[RunRec
         yield from _settings(record, result.rules, settings)
 
 
-def _settings(record: Document[RunRecord], rules: WorkloadRules, settings: list[str]) -> Iterator[Problem]:
+def _settings(record: ValidDocument[RunRecord], rules: WorkloadRules, settings: list[str]) -> Iterator[Problem]:
     """Judge that the round's hyperparameters, with the settings put in, are the record's."""
     if settings and record.model.division == "closed":
         message = "the arguments set hyperparameters, which the closed division fixes"

@@ -14,20 +14,21 @@ from typing import Any
 from checker.core.findings import Problem
 from checker.families.assay.checks import check
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
+from rules.thresholds import Copy, Course, training_thresholds
 
 Numbers = tuple[float, ...]
+Bounds = dict[Course, Copy]
 WINDOW = 8  # copies of one course that are compared with each other before it
 
 
 @dataclass(frozen=True)
-class Trace:
-    """One course of a run: `least` numbers that are all within `tolerance` of another run's make a copy."""
+class CourseTrace:
+    """One course of a run: so many numbers as near to another run's as the round says make a copy."""
 
+    name: Course  # in the round's thresholds
     what: str
     key: str  # log line that shows it
     of: Callable[[TrainingRun], Numbers]
-    least: int
-    tolerance: float
     prefix: bool  # whether a copy may be longer or shorter
 
 
@@ -64,15 +65,13 @@ def _metric(run: TrainingRun) -> Numbers:
     return _values(run.metric)(run)
 
 
-# Between runs of different seeds the first block's mean loss varies by 0.005 and the metric by 0.01 (24 reference runs
-# of image classification): that two runs agree so closely by chance has a probability below 1e-6 each.
 TRACES = (
-    Trace("sequence of train_loss", "train_loss", _values("train_loss"), 2, 1e-6, prefix=True),
-    Trace("train_loss", "train_loss", _values("train_loss"), 1, 1e-9, prefix=False),
-    Trace("sequence of {metric}", "{metric}", _metric, 4, 1e-9, prefix=True),
-    Trace("times between events", "run_start", _events, 20, 0.0, prefix=False),
-    Trace("times between receipts", "run_start", _receipts, 20, 1e-6, prefix=False),
-    Trace("step times", "block_start", _steps, 16, 1e-9, prefix=True),
+    CourseTrace("loss_sequence", "sequence of train_loss", "train_loss", _values("train_loss"), prefix=True),
+    CourseTrace("losses", "train_loss", "train_loss", _values("train_loss"), prefix=False),
+    CourseTrace("metric_sequence", "sequence of {metric}", "{metric}", _metric, prefix=True),
+    CourseTrace("events", "times between events", "run_start", _events, prefix=False),
+    CourseTrace("receipts", "times between receipts", "run_start", _receipts, prefix=False),
+    CourseTrace("steps", "step times", "block_start", _steps, prefix=True),
 )
 
 
@@ -85,7 +84,7 @@ def runs_distinct(result: TrainingResult) -> Iterator[Problem]:
             value = run.log.value(key) if run.log else None
             if isinstance(value, int | str) and (other := seen.setdefault((key, value), run)) is not run:
                 yield _copy(run, other, key, key)
-    yield from _copies(result.runs)
+    yield from _copies(result.runs, _bounds(result))
 
 
 def _drawn(result: TrainingResult) -> tuple[str, ...]:
@@ -98,14 +97,14 @@ def _drawn(result: TrainingResult) -> tuple[str, ...]:
 def results_distinct(results: list[TrainingResult]) -> Iterator[Problem]:
     """Judge that no run of one result is a copy of a run of another."""
     owners = {id(run): result for result in results for run in result.runs}
-    for run, other, trace in _alike([run for result in results for run in result.runs]):
+    for run, other, trace in _alike([run for result in results for run in result.runs], _bounds(*results)):
         if owners[id(run)] is not owners[id(other)]:
             yield _copy(run, other, trace.what, trace.key)
 
 
-def _copies(runs: list[TrainingRun]) -> Iterator[Problem]:
+def _copies(runs: list[TrainingRun], bounds: Bounds) -> Iterator[Problem]:
     named: set[int] = set()
-    for run, other, trace in _alike(runs):
+    for run, other, trace in _alike(runs, bounds):
         if run.index not in named:
             named.add(run.index)
             yield _copy(run, other, trace.what, trace.key)
@@ -119,26 +118,31 @@ def _copy(run: TrainingRun, other: TrainingRun, what: str, key: str) -> Problem:
     return Problem(message, "its own", f"the same as {near}", run.log_path, line.number if line else None)
 
 
-def _alike(runs: list[TrainingRun]) -> Iterator[tuple[TrainingRun, TrainingRun, Trace]]:
+def _bounds(*results: TrainingResult) -> Bounds:
+    return training_thresholds(results[0].ruleset.name).copies if results else {}
+
+
+def _alike(runs: list[TrainingRun], bounds: Bounds) -> Iterator[tuple[TrainingRun, TrainingRun, CourseTrace]]:
     """Yield each run whose course is another's, the later one first.
 
     Courses are sorted, so that a copy stands beside its original; a copy of many copies is compared with a few.
     """
     position = {id(run): at for at, run in enumerate(runs)}
-    for trace in TRACES:
+    for trace in TRACES if runs else ():
+        bound = bounds[trace.name]
         courses = sorted(
-            ((course, run) for run in runs if len(course := trace.of(run)) >= trace.least), key=lambda one: one[0]
+            ((course, run) for run in runs if len(course := trace.of(run)) >= bound.least), key=lambda one: one[0]
         )
         for at, (course, run) in enumerate(courses):
             for other_course, other in courses[at + 1 : at + 1 + WINDOW]:
-                if other_course[0] - course[0] > trace.tolerance:
+                if other_course[0] - course[0] > bound.within:
                     break
-                if _same(course, other_course, trace):
+                if _same(course, other_course, trace, bound):
                     first, later = sorted((run, other), key=lambda one: position[id(one)])
                     yield later, first, trace
 
 
-def _same(one: Numbers, other: Numbers, trace: Trace) -> bool:
+def _same(one: Numbers, other: Numbers, trace: CourseTrace, bound: Copy) -> bool:
     if not trace.prefix and len(one) != len(other):
         return False
-    return all(abs(a - b) <= trace.tolerance for a, b in zip(one, other, strict=False))
+    return all(abs(a - b) <= bound.within for a, b in zip(one, other, strict=False))

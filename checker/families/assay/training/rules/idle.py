@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
 from checker.families.assay.checks import check, flaws
 from checker.families.assay.rules.observation import samples_digest
@@ -19,7 +19,7 @@ flaws("result", "idle")
 
 
 @judge_record("idle-digest")
-def idle_digest(result: TrainingResult, _run: TrainingRun, record: Document[RunRecord]) -> Iterator[Problem]:
+def idle_digest(result: TrainingResult, _run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the baseline, which all runs share, is the one the record names."""
     yield from samples_digest(result, record, "idle", result.idle_path, result.idle)
 

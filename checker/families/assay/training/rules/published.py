@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
 from checker.families.assay.checks import check
 from checker.families.assay.training.parity import relative_difference
@@ -55,7 +55,7 @@ def parity_published(result: TrainingResult) -> Iterator[Problem]:
 
 def _side(
     result: TrainingResult,
-    certificate: Document[ParityCertificate],
+    certificate: ValidDocument[ParityCertificate],
     position: int,
     side: FrameworkParity,
     published: FrameworkParity,

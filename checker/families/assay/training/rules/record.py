@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem, brief
 from checker.families.assay.checks import check
 from checker.families.assay.rules.image import names_version
@@ -13,6 +13,7 @@ from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.documents import Outcome, RunRecord
 from rules.expressions import same
+from rules.images import images
 from rules.seeds import run_seed
 
 ENDED = (Outcome.SUCCESS, Outcome.TARGET_NOT_REACHED, Outcome.DIVERGED)
@@ -31,7 +32,7 @@ AGREED = {
 
 
 @judge_record("record-agrees")
-def record_agrees(result: TrainingResult, run: TrainingRun, record: Document[RunRecord]) -> Iterator[Problem]:
+def record_agrees(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that log and record state the same settings, seed, digests and names."""
     if run.log is None:
         return
@@ -40,7 +41,7 @@ def record_agrees(result: TrainingResult, run: TrainingRun, record: Document[Run
     stated = record.model.hyperparameters
     for name in stated:
         yield from differs(record, run, name, "hyperparameters", name)
-    yield from _framework(record, run)
+    yield from _framework(result, record, run)
     wanted = set(result.rules.hyperparameters) if result.rules else set()
     for name in sorted(wanted - set(stated)):
         yield record.problem(f"the record lacks the hyperparameter '{name}'", name, "nothing", "hyperparameters")
@@ -49,7 +50,7 @@ def record_agrees(result: TrainingResult, run: TrainingRun, record: Document[Run
         yield record.problem(message, ", ".join(sorted(wanted)), brief(name), "hyperparameters", name)
 
 
-def _framework(record: Document[RunRecord], run: TrainingRun) -> Iterator[Problem]:
+def _framework(result: TrainingResult, record: ValidDocument[RunRecord], run: TrainingRun) -> Iterator[Problem]:
     """Judge the logged framework: the record's name, a blank, the version of the wheel in the image."""
     logged = run.log.first("framework") if run.log else None
     if logged is None:
@@ -59,8 +60,9 @@ def _framework(record: Document[RunRecord], run: TrainingRun) -> Iterator[Proble
         found = brief(logged.value)
         yield Problem("the log names another framework", record.model.framework, found, run.log_path, logged.number)
     known = {wheel.lower(): number for wheel, number in record.model.versions.items()}
-    wheel = {"pytorch": "torch"}.get(name, name)
-    wanted = known.get(wheel, known.get(f"{wheel}-cpu"))
+    fixed = images(result.ruleset)
+    wheels = fixed.wheels(name) if fixed is not None else ()
+    wanted = next((known[wheel] for wheel in wheels if wheel in known), None)
     if wanted is not None and not names_version(f"{name} {version}", name, wanted):
         found = brief(logged.value)
         yield Problem("the framework's version is not the image's", wanted, found, run.log_path, logged.number)
@@ -75,7 +77,7 @@ def workload_known(result: TrainingResult) -> Iterator[Problem]:
 
 
 @judge_record("seed-derived")
-def seed_derived(result: TrainingResult, run: TrainingRun, record: Document[RunRecord]) -> Iterator[Problem]:
+def seed_derived(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the seed is the one that follows from submitter, system, workload, division and run."""
     model = record.model
     parts = (model.submitter, model.system, model.workload, model.division, model.run)
@@ -89,7 +91,7 @@ def seed_derived(result: TrainingResult, run: TrainingRun, record: Document[RunR
 
 
 @judge_record("outcome")
-def outcome(result: TrainingResult, run: TrainingRun, record: Document[RunRecord]) -> Iterator[Problem]:
+def outcome(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the run ended by target or budget, and that the record says what the log says."""
     model = record.model
     if model.outcome not in ENDED:

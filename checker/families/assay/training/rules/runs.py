@@ -7,7 +7,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Any
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem, brief
 from checker.families.assay.checks import check
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
@@ -92,7 +92,7 @@ def runs_apart(result: TrainingResult) -> Iterator[Problem]:
                 yield Problem(message, expected, f"{began:.3f}", path, _line(after, witness))
 
 
-def _recorded(result: TrainingResult) -> list[tuple[TrainingRun, Document[RunRecord]]]:
+def _recorded(result: TrainingResult) -> list[tuple[TrainingRun, ValidDocument[RunRecord]]]:
     return [(run, run.record) for run in result.runs if run.record]
 
 

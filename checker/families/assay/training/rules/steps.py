@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checker.core.findings import Problem
-from checker.core.mllog import Record
+from checker.core.mllog import LogRecord
 from checker.families.assay.checks import check
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.images import images
@@ -18,10 +18,10 @@ from rules.thresholds import training_thresholds
 
 
 @dataclass(frozen=True)
-class Block:
+class StepBlock:
     """One block of the log: its steps, counted from the run's first, and its seconds by the log's clock."""
 
-    stop: Record
+    stop: LogRecord
     first: int
     last: int
     seconds: float
@@ -104,7 +104,7 @@ def _longest(result: TrainingResult, seconds: float) -> float:
     return seconds * (1 + bounds.rate) + bounds.rounding_s
 
 
-def _blocks(run: TrainingRun) -> Iterator[Block]:
+def _blocks(run: TrainingRun) -> Iterator[StepBlock]:
     """Yield the blocks of a log; none where batch, positions or times are not as other rules want them."""
     batch = run.log.value("global_batch_size") if run.log else None
     if run.log is None or type(batch) is not int or batch < 1:
@@ -120,5 +120,5 @@ def _blocks(run: TrainingRun) -> Iterator[Block]:
             last = samples // batch
             if last < first:
                 return
-            yield Block(record, first, last, (record.time_ms - start.time_ms) / 1000)
+            yield StepBlock(record, first, last, (record.time_ms - start.time_ms) / 1000)
             first, start = last, None

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from checker.core.documents import Document
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem, brief
-from checker.core.safetensors import FormError, Tensor, differences, header, numbers
+from checker.core.safetensors import FormError, TensorEntry, differences, header, numbers
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
 from checker.families.assay.rules.recorded import judge_record
@@ -17,7 +17,7 @@ from rules.documents import Outcome, RunRecord
 
 
 @judge_record("final-weights")
-def final_weights(result: TrainingResult, run: TrainingRun, record: Document[RunRecord]) -> Iterator[Problem]:
+def final_weights(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the final weights are kept, and are those that log and record name."""
     stated = record.model.final_weights
     if stated is None:
@@ -105,7 +105,7 @@ class _Seen:
         self.least, self.most = min(self.least, min(values)), max(self.most, max(values))
 
 
-def _values(tensor: Tensor, seen: _Seen, path: str) -> Iterator[Problem]:
+def _values(tensor: TensorEntry, seen: _Seen, path: str) -> Iterator[Problem]:
     if not math.isfinite(seen.sum):
         yield Problem(f"the weights' tensor {brief(tensor.name)} is not finite", "finite numbers", "others", path)
     elif tensor.name.endswith("running_var") and (seen.least < 0 or seen.most <= 0):

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rules import hostile_yaml
 from rules.documents import SystemCapture, SystemDescription
 from rules.errors import UsageError
-from suite.cpus import last_cpus
 from suite.engines.base import Host
+from suite.host.cpus import last_cpus
 
 MAX_PERSONAL = 1 << 16  # bytes of system.yaml that are read
 NOT_STATED = "not stated"
@@ -21,7 +21,7 @@ NONE = "N/A"
 
 
 class Personal(BaseModel):
-    """`system.yaml`: what no program can read off a machine. All of it optional."""
+    """`system.yaml`: system details that a person must supply. All of it optional."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -14,11 +14,11 @@ from rules.ruleset import newest
 from rules.serving import serving_rules, shipped
 from rules.text import printable
 from rules.workload import workload_rules
-from suite import cache
-from suite.diagnosis import Diagnosis, Level
 from suite.engines import table
+from suite.host import cache
+from suite.host.diagnosis import Diagnosis, Level
 from suite.images.matrix import target as described
-from suite.settings import settings, workloads
+from suite.inputs.settings import settings, workloads
 
 GIB = 2**30
 NEED_DISK_GIB = 8  # three images, their wheels and the layers the engine unpacks: measured in docs/images.md
@@ -67,10 +67,10 @@ def disk(name: str, folder: Path) -> Diagnosis:
     if not os.access(here, os.W_OK):
         return Diagnosis(name, Level.FAIL, f"{shown} is not writable", "choose another folder or change its owner")
     if usage.total == 0:
-        return Diagnosis(name, Level.FAIL, f"no file can be kept at {shown}", "choose another folder")
+        return Diagnosis(name, Level.FAIL, f"no file can be written at {shown}", "choose another folder")
     free = usage.free / GIB
     level = Level.OK if free >= NEED_DISK_GIB else Level.WARN
-    fix = "" if level is Level.OK else f"free space: building three images wants {NEED_DISK_GIB} GiB"
+    fix = "" if level is Level.OK else f"free space: building three images needs {NEED_DISK_GIB} GiB"
     return Diagnosis(name, level, f"{free:.0f} GiB free at {shown}", fix)
 
 
@@ -81,7 +81,7 @@ def base_builder() -> Diagnosis:
         return Diagnosis("base", Level.WARN, "mmdebstrap is not installed", fix)
     if os.geteuid() != 0:
         return Diagnosis(
-            "base", Level.WARN, "mmdebstrap is there, but needs root", "run as root, or build with --base registry"
+            "base", Level.WARN, "mmdebstrap is installed, but needs root", "run as root, or build with --base registry"
         )
     return Diagnosis("base", Level.OK, "mmdebstrap is there")
 

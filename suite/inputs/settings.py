@@ -12,7 +12,7 @@ from rules.documents import Sha256
 from rules.errors import unknown
 from rules.round import Strict, content, validated
 
-WORKLOADS = Path(__file__).parent / "workloads"
+WORKLOADS = Path(__file__).parents[1] / "workloads"
 
 
 class DebianData(Strict):
@@ -41,7 +41,7 @@ class Tuned(Strict):
     memory_mib: Annotated[int, Field(ge=64)]
 
 
-class Served(Tuned):
+class ServingSettings(Tuned):
     """How one framework answers queries best on the machine it was tuned on (`suite.serve.protocol.Sut`)."""
 
     batch: Annotated[int, Field(ge=1)]
@@ -55,7 +55,7 @@ class Settings(Strict):
     title: str
     data: Annotated[list[DebianData | WheelData], Field(min_length=1)]
     frameworks: dict[str, Tuned] = Field(default_factory=dict)  # those it is trained in
-    serving: dict[str, Served] = Field(default_factory=dict)  # those it answers queries in
+    serving: dict[str, ServingSettings] = Field(default_factory=dict)  # those it answers queries in
 
 
 def workloads() -> list[str]:

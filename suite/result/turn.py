@@ -19,7 +19,7 @@ from pathlib import Path
 from rules.errors import MachineError
 from rules.text import printable
 from suite.engines.base import Engine
-from suite.progress import say
+from suite.host.progress import say
 
 FOLDERS = (Path("/run/lock"), Path("/tmp"))  # noqa: S108 (all users of a machine must find the same one)
 POLL_S = 0.5
@@ -104,7 +104,7 @@ def _opened(path: Path) -> int:
                     return handle
                 os.close(handle)
                 break
-        why = "it is no file that this user may open"
+        why = "this user cannot open it as a file"
     except OSError as error:
         why = str(error.strerror)
     raise MachineError(f"{path}, which says whether this machine is measuring: {why}", fix="remove it")
@@ -118,7 +118,7 @@ def _until(other: Callable[[], str | None], *, wait: bool, patience_s: float = 0
         now = time.monotonic()
         if not wait and now - began >= patience_s:
             raise MachineError(
-                f"this machine is measuring already: {who}; two at a time would measure each other",
+                f"another measurement is running on this machine: {who}; two at a time would disturb each other",
                 fix="wait for it to end, or let the command do so with --wait (make run WAIT=1)",
             )
         if wait and (who != shown or now >= due):
@@ -141,4 +141,4 @@ def _said(handle: int) -> str:
         since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(int(said["since"])))
         return f"`{printable(str(said['doing']), 200)}` (process {int(said['pid'])}, since {since})"
     except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
-        return "another command, which does not say what it is"
+        return "another command, which does not name itself"

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # What is imported by a name that a job says (suite/harness/__main__.py, suite/serve/__main__.py).
 TRAINING = ("suite.harness.supervisor", "suite.harness.__main__", "suite.harness.train", "suite.harness.parity")
 SERVING = (

@@ -18,10 +18,10 @@ from pathlib import Path
 from rules.errors import MachineError, UsageError
 from rules.serving import ServingRules
 from rules.workload import WorkloadRules
-from suite import cache
+from suite.host import cache
 from suite.images import wheelhouse
 from suite.images.debian import NotInArchiveError, fetch_deb
-from suite.settings import DebianData, WheelData, settings
+from suite.inputs.settings import DebianData, WheelData, settings
 
 # Whose wheel is read where a project has one per machine: the same on every host, or its digest would differ.
 WHEEL_OF, WHEEL_PYTHON = "x86_64-manylinux_2_28", "3.11"
