@@ -1,4 +1,4 @@
-"""The vocabulary of a rule: a card with id, clause, hint and examples, and what it demands.
+"""The vocabulary of a rule: a card with id, clause, fix and examples, and what it demands.
 
 A card demands constraints on the log, stated in the words below, or a *check*: a named procedure of the checker for
 what spans several files; or it answers for demands of a round's *sheets*, or for a part of what an *official* checker
@@ -167,7 +167,7 @@ class Card(Strict):
     sheets: list[SheetPart] | None = None
     official: str | None = None  # the checker of MLCommons of whose verdict this is a part
     why: str = ""  # what would go wrong without the rule
-    hint: str
+    fix: str
     passes: Example
     fails: Example
 

@@ -50,7 +50,7 @@ _DEFECT = Card(
     title="Assay can judge whatever a submission holds",
     clause="",
     check=DEFECT,
-    hint="report this with the submission; ASSAY_DEBUG=1 shows where it arose",
+    fix="report this with the submission; ASSAY_DEBUG=1 shows where it arose",
     passes=Example(),
     fails=Example(),
 )
@@ -129,7 +129,7 @@ def _system(unit: Subject) -> Iterator[Subject]:
 
 def fix(card: Card, problem: Problem) -> str:
     """Return what to do about a problem: what it says itself, then what its rule advises."""
-    return f"{problem.first}: {card.hint}" if problem.first else card.hint
+    return f"{problem.first}: {card.fix}" if problem.first else card.fix
 
 
 def causes_first(findings: Iterable[Finding]) -> list[Finding]:

@@ -26,7 +26,7 @@ def explained(round_: RuleSet, card: Card, family: Family) -> str:
         lines.append("  explains  whatever else is found in a file or folder where it fails; that is not said")
     if card.why:
         lines.append(f"  why       {card.why}")
-    lines.append(f"  fix       {card.hint}")
+    lines.append(f"  fix       {card.fix}")
     lines += ["", "  demands", *(f"    {line}" for line in demands(card))]
     used = [name for name in round_.derived if f"derived.{name}" in card.model_dump_json()]
     lines += [f"    where {name} is {round_.derived[name]}" for name in used]
@@ -138,7 +138,7 @@ def reference(round_: RuleSet, family: Family) -> str:
         applies = f" {card.division} division." if card.division else ""
         lines += [f"## {card.id}", "", f"{card.title}. §{card.clause}, {card.severity}, {card.audience}.{applies}", ""]
         lines += [f"Why: {card.why}.", ""] if card.why else []
-        lines += ["Fix: " + card.hint + ".", "", "```text", *demands(card), "```", ""]
+        lines += ["Fix: " + card.fix + ".", "", "```text", *demands(card), "```", ""]
         lines += ["Passes:", "", "```text", *shown(card.passes), "```", "", "Fails:", "", "```text"]
         lines += [*shown(card.fails), "```", ""]
     lines += family.reference(round_)

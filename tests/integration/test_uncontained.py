@@ -213,7 +213,7 @@ def test_a_baseline_that_no_meter_measures_ends_the_command(python: Path, tmp_pa
 REFUSED = {
     "too short a baseline": (sys.executable, ("--idle-baseline", "5"), 2, "give 20 s or more"),
     "no such file": ("/nowhere/python", (), 2, "No such file"),
-    "not a working Python": ("/bin/true", (), 2, "not a working Python"),
+    "no Python": ("/bin/true", (), 2, "not a working Python"),
     "the framework is missing": (sys.executable, (), 2, "has no safetensors"),
     "a limit there is not": (sys.executable, ("--memory", "512"), 2, "--memory limits a container"),
     "inference": (sys.executable, ("--scenario", "Offline"), 2, "--uncontained is for training"),

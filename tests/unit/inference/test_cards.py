@@ -62,7 +62,7 @@ def test_a_rule_finds_its_failing_example(card: Card, submission: Path, tmp_path
 def test_every_rule_says_why_what_to_do_and_how_it_fails(card: Card) -> None:
     assert card.passes.edit == []
     assert card.fails.edit or card.fails.why
-    assert card.hint
+    assert card.fix
     assert card.why or card.id.startswith("power-") or card.id in ("test-run-valid",)
 
 

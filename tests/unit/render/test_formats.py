@@ -115,11 +115,11 @@ def test_a_fingerprint_survives_lines_added_above_and_tells_findings_apart() -> 
 
 def test_a_rule_in_sarif_is_its_card() -> None:
     card = load(ROUND).card("mlperf-target-in-time")
-    run = run_of(report(finding(rule=card.id, fix=card.hint)))
+    run = run_of(report(finding(rule=card.id, fix=card.fix)))
     (rule,) = run["tool"]["driver"]["rules"]
     assert rule["id"] == card.id == run["results"][0]["ruleId"]
     assert rule["shortDescription"]["text"] == card.title
-    assert card.hint in rule["help"]["text"]
+    assert card.fix in rule["help"]["text"]
     assert rule["properties"]["clause"] == f"{ROUND} §1"
 
 

@@ -65,7 +65,7 @@ CARD = """
   clause: "5.2"
   severity: warning
   log: [{{keys: [eval_accuracy], holds: "{holds}"}}]
-  hint: a fix
+  fix: a fix
   passes: {{log: [{{key: eval_accuracy, value: 1}}]}}
   fails: {{log: [{{key: eval_accuracy, value: 0}}]}}
 """
@@ -112,7 +112,7 @@ def test_lint_names_a_mistake_in_an_expression_with_its_place(
     [
         ("- {id: assay-x, titel: t}", "assay-x: title"),
         (
-            "- {id: assay-x, title: t, clause: '1', hint: h, passes: {}, fails: {}}",
+            "- {id: assay-x, title: t, clause: '1', fix: h, passes: {}, fails: {}}",
             "one of 'log', 'check', 'sheets' and 'official'",
         ),
         ("- [", "cards/5.yaml"),
@@ -134,9 +134,7 @@ def test_lint_names_checks_clauses_and_prerequisites_that_do_not_exist(write: Ca
     )
     write("assay/1.1/ruleset.yaml", "{name: assay/1.1, title: Next, extends: assay/1.0, document: document.md}")
     write("assay/1.1/cards/5.yaml", card)
-    write(
-        "assay/1.1/cards/6.yaml", "- {id: assay-z, title: t, clause: '1', check: sed, hint: h, passes: {}, fails: {}}"
-    )
+    write("assay/1.1/cards/6.yaml", "- {id: assay-z, title: t, clause: '1', check: sed, fix: h, passes: {}, fails: {}}")
     assert "assay/1.1: assay-x: requires 'assay-y', which does not exist" in list(mistakes())
     assert "assay/1.1: assay-z: check 'sed' does not exist" in list(mistakes())
 
@@ -199,7 +197,7 @@ def test_lint_names_a_misspelt_check_official_checker_or_clause(
     shutil.copytree(PROJECT / "rules" / "mlperf-training", rules.round.ROOT / "mlperf-training")
     before = "assay/1.0" if round_.startswith("assay") else "mlperf-training/6.1"
     write(f"{round_}/ruleset.yaml", f"{{name: {round_}, title: t, extends: {before}}}")
-    write(f"{round_}/cards/a.yaml", f"- {{id: a-card, title: t, {demand}, hint: h, passes: {{}}, fails: {{}}}}")
+    write(f"{round_}/cards/a.yaml", f"- {{id: a-card, title: t, {demand}, fix: h, passes: {{}}, fails: {{}}}}")
     [mistake] = mistakes()
     assert mistake.startswith(f"{round_}: a-card: ")
     assert said in mistake

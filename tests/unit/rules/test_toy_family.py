@@ -90,14 +90,14 @@ CARDS = """
   title: A toy is painted
   clause: "1"
   check: toy-painted
-  hint: paint it
+  fix: paint it
   passes: {}
   fails: {}
 - id: sold-toy
   title: A toy can be sold
   clause: "2"
   official: toy-shop
-  hint: ask the shop
+  fix: ask the shop
   passes: {}
   fails: {}
 """
