@@ -118,7 +118,7 @@ class _Walk:
         folders = [name for name, kind in kinds.items() if kind == "folder"]
         if len(kinds) > MOST or (folders and depth == DEPTH):
             wanted = f"at most {MOST:,} entries in a folder, {DEPTH} levels"
-            self._pass("bounds", folder, "what stands here was not looked into", wanted)
+            self._pass("bounds", folder, "its contents were not read", wanted)
             return []
         left_out = self._passed_over(depth, folders) if self._passed_over is not None else ()
         return [name for name in folders if name not in left_out]

@@ -162,7 +162,7 @@ class CheckState:
             wanted = check.constraint.expects or check.at_least_one.text
             found = brief(_subject(check.constraint.of, self.last))
             self.problems.append(
-                Problem(f"no '{check.key}' line is as needed", wanted, f"{found} on the last", line=self.last.number)
+                Problem(f"no '{check.key}' line is as required", wanted, f"{found} on the last", line=self.last.number)
             )
         if self.open is not None:
             self.problems.append(self._unclosed(self.open))
@@ -433,6 +433,6 @@ def _holds(text: str, what: str, constraint: LogConstraint, values: _Values) -> 
             return Problem(f"'{record.key}' cannot be judged: {error}", wanted, "", line=record.number)
         found = subject(record)
         shown = "nothing" if found is ABSENT else brief(found)
-        return Problem(f"{what} of '{record.key}' is not as needed", wanted, shown, line=record.number)
+        return Problem(f"{what} of '{record.key}' is not as required", wanted, shown, line=record.number)
 
     return test

@@ -102,7 +102,7 @@ def _no_such_rule(rule: str, round_name: str) -> str:
 
 
 FIXES = {
-    "waiver-expired": "look at the finding again; waive it anew or object to it",
+    "waiver-expired": "look at the finding again; waive it again or object to it",
     "waiver-unused": "remove it, or correct its rule, path or message",
 }
 

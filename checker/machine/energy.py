@@ -151,7 +151,7 @@ def _mean(known: Sequence[Reading]) -> Energy:
 def _of(run: MeteredRun, at: Timed | None) -> Reading | NotMeasured:
     if run.observation is None:
         why = f": {run.unobserved}" if run.unobserved else ""
-        return NotMeasured("energy", f"the machine was not observed{why}")
+        return NotMeasured("energy", f"the machine was not sampled{why}")
     if at is None:
         return NotMeasured("energy", "when the run began and ended is not known")
     return total(energy(run.observation.model, at.start_s, at.stop_s))

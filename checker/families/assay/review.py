@@ -151,7 +151,7 @@ def _log(
         stated = log.first("submission_benchmark")
         known, line = ", ".join(ruleset.workloads()), stated.number if stated else None
         found = brief(stated.value) if stated else "no submission_benchmark"
-        log.flaw("log-workload", Problem("the log is of no workload this round knows", known, found, line=line))
+        log.flaw("log-workload", Problem("the log's workload is not one of the round's", known, found, line=line))
     for card, function in CHECKS.of(ruleset, "log", division):
         yield from raised(card, unit, path, limited(function(log)))
     for rule, problem in program(ruleset.name, workload, division).judge(log.records):

@@ -102,7 +102,7 @@ def unknown_files(case: TinyResultCase) -> Iterator[Problem]:
     for facts in case.facts.tests.values():
         for name in facts.files:
             if name not in KNOWN and not name.endswith(".png"):
-                yield Problem("the layout has no place for this", ", ".join(KNOWN[:4]), name, facts.of(name))
+                yield Problem("this does not belong in the layout", ", ".join(KNOWN[:4]), name, facts.of(name))
 
 
 # Windows
@@ -172,7 +172,7 @@ def details_agree(case: TinyResultCase) -> Iterator[Problem]:
             continue
         for position, (run, window) in enumerate(zip(runs, log.windows, strict=True), 1):
             if not _same_window(run["infer"], window):
-                what = f"window {position} of results.json is not that of log.txt"
+                what = f"window {position} of results.json does not match log.txt"
                 expected = f"{window.inferences:g} inferences in {window.runtime} s"
                 found = f"{brief(run['infer'].get('iterations'))} in {brief(run['infer'].get('elapsed_time'))} us"
                 yield Problem(what, expected, found, where)
@@ -464,7 +464,7 @@ def system_owner(case: TinySubmitterCase) -> Iterator[Problem]:
         for member, folder in (("Division", submitter.division), ("Submitter", submitter.name)):
             said = system.document.get(member)
             if said is not None and _folded(said) != _folded(folder):
-                what = f"{member} is not that of the folder"
+                what = f"{member} does not match the folder"
                 yield Problem(what, folder, brief(said), f"systems/{system.name}.json")
 
 

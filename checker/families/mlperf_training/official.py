@@ -84,7 +84,7 @@ def _count(folder: Folder, fixed: TrainingPackage, layout: OfficialOutcome) -> N
     for path in unknown:
         if path.rpartition("/")[2] != "package_checker_params":
             layout.warn(
-                "unknown-file", Problem("the layout has no place for this", "result_*.txt", "another name", path)
+                "unknown-file", Problem("this does not belong in the layout", "result_*.txt", "another name", path)
             )
 
 

@@ -88,5 +88,5 @@ def judge_system(system: SystemFile, fixed: TrainingPackage) -> OfficialOutcome:
     status, statuses = document.get("status"), fixed.system.statuses
     if "status" in document and statuses and status not in statuses:
         listed = "; ".join(statuses)
-        outcome.fail("system-status", Problem("the status is none of the list", listed, brief(status), system.path))
+        outcome.fail("system-status", Problem("the status is not in the list", listed, brief(status), system.path))
     return outcome

@@ -80,7 +80,7 @@ def test_loadgens_own_figures_follow(traced: Path) -> None:
 def test_another_percentile_does_not(traced: Path, name: str, times: float) -> None:
     state(traced, f"result_time_per_output_token_{name}_percentile_ns", lambda value: value * times)
     at_the_top = float(name) / 100 + compliance_rules(ROUND).workloads["text-generation"].answers.differing >= 1
-    wanted = f"the {name} percentile of the time per token is not that of the latencies and the answers"
+    wanted = f"the {name} percentile of the time per token does not match the latencies and the answers"
     assert said(traced) == ([] if times > 1 and at_the_top else [wanted])  # a slower tail helps nobody
 
 

@@ -38,12 +38,12 @@ def image(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[P
     found = made.architecture
     if found != target.architecture:
         wanted = target.architecture
-        yield record.problem("the image is of another architecture", wanted, found, "image", "architecture")
+        yield record.problem("the image's architecture does not match", wanted, found, "image", "architecture")
     system = result.system_document
     if system is not None and not model.emulated:
         kernel = system.model.assay.architecture
         if kernel not in (found, MACHINE.get(found)):
-            message = "the image is of another architecture than the machine, and nothing was emulated"
+            message = "the image's architecture does not match the machine's, and nothing was emulated"
             yield record.problem(message, kernel, found, "image", "architecture")
     if len(made.diff_ids) < 2 or len(set(made.diff_ids)) != len(made.diff_ids):
         layers = str(len(made.diff_ids))
@@ -53,7 +53,7 @@ def image(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[P
     logged = run.log.first("framework") if run.log else None
     if not versions:
         wanted = " or ".join(wheels)
-        yield record.problem("the image has no wheel of the framework", wanted, "none", "image", "versions")
+        yield record.problem("the image lacks the framework's wheel", wanted, "none", "image", "versions")
     elif logged is not None and not any(names_version(logged.value, model.framework, one) for one in versions):
         wanted = f"{model.framework} {versions[0]}"
         message = "the logged framework is not the image's"
@@ -113,7 +113,7 @@ def sbom_agrees(result: Result) -> Iterator[Problem]:
     wanted = f"sha256:{made.config_digest}"
     found = _inside(bill, "metadata", "component", "version")
     if found != wanted:
-        yield Problem("the bill of materials is of another image", wanted, brief(found), path)
+        yield Problem("the bill of materials does not match the image", wanted, brief(found), path)
     listed = dict(_wheels(bill))
     for name in sorted({*listed, *made.versions}):
         recorded = made.versions.get(name)

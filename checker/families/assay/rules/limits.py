@@ -28,7 +28,7 @@ def limits(result: Result, _run: Run, record: ValidDocument[RunRecord]) -> Itera
         yield record.problem(message, "e.g. 0-3 or 1,3", text, "container", "cpuset")
     else:
         if len(processors) != threads:
-            message = "the container had another number of processors than threads were declared"
+            message = "the container's processors do not match the declared threads"
             yield record.problem(message, f"{threads} processors", text, "container", "cpuset")
         yield from _beyond(result, record, processors)
     yield from _machine(result, record)
@@ -87,5 +87,5 @@ def _memory(record: ValidDocument[Record], system: SystemDescription | None) -> 
             yield record.problem(message, f"at most {bytes_}", str(memory.peak_bytes), "memory", "peak_bytes")
     if memory.peak_bytes < LEAST_PEAK:
         found = str(memory.peak_bytes)
-        message = "no interpreter fits into the peak memory"
+        message = "the peak memory is too small for an interpreter"
         yield record.problem(message, f"at least {LEAST_PEAK}", found, "memory", "peak_bytes")

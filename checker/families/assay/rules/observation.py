@@ -48,7 +48,7 @@ def samples_digest(
     stated = getattr(record.model, member)
     if stated is None:
         if there is not None:
-            yield Problem("the record knows of no such samples", "null", "a file", path)
+            yield Problem("the record does not name these samples", "null", "a file", path)
         return
     if stated.path != path:
         yield record.problem("the record names another file", path, stated.path, member, "path")
@@ -80,7 +80,7 @@ def observation_covers(result: Result, run: Run) -> Iterator[Problem]:
         yield seen.problem("there are too few samples", f"{bears.rate_hz:g} a second", found, "times_s")
     longest = max(later - sooner for sooner, later in pairwise([at.start_s, *inside, at.stop_s]))
     if longest > 10 / bears.rate_hz:
-        message = "for a time there are no samples"
+        message = "samples are missing for a time"
         yield seen.problem(message, f"none longer than {10 / bears.rate_hz:g} s", f"{longest:.1f} s", "times_s")
     there = {channel.quantity for channel in seen.model.channels}
     for quantity in ALWAYS:

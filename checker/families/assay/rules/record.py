@@ -49,11 +49,11 @@ def record_place(result: Result, run: Run, record: ValidDocument[Record]) -> Ite
     for member, wanted in stated.items():
         found = getattr(record.model, member)
         if wanted is not None and found != wanted:
-            yield record.problem(f"the record's {member} is not that of its place", wanted, found, member)
+            yield record.problem(f"the record's {member} does not match its folder", wanted, found, member)
     for member in ("framework", "target") if record.model.image else ():
         found, wanted = getattr(record.model.image, member), getattr(record.model, member)
         if found != wanted:
-            yield record.problem(f"the image is of another {member}", wanted, found, "image", member)
+            yield record.problem(f"the image's {member} does not match", wanted, found, "image", member)
 
 
 @judge_record("log-digest")
@@ -85,7 +85,7 @@ def hardening(_result: Result, _run: Run, record: ValidDocument[Record]) -> Iter
         found = ", ".join(box.cap_drop) or "none dropped"
         yield record.problem("the container kept capabilities", '"ALL"', found, "container", "cap_drop")
     if not USER.fullmatch(box.user):
-        message = "the container ran as root, or as nobody knows whom"
+        message = "the container did not run as an unprivileged numeric user"
         found = box.user or "nothing"
         yield record.problem(message, "number:number of an unprivileged user", found, "container", "user")
     if box.security_opt != ["no-new-privileges:true"]:

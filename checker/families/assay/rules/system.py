@@ -12,7 +12,7 @@ from checker.families.assay.submission import Result
 from rules.documents import SystemDescription
 from rules.images import images
 
-EMULATED = "the run was emulated: its times are those of an emulator, of no machine that the result could stand for"
+EMULATED = "the run was emulated: its times are an emulator's, not a machine's"
 
 flaws("system", "system-document")
 

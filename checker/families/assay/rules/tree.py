@@ -80,7 +80,7 @@ def layout(submission: Submission) -> Iterator[Problem]:
     """Judge that every file stands where the layout has a place for it."""
     for entry in submission.entries:
         if not submission.has_place(entry):
-            yield Problem("the layout has no place for this", ", ".join(submission.TOP), entry.path, entry.path)
+            yield Problem("this does not belong in the layout", ", ".join(submission.TOP), entry.path, entry.path)
 
 
 @check("results", "submitter")

@@ -69,7 +69,7 @@ def judge_measurements(of: Described) -> ResultPhase:
 def _status(of: Described) -> Iterator[Problem]:
     status, known = of.system.get("status"), of.rules.package.system.statuses
     if status.lower() not in known:  # type: ignore[union-attr]
-        yield Problem("the status is none of the list", ", ".join(known), brief(status), of.system_path)
+        yield Problem("the status is not in the list", ", ".join(known), brief(status), of.system_path)
 
 
 def _type(of: Described) -> Iterator[Problem]:
@@ -98,7 +98,7 @@ def _members(of: Described) -> Iterator[Problem]:
 def _same(of: Described, member: str, folder: str) -> Iterator[Problem]:
     said = of.system.get(member)
     if said.lower() != folder.lower():  # type: ignore[union-attr]
-        yield Problem(f"{member} is not that of the folder", folder, brief(said), of.system_path)
+        yield Problem(f"{member} does not match the folder", folder, brief(said), of.system_path)
 
 
 def _supplies(of: Described) -> Iterator[Problem]:

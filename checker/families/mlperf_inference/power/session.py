@@ -307,7 +307,7 @@ def checksums(session: Session) -> None:
             name in recorded, f"neither client nor server recorded {name}", "its SHA-1", "none", session.path(SERVER)
         )
         digest = hashlib.sha1(session.read(name), usedforsecurity=False).hexdigest()
-        what = "the file is not the one that was measured: its SHA-1 is another than recorded"
+        what = "the file is not the one that was measured: its SHA-1 does not match the recorded one"
         demand(digest == recorded[name], what, brief(recorded[name]), digest, path)
 
 

@@ -114,7 +114,7 @@ def accuracy_hash(case: ResultCase) -> Iterator[Problem]:
     for position, line in enumerate(text.lines if text is not None else (), 1):
         found = HASH.match(line[:300])
         if text is not None and found is not None and not DIGEST.fullmatch(found[1]):
-            what = "the hash of the accuracy log is no SHA-256"
+            what = "the hash of the accuracy log is not a SHA-256"
             yield Problem(what, "64 hexadecimal digits", brief(found[1]), text.path, position)
 
 

@@ -141,7 +141,7 @@ def no_stray_files(case: SubmitterCase) -> Iterator[Problem]:
     stray = [name for name, kind in names if kind == "folder" and name not in known]
     documents = tuple(reviewed.top_files)
     stray += [name for name, kind in names if kind == "file" and not name.lower().startswith(documents)]
-    what = "the layout has no place at the top for these"
+    what = "these do not belong at the top of the layout"
     yield from _all(what, f"documents, and {', '.join(sorted(known))}", stray, stray[0] if stray else "")
 
 

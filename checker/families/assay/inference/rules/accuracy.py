@@ -107,7 +107,7 @@ def accuracy_hash(result: InferenceResult, scenario: ScenarioResult) -> Iterator
         path, _, digest = stated(result, scenario)
         wanted = result.sha256(run.answers_path)
         if digest != wanted:
-            message = "accuracy.txt has no hash of the whole accuracy log, or another's"
+            message = "accuracy.txt lacks the hash of the whole accuracy log, or has another one"
             yield Problem(message, f"hash={wanted}", f"hash={digest}" if digest else "no such line", path)
         whole = result.tree.read(run.answers_path, result.tree.limits.log_bytes)
         short = result.tree.read(f"{scenario.folder}/accuracy/mlperf_log_accuracy.json", LARGEST)
@@ -116,7 +116,7 @@ def accuracy_hash(result: InferenceResult, scenario: ScenarioResult) -> Iterator
         return
     if short != whole and not (len(short) >= 2 * CUT and short[:CUT] == whole[:CUT] and short[-CUT:] == whole[-CUT:]):
         path = f"{scenario.folder}/accuracy/mlperf_log_accuracy.json"
-        yield Problem("the short accuracy log is of another run than the whole one", run.answers_path, "other", path)
+        yield Problem("the short and the whole accuracy log are of different runs", run.answers_path, "other", path)
 
 
 @check("serving-accuracy-target", "scenario")
@@ -156,7 +156,7 @@ def accuracy_recomputed(result: InferenceResult, scenario: ScenarioResult) -> It
         if not possible.least - CLOSE <= value <= possible.most + CLOSE:
             wanted = f"{possible.least:.5g}"
             wanted += f" to {possible.most:.5g}" if possible.most - possible.least > CLOSE else ""
-            yield Problem(f"{name} is not that of the answers", wanted, f"{value:g}", path, line)
+            yield Problem(f"{name} does not match the answers", wanted, f"{value:g}", path, line)
         metric = result.rules.metrics.get(name)
         if result.division == "closed" and metric and possible.most - possible.least > metric.uncertain + CLOSE:
             message = f"the answers are so far from the reference's that {name} does not follow from them"

@@ -59,7 +59,7 @@ def status(result: InferenceResult) -> Iterator[Problem]:
     described = result.system_document
     if described is not None and described.model.status.lower() not in STATUSES:
         found = described.model.status
-        yield described.problem("the status is none of MLPerf's", ", ".join(STATUSES), found, "status")
+        yield described.problem("the status is not one of MLPerf's", ", ".join(STATUSES), found, "status")
 
 
 @judge_record("serving-outcome")

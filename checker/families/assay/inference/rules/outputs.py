@@ -28,11 +28,11 @@ def outputs_bound(result: InferenceResult) -> Iterator[Problem]:
     for member in ("ruleset", "workload", "framework", "source_sha256", "data"):
         wanted, found = getattr(record.model, member), getattr(certificate.model, member)
         if wanted != found:
-            yield certificate.problem(f"the outputs are of another {member}", wanted, found, member)
+            yield certificate.problem(f"the outputs' {member} does not match", wanted, found, member)
     if certificate.model.precision != record.model.sut.precision:
         found = certificate.model.precision
         yield certificate.problem(
-            "the outputs are of another precision", record.model.sut.precision, found, "precision"
+            "the outputs' precision does not match", record.model.sut.precision, found, "precision"
         )
 
 
@@ -100,7 +100,7 @@ def searched(result: InferenceResult) -> Iterator[Problem]:
             yield result.search.problem(f"no rate was tried for {name}", "probes of it", "none", "probes")
         elif isinstance(rate, int | float) and not any(p.rate >= rate and not p.valid for p in tried):
             highest = max(probe.rate for probe in tried)
-            message = f"no rate above {name}'s was tried that proved too high"
+            message = f"no rate above {name}'s was tried and found too high"
             yield result.search.problem(message, f"an invalid probe above {brief(rate)}/s", f"{highest:g}/s", "probes")
 
 
@@ -122,4 +122,4 @@ def search_bound(result: InferenceResult) -> Iterator[Problem]:
     for member in ("ruleset", "workload", "framework", "source_sha256", "sut"):
         wanted, found = getattr(record.model, member), getattr(search.model, member)
         if wanted != found:
-            yield search.problem(f"the search is of another {member}", str(wanted), str(found), member)
+            yield search.problem(f"the search's {member} does not match", str(wanted), str(found), member)

@@ -73,7 +73,7 @@ def _stated(run: LoadGenRun, key: str, values: Sequence[int]) -> Iterator[Proble
     for name in PERCENTILES:
         wanted, found = percentile(values, float(name) / 100), run.detail[key.format(name)]
         if found != wanted:
-            message = f"the {name} percentile is not that of the latencies"
+            message = f"the {name} percentile does not match the latencies"
             yield run.said(key.format(name), message, f"{wanted} ns", brief(found))
 
 
@@ -81,7 +81,7 @@ def _ends(run: LoadGenRun, key: str, values: Sequence[int]) -> Iterator[Problem]
     for name, wanted in (("min", values[0]), ("max", values[-1]), ("mean", sum(values) // len(values))):
         found = run.detail[key.format(name)]
         if found != wanted:
-            yield run.said(key.format(name), f"the {name} is not that of the latencies", f"{wanted} ns", brief(found))
+            yield run.said(key.format(name), f"the {name} does not match the latencies", f"{wanted} ns", brief(found))
 
 
 @check("serving-score", "run")

@@ -94,7 +94,7 @@ def _percentiles(run: LoadGenRun, each_ns: list[int], share: float) -> Iterator[
         most = percentile(each_ns, at + share) if at + share < 1 else None
         stated = run.detail[key]
         if not isinstance(stated, int) or stated < least or (most is not None and stated > most):
-            message = f"the {name} percentile of the time per token is not that of the latencies and the answers"
+            message = f"the {name} percentile of the time per token does not match the latencies and the answers"
             wanted = f"{least} ns or more" if most is None else f"{least} to {most} ns"
             yield run.said(key, message, wanted, brief(stated))
 

@@ -35,13 +35,13 @@ def parity_bound(result: TrainingResult) -> Iterator[Problem]:
     for member in ("ruleset", "workload", "source_sha256", "data"):
         wanted, found = getattr(record, member), getattr(model, member)
         if wanted != found:
-            yield certificate.problem(f"the certificate is of another {member}", wanted, found, member)
+            yield certificate.problem(f"the certificate's {member} does not match", wanted, found, member)
     for position, side in enumerate(model.frameworks):
         if side.framework == record.framework:
             wanted, found = record.image.wheel_lock_sha256 if record.image else "no image", side.wheel_lock_sha256
             if wanted != found:
                 place = ("frameworks", position, "wheel_lock_sha256")
-                yield certificate.problem("the certificate is of other wheels", wanted, found, *place)
+                yield certificate.problem("the certificate's wheels do not match", wanted, found, *place)
             break
     else:
         names = ", ".join(side.framework for side in model.frameworks)

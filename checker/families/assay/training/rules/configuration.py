@@ -100,7 +100,9 @@ def _settings(record: ValidDocument[RunRecord], rules: WorkloadRules, settings: 
         try:
             asked[name] = type(asked[name])(text)
         except (KeyError, ValueError):
-            yield record.problem("the arguments set what is no hyperparameter", "name=value", setting, "arguments")
+            yield record.problem(
+                "the arguments set something that is not a hyperparameter", "name=value", setting, "arguments"
+            )
             return
     for name, value in asked.items():
         ran = record.model.hyperparameters.get(name)
@@ -157,7 +159,7 @@ def known_events(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     for line in run.log.records:
         if line.key not in known and line.key not in seen:
             seen.add(line.key)
-            message = "the log has an event that no rule speaks of"
+            message = "no rule covers an event of the log"
             yield Problem(message, "the events of a run", brief(line.key), run.log_path, line.number)
 
 

@@ -11,7 +11,7 @@ from checker.families.assay.training.submission import TrainingResult
 # MLPerf's list (MLCommons policies, submission rules: availability).
 STATUSES = ("Available on-premise", "Available cloud", "Preview", "Research, Development, or Internal (RDI)")
 
-UNCONTAINED = "nothing contained the run: what it was made of is what its machine said, and not what the round fixes"
+UNCONTAINED = "the run had no container: its software is what its machine reported, not what the round fixes"
 
 
 @check("system-status", "result")
@@ -19,7 +19,9 @@ def system_status(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the status is one of MLPerf's."""
     described = result.system_document
     if described is not None and described.model.status not in STATUSES:
-        yield described.problem("the status is none of MLPerf's", "; ".join(STATUSES), described.model.status, "status")
+        yield described.problem(
+            "the status is not one of MLPerf's", "; ".join(STATUSES), described.model.status, "status"
+        )
 
 
 @check("system-uncontained", "result")

@@ -66,7 +66,7 @@ def weights_form(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
                 numbers(file, tensor, seen.see)
                 found += _values(tensor, seen, path)
     except FormError as error:
-        yield Problem(f"the weights are no sound safetensors file: {error}", "safetensors", "", path)
+        yield Problem(f"the weights are not a valid safetensors file: {error}", "safetensors", "", path)
     except RefusedError:
         return  # named by the rule on their digest
     if model is None or model.outcome is not Outcome.DIVERGED:
