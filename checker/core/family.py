@@ -17,8 +17,8 @@ from rules.errors import UsageError
 
 if TYPE_CHECKING:
     from checker.core.checks import Checks
+    from checker.core.detection import DetectedRound
     from checker.core.findings import Finding, Report
-    from checker.core.likeness import Likeness
     from rules.cards import Card
     from rules.prices import Prices
     from rules.ruleset import RuleSet
@@ -68,7 +68,7 @@ class Family(ABC):
     by_division = False  # whether submitters' folders lie in their division's, which a command then names too
 
     @abstractmethod
-    def detect(self, path: Path, logs_only: bool) -> Likeness | None:
+    def detect(self, path: Path, logs_only: bool) -> DetectedRound | None:
         """Return what `path` looks like; None where it is not of this family.
 
         Raises UsageError where it is, and of no single round.

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from checker.core.detection import DetectedRound
 from checker.core.discovery import discover
 from checker.core.family import Family
-from checker.core.likeness import Likeness
 from checker.core.marks import marked, sampled
 from checker.families import families, family_of
 from rules.errors import AssayError, UsageError
@@ -39,7 +39,7 @@ def judged_by(path: Path, round_name: str | None = None, logs_only: bool = False
     return list(families())[-1], None
 
 
-def recognised(path: Path, logs_only: bool = False) -> Likeness | None:
+def recognised(path: Path, logs_only: bool = False) -> DetectedRound | None:
     """Return which rounds `path` may be of; None where it is of the family that judges all else.
 
     Raises UsageError for what is of several rounds.
@@ -49,13 +49,13 @@ def recognised(path: Path, logs_only: bool = False) -> Likeness | None:
     for family in families():
         seen = seen or family.detect(path, logs_only)
     if seen is None and not owned and (said := named(path)) is not None:
-        seen = Likeness(path, "is named as a round of MLPerf is", (said[0],))
+        seen = DetectedRound(path, "is named as a round of MLPerf is", (said[0],))
     return seen
 
 
-def _marked(path: Path, logs_only: bool) -> Likeness | None:
+def _marked(path: Path, logs_only: bool) -> DetectedRound | None:
     rounds = marked(sampled([path]) if logs_only else list(_files(path)))
-    return Likeness(path, "has marks of it", rounds, "several rounds have them") if rounds else None
+    return DetectedRound(path, "has marks of it", rounds, "several rounds have them") if rounds else None
 
 
 def _files(path: Path) -> Iterator[str]:

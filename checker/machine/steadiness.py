@@ -13,7 +13,7 @@ from rules.ruleset import Idle, Steadiness
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What happened, what the round bears, and what was seen."""
+    """What happened, what the round tolerates, and what was seen."""
 
     what: str
     expected: str
@@ -30,7 +30,7 @@ def told(found: Sequence[Disturbance]) -> str:
 
 
 def disturbances(
-    observation: Observation, start_s: float, stop_s: float, threads: int, bears: Steadiness
+    observation: Observation, start_s: float, stop_s: float, threads: int, tolerates: Steadiness
 ) -> Iterator[Disturbance]:
     """Yield what disturbed the region from `start_s` to `stop_s` (monotonic) of a run that had `threads` processors."""
     seconds = stop_s - start_s
@@ -42,25 +42,25 @@ def disturbances(
                     f"{channel.name} was not read throughout", "a value in every sample", "none for a time"
                 )
             else:
-                yield from _counted(channel, grown, seconds, threads, bears)
+                yield from _counted(channel, grown, seconds, threads, tolerates)
         elif channel.quantity == "frequency":
-            yield from _frequency(observation, channel, start_s, stop_s, bears)
+            yield from _frequency(observation, channel, start_s, stop_s, tolerates)
         elif channel.quantity in ("throttled", "queue"):
             mean = gauge(observation, channel, start_s, stop_s, peak=False)
             if channel.quantity == "throttled" and mean is not None and mean.value > 0:
                 yield Disturbance(f"{channel.name}: slowed down", "never", f"{mean.value:.0%} of the time")
-            if channel.quantity == "queue" and mean is not None and mean.value > threads + bears.queue:
-                expected = f"{threads} of the run, and {bears.queue:g} besides on average"
+            if channel.quantity == "queue" and mean is not None and mean.value > threads + tolerates.queue:
+                expected = f"{threads} of the run, and {tolerates.queue:g} besides on average"
                 yield Disturbance("more processes wanted to run than the run's", expected, f"{mean.value:.2f}")
-    yield from _clock(observation, bears)
+    yield from _clock(observation, tolerates)
 
 
 def idle_disturbances(
-    observation: Observation, start_s: float, stop_s: float, bears: Steadiness, idle: Idle
+    observation: Observation, start_s: float, stop_s: float, tolerates: Steadiness, idle: Idle
 ) -> Iterator[Disturbance]:
     """Yield what an idle machine did in the region; its clocks may do what they like, its power may not drift."""
     # No number of processors is a run's.
-    still = bears.model_copy(update={"frequency": math.inf})
+    still = tolerates.model_copy(update={"frequency": math.inf})
     yield from disturbances(observation, start_s, stop_s, 0, still)
     for channel in observation.channels:
         if channel.quantity == "utilisation":
@@ -75,21 +75,23 @@ def idle_disturbances(
         yield Disturbance("its power drifted", f"within {idle.drift:.0%}", found)
 
 
-def _counted(channel: Channel, grown: float, seconds: float, threads: int, bears: Steadiness) -> Iterator[Disturbance]:
-    if channel.quantity == "steal" and grown > bears.steal * seconds:
-        expected = f"at most {bears.steal:.1%} of the time"
+def _counted(
+    channel: Channel, grown: float, seconds: float, threads: int, tolerates: Steadiness
+) -> Iterator[Disturbance]:
+    if channel.quantity == "steal" and grown > tolerates.steal * seconds:
+        expected = f"at most {tolerates.steal:.1%} of the time"
         yield Disturbance("the hypervisor ran something else", expected, f"{grown:.2f} s of {seconds:.1f} s")
-    elif channel.quantity == "busy" and grown > (threads + bears.other_load) * seconds:
+    elif channel.quantity == "busy" and grown > (threads + tolerates.other_load) * seconds:
         other = grown / seconds - threads
-        yield Disturbance("other programs ran", f"at most {bears.other_load:g} processors' worth", f"{other:.2f}")
-    elif channel.quantity == "swap" and grown > bears.swap_pages:
-        yield Disturbance("memory was swapped", f"at most {bears.swap_pages} pages", f"{grown:.0f} pages")
+        yield Disturbance("other programs ran", f"at most {tolerates.other_load:g} processors' worth", f"{other:.2f}")
+    elif channel.quantity == "swap" and grown > tolerates.swap_pages:
+        yield Disturbance("memory was swapped", f"at most {tolerates.swap_pages} pages", f"{grown:.0f} pages")
     elif channel.quantity == "throttled" and grown > 0:
         yield Disturbance(f"{channel.name}: throttled for heat", "never", f"{grown:.0f} times")
 
 
 def _frequency(
-    observation: Observation, channel: Channel, start_s: float, stop_s: float, bears: Steadiness
+    observation: Observation, channel: Channel, start_s: float, stop_s: float, tolerates: Steadiness
 ) -> Iterator[Disturbance]:
     """Compare the mean of the region's halves: a clock that drifts, not one that varies."""
     middle = (start_s + stop_s) / 2
@@ -100,15 +102,15 @@ def _frequency(
     if first is None or second is None or first.value <= 0:
         return
     drift = second.value / first.value - 1
-    if abs(drift) > bears.frequency:
+    if abs(drift) > tolerates.frequency:
         found = f"{first.value / 1e6:.0f} then {second.value / 1e6:.0f} MHz"
-        yield Disturbance(f"{channel.name}: the clock drifted", f"within {bears.frequency:.0%}", found)
+        yield Disturbance(f"{channel.name}: the clock drifted", f"within {tolerates.frequency:.0%}", found)
 
 
-def _clock(observation: Observation, bears: Steadiness) -> Iterator[Disturbance]:
+def _clock(observation: Observation, tolerates: Steadiness) -> Iterator[Disturbance]:
     """Compare the wall clock with the one that nobody sets."""
     first = observation.clocks[0]
     apart = [(one.wall_s - first.wall_s) - (one.monotonic_s - first.monotonic_s) for one in observation.clocks]
     most = max(apart, key=abs)
-    if abs(most) > bears.clock_s:
-        yield Disturbance("the wall clock was set", f"within {bears.clock_s:g} s", f"{most:+.3f} s")
+    if abs(most) > tolerates.clock_s:
+        yield Disturbance("the wall clock was set", f"within {tolerates.clock_s:g} s", f"{most:+.3f} s")

@@ -43,7 +43,7 @@ def cpus(text: str) -> set[int] | None:
     return found
 
 
-def use_of(runs: Sequence[Limited], bears: Steadiness | None) -> Use:
+def use_of(runs: Sequence[Limited], tolerates: Steadiness | None) -> Use:
     """Return what `runs` used; what counts as a disturbance is the round's."""
     peaks = [run.peak_bytes for run in runs if run.peak_bytes is not None]
     seen = [run for run in runs if run.observation is not None]
@@ -55,7 +55,7 @@ def use_of(runs: Sequence[Limited], bears: Steadiness | None) -> Use:
         utilisation=sum(means) / len(means) if means else None,
         utilised=("accelerators" if on_accelerators else "processors") if means else "",
         runs=len(runs),
-        disturbed=sum(bool(disturbed(run, bears)) for run in seen),
+        disturbed=sum(bool(disturbed(run, tolerates)) for run in seen),
         unobserved=len(runs) - len(seen),
     )
 
@@ -89,9 +89,9 @@ def _memory(runs: Iterable[Limited]) -> list[int]:
     return found
 
 
-def disturbed(run: Limited, bears: Steadiness | None) -> list[Disturbance]:
+def disturbed(run: Limited, tolerates: Steadiness | None) -> list[Disturbance]:
     """Return what disturbed the machine while the clock ran, as far as it is known."""
     at, count = timed(run), len(cpus(run.cpuset) or ())
-    if bears is None or run.observation is None or at is None or not count:
+    if tolerates is None or run.observation is None or at is None or not count:
         return []
-    return list(disturbances(run.observation.model, at.start_s, at.stop_s, count, bears))
+    return list(disturbances(run.observation.model, at.start_s, at.stop_s, count, tolerates))

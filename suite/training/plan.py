@@ -80,12 +80,12 @@ def hyperparameters(rules: WorkloadRules, division: Division, settings: list[str
             values[name] = kind(text)
         except ValueError:
             raise UsageError(f"--set {name}={printable(text)}: the value is not of type {kind.__name__}") from None
-    for refused in insane(values, rules):
+    for refused in invalid_hyperparameters(values, rules):
         raise UsageError(f"hyperparameters: {refused}", fix="see docs/rules-assay-1.0.md, section 3.3")
     return values
 
 
-def insane(values: dict[str, Value], rules: WorkloadRules) -> Iterator[str]:
+def invalid_hyperparameters(values: dict[str, Value], rules: WorkloadRules) -> Iterator[str]:
     """Yield what no run could be made with: an optimiser the harness has not, a batch of more than the data."""
     for name, value in values.items():
         if isinstance(value, float) and not (math.isfinite(value) and value >= 0):

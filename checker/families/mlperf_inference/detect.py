@@ -12,8 +12,8 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
+from checker.core.detection import DetectedRound
 from checker.core.findings import Problem
-from checker.core.likeness import Likeness
 from checker.core.marks import Seeds, head, rounds_with_seeds, stated_seeds
 from checker.core.tree import Tree
 from checker.families.mlperf_inference.endpoints.logs import endpoint_seeds, read_files
@@ -33,7 +33,7 @@ DETAIL = "performance/run_1/mlperf_log_detail.txt"
 SEEDS = ("effective_sample_index_rng_seed", "effective_schedule_rng_seed")
 
 
-def likeness(path: Path) -> Likeness | None:
+def detect_round(path: Path) -> DetectedRound | None:
     """Return what `path` looks like; None where it holds no result laid out as MLPerf Inference's are."""
     asked, said = 0, Counter[str]()
     for scenario in islice(_scenarios(path), FOLDERS):
@@ -45,10 +45,10 @@ def likeness(path: Path) -> Likeness | None:
         return None
     rounds = tuple(name for name, _ in said.most_common())
     several = f"their logs have the seeds of {', '.join(rounds)}" if rounds else "no log has a round's seeds"
-    return Likeness(path, "holds results of MLPerf Inference", rounds or (FAMILY,), several)
+    return DetectedRound(path, "holds results of MLPerf Inference", rounds or (FAMILY,), several)
 
 
-def foreign(logs: Iterable[DetailLog | None], round_name: str) -> Problem | None:
+def round_mismatch(logs: Iterable[DetailLog | None], round_name: str) -> Problem | None:
     """Return what is wrong with judging these logs by `round_name`; None unless all have seeds of other rounds."""
     said = [_rounds_with(_logged(log)) for log in logs if log is not None]
     if not said or not all(said) or any(round_name in rounds for rounds in said):

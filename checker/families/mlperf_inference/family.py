@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from checker.core.detection import DetectedRound
 from checker.core.family import Asked, Compared, Family, Section, Submissions
 from checker.core.findings import Report
-from checker.core.likeness import Likeness
 from checker.families.mlperf_inference.checks import CHECKS
-from checker.families.mlperf_inference.detect import likeness
+from checker.families.mlperf_inference.detect import detect_round
 from rules.cards import Card
 from rules.ruleset import RuleSet
 
@@ -22,9 +22,9 @@ class MLPerfInference(Family):
     officials = ("modular", "single-file")
     by_division = True
 
-    def detect(self, path: Path, logs_only: bool) -> Likeness | None:
+    def detect(self, path: Path, logs_only: bool) -> DetectedRound | None:
         """Return what `path` looks like, by its layout and seeds."""
-        return None if logs_only else likeness(path)
+        return None if logs_only else detect_round(path)
 
     def review(self, path: Path, round_name: str | None, asked: Asked) -> Report:
         """Judge a round, a submitter or results."""

@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from checker.core.detection import named_otherwise
 from checker.core.findings import Finding, Item, Problem, Report, Verdict
 from checker.core.ledger import Ledger, Subject
-from checker.core.likeness import named_otherwise
 from checker.core.outcome import OfficialOutcome
 from checker.core.waivers import Waivers
 from checker.families.mlperf_inference.cases import ResultCase, ResultTrace
 from checker.families.mlperf_inference.checks import CHECKS
-from checker.families.mlperf_inference.detect import foreign
+from checker.families.mlperf_inference.detect import round_mismatch
 from checker.families.mlperf_inference.facts import read_result, readable
 from checker.families.mlperf_inference.modular.official import (
     Options,
@@ -260,7 +260,7 @@ def _submitter(
     by_place = {result.review.place: result for result in results}
     cases = {place: result_case(facts, result.review) for place, result in by_place.items()}
     logs = (result.review.facts.performance for result in by_place.values())
-    if (wrong := foreign(logs, ledger.by.name)) is not None:
+    if (wrong := round_mismatch(logs, ledger.by.name)) is not None:
         failed |= settled.settle([("round-as-given", replace(wrong, path=scope.only or "."))])
     if above is not None:
         read = [one.review.facts for one in by_place.values()]

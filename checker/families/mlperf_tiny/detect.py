@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
+from checker.core.detection import DetectedRound
 from checker.core.findings import Problem
-from checker.core.likeness import Likeness
 from checker.core.marks import marked, sampled
 from checker.families.mlperf_tiny.submission import TinyScope, find
 from rules.errors import AssayError
@@ -20,7 +20,7 @@ MOST = 500  # results looked at
 TELLING = frozenset({"kws", "vww", "sww"})  # names of benchmarks that no other suite has
 
 
-def likeness(path: Path) -> Likeness | None:
+def detect_round(path: Path) -> DetectedRound | None:
     """Return what `path` looks like; None where no result is of a benchmark, or holds a file, that only Tiny has."""
     newest = next(reversed(known_rounds()), None)
     if newest is None:
@@ -36,7 +36,7 @@ def likeness(path: Path) -> Likeness | None:
     if _holds(scope, tiny_rules(newest).marker):
         rounds = tuple(name for name in rounds if "eembc" in tiny_rules(name).allowed_runners)
     seen = "looks like a submission to MLPerf Tiny"
-    return Likeness(path, seen, rounds or (FAMILY,), "several rounds have its benchmarks")
+    return DetectedRound(path, seen, rounds or (FAMILY,), "several rounds have its benchmarks")
 
 
 def _holds(scope: TinyScope, *names: str) -> bool:
@@ -64,7 +64,7 @@ def rounds_of(names: set[str]) -> tuple[str, ...]:
     return tuple(name for name, have in rounds.items() if known <= have)
 
 
-def foreign(scope: TinyScope, round_name: str) -> Problem | None:
+def round_mismatch(scope: TinyScope, round_name: str) -> Problem | None:
     """Return what is wrong with judging this by `round_name`; None where no benchmark is another round's."""
     marks = marked(sampled(submitter.root / "results" for submitter in scope.submitters))
     if marks and round_name not in marks:

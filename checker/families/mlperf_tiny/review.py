@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from checker.core.checks import Unit
+from checker.core.detection import named_otherwise
 from checker.core.findings import Problem, Report, Score, Windows, brief, limited
 from checker.core.ledger import Ledger, Subject
-from checker.core.likeness import named_otherwise
 from checker.core.waivers import Waivers
 from checker.families.mlperf_tiny.checks import CHECKS
-from checker.families.mlperf_tiny.detect import foreign
+from checker.families.mlperf_tiny.detect import round_mismatch
 from checker.families.mlperf_tiny.facts import TinyResultFacts, read_result
 from checker.families.mlperf_tiny.integrity import LogTrace, TinyResultCase, TinySubmitterCase, traces_of
 from checker.families.mlperf_tiny.official import SubmitterReview, TinyResultReview, judge_submitter
@@ -35,7 +35,7 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
     fixed, ruleset = tiny_rules(round_name), load(round_name)
     scope = find(path, fixed, ruleset.limits)
     ledger = Ledger(scope.base, waivers or Waivers(), ruleset, subject_of)
-    if (wrong := foreign(scope, round_name)) is not None:
+    if (wrong := round_mismatch(scope, round_name)) is not None:
         ledger.add(scope.base, "round-as-given", wrong)
     elif (otherwise := named_otherwise(path, round_name)) is not None:
         ledger.add(scope.base, "round-as-named", otherwise)

@@ -12,9 +12,9 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
+from checker.core.detection import DetectedRound
 from checker.core.discovery import discover, stated_benchmark
 from checker.core.findings import Problem
-from checker.core.likeness import Likeness
 from checker.families.mlperf_training.discovery import find
 from rules.errors import AssayError, UsageError
 from rules.known_rounds import families, without_rules
@@ -28,7 +28,7 @@ MOST = 5000  # entries of a folder that are looked at
 LOGS = 100  # loose logs that are looked into
 
 
-def likeness(path: Path, logs_only: bool = False) -> Likeness | None:
+def detect_round(path: Path, logs_only: bool = False) -> DetectedRound | None:
     """Return what `path` looks like; None where no benchmark of MLPerf, or a workload of another family, is in it.
 
     Raises UsageError where no round has all the benchmarks.
@@ -42,7 +42,7 @@ def likeness(path: Path, logs_only: bool = False) -> Likeness | None:
         raise UsageError(
             f"{path} {seen}, of no single round: {several}", fix="give the folder of one round, and --round"
         )
-    return Likeness(path, seen, rounds, "several rounds have these benchmarks")
+    return DetectedRound(path, seen, rounds, "several rounds have these benchmarks")
 
 
 def benchmarks(path: Path, logs_only: bool = False) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ def rounds_of(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(common))
 
 
-def foreign(names: Iterable[str], round_name: str) -> Problem | None:
+def round_mismatch(names: Iterable[str], round_name: str) -> Problem | None:
     """Return what is wrong with judging these benchmarks by `round_name`; None where that round has them all."""
     names = list(names)
     strange = [name for name in names if round_name not in rounds_of([name])]

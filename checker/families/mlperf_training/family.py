@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from checker.core.detection import DetectedRound
 from checker.core.family import Asked, Compared, Family, Section, Submissions
 from checker.core.findings import Finding, Report
-from checker.core.likeness import Likeness
 from checker.families.mlperf_training.checks import CHECKS
-from checker.families.mlperf_training.detect import likeness
+from checker.families.mlperf_training.detect import detect_round
 from rules.cards import Card
 from rules.ruleset import RuleSet
 
@@ -22,9 +22,9 @@ class MLPerfTraining(Family):
     checks = CHECKS
     officials = ("log", "package", "repository")
 
-    def detect(self, path: Path, logs_only: bool) -> Likeness | None:
+    def detect(self, path: Path, logs_only: bool) -> DetectedRound | None:
         """Return what `path` looks like, by its benchmarks."""
-        return likeness(path, logs_only)
+        return detect_round(path, logs_only)
 
     def review(self, path: Path, round_name: str | None, asked: Asked) -> Report:
         """Judge a round, an organisation, results or logs."""

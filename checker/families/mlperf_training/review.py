@@ -18,15 +18,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from checker.core.checks import Unit
+from checker.core.detection import named_otherwise
 from checker.core.findings import Problem, Report, Score, TimeToTarget, brief, limited
 from checker.core.ledger import Ledger, Subject
-from checker.core.likeness import named_otherwise
 from checker.core.links import LinkedTree
 from checker.core.outcome import OfficialOutcome
 from checker.core.waivers import Waivers
 from checker.families.mlperf_training.checks import CHECKS
 from checker.families.mlperf_training.copies import RunTrace
-from checker.families.mlperf_training.detect import benchmarks, foreign
+from checker.families.mlperf_training.detect import benchmarks, round_mismatch
 from checker.families.mlperf_training.discovery import TrainingScope, find
 from checker.families.mlperf_training.facts import LogFacts
 from checker.families.mlperf_training.integrity import FolderCase, OrganisationCase, RunCase
@@ -71,7 +71,7 @@ def review(
     for link in scope.elsewhere:
         what = "is a link to what is no folder of this round: nothing behind it is judged"
         ledger.add(link, "repository-links", Problem(what, "a folder", "a link"))
-    if (wrong := foreign(benchmarks(path, logs_only), round_name)) is not None:
+    if (wrong := round_mismatch(benchmarks(path, logs_only), round_name)) is not None:
         ledger.add(ledger.base, "round-as-given", wrong)
     elif (otherwise := named_otherwise(path, round_name)) is not None:
         ledger.add(ledger.base, "round-as-named", otherwise)

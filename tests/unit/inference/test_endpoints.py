@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 
 from checker.core.findings import DEFECT
 from checker.families.mlperf_inference.cases import ResultCase
-from checker.families.mlperf_inference.detect import likeness
+from checker.families.mlperf_inference.detect import detect_round
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles
 from checker.families.mlperf_inference.facts import JsonFile, read_result, readable
 from checker.families.mlperf_inference.modular.official import Options, SubmitterFacts, judge_result
@@ -551,15 +551,15 @@ def test_accuracy_results_with_the_performance_runs_answers_are_found(base: Path
 
 
 def test_the_round_is_recognised_by_the_seeds_in_either_file(base: Path) -> None:
-    seen = likeness(base.parents[1])
+    seen = detect_round(base.parents[1])
     assert seen is not None
     assert seen.only() == ROUND
     for result in (base / "results/box" / MODEL).iterdir():
         change(result / SUMMARY, at("run_config", None))
-    assert likeness(base.parents[1]) == seen
+    assert detect_round(base.parents[1]) == seen
     for result in (base / "results/box" / MODEL).iterdir():
         change(result / CONFIG, at("settings.runtime.scheduler_random_seed", 1))
-    unknown = likeness(base.parents[1])
+    unknown = detect_round(base.parents[1])
     assert unknown is not None
     assert unknown.rounds == ("mlperf-inference",)  # the family, and no round
 

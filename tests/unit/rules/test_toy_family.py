@@ -24,7 +24,7 @@ from checker.core.checks import Checks
 from checker.core.family import Compared, Family, Section, Submissions
 from checker.core.findings import Problem, Report
 from checker.core.ledger import Ledger, raised
-from checker.core.likeness import Likeness
+from checker.core.detection import DetectedRound
 from rules.ruleset import load
 
 CHECKS = Checks()
@@ -41,7 +41,7 @@ class Toys(Family):
     officials = ("toy-shop",)
 
     def detect(self, path, logs_only):
-        return Likeness(path, "holds toys", ("toy/1.0",)) if list(path.rglob("toy.txt")) else None
+        return DetectedRound(path, "holds toys", ("toy/1.0",)) if list(path.rglob("toy.txt")) else None
 
     def review(self, path, round_name, asked):
         ruleset, ledger = load(round_name), Ledger(path, asked.waivers)

@@ -14,7 +14,7 @@ import pytest
 import checker
 from checker.core.waivers import read
 from checker.families.mlperf_tiny.compare import compare
-from checker.families.mlperf_tiny.detect import likeness
+from checker.families.mlperf_tiny.detect import detect_round
 from checker.families.mlperf_tiny.review import review
 from checker.report.render import json, junit, sarif, text
 from rules.errors import NothingToCheckError, UsageError
@@ -156,7 +156,7 @@ def test_two_systems_are_compared_with_how_far_their_windows_scatter(root: Path)
 
 
 def test_a_round_is_told_by_its_benchmarks_and_its_folders_name(root: Path, tmp_path: Path) -> None:
-    seen = likeness(root)
+    seen = detect_round(root)
     assert seen is not None
     assert seen.rounds == ("mlperf-tiny/1.3", "mlperf-tiny/1.4")
     with pytest.raises(UsageError):
@@ -165,14 +165,14 @@ def test_a_round_is_told_by_its_benchmarks_and_its_folders_name(root: Path, tmp_
     assert checker.check(named).ruleset == "mlperf-tiny/1.3"
     sww = named / "closed/Example/results/box/ic"
     sww.rename(sww.with_name("ic2"))
-    alone = likeness(named)
+    alone = detect_round(named)
     assert alone is not None
     assert alone.rounds == ("mlperf-tiny/1.4",)
 
 
 def test_any_one_result_is_told_for_tiny_and_eembcs_runner_tells_the_round(root: Path) -> None:
     result = root / "closed/Example/results/box/ic"
-    seen = likeness(result)
+    seen = detect_round(result)
     assert seen is not None
     assert seen.rounds == ("mlperf-tiny/1.3", "mlperf-tiny/1.4")
     (result / "EEMBC_RUNNER").touch()

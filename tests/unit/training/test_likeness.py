@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import checker
-from checker.families.mlperf_training.detect import likeness
+from checker.families.mlperf_training.detect import detect_round
 from checker.families.mlperf_training.review import review
 from rules.errors import NothingToCheckError, UsageError
 from tests.differential import passing
@@ -33,7 +33,7 @@ def folders(root: Path, *benchmarks: str) -> Path:
 def test_benchmarks_that_one_round_has_name_it(benchmarks: tuple[str, ...], round_: str, tmp_path: Path) -> None:
     folders(tmp_path / "round/Example", *benchmarks)
     for path in ("round", "round/Example", "round/Example/results/box"):
-        seen = likeness(tmp_path / path)
+        seen = detect_round(tmp_path / path)
         assert seen is not None
         assert seen.only() == round_
 
@@ -73,7 +73,7 @@ def test_benchmarks_of_no_single_round_are_said_with_their_rounds(tmp_path: Path
 
 def test_no_mlperf_submission_is_judged_as_assays(tmp_path: Path) -> None:
     folders(tmp_path / "closed/Example", "retinanet", "llama31_8b")
-    assert likeness(tmp_path) is not None
+    assert detect_round(tmp_path) is not None
     with pytest.raises(UsageError, match=r"looks like mlperf-training/5.1"):
         checker.check(tmp_path / "closed/Example", "assay/1.0")
 
@@ -98,7 +98,7 @@ def test_a_folder_named_for_another_round_is_a_note(tmp_path: Path) -> None:
 def test_what_looks_like_nothing_is_judged_as_before(content: bytes, tmp_path: Path) -> None:
     log = tmp_path / "result_0.txt"
     log.write_bytes(content)
-    assert likeness(log) is None
+    assert detect_round(log) is None
     assert checker.check(log).verdict == "fail"
     (tmp_path / "empty").mkdir()
     with pytest.raises(NothingToCheckError):

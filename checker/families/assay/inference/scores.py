@@ -55,9 +55,9 @@ def score(path: str, result: InferenceResult, scenario: ScenarioResult, verdict:
 
 def _use(result: InferenceResult, scenario: ScenarioResult) -> Use:
     """Return what the performance run used of the machine, and how many runs were disturbed or not observed."""
-    bears, runs = result.ruleset.steadiness, list(scenario.runs.values())
-    everything = use_of(runs, bears)
-    counted = use_of([scenario.performance] if scenario.performance else [], bears)
+    tolerates, runs = result.ruleset.steadiness, list(scenario.runs.values())
+    everything = use_of(runs, tolerates)
+    counted = use_of([scenario.performance] if scenario.performance else [], tolerates)
     return replace(counted, runs=everything.runs, disturbed=everything.disturbed, unobserved=everything.unobserved)
 
 

@@ -65,8 +65,8 @@ def samples_digest(
 @check("observation-covers", "run")
 def observation_covers(result: Result, run: Run) -> Iterator[Problem]:
     """Judge that samples enclose the timed region, are frequent enough, and hold what any kernel says."""
-    bears, at = result.ruleset.steadiness, timed(run)
-    if bears is None or at is None or run.observation is None:
+    tolerates, at = result.ruleset.steadiness, timed(run)
+    if tolerates is None or at is None or run.observation is None:
         return
     seen, times = run.observation, run.observation.model.times_s
     if not times or times[0] > at.start_s or times[-1] < at.stop_s:
@@ -75,13 +75,13 @@ def observation_covers(result: Result, run: Run) -> Iterator[Problem]:
         yield seen.problem(message, "from before run_start to after run_stop", found, "times_s")
         return
     inside = [time for time in times if at.start_s <= time <= at.stop_s]
-    if len(inside) < bears.rate_hz * at.seconds - 1 or seen.model.period_s > 1 / bears.rate_hz:
+    if len(inside) < tolerates.rate_hz * at.seconds - 1 or seen.model.period_s > 1 / tolerates.rate_hz:
         found = f"{len(inside) / at.seconds:.2f} a second, one in {seen.model.period_s:g} s declared"
-        yield seen.problem("there are too few samples", f"{bears.rate_hz:g} a second", found, "times_s")
+        yield seen.problem("there are too few samples", f"{tolerates.rate_hz:g} a second", found, "times_s")
     longest = max(later - sooner for sooner, later in pairwise([at.start_s, *inside, at.stop_s]))
-    if longest > 10 / bears.rate_hz:
+    if longest > 10 / tolerates.rate_hz:
         message = "samples are missing for a time"
-        yield seen.problem(message, f"none longer than {10 / bears.rate_hz:g} s", f"{longest:.1f} s", "times_s")
+        yield seen.problem(message, f"none longer than {10 / tolerates.rate_hz:g} s", f"{longest:.1f} s", "times_s")
     there = {channel.quantity for channel in seen.model.channels}
     for quantity in ALWAYS:
         if quantity not in there:

@@ -27,17 +27,17 @@ def idle_digest(result: TrainingResult, _run: TrainingRun, record: ValidDocument
 @check("idle-fit", "result")
 def idle_fit(result: TrainingResult) -> Iterator[Problem]:
     """Judge that the idle baseline was long enough, was over before the runs, and is of their meters."""
-    seen, bears, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
-    if seen is None or bears is None or wanted is None:
+    seen, tolerates, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
+    if seen is None or tolerates is None or wanted is None:
         return
     found, start_s, stop_s = idle(seen.model)
     if stop_s - start_s < wanted.seconds:
         expected = f"{wanted.seconds:g} s, without {SETTLE_S:g} s at either end"
         yield seen.problem("the idle baseline is too short", expected, f"{max(0.0, stop_s - start_s):.1f} s", "times_s")
     inside = sum(start_s <= time <= stop_s for time in seen.model.times_s)
-    if inside < bears.rate_hz * (stop_s - start_s) - 1:
+    if inside < tolerates.rate_hz * (stop_s - start_s) - 1:
         rate = f"{inside / (stop_s - start_s):.2f} a second"
-        yield seen.problem("there are too few samples", f"{bears.rate_hz:g} a second", rate, "times_s")
+        yield seen.problem("there are too few samples", f"{tolerates.rate_hz:g} a second", rate, "times_s")
     began = [record.time_ms / 1000 for run in result.runs if run.log and (record := run.log.first("run_start"))]
     if began and seen.model.clocks[-1].wall_s > min(began):
         found_s = f"{seen.model.clocks[-1].wall_s - min(began):.1f} s after it"
@@ -57,10 +57,10 @@ def idle_fit(result: TrainingResult) -> Iterator[Problem]:
 @check("idle-steady", "result")
 def idle_steady(result: TrainingResult) -> Iterator[Problem]:
     """Point at what the machine did while it was to be idle."""
-    seen, bears, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
-    if seen is None or bears is None or wanted is None:
+    seen, tolerates, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
+    if seen is None or tolerates is None or wanted is None:
         return
     _, start_s, stop_s = idle(seen.model)
     if stop_s > start_s:
-        for one in idle_disturbances(seen.model, start_s, stop_s, bears, wanted):
+        for one in idle_disturbances(seen.model, start_s, stop_s, tolerates, wanted):
             yield Problem(f"the machine was not idle: {one.what}", one.expected, one.found, seen.path)

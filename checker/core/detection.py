@@ -20,7 +20,7 @@ OWN_TOOLS = "take the tools of its own round; `assay rules list` lists the round
 
 
 @dataclass(frozen=True)
-class Likeness:
+class DetectedRound:
     """What a path looks like; `rounds` may be of it, by family and version, or a family where no mark tells which."""
 
     path: Path
