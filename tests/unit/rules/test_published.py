@@ -15,7 +15,8 @@ from rules.published import add, certificates, evidence, missing, new_file, refe
 from tests.unit.rounds import forget
 
 ROUND, WORKLOAD = "assay/1.0", "image-classification"
-FIRST = sources(ROUND, WORKLOAD)[0]
+PUBLISHED = sources(ROUND, WORKLOAD)
+FIRST = PUBLISHED[0]
 OTHER = "1" * 64
 
 
@@ -54,7 +55,7 @@ def test_new_evidence_stands_beside_the_old(root: Path) -> None:
     assert references(ROUND, WORKLOAD, OTHER) == before[1], "until it has its own, the first source's"
     add(ROUND, WORKLOAD, OTHER, references=FIRST.references or "")
     assert [(one.source_sha256, bool(one.references)) for one in sources(ROUND, WORKLOAD)] == [
-        (FIRST.source_sha256, True),
+        *((one.source_sha256, True) for one in PUBLISHED),
         (OTHER, True),
     ]
     assert missing(ROUND, WORKLOAD, OTHER) == []
