@@ -20,6 +20,7 @@ from rules.errors import UsageError
 from rules.round import Strict, content, find, read, validated
 
 FILE = "published.yaml"
+LEAST = 20  # reference runs of a source: fewer say nothing of what is usual
 HEAD = "# Sources of the round, oldest first, and the evidence on each; `assay evidence` adds, nothing is replaced.\n"
 
 
@@ -35,7 +36,7 @@ class ReferenceRun(Strict):
 class _File(Strict):
     """A file of reference runs: its list."""
 
-    runs: Annotated[list[ReferenceRun], Field(min_length=20)]
+    runs: Annotated[list[ReferenceRun], Field(min_length=LEAST)]
 
 
 class PublishedSource(Strict):
@@ -65,14 +66,15 @@ def certificate(round_name: str, file: str) -> ParityCertificate:
 
 
 def references(round_name: str, workload: str, source_sha256: str) -> list[ReferenceRun] | None:
-    """Return the reference runs of a source, else the round's first ones, at least 20; None where it has none."""
-    given = {one.source_sha256: one.references for one in reversed(sources(round_name, workload)) if one.references}
-    file = given.get(source_sha256) or next(reversed(given.values()), None)
-    return None if file is None else _runs(round_name, file)
+    """Return the reference runs of a source, else the round's first ones, LEAST or more; None where it has none."""
+    given = [one for one in sources(round_name, workload) if one.references]
+    mine = next((one for one in given if one.source_sha256 == source_sha256), given[0] if given else None)
+    return _runs(round_name, mine.references) if mine is not None and mine.references else None
 
 
 def add(round_name: str, workload: str, source_sha256: str, **files: str) -> None:
     """List evidence on a source in the round's own `published.yaml`, beside all there is."""
+    forget()  # another command may have added some since
     listed, mine = dict(_listed(round_name)), list(sources(round_name, workload))
     for at, one in enumerate(mine):
         if one.source_sha256 != source_sha256:
@@ -86,11 +88,18 @@ def add(round_name: str, workload: str, source_sha256: str, **files: str) -> Non
         mine.append(PublishedSource(source_sha256=source_sha256, **files))
     listed[workload] = mine
     body = {name: [one.model_dump(exclude_none=True) for one in its] for name, its in listed.items()}
-    path = rules.round.ROOT / round_name / FILE
-    scratch = path.with_suffix(".new")
-    scratch.write_text(HEAD + yaml.safe_dump(body, sort_keys=False))
-    scratch.replace(path)
+    write(round_name, FILE, HEAD + yaml.safe_dump(body, sort_keys=False))
     forget()
+
+
+def write(round_name: str, file: str, text: str) -> Path:
+    """Write a file of the round, whole or not at all; return its path."""
+    path = rules.round.ROOT / round_name / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".new")
+    scratch.write_text(text)
+    scratch.replace(path)
+    return path
 
 
 def missing(round_name: str, workload: str, source_sha256: str) -> list[str]:

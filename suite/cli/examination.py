@@ -11,7 +11,6 @@ from pathlib import Path
 
 from rules.errors import AssayError
 from rules.ruleset import newest
-from rules.serving import serving_rules, shipped
 from rules.text import printable
 from rules.workload import workload_rules
 from suite.engines import table
@@ -87,14 +86,9 @@ def base_builder() -> Diagnosis:
 
 
 def ready(workload: str) -> Diagnosis:
-    """Look whether the data of a workload is in the cache; the first run verifies it by digest."""
+    """Look whether the data of a workload that is trained is in the cache; the first run verifies it by digest."""
     place = cache.root() / "data" / workload
-    if settings(workload).frameworks:
-        names = set(workload_rules(newest("assay"), workload).data)
-    else:
-        ruleset = newest("assay-inference")
-        names = {name for name in serving_rules(ruleset, workload).data if shipped(ruleset, name) is None}
-    if all((place / name).exists() for name in names):
+    if all((place / name).exists() for name in workload_rules(newest("assay"), workload).data):
         return Diagnosis("data", Level.OK, f"{workload}: in the cache")
     return Diagnosis("data", Level.OK, f"{workload}: the first run fetches it, or give your own copy with --data")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rules.errors import JudgedError
+from rules.errors import JudgedError, UsageError
 
 FAMILY = "assay"
 Target = Annotated[str, typer.Option(help="hardware target")]
@@ -15,7 +15,7 @@ Data = Annotated[Path | None, typer.Option(help="folder with your own copy of th
 Logs = Annotated[Path, typer.Option(help="folder for the logs; a run whose log is in it is not repeated")]
 Round = Annotated[str | None, typer.Option("--round", metavar="ROUND", help="default: the newest, e.g. assay/1.0")]
 Wait = Annotated[bool, typer.Option("--wait", help="wait for another measurement on this machine to end; else refuse")]
-RUNS = 8  # of each framework: 24 in three, and a round needs 20
+RUNS = 8  # of each framework: 24 in three
 
 
 def parity(
@@ -67,6 +67,7 @@ def reference(
 
     Example: assay reference image-classification --logs tests/data/references
     """
+    from rules.published import LEAST
     from rules.ruleset import newest
     from rules.workload import workload_rules
     from suite.engines.table import engine as find_engine
@@ -80,11 +81,16 @@ def reference(
 
     name = newest(FAMILY, round_)
     rules, digest = workload_rules(name, workload), source.digest(source.files(workload))
+    names = settings(workload).frameworks
+    if runs * len(names) < LEAST:
+        raise UsageError(
+            f"--runs {runs}: {runs * len(names)} reference runs in all, and a round publishes {LEAST} or more",
+            fix=f"give --runs {-(-LEAST // len(names))} or more",
+        )
     engine = find_engine()
     with turn(f"assay reference {workload}", engine, wait=wait):
         with Phase("data") as phase:
             files = obtain(workload, rules, data, phase.to)
-        names = settings(workload).frameworks
         runners = {each: engine.runner(cell(each, target)) for each in names}
         found = list(references.measure(name, rules, runners, engine.host.cpus, files, runs, logs / digest[:16]))
     typer.echo(f"{len(found)} reference runs: {references.publish(name, workload, digest, found)}")

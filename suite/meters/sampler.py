@@ -1,7 +1,7 @@
-"""A measured run's observer: a box beside the run's, in the same place, that samples the machine's meters.
+"""A measured run's observer: a sandbox beside the run's, of the same runner, that samples the machine's meters.
 
 As a rule it is a container, because the engine may be on another machine, and one of its own because a run must not
-be able to touch its meters. It ends with our connection, as every box of ours does. A run is never lost for it: where
+be able to touch its meters. It ends with our connection, as every sandbox does. A run is never lost for it: where
 it does not come up or ends early, that is said, and recorded in place of what it would have seen.
 """
 

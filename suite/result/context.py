@@ -65,7 +65,7 @@ class RunContext(ABC):
     arguments: list[str]  # of the command line that measures this again
     power_log: PowerLog | None = None  # of a meter outside
 
-    MODULE: ClassVar[str]  # what runs in the box
+    MODULE: ClassVar[str]  # what runs in the sandbox
     RESULTS: ClassVar[Collection[str]]  # outcomes that are part of the result; any other stops the program
     BROKEN: ClassVar[str] = FIX["crashed"]  # what to do about an outcome that FIX does not know
 

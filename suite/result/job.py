@@ -1,4 +1,4 @@
-"""One job in one box: what goes in, what it says while it runs, what comes back, and how it ended."""
+"""One job in one sandbox: what goes in, what it says while it runs, what comes back, and how it ended."""
 
 from __future__ import annotations
 

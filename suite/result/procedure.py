@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rules.documents import SystemDescription
-from rules.errors import AssayError, Exit, unknown
+from rules.errors import AssayError, Exit, UsageError, unknown
 from rules.serving import ServingRules
 from rules.workload import WorkloadRules
 from suite.engines.base import RunEnvironment
-from suite.images.matrix import Suite, cell, select
+from suite.images.matrix import Suite, cell, select, why_not
 from suite.inputs.settings import Tuned
 from suite.result.context import RunContext
 from suite.result.plan import Plan
@@ -97,6 +97,8 @@ class Procedure(ABC):
         """Return the frameworks asked for; raise UsageError for one that the workload or the target has not."""
         asked, target = self.request.framework, self.request.target
         if asked not in (*self.tuned, "all"):
+            if why := why_not(asked, target, self.IMAGES):
+                raise UsageError(why, fix=f"choose {' or '.join(sorted(self.tuned))}")
             raise unknown("framework", asked, [*self.tuned, "all"])
         if asked != "all":
             return [cell(asked, target, suite=self.IMAGES).framework]

@@ -55,6 +55,7 @@ def produce(kind: type[Procedure], request: Request, show: Show) -> bool:
             raise UsageError("--memory limits a container; an uncontained run has none", fix="leave it out")
         request = request.beside(uncontained.FOLDER)
     procedure = kind(request)
+    target(request.target)  # refuses one that there is not
     chosen = procedure.frameworks()
     person = machine.personal(request.system_file)
     prepare(request.output)

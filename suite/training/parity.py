@@ -10,15 +10,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-import rules.round
 from rules.documents import Document, FrameworkParity, ParityCertificate, Sha256
 from rules.errors import JudgedError, UsageError
-from rules.published import add, certificates, new_file
+from rules.published import add, certificates, new_file, write
 from rules.workload import WorkloadRules
 from suite.engines.base import Engine, Runner
 from suite.host import cache
@@ -134,9 +134,9 @@ def run_side(
 def publish(found: ParityCertificate) -> Path:
     """Add a certificate to those that the round publishes; return its file."""
     file = new_file(found.ruleset, "parity", found.workload, found.source_sha256)
-    write(found, rules.round.ROOT / found.ruleset / file)
+    path = write(found.ruleset, file, _text(found))
     add(found.ruleset, found.workload, found.source_sha256, parity=file)
-    return rules.round.ROOT / found.ruleset / file
+    return path
 
 
 def keep(found: ParityCertificate) -> Path:
@@ -145,21 +145,21 @@ def keep(found: ParityCertificate) -> Path:
     bound += sorted((side.framework, side.wheel_lock_sha256) for side in found.frameworks)
     name = hashlib.sha256(json.dumps(bound).encode()).hexdigest()
     path = cache.folder("parity", found.workload) / f"{name}.json"
-    write(found, path)
+    with cache.scratch() as scratch:
+        (scratch / path.name).write_text(_text(found))
+        cache.publish(scratch / path.name, path)
     return path
 
 
-def write(found: ParityCertificate, path: Path) -> None:
-    """Write a certificate to `path`, by one rename."""
-    with cache.scratch() as scratch:
-        (scratch / path.name).write_text(found.model_dump_json(by_alias=True, indent=1) + "\n")
-        cache.publish(scratch / path.name, path)
+def _text(found: ParityCertificate) -> str:
+    return found.model_dump_json(by_alias=True, indent=1) + "\n"
 
 
 def certificate(plan: TrainingPlan) -> ParityCertificate:
     """Return a certificate that fits `plan`: the round's own, or one made here; raise UsageError where none does."""
     kept_here = sorted(cache.folder("parity", plan.workload).glob("*.json"))
-    for found in (*certificates(plan.ruleset, plan.workload, plan.source_sha256), *map(_read, kept_here)):
+    # One that is broken here does no harm where the round's own fits.
+    for found in chain(certificates(plan.ruleset, plan.workload, plan.source_sha256), map(_read, kept_here)):
         if _fits(found, plan):
             return found
     raise UsageError(

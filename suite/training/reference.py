@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-import rules.round
 from rules.documents import Outcome
 from rules.errors import JudgedError, UsageError
-from rules.published import add, new_file
+from rules.published import add, new_file, write
 from rules.ruleset import load
 from rules.seeds import run_seed
 from rules.workload import WorkloadRules
@@ -129,8 +128,6 @@ def publish(ruleset: str, workload: str, source_sha256: str, found: list[Measure
             {"framework": one.framework, "seed": one.seed, "samples": one.samples, "log_sha256": digest},
         )
     file = new_file(ruleset, "references", workload, source_sha256)
-    path = rules.round.ROOT / ruleset / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n")
+    path = write(ruleset, file, "[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n")
     add(ruleset, workload, source_sha256, references=file)
     return path

@@ -1,4 +1,4 @@
-"""Run a result of training: N boxes one after the other, each recorded whatever its end."""
+"""Run a result of training: N sandboxes one after the other, each recorded whatever its end."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def main() -> int:
             return 2
         try:
             print(f"{name}: {bring(name, given.source)}")
-        except CannotError as error:
+        except (CannotError, OSError) as error:
             print(f"{name}: not brought: {error}", file=sys.stderr)
             status = 5
     return status

@@ -103,3 +103,13 @@ def test_the_lists_of_files_are_of_the_rounds() -> None:
         paths = bring.wanted(name)
         assert len(paths) == len(set(paths)) > 300
         assert not [path for path in paths if path.startswith("/") or ".." in path.split("/")]
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(
+    clones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ASSAY_CORPUS", str(tmp_path / "file" / "corpus"))
+    monkeypatch.setattr("sys.argv", ["bring", "--from", str(clones)])
+    assert bring.main() == 5
+    assert "little: not brought: " in capsys.readouterr().err

@@ -51,12 +51,12 @@ class DockerImages(ImageStore):
 
     def find(self, tag: str, diff_ids: Sequence[str]) -> str | None:
         """Return the image `tag` where it has exactly these layers."""
-        image = self._get(tag)
+        image = self._found(tag)
         return str(image.id) if image and _layers(image) == list(diff_ids) else None
 
     def layers(self, image: str) -> list[str] | None:
         """Return an image's layers, None where it is gone."""
-        found = self._get(image)
+        found = self._found(image)
         return _layers(found) if found else None
 
     def load(self, made: ImageConfig, layers: list[Layer], tag: str, progress: Progress) -> str:
@@ -70,7 +70,7 @@ class DockerImages(ImageStore):
 
     def named(self, reference: str) -> str | None:
         """Return the image of a registry's name and digest where the engine has it."""
-        image = self._get(reference)
+        image = self._found(reference)
         return str(image.id) if image else None
 
     def pull(self, reference: str, platform: str) -> str:
@@ -141,6 +141,10 @@ class DockerImages(ImageStore):
             ) from None
         finally:
             container.remove(v=True, force=True)
+
+    def _found(self, name: str) -> Image | None:
+        with sentences("looking for an image"):
+            return self._get(name)
 
     def _get(self, name: str) -> Image | None:
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,3 +96,26 @@ def test_a_round_that_extends_another_needs_a_certificate_of_its_own_and_shares_
     assert [one.ruleset for one in certificates(after, WORKLOAD, source)] == [after]
     assert certificates(ROUND, WORKLOAD, source) == [before]
     assert references(after, WORKLOAD, source) == references(ROUND, WORKLOAD, source)
+
+
+def test_the_first_reference_runs_stay_the_first_when_their_source_gets_others(root: Path) -> None:
+    first = references(ROUND, WORKLOAD, "2" * 64)
+    assert first is not None
+    for source, dropped in ((OTHER, 1), (FIRST.source_sha256, 2)):
+        file = new_file(ROUND, "references", WORKLOAD, source)
+        (root / ROUND / file).write_text(json.dumps([one.model_dump() for one in first[dropped:]]))
+        add(ROUND, WORKLOAD, source, references=file)
+    assert references(ROUND, WORKLOAD, FIRST.source_sha256) == first
+    assert references(ROUND, WORKLOAD, "2" * 64) == first, "of a source that is not listed"
+    assert references(ROUND, WORKLOAD, OTHER) == first[1:]
+
+
+def test_what_another_command_has_published_meanwhile_stays(root: Path) -> None:
+    assert missing(ROUND, WORKLOAD, OTHER) == ["parity", "references"]  # read, and then it takes an hour
+    program = (
+        "import sys, pathlib, rules.round; rules.round.ROOT = pathlib.Path(sys.argv[1]); "
+        f"from rules.published import add; add({ROUND!r}, {WORKLOAD!r}, {'2' * 64!r}, references={FIRST.references!r})"
+    )
+    subprocess.run([sys.executable, "-c", program, str(root)], check=True)
+    add(ROUND, WORKLOAD, OTHER, references=FIRST.references or "")
+    assert [one.source_sha256 for one in sources(ROUND, WORKLOAD)] == [FIRST.source_sha256, "2" * 64, OTHER]

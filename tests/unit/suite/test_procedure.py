@@ -150,6 +150,24 @@ def test_a_procedure_is_a_line_of_the_list(tmp_path: Path, monkeypatch: pytest.M
     assert procedures.procedure(asked(tmp_path)) is Throwing
 
 
+def test_a_framework_that_only_infers_is_pointed_to_its_scenarios(tmp_path: Path) -> None:
+    wanted = asked(tmp_path, workload="image-classification", framework="onnxruntime")
+    with pytest.raises(UsageError, match=r"give a scenario, e\.g\. --scenario all"):
+        Training(wanted).frameworks()
+    assert Inference(wanted).frameworks() == ["onnxruntime"]
+    with pytest.raises(UsageError, match="unknown framework 'nope'"):
+        Training(replace(wanted, framework="nope")).frameworks()
+
+
+@pytest.mark.parametrize("name", ["all", "nope"])
+def test_an_unknown_target_is_refused_before_anything_is_made(tmp_path: Path, name: str) -> None:
+    wanted = asked(tmp_path / "out", workload="image-classification", framework="all", target=name)
+    with pytest.raises(UsageError, match=f"unknown target '{name}'") as said:
+        produce.produce(Training, wanted, print)
+    assert "all" not in said.value.fix
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture
 def thrown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A file with a line per throw, of this process and of those that die."""

@@ -1,1 +1,1 @@
-"""Judges of inference submissions, one story a file; `checker/families/assay/inference/judges.py` imports them all."""
+"""Judges of inference submissions, one story a file; `checker/families/assay/checks.py` lists them all."""
