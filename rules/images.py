@@ -42,10 +42,10 @@ class Images(Strict):
         """Return what is fixed about a framework on a target; None where the round has no such image."""
         return self.targets[target].frameworks.get(framework) if target in self.targets else None
 
-    def wheels(self, framework: str) -> set[str]:
-        """Return the wheels that name a framework's version, on whatever target."""
+    def wheels(self, framework: str) -> list[str]:
+        """Return the wheels that name a framework's version, on whatever target, in order."""
         sides = (target.frameworks.get(framework) for target in self.targets.values())
-        return {wheel for side in sides if side is not None for wheel in side.wheels}
+        return sorted({wheel for side in sides if side is not None for wheel in side.wheels})
 
 
 def images(round_: RuleSet) -> Images | None:

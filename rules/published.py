@@ -67,9 +67,9 @@ def certificate(round_name: str, file: str) -> ParityCertificate:
 
 def references(round_name: str, workload: str, source_sha256: str) -> list[ReferenceRun] | None:
     """Return the reference runs of a source, else the round's first ones, LEAST or more; None where it has none."""
-    given = {one.source_sha256: one.references for one in reversed(sources(round_name, workload)) if one.references}
-    file = given.get(source_sha256) or next(reversed(given.values()), None)
-    return None if file is None else _runs(round_name, file)
+    given = [one for one in sources(round_name, workload) if one.references]
+    mine = next((one for one in given if one.source_sha256 == source_sha256), given[0] if given else None)
+    return _runs(round_name, mine.references) if mine is not None and mine.references else None
 
 
 def add(round_name: str, workload: str, source_sha256: str, **files: str) -> None:

@@ -129,18 +129,22 @@ def load(name: str) -> RuleSet:
     if own.get("name", name) != name:
         raise UsageError(f"{folder}/{rules.round.HEADER}: name: not that of its folder", fix="leave it out")
     cards = dict(load(chain[1]).cards) if len(chain) > 1 else {}
-    for rule in own.get("drop", []):
+    dropped = own.get("drop") or []
+    for rule in dropped:
         if cards.pop(rule, None) is None:
             raise UsageError(f"{folder}/{rules.round.HEADER}: drops {rule!r}, which the round it extends does not have")
     for path in sorted((folder / "cards").glob("*.yaml")):
         cards |= _cards(path)
-    given = {**dict(header), "name": name, "title": own.get("title", name), "drop": own.get("drop", [])}
+    given = {**dict(header), "name": name, "title": own.get("title") or name, "drop": dropped}
     return RuleSet(**given, cards=cards, chain=chain)
 
 
 def _cards(path: Path) -> dict[str, Card]:
     cards: dict[str, Card] = {}
-    for position, raw in enumerate(rules.round.content(path) or [], start=1):
+    listed = rules.round.content(path) or []
+    if not isinstance(listed, list):
+        raise UsageError(f"{path}: not a list of rules", fix=rules.round.FIX)
+    for position, raw in enumerate(listed, start=1):
         named = raw.get("id") if isinstance(raw, dict) else None
         card = rules.round.validated(Card, f"{path}: {named or f'rule {position}'}", raw)
         if card.id in cards:

@@ -139,6 +139,8 @@ class Tree:
     def _opened(self, path: str, most: int | None) -> tuple[int, int]:
         """Open a plain file of at most `most` bytes; return its descriptor, for the caller to close, and its size."""
         *folders, name = _parts(path)
+        if len(folders) > self.limits.depth:  # each takes a descriptor
+            raise RefusedError(f"lies deeper than {self.limits.depth} folders")
         try:
             at = _way.to(self, folders)
             _plain(os.stat(name, dir_fd=at, follow_symlinks=False))

@@ -46,9 +46,17 @@ def personal(path: Path | None) -> Personal:
         return Personal.model_validate(hostile_yaml.loads(content) or {})
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", fix="give --system-file a readable YAML file") from None
-    except (yaml.YAMLError, ValidationError, RecursionError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         known = ", ".join(Personal.model_fields)
-        raise UsageError(f"{path}: {error}", fix=f"its members are: {known}; all are strings") from None
+        raise UsageError(f"{path}: {_wrong(error)}", fix=f"its members are: {known}; all are strings") from None
+
+
+def _wrong(error: Exception) -> str:
+    """Say what is wrong; the whole of pydantic's text shows values, which aliases can make endless."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
 
 
 def require_capacity(host: Host, threads: int | None, memory_mib: int | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from rules.cards import Card, LogConstraint
 from rules.workload import WorkloadRules
 
@@ -22,5 +24,5 @@ def _constraint(given: LogConstraint, rules: WorkloadRules | None) -> LogConstra
     text = given.model_dump_json(exclude_unset=True)
     if "$" not in text:
         return given
-    text = text.replace(METRIC, rules.quality.log).replace(COUNTS, rules.quality.counts)
+    text = text.replace(METRIC, rules.quality.log).replace(COUNTS, json.dumps(rules.quality.counts)[1:-1])
     return LogConstraint.model_validate_json(text)

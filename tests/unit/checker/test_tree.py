@@ -103,3 +103,13 @@ def test_listing_stops_at_the_bounds(folder: Path) -> None:
 def test_names_that_are_not_unicode_are_listed(folder: Path) -> None:
     (Path(os.fsdecode(os.fsencode(folder) + b"/\xff\n"))).touch()
     assert "\udcff\n" in Tree(folder, LIMITS).entries
+
+
+def test_a_path_deeper_than_anything_listed_takes_no_descriptors(folder: Path) -> None:
+    deep = folder.joinpath(*"d" * (LIMITS.depth + 1))
+    deep.mkdir(parents=True)
+    (deep / "file.txt").write_text("content")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(RefusedError, match=f"lies deeper than {LIMITS.depth} folders"):
+        Tree(folder, LIMITS).read((deep / "file.txt").relative_to(folder).as_posix(), 100)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

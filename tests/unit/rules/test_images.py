@@ -49,3 +49,9 @@ def test_the_published_certificate_was_made_with_the_rounds_wheels() -> None:
 def test_the_workloads_tensors_are_those_training_ends_with() -> None:
     shapes = {name: list(value.shape) for name, value in task.initial_weights(1).items()}
     assert ROUND.workload("image-classification").weights == shapes
+
+
+def test_wheels_of_a_framework_have_an_order() -> None:
+    known = images(ROUND)
+    assert known is not None
+    assert known.wheels("tensorflow") == ["tensorflow", "tensorflow-cpu"]

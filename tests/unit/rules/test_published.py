@@ -97,6 +97,18 @@ def test_a_round_that_extends_another_needs_a_certificate_of_its_own_and_shares_
     assert references(after, WORKLOAD, source) == references(ROUND, WORKLOAD, source)
 
 
+def test_the_first_reference_runs_stay_the_first_when_their_source_gets_others(root: Path) -> None:
+    first = references(ROUND, WORKLOAD, "2" * 64)
+    assert first is not None
+    for source, dropped in ((OTHER, 1), (FIRST.source_sha256, 2)):
+        file = new_file(ROUND, "references", WORKLOAD, source)
+        (root / ROUND / file).write_text(json.dumps([one.model_dump() for one in first[dropped:]]))
+        add(ROUND, WORKLOAD, source, references=file)
+    assert references(ROUND, WORKLOAD, FIRST.source_sha256) == first
+    assert references(ROUND, WORKLOAD, "2" * 64) == first, "of a source that is not listed"
+    assert references(ROUND, WORKLOAD, OTHER) == first[1:]
+
+
 def test_what_another_command_has_published_meanwhile_stays(root: Path) -> None:
     assert missing(ROUND, WORKLOAD, OTHER) == ["parity", "references"]  # read, and then it takes an hour
     program = (

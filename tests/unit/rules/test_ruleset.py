@@ -173,6 +173,20 @@ def test_dropping_a_rule_that_is_not_there_is_a_mistake(write: Callable[[str, st
         load("assay/1.1")
 
 
+def test_members_that_a_round_leaves_empty_are_as_if_not_given(write: Callable[[str, str], None]) -> None:
+    write("assay/1.1/ruleset.yaml", "extends: assay/1.0\ntitle:\ndrop:\n")
+    forget()
+    assert (load("assay/1.1").title, load("assay/1.1").drop) == ("assay/1.1", [])
+
+
+@pytest.mark.parametrize("text", ["5", "id: log-line", "log-line"])
+def test_a_file_of_cards_that_is_no_list_is_named(text: str, write: Callable[[str, str], None]) -> None:
+    write("assay/1.1/ruleset.yaml", "extends: assay/1.0")
+    write("assay/1.1/cards/more.yaml", text)
+    with pytest.raises(UsageError, match=r"assay/1\.1/cards/more\.yaml: not a list of rules"):
+        load("assay/1.1")
+
+
 def test_unknown_names_suggest_the_nearest() -> None:
     with pytest.raises(UsageError) as error:
         load("assay/1.00")
