@@ -63,8 +63,8 @@ class ServingRules(Strict):
     answer_bytes: Annotated[int, Field(ge=1)] | None = None  # None: as many as the tokens take
     tokens: bool = False  # whether LoadGen times the first token and those after it
     metrics: Annotated[dict[str, Metric], Field(min_length=1)]
-    # File of the rule set -> the metrics that follow from it and the answers of an accuracy run.
-    compared_with: dict[str, Comparison] = Field(default_factory=dict)
+    # File of the rule set -> the metrics that follow from it and the answers of an accuracy run; {}: none do.
+    compared_with: dict[str, Comparison]
     outputs: Agreement
     warmup_limit_s: Positive  # loading and warming up
     answer_limit_s: Positive  # no answer for so long: the system under test hangs

@@ -45,7 +45,8 @@ def profile(
     with Phase("data") as phase:
         files = obtain(workload, rules, data, phase.to)
     runner = engine.runner(chosen)
-    code, cpus = source.files(workload), last_cpus(tuned.threads, engine.host.cpus)
+    code = source.files(workload, profile=True)
+    cpus = last_cpus(tuned.threads, engine.host.cpus)
     with turn(f"assay profile {workload}", engine, wait=wait), Phase(f"profile {chosen.name}") as phase:
         finished = run_unmeasured(
             runner, "profile", name, rules, code, files, cpus, phase, seed=0, threads=tuned.threads

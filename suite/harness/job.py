@@ -35,6 +35,7 @@ class Job:
     hyperparameters: dict[str, Value]
     evaluation: dict[str, int]
     quality: dict[str, Any]
+    schedule: str
     warmup_steps: int
     parity_steps: int = 0
     first_samples: int = 0  # of each split of the data, for a functional run; 0: all
@@ -43,6 +44,16 @@ class Job:
     def out(self) -> Path:
         """Where results go."""
         return self.folder / "out"
+
+    @property
+    def data_folder(self) -> Path:
+        """Where the verified data files lie."""
+        return self.folder / "data"
+
+    def reached(self, metric: float) -> bool:
+        """Say whether a value of the metric reaches the target."""
+        target: float = self.quality["target"]
+        return metric >= target if self.quality["better"] == "higher" else metric <= target
 
 
 def load(folder: Path) -> Job:
@@ -60,7 +71,8 @@ def load(folder: Path) -> Job:
         kind = kinds.get(member, Path if member == "folder" else str)
         if not isinstance(value, kind) or isinstance(value, bool):
             raise JobError(f"{path}: {member} must be {kind.__name__}, not {value!r}")
-    if not {"first_step", "every_steps"} <= job.evaluation.keys() or "target" not in job.quality:
+    wanted = {"first_step", "every_steps", "target", "better", "log"}
+    if not wanted <= job.evaluation.keys() | job.quality.keys():
         raise JobError(f"{path}: evaluation or quality lacks a member")
     if job.mode not in ("train", "parity", "profile"):
         raise JobError(f"{path}: unknown mode {job.mode!r}")

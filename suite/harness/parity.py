@@ -16,19 +16,22 @@ from suite.harness.job import Job
 from suite.harness.log import Log
 from suite.harness.schedule import DataOrder, learning_rates, recipe
 from suite.harness.weights import serialised, weights_sha256
-from suite.workloads.protocol import Examples, Precision, Splits, Task, Trainer, Weights
+from suite.workloads.protocol import Precision, Splits, Task, Trainer, Weights
 
 
 def run(job: Job, log: Log) -> int:
     """Write `parity.json`, `gradients.safetensors` and `weights.safetensors` (both float64); return exit code 0."""
-    task, trainer = implementation.task(job), implementation.trainer(job)
-    initial = task.initial_weights(job.seed)
+    plan, task = recipe(job), implementation.task(job)
+    initial = task.initial_weights(job.data_folder, job.seed)
+    # Float32 first: JAX switches to 64 bits for the whole process.
+    trainer = implementation.trainer(job, task, plan.optimiser, "float32")
     log.event("framework", trainer.version())
     log.event("seed", job.seed)
     log.event("initial_weights_sha256", weights_sha256(initial))
-    # Float32 first: JAX switches to 64 bits for the whole process.
     single = first_steps(job, log, task, trainer, initial, "float32")
-    double = first_steps(job, log, task, trainer, initial, "float64")
+    double = first_steps(
+        job, log, task, implementation.trainer(job, task, plan.optimiser, "float64"), initial, "float64"
+    )
     found = {
         "framework": trainer.version(),
         "initial_weights_sha256": weights_sha256(initial),
@@ -49,17 +52,14 @@ class FirstSteps(NamedTuple):
     weights: Weights
 
 
-def first_steps(
-    job: Job, log: Log, task: Task, trainer_type: type[Trainer], initial: Weights, precision: Precision
-) -> FirstSteps:
+def first_steps(job: Job, log: Log, task: Task, trainer: Trainer, initial: Weights, precision: Precision) -> FirstSteps:
     """Train the first steps of the run with the job's seed, at the workload's own batch size and rates."""
     plan = recipe(job)
-    trainer = trainer_type(plan.optimiser, precision)
     batches = DataOrder(job.seed, task.TRAIN_SAMPLES, plan.batch).take(job.parity_steps)
-    train, test = task.read(job.folder / "data", precision)
-    # Only the pictures of these steps: the whole set in float64 would want another half gigabyte.
+    train, test = task.read(job.data_folder, precision)
+    # Only the samples of these steps: a whole set in float64 may want another half gigabyte.
     used, local = np.unique(batches, return_inverse=True)
-    trainer.place(Splits(Examples(train.inputs[used], train.labels[used]), test))
+    trainer.place(Splits({name: values[used] for name, values in train.items()}, test))
     batches = local.reshape(batches.shape).astype(np.int32)
     trainer.load({name: value.astype(precision) for name, value in initial.items()})
     gradients = trainer.gradients(batches[0])

@@ -17,8 +17,8 @@ TOP = 25
 def run(job: Job, log: Log) -> int:
     """Write `profile.json`: seconds of each phase, and the operations that take most of a step; return 0."""
     plan = recipe(job)
-    task, trainer_type = implementation.task(job), implementation.trainer(job)
-    trainer = trainer_type(plan.optimiser, "float32")
+    task = implementation.task(job)
+    trainer = implementation.trainer(job, task, plan.optimiser, "float32")
     phases: dict[str, float] = {}
     began = time.perf_counter()
 
@@ -28,10 +28,10 @@ def run(job: Job, log: Log) -> int:
         began = time.perf_counter()
         log.progress(phase, len(phases), 6)
 
-    splits = task.read(job.folder / "data", "float32")
+    splits = task.read(job.data_folder, "float32")
     lap("read data")
     trainer.place(splits)
-    trainer.load(task.initial_weights(job.seed))
+    trainer.load(task.initial_weights(job.data_folder, job.seed))
     lap("place data and weights")
     order, rates = DataOrder(job.seed, task.TRAIN_SAMPLES, plan.batch), learning_rates(plan)[:1].repeat(STEPS)
     trainer.train(order.take(STEPS), rates)
@@ -41,7 +41,7 @@ def run(job: Job, log: Log) -> int:
     lap(f"{STEPS} steps")
     trainer.evaluate()
     lap("evaluate")
-    seconds = trainer.operations(order.take(STEPS), rates)
+    seconds = implementation.profiler(job)(trainer, order.take(STEPS), rates)
     lap("profile")
     total = sum(seconds.values())
     ranked = sorted(seconds.items(), key=lambda one: -one[1])[:TOP]

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from suite.harness.job import Job, JobError
-from suite.workloads.protocol import Array, Optimiser
+from suite.harness.optimisers import OPTIMISERS, Optimiser, settings_of
+from suite.workloads.protocol import Array
+
+SCHEDULES = ("linear", "constant")
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Recipe:
     base_rate: float
     warmup: int
     steps: int
+    schedule: str
     optimiser: Optimiser
 
 
@@ -26,14 +30,17 @@ def recipe(job: Job) -> Recipe:
     """Type the job's hyperparameters; raise JobError for one that is missing or that no trainer implements."""
     given = job.hyperparameters
     try:
-        if given["opt_name"] != "sgd" or given["gradient_accumulation_steps"] != 1:
-            raise JobError("only opt_name sgd with gradient_accumulation_steps 1 is implemented")
+        own = settings_of(given["opt_name"])
+        if own is None or given["gradient_accumulation_steps"] != 1 or job.schedule not in SCHEDULES:
+            names, schedules = " or ".join(OPTIMISERS), " or ".join(SCHEDULES)
+            raise JobError(f"only opt_name {names}, gradient_accumulation_steps 1 and schedule {schedules} exist")
         found = Recipe(
             batch=int(given["global_batch_size"]),
             base_rate=float(given["opt_base_learning_rate"]),
             warmup=int(given["opt_learning_rate_warmup_steps"]),
             steps=int(given["opt_learning_rate_training_steps"]),
-            optimiser=Optimiser(float(given["opt_momentum"]), float(given["opt_weight_decay"])),
+            schedule=job.schedule,
+            optimiser=OPTIMISERS[str(given["opt_name"])](**{name: float(given[name]) for name in own}),
         )
     except KeyError as error:
         raise JobError(f"hyperparameter {error} is missing") from None
@@ -45,13 +52,16 @@ def recipe(job: Job) -> Recipe:
 
 
 def learning_rates(recipe: Recipe) -> Array:
-    """Return the rate of every step, float64: linear from 0 to the base rate over the warm-up, then linear to 0.
+    """Return the rate of every step, float64: linear from 0 to the base rate over the warm-up, then by the schedule.
 
-    rate(t) = base (t + 1) / warmup for t < warmup, base (steps - t) / (steps - warmup) after it.
+    rate(t) = base (t + 1) / warmup for t < warmup; after it `linear` falls to 0, base (steps - t) / (steps - warmup),
+    and `constant` stays at base.
     """
     t: Array = np.arange(recipe.steps, dtype=np.float64)
-    falling = recipe.base_rate * (recipe.steps - t) / (recipe.steps - recipe.warmup)
-    return np.where(t < recipe.warmup, recipe.base_rate * (t + 1) / max(recipe.warmup, 1), falling)
+    after = recipe.base_rate * (recipe.steps - t) / (recipe.steps - recipe.warmup)
+    if recipe.schedule == "constant":
+        after = np.full(recipe.steps, recipe.base_rate)
+    return np.where(t < recipe.warmup, recipe.base_rate * (t + 1) / max(recipe.warmup, 1), after)
 
 
 class DataOrder:

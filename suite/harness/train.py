@@ -16,7 +16,7 @@ from suite.harness.job import Job
 from suite.harness.log import Log
 from suite.harness.schedule import DataOrder, Recipe, call_sizes, calls, evaluation_steps, learning_rates, recipe
 from suite.harness.weights import restore, serialised, weights_sha256
-from suite.workloads.protocol import Examples, Splits, Task, Trainer, Weights
+from suite.workloads.protocol import Arrays, Splits, Task, Trainer, Weights
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Measured:
 
     losses: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)  # one per step; steps of one call share the call's mean
-    accuracies: list[tuple[int, float]] = field(default_factory=list)
+    evaluations: list[tuple[int, float]] = field(default_factory=list)  # step, metric
     finite: bool = True
 
 
@@ -52,11 +52,11 @@ def run(job: Job, log: Log) -> int:
     log.event("cache_clear", value=True)
 
     log.start("init_start")
-    task, trainer_type = implementation.task(job), implementation.trainer(job)
-    describe(job, log, task, trainer_type)
-    initial = task.initial_weights(job.seed)
+    task = implementation.task(job)
+    trainer = implementation.trainer(job, task, plan.optimiser, "float32")
+    describe(job, log, task, trainer.version())
+    initial = task.initial_weights(job.data_folder, job.seed)
     log.event("initial_weights_sha256", weights_sha256(initial))
-    trainer = trainer_type(plan.optimiser, "float32")
     warm_up(job, log, task, trainer, initial, call_sizes(evaluations, trainer.steps_per_call), plan)
     trainer.device_seconds()  # of the warm-up: nobody's
     log.stop("init_stop")
@@ -66,10 +66,10 @@ def run(job: Job, log: Log) -> int:
     return finish(job, log, trainer, plan, measured)
 
 
-def describe(job: Job, log: Log, task: Task, trainer_type: type[Trainer]) -> None:
+def describe(job: Job, log: Log, task: Task, framework: str) -> None:
     """Log what runs: rule set, framework, threads, seed, hyperparameters, sizes, digests."""
     log.event("ruleset", job.ruleset)
-    log.event("framework", trainer_type.version())
+    log.event("framework", framework)
     log.event("threads", job.threads)
     log.event("seed", job.seed)
     for key, value in job.hyperparameters.items():
@@ -84,7 +84,12 @@ def describe(job: Job, log: Log, task: Task, trainer_type: type[Trainer]) -> Non
 def used(splits: Splits, job: Job) -> Splits:
     """Return what the job uses of the data: all of it, in a functional run the first samples of each split."""
     first = job.first_samples
-    return Splits(*(Examples(x[:first], y[:first]) for x, y in splits)) if first else splits
+    return Splits(*({name: values[:first] for name, values in split.items()} for split in splits)) if first else splits
+
+
+def samples(split: Arrays) -> int:
+    """Return the number of samples of a split."""
+    return len(next(iter(split.values())))
 
 
 def warm_up(job: Job, log: Log, task: Task, trainer: Trainer, initial: Weights, sizes: set[int], plan: Recipe) -> None:
@@ -93,7 +98,7 @@ def warm_up(job: Job, log: Log, task: Task, trainer: Trainer, initial: Weights, 
     noise = used(task.synthetic("float32"), job)
     trainer.place(noise)
     trainer.load(initial)
-    order = DataOrder(0, len(noise.train.labels), plan.batch)
+    order = DataOrder(0, samples(noise.train), plan.batch)
     taken, left = 0, sorted(sizes)
     while left or taken < job.warmup_steps:
         steps = left.pop() if left else min(sizes)
@@ -101,17 +106,17 @@ def warm_up(job: Job, log: Log, task: Task, trainer: Trainer, initial: Weights, 
         trainer.train(order.take(steps), np.full(steps, 1e-6))
         taken += steps
         log.progress("warm-up", min(taken, job.warmup_steps), job.warmup_steps)
-    trainer.evaluate()
+    task.metric(trainer.evaluate(), noise.test)
     log.stop("warmup_stop", taken, weights_sha256=restore(trainer, initial))
 
 
 def timed(job: Job, log: Log, task: Task, trainer: Trainer, plan: Recipe, evaluations: list[int]) -> Measured:
     """Do everything the clock covers: read the data, train, evaluate until the target is reached."""
     measured = Measured()
-    splits = used(task.read(job.folder / "data", "float32"), job)
+    splits = used(task.read(job.data_folder, "float32"), job)
     trainer.place(splits)
     rates = learning_rates(plan)
-    order = DataOrder(job.seed, len(splits.train.labels), plan.batch)
+    order = DataOrder(job.seed, samples(splits.train), plan.batch)
     step = 0
     for stop in evaluations:
         here = epochs(step, stop, order, plan)
@@ -132,11 +137,11 @@ def timed(job: Job, log: Log, task: Task, trainer: Trainer, plan: Recipe, evalua
         at = {"epoch_num": step / order.steps_per_epoch, "samples_count": step * plan.batch}
         log.event("train_loss", float(np.mean(measured.losses[start:])), **at)
         log.start("eval_start", **at)
-        accuracy = trainer.evaluate() / len(splits.test.labels)
-        measured.accuracies.append((step, accuracy))
-        log.event("eval_accuracy", accuracy, **at)
+        metric = task.metric(trainer.evaluate(), splits.test)
+        measured.evaluations.append((step, metric))
+        log.event(job.quality["log"], metric, **at)
         log.stop("eval_stop", **at)
-        if accuracy >= job.quality["target"]:
+        if job.reached(metric):
             break
     return measured
 
@@ -152,7 +157,7 @@ def epochs(start: int, stop: int, order: DataOrder, plan: Recipe) -> dict[str, A
 
 def finish(job: Job, log: Log, trainer: Trainer, plan: Recipe, measured: Measured) -> int:
     """Stop the clock, then write weights and `result.json`."""
-    reached = measured.finite and measured.accuracies[-1][1] >= job.quality["target"]
+    reached = measured.finite and job.reached(measured.evaluations[-1][1])
     log.stop("run_stop", status="success" if reached else "aborted", samples_count=len(measured.losses) * plan.batch)
     weights = serialised(trainer.weights())
     (job.out / "weights.safetensors").write_bytes(weights)
@@ -164,7 +169,7 @@ def finish(job: Job, log: Log, trainer: Trainer, plan: Recipe, measured: Measure
     result = {
         "steps": steps,
         "losses": [loss if np.isfinite(loss) else None for loss in measured.losses],
-        "accuracies": measured.accuracies,
+        "evaluations": measured.evaluations,
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "final_weights_sha256": digest,
     }

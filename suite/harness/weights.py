@@ -21,7 +21,7 @@ def weights_sha256(weights: Weights) -> str:
 
 
 def restore(trainer: Trainer, weights: Weights) -> str:
-    """Load `weights`, prove that weights and momentum are as at the start, and return the weights' digest.
+    """Load `weights`, prove that weights and optimiser are as at the start, and return the weights' digest.
 
     Raises RuntimeError where the trainer does not give back what it was given: a defect of the workload.
     """
@@ -29,6 +29,6 @@ def restore(trainer: Trainer, weights: Weights) -> str:
     digest = weights_sha256(trainer.weights())
     if digest != weights_sha256(weights):
         raise RuntimeError("the trainer's weights differ from those it was given")
-    if any(np.any(value) for value in trainer.velocity().values()):
-        raise RuntimeError("the trainer's momentum is not zero after loading weights")
+    if any(np.any(value) for value in trainer.optimiser_state().values()):
+        raise RuntimeError("the optimiser's state is not zero after loading weights")
     return digest

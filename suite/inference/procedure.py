@@ -35,7 +35,7 @@ from suite.targets.data import Emulation
 
 RDI = "rdi"  # how MLPerf Inference writes "Research, Development, or Internal (RDI)"
 # What a finished result and a new plan must share for the result to be the one asked for.
-SAME = ("sut", "source_sha256", "data", "image")
+SAME = ("ruleset", "sut", "source_sha256", "data", "image")
 
 
 class Inference(Procedure):

@@ -1,35 +1,76 @@
-"""The source that runs inside the container: which files, and the digest that binds a result to them."""
+"""The source that runs inside the container: exactly the files it loads, and the digest that binds a result to them.
+
+Which files these are follows from their imports, so that an edit of any other voids no evidence.
+"""
 
 from __future__ import annotations
 
+import ast
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# What is imported by a name that a job says (suite/harness/__main__.py, suite/serve/__main__.py).
+TRAINING = ("suite.harness.supervisor", "suite.harness.__main__", "suite.harness.train", "suite.harness.parity")
+SERVING = (
+    "suite.harness.supervisor",
+    "suite.serve.__main__",
+    "suite.serve.outputs",
+    "suite.serve.loadgen",
+    "suite.serve.search",
+)
 
 
-def files(workload: str) -> dict[str, bytes]:
+def files(workload: str, profile: bool = False) -> dict[str, bytes]:
     """Return the files that go below `/io/job/source`, by path relative to it, sorted.
 
-    The harness, the protocol and every framework's side of the workload: one digest covers what was compared.
+    The harness and every framework's side of it and of the workload: one digest covers what parity compared. With
+    `profile`, also the profilers, which no result runs.
     """
-    return _read("suite/harness", "suite/workloads", _folder(workload))
+    package = f"suite.workloads.{workload.replace('-', '_')}"
+    frameworks = _sides(package, "suite.harness.trainers")
+    more = ["suite.harness.profile", *(f"suite.harness.profilers.{each}" for each in frameworks)] if profile else []
+    trainers = (f"suite.harness.trainers.{each}" for each in frameworks)
+    return loaded(*TRAINING, f"{package}.task", *trainers, *(f"{package}.{each}" for each in frameworks), *more)
 
 
 def serving_files(workload: str) -> dict[str, bytes]:
-    """Return the same for inference: its own harness, what it takes of training's, the workload's two sides."""
-    folder = _folder(workload)
-    return _read("suite/harness", "suite/serve", "suite/workloads", folder, f"{folder}/serve")
+    """Return the same for inference."""
+    package = f"suite.workloads.{workload.replace('-', '_')}.serve"
+    frameworks = _sides(package, "suite.harness.frameworks")
+    return loaded(*SERVING, f"{package}.task", *(f"{package}.{each}" for each in frameworks))
 
 
-def _folder(workload: str) -> str:
-    return f"suite/workloads/{workload.replace('-', '_')}"
+def _sides(package: str, known: str) -> list[str]:
+    """Return the frameworks that a package has a side for: modules of the same name in `known`."""
+    folders = (ROOT.joinpath(*name.split(".")) for name in (package, known))
+    here, there = ({path.stem for path in folder.glob("[a-z]*.py")} for folder in folders)
+    return sorted(here & there)
 
 
-def _read(*folders: str) -> dict[str, bytes]:
-    paths = [ROOT / "suite/__init__.py", *(path for folder in folders for path in (ROOT / folder).glob("*.py"))]
-    return {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in sorted(paths)}
+def loaded(*modules: str) -> dict[str, bytes]:
+    """Return the files of modules, of all that they import of ours, and of the packages that these are in."""
+    found: dict[str, bytes] = {}
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        path = ROOT.joinpath(*module.split("."))
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        name = file.relative_to(ROOT).as_posix()
+        if name in found or not file.is_file():
+            continue
+        found[name] = file.read_bytes()
+        waiting += [module.rpartition(".")[0], *_imports(found[name])] if "." in module else _imports(found[name])
+    return dict(sorted(found.items()))
+
+
+def _imports(content: bytes) -> Iterator[str]:
+    """Yield the modules of ours that a file may import, and what may be such: names taken from a package."""
+    for node in ast.walk(ast.parse(content)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("suite"):
+            yield str(node.module)
+            yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
 def digest(sources: Mapping[str, bytes]) -> str:

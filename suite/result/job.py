@@ -51,7 +51,8 @@ def job(
         "data": rules.data,
         "hyperparameters": rules.hyperparameters,
         "evaluation": rules.evaluation.model_dump(),
-        "quality": rules.quality.model_dump(include={"metric", "target"}),
+        "quality": rules.quality.model_dump(include={"metric", "log", "better", "target"}),
+        "schedule": rules.schedule,
         "warmup_steps": rules.warmup_steps,
     } | given
 

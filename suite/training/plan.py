@@ -13,6 +13,7 @@ from rules.errors import UsageError, unknown
 from rules.seeds import run_seed
 from rules.text import printable
 from rules.workload import Division, Value, WorkloadRules
+from suite.harness.optimisers import settings_of
 from suite.result.job import job
 from suite.result.plan import Plan, named
 
@@ -85,14 +86,16 @@ def hyperparameters(rules: WorkloadRules, division: Division, settings: list[str
 
 
 def invalid_hyperparameters(values: dict[str, Value], rules: WorkloadRules) -> Iterator[str]:
-    """Yield what no run could be made with: the harness implements SGD on whole batches of the data there is."""
+    """Yield what no run could be made with: an optimiser the harness has not, a batch of more than the data."""
     for name, value in values.items():
         if isinstance(value, float) and not (math.isfinite(value) and value >= 0):
             yield f"{name} is {value}, not a finite number from 0"
         if isinstance(value, int) and value < 0:
             yield f"{name} is {value}, less than 0"
-    if values["opt_name"] != "sgd" or values["gradient_accumulation_steps"] != 1:
-        yield "only opt_name sgd with gradient_accumulation_steps 1 is implemented"
+    needed = settings_of(values["opt_name"])
+    if needed is None or not values.keys() >= set(needed) or values["gradient_accumulation_steps"] != 1:
+        own = rules.hyperparameters["opt_name"]
+        yield f"only opt_name {own} with gradient_accumulation_steps 1 is implemented"
     batch, steps = values["global_batch_size"], values["opt_learning_rate_training_steps"]
     warmup = values["opt_learning_rate_warmup_steps"]
     assert isinstance(batch, int)

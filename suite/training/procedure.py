@@ -26,7 +26,7 @@ from suite.training.run import TrainingContext, execute
 from suite.training.staging import TrainingWork
 
 # What a finished result and a new plan must share for the result to be the one asked for.
-SAME = ("threads", "hyperparameters", "source_sha256", "data", "image", "interpreter")
+SAME = ("ruleset", "threads", "hyperparameters", "source_sha256", "data", "image", "interpreter")
 
 
 class Training(Procedure):

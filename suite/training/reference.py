@@ -56,7 +56,10 @@ def measure(
     for cpu in range(count):
         cpus.put(cpu)
     salt, code = load(ruleset).salt, source.files(limits.workload)
-    logs.mkdir(parents=True, exist_ok=True)
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{logs}: {error.strerror}", fix="give --logs a folder this user may write to") from None
 
     def one(work: tuple[str, int]) -> MeasuredReference:
         framework, run = work

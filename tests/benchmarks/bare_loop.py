@@ -14,15 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
+from suite.harness.optimisers import Sgd
 from suite.harness.schedule import DataOrder, Recipe, learning_rates
-from suite.workloads.protocol import Optimiser
 
 workload, framework, data, steps, every, cpu = sys.argv[1:]
 os.sched_setaffinity(0, {int(cpu)})
 package = f"suite.workloads.{workload.replace('-', '_')}"
 task = import_module(f"{package}.task")
-plan = Recipe(batch=128, base_rate=0.4, warmup=int(steps) // 5, steps=int(steps), optimiser=Optimiser(0.9, 5e-4))
-trainer = import_module(f"{package}.{framework}").Trainer(plan.optimiser, "float32")
+plan = Recipe(
+    batch=128, base_rate=0.4, warmup=int(steps) // 5, steps=int(steps), schedule="linear", optimiser=Sgd(0.9, 5e-4)
+)
+trainer = import_module(f"suite.harness.trainers.{framework}").Trainer(
+    import_module(f"{package}.{framework}"), task, plan.optimiser, "float32"
+)
 size = trainer.steps_per_call
 
 
@@ -31,16 +35,17 @@ def train(order: DataOrder, rates: np.ndarray, until: int) -> None:
         for at in range(start, min(start + int(every), until), size):
             stop = min(at + size, start + int(every), until)
             trainer.train(order.take(stop - at), rates[at:stop])
-        trainer.evaluate()
+        task.metric(trainer.evaluate(), splits.test)
 
 
-trainer.place(task.synthetic("float32"))
-trainer.load(task.initial_weights(1))
+splits = task.synthetic("float32")
+trainer.place(splits)
+trainer.load(task.initial_weights(Path(data), 1))
 train(DataOrder(0, task.TRAIN_SAMPLES, plan.batch), np.full(int(steps), 1e-6), int(every))
-trainer.load(task.initial_weights(1))
+trainer.load(task.initial_weights(Path(data), 1))
 
 began = time.perf_counter()
 splits = task.read(Path(data), "float32")
 trainer.place(splits)
-train(DataOrder(1, len(splits.train.labels), plan.batch), learning_rates(plan), int(steps))
+train(DataOrder(1, task.TRAIN_SAMPLES, plan.batch), learning_rates(plan), int(steps))
 print(time.perf_counter() - began)

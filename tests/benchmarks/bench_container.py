@@ -74,7 +74,7 @@ def contained(image: BuiltImage, framework: str, files: dict[str, Path], cpu: in
         division="open",
         hyperparameters=rules.hyperparameters | steps,
         evaluation={"first_step": EVERY, "every_steps": EVERY},
-        quality={"metric": "top-1 accuracy", "target": 2.0},
+        quality={"metric": "top-1 accuracy", "log": "eval_accuracy", "better": "higher", "target": 2.0},
         warmup_steps=EVERY,
     )
     finished = run_job(

@@ -1,21 +1,13 @@
-"""ResNet-8 in PyTorch: eager modules in channels-last memory, fused SGD."""
+"""ResNet-8 in PyTorch."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from suite.workloads.image_classification.task import STAGES
-from suite.workloads.protocol import Array, Optimiser, Precision, Splits, Weights
-
-EVALUATION_BATCH = 100
-# The target's image says it (images/targets/); where there is no such device the run fails, and takes no other.
-DEVICE = torch.device(os.environ.get("ASSAY_DEVICE", "cpu"))
+from suite.workloads.image_classification.task import EPSILON, MOMENTUM, STAGES
 
 
 def _conv(before: int, after: int, kernel: int, stride: int) -> nn.Conv2d:
@@ -24,7 +16,7 @@ def _conv(before: int, after: int, kernel: int, stride: int) -> nn.Conv2d:
 
 def _norm(channels: int) -> nn.BatchNorm2d:
     # PyTorch's own convention is the workload's: biased variance in the forward pass, unbiased in the running one.
-    return nn.BatchNorm2d(channels, eps=1e-5, momentum=0.1)
+    return nn.BatchNorm2d(channels, eps=EPSILON, momentum=MOMENTUM)
 
 
 class Stem(nn.Module):
@@ -70,124 +62,16 @@ class ResNet8(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
-class Trainer:
-    """The workload in PyTorch; see `suite.workloads.protocol.Trainer`."""
+def model() -> nn.Module:
+    """Return the module."""
+    return ResNet8()
 
-    steps_per_call = 1  # eager: nothing is gained by more, and every step's time is seen
 
-    def __init__(self, optimiser: Optimiser, precision: Precision) -> None:
-        torch.use_deterministic_algorithms(mode=True)
-        # Every tensor here is written before it is read; filling it first would take 5 % of a step.
-        torch.utils.deterministic.fill_uninitialized_memory = False
-        self._dtype = getattr(torch, precision)
-        self._model = ResNet8().to(DEVICE, self._dtype).to(memory_format=torch.channels_last)
-        self._named = dict(self._model.named_parameters())
-        decayed = [p for p in self._named.values() if p.ndim > 1]
-        plain = [p for p in self._named.values() if p.ndim == 1]
-        self._sgd = torch.optim.SGD(
-            [{"params": decayed, "weight_decay": optimiser.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-            lr=0.0,
-            momentum=optimiser.momentum,
-            nesterov=True,
-            fused=True,
-        )
-        self._marks: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []  # around each step, on a GPU's stream
+def forward(w: nn.Module, batch: Mapping[str, Tensor], train: bool) -> Tensor:  # noqa: ARG001 (the module knows)
+    """Return the logits (n, 10)."""
+    return w(batch["pictures"].permute(0, 3, 1, 2))
 
-    @staticmethod
-    def version() -> str:
-        """Return the framework's name and version."""
-        return f"pytorch {torch.__version__}"
 
-    def place(self, splits: Splits) -> None:
-        """Wrap the arrays, on the CPU without copies; one channel makes (n, 28, 28, 1) and (n, 1, 28, 28) alike."""
-        (self._images, self._labels), (self._test_images, self._test_labels) = (
-            (torch.from_numpy(x).permute(0, 3, 1, 2).to(DEVICE), torch.from_numpy(y).long().to(DEVICE))
-            for x, y in splits
-        )
-
-    def load(self, weights: Mapping[str, Array]) -> None:
-        """Copy the weights in; forget the momentum."""
-        state = self._model.state_dict()
-        with torch.no_grad():
-            for name, value in weights.items():
-                state[name].copy_(torch.from_numpy(value))
-        self._sgd.state.clear()
-
-    def train(self, batches: Array, rates: Array) -> Array:
-        """Take one step per row of `batches`."""
-        self._model.train()
-        losses = np.empty(len(rates))
-        rows = torch.from_numpy(batches).to(DEVICE)
-        for step, (batch, rate) in enumerate(zip(rows, rates.tolist(), strict=True)):
-            for group in self._sgd.param_groups:
-                group["lr"] = rate
-            began = self._mark()
-            loss = self._loss(batch)
-            self._sgd.zero_grad()
-            loss.backward()
-            self._sgd.step()
-            ended = self._mark()
-            losses[step] = loss.item()  # waits for the stream, and so for the marks on it
-            if began and ended:
-                self._marks.append((began, ended))
-        return losses
-
-    def _mark(self) -> torch.cuda.Event | None:
-        """Put a mark on the stream that notes when the device comes to it; where there is no GPU, none."""
-        if DEVICE.type != "cuda":
-            return None
-        event = torch.cuda.Event(enable_timing=True)
-        event.record()
-        return event
-
-    def device_seconds(self) -> list[float] | None:
-        """Return the time between the marks around each step (`elapsed_time` is in milliseconds)."""
-        if DEVICE.type != "cuda":
-            return None
-        marks, self._marks = self._marks, []
-        return [began.elapsed_time(ended) / 1000 for began, ended in marks]
-
-    def _loss(self, batch: Tensor) -> Tensor:
-        return functional.cross_entropy(self._model(self._images[batch]), self._labels[batch])
-
-    @torch.inference_mode()
-    def evaluate(self) -> int:
-        """Return how many test pictures are classified right."""
-        self._model.eval()
-        batches = zip(self._test_images.split(EVALUATION_BATCH), self._test_labels.split(EVALUATION_BATCH), strict=True)
-        return sum(int((self._model(x).argmax(1) == y).sum()) for x, y in batches)
-
-    def gradients(self, batch: Array) -> Weights:
-        """Return the gradients on one batch; the running statistics it moves are put back."""
-        before = self.weights()
-        self._model.train()
-        loss = self._loss(torch.from_numpy(batch).to(DEVICE))
-        found = torch.autograd.grad(loss, list(self._named.values()))
-        with torch.no_grad():
-            for name, buffer in self._model.named_buffers():
-                if name in before:
-                    buffer.copy_(torch.from_numpy(before[name]))
-        return {name: gradient.contiguous().cpu().numpy() for name, gradient in zip(self._named, found, strict=True)}
-
-    def operations(self, batches: Array, rates: Array) -> dict[str, float]:
-        """Return seconds by operator of PyTorch."""
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
-            self.train(batches, rates)
-        return {event.key: event.self_cpu_time_total / 1e6 for event in profiler.key_averages()}
-
-    def weights(self) -> Weights:
-        """Return a copy of all weights and running statistics."""
-        state = self._model.state_dict()
-        return {
-            name: np.array(tensor.cpu().numpy(), order="C")
-            for name, tensor in state.items()
-            if not name.endswith("num_batches_tracked")
-        }
-
-    def velocity(self) -> Weights:
-        """Return a copy of the momentum; a tensor that was never stepped has none, which is zero."""
-        state = self._sgd.state
-        return {
-            name: np.array(state[p]["momentum_buffer"].cpu().numpy() if p in state else np.zeros(p.shape), order="C")
-            for name, p in self._named.items()
-        }
+def loss(outputs: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    """Return the mean softmax cross-entropy."""
+    return functional.cross_entropy(outputs, batch["labels"].long())

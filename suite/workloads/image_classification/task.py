@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.workloads.protocol import Array, Examples, Precision, Splits, Weights
+from suite.workloads.protocol import Array, Arrays, Precision, Splits, Weights
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -17,8 +17,10 @@ FILES = (
     "t10k-labels-idx1-ubyte",
 )
 TRAIN_SAMPLES, TEST_SAMPLES = 60_000, 10_000
+EVALUATION_BATCH = 100  # what a layer writes stays in a processor's cache
 CLASSES = 10
 SIDE = 28
+EPSILON, MOMENTUM = 1e-5, 0.1  # of batch normalisation
 MEAN, DEVIATION = 0.2860, 0.3530  # of the training pictures, scaled to 0..1
 STAGES = ((1, 16, 16, 1), (2, 16, 32, 2), (3, 32, 64, 2))  # block, channels in, channels out, stride
 
@@ -40,7 +42,7 @@ def layers() -> Iterator[tuple[str, tuple[int, ...]]]:
     yield "head", (CLASSES, 64)
 
 
-def initial_weights(seed: int) -> Weights:
+def initial_weights(_folder: Path, seed: int) -> Weights:
     """Draw convolutions from N(0, 2 / (in k²)) (He et al. 2015) and the linear layer from N(0, 1 / in)."""
     draw = np.random.Generator(np.random.PCG64(seed)).standard_normal
     weights: Weights = {}
@@ -55,7 +57,17 @@ def initial_weights(seed: int) -> Weights:
     return weights
 
 
-def _idx(path: Path, dimensions: int) -> Array:
+def trained(name: str) -> bool:
+    """Say whether the optimiser moves a tensor: all but the running statistics."""
+    return not name.endswith(("running_mean", "running_var"))
+
+
+def metric(outputs: Array, test: Arrays) -> float:
+    """Return the share of pictures whose largest logit is their class's."""
+    return int((outputs.argmax(1) == test["labels"]).sum()) / len(test["labels"])
+
+
+def idx(path: Path, dimensions: int) -> Array:
     """Read an idx file of unsigned bytes: 0, 0, 8, dimensions, each extent as 4 bytes big endian, then the bytes."""
     raw = np.fromfile(path, np.uint8)
     header = 4 + 4 * dimensions
@@ -67,7 +79,7 @@ def _idx(path: Path, dimensions: int) -> Array:
     return raw[header:].reshape(shape)
 
 
-def _normalised(pictures: Array, precision: Precision) -> Array:
+def normalised(pictures: Array, precision: Precision) -> Array:
     """Map bytes (n, 28, 28) to (x / 255 - mean) / deviation, (n, 28, 28, 1), by table: one rounding, everywhere."""
     table = ((np.arange(256) / 255 - MEAN) / DEVIATION).astype(precision)
     return table[pictures][..., None]
@@ -77,10 +89,10 @@ def read(folder: Path, precision: Precision) -> Splits:
     """Read the four files; raise ValueError naming the one that is not Fashion-MNIST's format."""
     splits = []
     for images, labels in (FILES[:2], FILES[2:]):
-        pictures, classes = _idx(folder / images, 3), _idx(folder / labels, 1)
+        pictures, classes = idx(folder / images, 3), idx(folder / labels, 1)
         if pictures.shape[1:] != (SIDE, SIDE) or len(pictures) != len(classes) or classes.max() >= CLASSES:
             raise ValueError(f"{images} and {labels} do not belong together")
-        splits.append(Examples(_normalised(pictures, precision), classes.astype(np.int32)))
+        splits.append({"pictures": normalised(pictures, precision), "labels": classes.astype(np.int32)})
     return Splits(*splits)
 
 
@@ -89,6 +101,4 @@ def synthetic(precision: Precision) -> Splits:
     generator = np.random.Generator(np.random.PCG64(0))
     noise = generator.standard_normal((1000, SIDE, SIDE, 1), np.float32).astype(precision)
     labels = generator.integers(0, CLASSES, 1000, np.int32)
-    return Splits(
-        *(Examples(np.tile(noise, (thousands, 1, 1, 1)), np.tile(labels, thousands)) for thousands in (60, 10))
-    )
+    return Splits(*({"pictures": np.tile(noise, (n, 1, 1, 1)), "labels": np.tile(labels, n)} for n in (60, 10)))

@@ -105,7 +105,7 @@ TALKS_ON = TALKS.replace("range(6)", "range(9)").replace("if step < 5", "if step
 def talker(model: str = TALKS, **changes: str) -> dict[str, bytes]:
     """Return a token workload whose harness has parts of `suite/serve/answer.py` replaced."""
     code = toy(model, size=None)
-    answer = source.serving_files("toy")["suite/serve/answer.py"].decode()
+    answer = source.loaded(*source.SERVING)["suite/serve/answer.py"].decode()
     for old, new in changes.items():
         assert PARTS[old] in answer, old
         answer = answer.replace(PARTS[old], new)

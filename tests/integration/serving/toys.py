@@ -50,7 +50,7 @@ def toy(model: str = "", task: str = "", size: int | None = 4) -> dict[str, byte
         "suite/workloads/toy/serve/task.py": (TASK.format(size=size) + task).encode(),
         "suite/workloads/toy/serve/toy.py": (MODEL + model).encode(),
     }
-    return source.serving_files("toy") | own
+    return source.loaded(*source.SERVING) | own
 
 
 def toy_job(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from suite.images.build import BuiltImage
 
 WORKLOAD = "image-classification"
+QUALITY = {"metric": "top-1 accuracy", "log": "eval_accuracy", "better": "higher", "target": 0.9}
 FRAMEWORKS = ("pytorch", "tensorflow", "jax")
 
 
@@ -64,7 +65,7 @@ def run_job(client: docker.DockerClient, images: dict[str, BuiltImage], fashion:
     rules = workload_rules("assay/1.0", WORKLOAD)
 
     def run(framework: str, hyperparameters: Mapping[str, Any] | None = None, **members: Any) -> Ran:
-        code = source.files(WORKLOAD)
+        code = source.files(WORKLOAD, profile=members.get("mode") == "profile")
         short = {"opt_learning_rate_training_steps": 12, "opt_learning_rate_warmup_steps": 4}
         job = {
             "mode": "train",
@@ -81,7 +82,8 @@ def run_job(client: docker.DockerClient, images: dict[str, BuiltImage], fashion:
             "data": rules.data,
             "hyperparameters": rules.hyperparameters | short | dict(hyperparameters or {}),
             "evaluation": {"first_step": 8, "every_steps": 3},
-            "quality": {"metric": "top-1 accuracy", "target": 0.9},
+            "quality": QUALITY,
+            "schedule": "linear",
             "warmup_steps": 4,
         } | members
         files: list[tuple[str, bytes | Path]] = [("job.json", json.dumps(job).encode())]

@@ -23,26 +23,31 @@ pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.together]
 
 WORKLOAD = "image-classification"
 RULES = workload_rules("assay/1.0", WORKLOAD)
-FILE = "suite/workloads/image_classification/jax.py"
+MODEL = "suite/workloads/image_classification/jax.py"
+TASK = "suite/workloads/image_classification/task.py"
+OPTIMISERS = "suite/harness/optimisers.py"
 CLEAN = source.files(WORKLOAD)
 
-NESTEROV = """    velocity = {n: optimiser.momentum * v + g[n] for n, v in velocity.items()}
-    weights = {n: p - rate * (g[n] + optimiser.momentum * velocity[n]) for n, p in weights.items()}
+NESTEROV = """        v = self.opt_momentum * v + g
+        return p - rate * (g + self.opt_momentum * v), (v,)
 """
-KERAS_NESTEROV = """    velocity = {n: optimiser.momentum * v - rate * g[n] for n, v in velocity.items()}
-    weights = {n: p + optimiser.momentum * velocity[n] - rate * g[n] for n, p in weights.items()}
+KERAS_NESTEROV = """        v = self.opt_momentum * v - rate * g
+        return p + self.opt_momentum * v - rate * g, (v,)
 """
+DECAY = """        if len(p.shape) > 1:
+            g = g +"""
 FAULTS = {
     "unbiased variance in the forward pass": (
+        MODEL,
         "jnp.square(x).mean((0, 1, 2)) - jnp.square(mean)",
         "(jnp.square(x).mean((0, 1, 2)) - jnp.square(mean)) * (count / (count - 1))",
     ),
-    "epsilon 1.1e-5": ("EPSILON, MOMENTUM = 1e-5", "EPSILON, MOMENTUM = 1.1e-5"),
-    "epsilon 1e-3": ("EPSILON, MOMENTUM = 1e-5", "EPSILON, MOMENTUM = 1e-3"),
-    "decay on normalisation and biases": ("if p.ndim > 1 else gradients[n]", "if p.ndim > 0 else gradients[n]"),
-    "Nesterov as Keras writes it": (NESTEROV, KERAS_NESTEROV),
-    "padding SAME": ("(stride, stride), (pad, pad)", '(stride, stride), "SAME"'),
-    "biased running variance": ("MOMENTUM * var * (count / (count - 1))", "MOMENTUM * var"),
+    "epsilon 1.1e-5": (TASK, "EPSILON, MOMENTUM = 1e-5", "EPSILON, MOMENTUM = 1.1e-5"),
+    "epsilon 1e-3": (TASK, "EPSILON, MOMENTUM = 1e-5", "EPSILON, MOMENTUM = 1e-3"),
+    "decay on normalisation and biases": (OPTIMISERS, DECAY, DECAY.replace("> 1", "> 0")),
+    "Nesterov as Keras writes it": (OPTIMISERS, NESTEROV, KERAS_NESTEROV),
+    "padding SAME": (MODEL, "(stride, stride), (pad, pad)", '(stride, stride), "SAME"'),
+    "biased running variance": (MODEL, "MOMENTUM * var * (count / (count - 1))", "MOMENTUM * var"),
 }
 
 
@@ -60,11 +65,11 @@ class Silent:
 def sides(client: docker.DockerClient, images: dict[str, BuiltImage], fashion: dict[str, Path]) -> object:
     """A function that runs one framework's side with one replacement in its source."""
 
-    def run(framework: str, old: str = "", new: str = "") -> parity.FrameworkSide:
+    def run(framework: str, file: str = MODEL, old: str = "", new: str = "") -> parity.FrameworkSide:
         code = dict(CLEAN)
         if old:
-            assert code[FILE].decode().count(old) == 1, f"{old!r} is not in {FILE} once"
-            code[FILE] = code[FILE].decode().replace(old, new).encode()
+            assert code[file].decode().count(old) == 1, f"{old!r} is not in {file} once"
+            code[file] = code[file].decode().replace(old, new).encode()
         return parity.run_side(
             DockerRunner(client, images[framework]), "1", "assay/1.0", RULES, code, fashion, Silent()
         )

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.integration.workloads.conftest import QUALITY
+
 pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.together]
 
 FRAMEWORKS = ("pytorch", "tensorflow", "jax")
@@ -73,7 +75,7 @@ def test_a_run_twice_has_the_same_losses_and_weights_to_the_bit(run_job: Any, of
     assert one.status == two.status == 0, one.stderr
     assert len(one.result["losses"]) == 12
     assert one.result["losses"] == two.result["losses"]
-    assert one.result["accuracies"] == two.result["accuracies"]
+    assert one.result["evaluations"] == two.result["evaluations"]
     assert one.out["weights.safetensors"] == two.out["weights.safetensors"]
     assert value(one, "final_weights_sha256") == hashlib.sha256(one.out["weights.safetensors"]).hexdigest()
     assert one.result["losses"] != run_job(of, seed=12).result["losses"]
@@ -99,7 +101,7 @@ def test_warmup_leaves_the_initial_weights(ran: Any) -> None:
 
 
 def test_the_clock_stops_at_the_evaluation_that_reaches_the_target(run_job: Any) -> None:
-    ran = run_job("jax", quality={"metric": "top-1 accuracy", "target": 0.01})
+    ran = run_job("jax", quality=QUALITY | {"target": 0.01})
     stop = next(event for event in ran.events if event["key"] == "run_stop")
     assert (stop["metadata"]["status"], stop["metadata"]["samples_count"]) == ("success", 8 * 128)
 

@@ -40,7 +40,8 @@ def job(tmp_path: Path) -> Path:
         "data": {"pictures": hashlib.sha256(b"pictures").hexdigest()},
         "hyperparameters": {},
         "evaluation": {"first_step": 1, "every_steps": 1},
-        "quality": {"metric": "top-1 accuracy", "target": 0.9},
+        "quality": {"metric": "top-1 accuracy", "log": "eval_accuracy", "better": "higher", "target": 0.9},
+        "schedule": "linear",
         "warmup_steps": 1,
     }
     (tmp_path / "job.json").write_text(json.dumps(members))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def job(**hyperparameters: Any) -> Job:
         hyperparameters=CLOSED | hyperparameters,
         evaluation={},
         quality={},
+        schedule="linear",
         warmup_steps=4,
     )
 
@@ -63,7 +65,8 @@ def test_no_warmup_starts_at_the_peak() -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        {"opt_name": "adam"},
+        {"opt_name": "lamb"},
+        {"opt_name": "adamw"},
         {"gradient_accumulation_steps": 2},
         {"global_batch_size": 0},
         {"opt_learning_rate_warmup_steps": 936},
@@ -73,6 +76,12 @@ def test_no_warmup_starts_at_the_peak() -> None:
 def test_a_recipe_no_trainer_implements_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(JobError):
         recipe(job(**broken))
+
+
+def test_a_constant_schedule_stays_at_the_peak() -> None:
+    rates = learning_rates(replace(recipe(job()), schedule="constant"))
+    assert rates[186] == pytest.approx(0.4)
+    assert set(rates[187:]) == {0.4}
 
 
 def test_an_epoch_visits_every_sample_once_but_for_the_dropped_rest() -> None:

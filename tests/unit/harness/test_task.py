@@ -15,20 +15,20 @@ def trained(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def test_resnet_8_has_77_562_trained_weights() -> None:
-    weights = task.initial_weights(1)
+    weights = task.initial_weights(Path(), 1)
     assert sum(value.size for value in trained(weights).values()) == 77_562
     assert all(value.dtype == np.float32 for value in weights.values())
 
 
 def test_the_seed_alone_decides_the_weights() -> None:
-    one, again, other = (task.initial_weights(seed) for seed in (1, 1, 2))
+    one, again, other = (task.initial_weights(Path(), seed) for seed in (1, 1, 2))
     assert all(np.array_equal(one[name], again[name]) for name in one)
     assert not np.array_equal(one["head.weight"], other["head.weight"])
 
 
 def test_weights_are_drawn_in_forward_order_from_one_stream() -> None:
     draw = np.random.Generator(np.random.PCG64(5)).standard_normal
-    weights = task.initial_weights(5)
+    weights = task.initial_weights(Path(), 5)
     assert np.array_equal(weights["stem.conv.weight"], (draw((16, 1, 3, 3)) * np.sqrt(2 / 9)).astype(np.float32))
     assert np.array_equal(weights["block1.conv1.weight"], (draw((16, 16, 3, 3)) * np.sqrt(2 / 144)).astype(np.float32))
 
@@ -36,17 +36,17 @@ def test_weights_are_drawn_in_forward_order_from_one_stream() -> None:
 def test_pictures_are_normalised_by_the_published_mean_and_deviation(tmp_path: Path) -> None:
     write(tmp_path)
     train, test = task.read(tmp_path, "float64")
-    assert train.inputs.shape == (3, 28, 28, 1)
-    assert test.labels.dtype == np.int32
-    assert train.inputs[0, 0, 0, 0] == (255 / 255 - 0.2860) / 0.3530
-    assert train.inputs[0, 0, 1, 0] == (0 - 0.2860) / 0.3530
+    assert train["pictures"].shape == (3, 28, 28, 1)
+    assert test["labels"].dtype == np.int32
+    assert train["pictures"][0, 0, 0, 0] == (255 / 255 - 0.2860) / 0.3530
+    assert train["pictures"][0, 0, 1, 0] == (0 - 0.2860) / 0.3530
 
 
 def test_synthetic_data_has_the_shapes_of_the_real() -> None:
     train, test = task.synthetic("float32")
-    assert train.inputs.shape == (60_000, 28, 28, 1)
-    assert test.inputs.shape == (10_000, 28, 28, 1)
-    assert train.labels.dtype == np.int32
+    assert train["pictures"].shape == (60_000, 28, 28, 1)
+    assert test["pictures"].shape == (10_000, 28, 28, 1)
+    assert train["labels"].dtype == np.int32
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_a_cache_that_cannot_be_is_a_sentence(cache: str, command: list[str]) ->
 def test_a_user_without_a_home_is_told_to_name_a_cache() -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can become a user that nobody knows")
-    program = "import os; os.setuid(54321); os.environ.pop('HOME', 0); from suite import cache; cache.root()"
+    program = "import os; os.setuid(54321); os.environ.pop('HOME', 0); from suite.host import cache; cache.root()"
     environment = {name: value for name, value in os.environ.items() if name not in ("ASSAY_CACHE", "XDG_CACHE_HOME")}
     program = f"import suite.host.cache\n{program}"
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)

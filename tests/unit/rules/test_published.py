@@ -17,7 +17,8 @@ from rules.published import add, certificates, evidence, missing, new_file, refe
 from tests.unit.rounds import forget
 
 ROUND, WORKLOAD = "assay/1.0", "image-classification"
-FIRST = sources(ROUND, WORKLOAD)[0]
+PUBLISHED = sources(ROUND, WORKLOAD)
+FIRST = PUBLISHED[0]
 OTHER = "1" * 64
 
 
@@ -56,7 +57,7 @@ def test_new_evidence_stands_beside_the_old(root: Path) -> None:
     assert references(ROUND, WORKLOAD, OTHER) == before[1], "until it has its own, the first source's"
     add(ROUND, WORKLOAD, OTHER, references=FIRST.references or "")
     assert [(one.source_sha256, bool(one.references)) for one in sources(ROUND, WORKLOAD)] == [
-        (FIRST.source_sha256, True),
+        *((one.source_sha256, True) for one in PUBLISHED),
         (OTHER, True),
     ]
     assert missing(ROUND, WORKLOAD, OTHER) == []
@@ -117,4 +118,5 @@ def test_what_another_command_has_published_meanwhile_stays(root: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", program, str(root)], check=True)
     add(ROUND, WORKLOAD, OTHER, references=FIRST.references or "")
-    assert [one.source_sha256 for one in sources(ROUND, WORKLOAD)] == [FIRST.source_sha256, "2" * 64, OTHER]
+    before = [one.source_sha256 for one in PUBLISHED]
+    assert [one.source_sha256 for one in sources(ROUND, WORKLOAD)] == [*before, "2" * 64, OTHER]

@@ -170,7 +170,7 @@ def test_where_its_tries_do_not_help_the_performance_run_is_made_again_once(
     assert [run for run in runs if work.record("SingleStream", run)] == []
     [attempt] = work.start("SingleStream-performance")
     assert attempt.outcome == "off-pace"
-    assert "TEST04 fails however often it is made" in attempt.explanation
+    assert "because TEST04 always fails" in attempt.explanation
     assert [one.outcome for one in work.start("SingleStream-seeds")] == ["off-pace"]
     # Made again, and off again, as often as may be: then it stays as it is.
     (record.parents[1] / "performance/record.json").write_bytes(there[1])

@@ -12,10 +12,12 @@ import pytest
 import rules.round
 from rules.errors import UsageError
 from rules.published import certificates, sources
+from rules.ruleset import load
 from suite.cli.parity import reference
 from suite.host import cache
 from suite.training import parity
 from suite.training.plan import TrainingPlan
+from suite.training.reference import measure
 from tests.unit.rounds import forget
 from tests.unit.suite.test_submission import IMAGE, plan
 
@@ -73,6 +75,12 @@ def test_a_certificate_is_published_also_where_the_cache_is_on_another_disk(
     finally:
         shutil.rmtree(far, ignore_errors=True)
     assert certificates(ROUND, WORKLOAD, "1" * 64) == [mine]
+
+
+def test_a_place_that_cannot_hold_logs_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="file/logs: Not a directory"):
+        list(measure(ROUND, load(ROUND).workload(WORKLOAD), {}, 1, {}, 1, tmp_path / "file" / "logs"))
 
 
 def test_reference_runs_that_no_round_may_publish_are_not_begun(

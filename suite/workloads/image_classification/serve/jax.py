@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from safetensors.numpy import load_file
 
-from suite.serve.jax import require_device
+from suite.harness.frameworks import jax as framework
 from suite.serve.job import Sut
-from suite.workloads.image_classification.jax import STATISTICS, _forward, _inward
+from suite.workloads.image_classification.jax import LAYOUT, forward
 from suite.workloads.image_classification.serve.shapes import padded, sizes
 from suite.workloads.image_classification.serve.task import WEIGHTS
 from suite.workloads.image_classification.task import SIDE
@@ -26,20 +25,13 @@ class Model:
     def __init__(self, folder: Path, sut: Sut) -> None:
         if sut.precision not in PRECISIONS:
             raise ValueError(f"precision {sut.precision} is not offered in JAX, only {', '.join(PRECISIONS)}")
-        if sut.precision == "float64":
-            jax.config.update("jax_enable_x64", True)
-        require_device()
+        framework.configure(sut.precision)
         self._batch, self._dtype = sut.batch, sut.precision
-        placed = {name: jnp.array(_inward(value), sut.precision) for name, value in load_file(folder / WEIGHTS).items()}
-        statistics = {name: value for name, value in placed.items() if name.endswith(STATISTICS)}
-        weights = {name: value for name, value in placed.items() if name not in statistics}
         # The weights are constants of the program, so that the compiler can fold normalisation into convolution.
-        self._program = jax.jit(lambda x: _forward(weights, statistics, x.astype(sut.precision), train=False)[0])
+        w = framework.placed(load_file(folder / WEIGHTS), sut.precision, LAYOUT)
+        self._program = jax.jit(lambda x: forward(w, {"pictures": x.astype(sut.precision)}, train=False))
 
-    @staticmethod
-    def version() -> str:
-        """Return the framework's name and version."""
-        return f"jax {jax.__version__}"
+    version = staticmethod(framework.version)
 
     def warm_up(self) -> None:
         """Compile and run the program of every padded size."""

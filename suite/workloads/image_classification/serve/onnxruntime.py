@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file
 
+from suite.harness.frameworks.onnxruntime import session, version
 from suite.serve.job import Sut
-from suite.serve.onnxruntime import session
 from suite.workloads.image_classification.serve.task import WEIGHTS
 from suite.workloads.image_classification.task import CLASSES, SIDE, STAGES
 from suite.workloads.protocol import Array
@@ -34,10 +33,7 @@ class Model:
         model = graph(load_file(folder / WEIGHTS)).SerializeToString(deterministic=True)
         self._session = session(model, sut.threads)
 
-    @staticmethod
-    def version() -> str:
-        """Return the framework's name and version."""
-        return f"onnxruntime {onnxruntime.__version__}"
+    version = staticmethod(version)
 
     def warm_up(self) -> None:
         """Run small batches and the largest."""

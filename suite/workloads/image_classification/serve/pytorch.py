@@ -10,8 +10,8 @@ from safetensors.numpy import load_file
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from suite.harness.frameworks.pytorch import DEVICE, version
 from suite.serve.job import Sut
-from suite.serve.pytorch import DEVICE
 from suite.workloads.image_classification.pytorch import ResNet8
 from suite.workloads.image_classification.serve.task import WEIGHTS
 from suite.workloads.image_classification.task import SIDE
@@ -39,10 +39,7 @@ class Model:
         with torch.inference_mode():
             self._model = torch.jit.freeze(torch.jit.trace(model, example))
 
-    @staticmethod
-    def version() -> str:
-        """Return the framework's name and version."""
-        return f"pytorch {torch.__version__}"
+    version = staticmethod(version)
 
     def _placed(self, batch: Array) -> torch.Tensor:
         return torch.from_numpy(batch).permute(0, 3, 1, 2).to(DEVICE, self._dtype)

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-# One reader of the data set for training and inference; a change of its name would be a change of what training runs.
-from suite.workloads.image_classification.task import FILES, SIDE, TEST_SAMPLES, _idx, _normalised
+from suite.workloads.image_classification.task import FILES, SIDE, TEST_SAMPLES, idx, normalised
 from suite.workloads.protocol import Array
 
 WEIGHTS = "image-classification.safetensors"
@@ -24,10 +23,10 @@ class Task:
     ANSWER_BYTES = 4
 
     def __init__(self, folder: Path) -> None:
-        pictures, self._classes = _idx(folder / FILES[2], 3), _idx(folder / FILES[3], 1)
+        pictures, self._classes = idx(folder / FILES[2], 3), idx(folder / FILES[3], 1)
         if pictures.shape != (TEST_SAMPLES, SIDE, SIDE) or len(self._classes) != TEST_SAMPLES:
             raise ValueError(f"{FILES[2]} and {FILES[3]} do not belong together")
-        self._pictures = _normalised(pictures, "float32")  # MLPerf, too, lets preprocessing happen outside the clock
+        self._pictures = normalised(pictures, "float32")  # MLPerf, too, lets preprocessing happen outside the clock
         self._loaded: Array = np.zeros((TEST_SAMPLES, SIDE, SIDE, 1), np.float32)
 
     def load(self, indices: Sequence[int]) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import tensorflow as tf
 from safetensors.numpy import load_file
 
+from suite.harness.frameworks import tensorflow as framework
 from suite.serve.job import Sut
 from suite.workloads.image_classification.serve.shapes import padded, sizes
 from suite.workloads.image_classification.serve.task import WEIGHTS
 from suite.workloads.image_classification.task import SIDE
-from suite.workloads.image_classification.tensorflow import Trainer
-from suite.workloads.protocol import Array, Optimiser
+from suite.workloads.image_classification.tensorflow import LAYOUT, forward
+from suite.workloads.protocol import Array
 
 PRECISIONS = ("float32", "float64")
 
@@ -27,17 +28,15 @@ class Model:
             raise ValueError(f"precision {sut.precision} is not offered in TensorFlow, only {', '.join(PRECISIONS)}")
         tf.config.threading.set_intra_op_parallelism_threads(sut.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.experimental.enable_tensor_float_32_execution(
-            False
-        )  # XLA's own products on a GPU, which would use it
+        tf.config.experimental.enable_tensor_float_32_execution(False)  # of XLA's own products on a GPU
         self._batch = sut.batch
-        trained = Trainer(Optimiser(0, 0), sut.precision)  # type: ignore[arg-type]  # fails without the target's GPU
-        trained.load(load_file(folder / WEIGHTS))
+        framework.configure()
+        w = framework.placed(load_file(folder / WEIGHTS), sut.precision, LAYOUT)
         dtype = tf.as_dtype(sut.precision)
 
         @tf.function(jit_compile=True, reduce_retracing=False)
         def program(x: Any) -> Any:
-            return trained._forward(tf.cast(x, dtype), train=False)
+            return forward(w, {"pictures": tf.cast(x, dtype)}, train=False)
 
         shape = [None, SIDE, SIDE, 1]
         self._programs = {
@@ -45,10 +44,7 @@ class Model:
             for size in sizes(sut.batch)
         }
 
-    @staticmethod
-    def version() -> str:
-        """Return the framework's name and version."""
-        return f"tensorflow {tf.__version__}"
+    version = staticmethod(framework.version)
 
     def warm_up(self) -> None:
         """Compile and run the program of every padded size."""

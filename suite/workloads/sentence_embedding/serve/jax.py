@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from safetensors.numpy import load_file
 
-from suite.serve.jax import require_device
+from suite.harness.frameworks import jax as framework
 from suite.serve.protocol import Array, Sut
 from suite.workloads.sentence_embedding.serve.task import LONGEST, TOGETHER, WEIGHTS, WIDTH, Tokens, groups
 
@@ -25,16 +25,13 @@ class Model:
     def __init__(self, folder: Path, sut: Sut) -> None:
         if sut.precision != "float32":
             raise ValueError(f"precision {sut.precision!r} is not float32")
-        require_device()
+        framework.configure(sut.precision)
         self._batch = sut.batch
         weights = {name.removeprefix("encoder."): value for name, value in load_file(folder / WEIGHTS).items()}
         self._w = {name: jnp.asarray(value) for name, value in weights.items() if value.dtype == np.float32}
         self._embed = jax.jit(embed)
 
-    @staticmethod
-    def version() -> str:
-        """Return the framework's name and version."""
-        return f"jax {jax.__version__}"
+    version = staticmethod(framework.version)
 
     def warm_up(self) -> None:
         """Compile every shape."""

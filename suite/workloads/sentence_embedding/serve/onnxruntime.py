@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from onnx import TensorProto, checker, helper, numpy_helper
 from safetensors.numpy import load_file
 
-from suite.serve.onnxruntime import session
+from suite.harness.frameworks.onnxruntime import session, version
 from suite.serve.protocol import Array, Sut
 from suite.workloads.sentence_embedding.serve.task import LONGEST, TOGETHER, WEIGHTS, WIDTH, Tokens, groups
 
@@ -29,10 +28,7 @@ class Model:
         self._batch = sut.batch
         self._session = session(Graph(load_file(folder / WEIGHTS)).model(), sut.threads)
 
-    @staticmethod
-    def version() -> str:
-        """Return the framework's name and version."""
-        return f"onnxruntime {onnxruntime.__version__}"
+    version = staticmethod(version)
 
     def warm_up(self) -> None:
         """Embed texts of every length, and a whole batch of those that are embedded together."""

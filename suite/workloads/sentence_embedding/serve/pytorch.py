@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from safetensors.torch import load_file
 
+from suite.harness.frameworks.pytorch import DEVICE, linear, version
 from suite.serve.protocol import Array, Sut
-from suite.serve.pytorch import DEVICE, linear
 from suite.workloads.sentence_embedding.serve.task import LONGEST, TOGETHER, WEIGHTS, WIDTH, Tokens, groups
 
 LAYERS, HEADS = 6, 12
@@ -41,10 +41,7 @@ class Model:
             if name.startswith("layer.") and name.endswith(".weight") and "LayerNorm" not in name
         }
 
-    @staticmethod
-    def version() -> str:
-        """Return the framework's name and version."""
-        return f"pytorch {torch.__version__}"
+    version = staticmethod(version)
 
     def warm_up(self) -> None:
         """Embed texts of every length, and a whole batch of those that are embedded together."""

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from suite.serve.jax import require_device
+from suite.harness.frameworks import jax as framework
 from suite.serve.protocol import ENDED, Array, Sut
 from suite.workloads.text_generation.serve import llama
 from suite.workloads.text_generation.serve.llama import Config
@@ -27,7 +27,7 @@ class Model:
     def __init__(self, folder: Path, sut: Sut) -> None:
         if sut.precision not in PRECISIONS:
             raise ValueError(f"precision {sut.precision!r} is not one of {', '.join(PRECISIONS)}")
-        require_device()
+        framework.configure(sut.precision)
         self._batch = sut.batch
         config, weights = llama.read(folder)
         dtype = PRECISIONS[sut.precision]
@@ -40,10 +40,7 @@ class Model:
         self._token = jax.jit(partial(token, config), donate_argnums=1)
         self._likelihoods = jax.jit(partial(likelihoods, config))
 
-    @staticmethod
-    def version() -> str:
-        """Return the framework's name and version."""
-        return f"jax {jax.__version__}"
+    version = staticmethod(framework.version)
 
     def warm_up(self) -> None:
         """Compile for every number of texts."""

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 
+from suite.harness.frameworks.pytorch import DEVICE, linear, version
 from suite.serve.protocol import ENDED, Array, Sut
-from suite.serve.pytorch import DEVICE, linear
 from suite.workloads.text_generation.serve import llama
 from suite.workloads.text_generation.serve.task import END, NEW_TOKENS, PROMPT_TOKENS, SCORED_TOKENS, Tokens
 
@@ -42,10 +42,7 @@ class Model:
             torch.from_numpy(table).to(DEVICE, self._dtype) for table in llama.rotations(self._config, SCORED_TOKENS)
         )
 
-    @staticmethod
-    def version() -> str:
-        """Return the framework's name and version."""
-        return f"pytorch {torch.__version__}"
+    version = staticmethod(version)
 
     def warm_up(self) -> None:
         """Go on from made-up prompts, alone and as many as a batch has."""

@@ -1,4 +1,4 @@
-"""What models of any workload need of ONNX Runtime: a graph on the target's device, all of it, or an error."""
+"""What any workload needs of ONNX Runtime: a graph on the target's device, all of it, or an error."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from contextlib import redirect_stdout
 
 import onnxruntime
 
-from suite.serve.device import DEVICE
+from suite.harness.device import DEVICE
 
 PROCESSOR = "CPUExecutionProvider"
 PROVIDERS = {"cpu": PROCESSOR, "cuda": "CUDAExecutionProvider", "rocm": "MIGraphXExecutionProvider"}
 OPTIONS = {"cuda": {"use_tf32": "0"}}  # float32 means float32
 # Arithmetic on the sizes of tensors, which every provider leaves to the processor by design.
 SIZES = {"Shape", "Slice", "Concat"}
+
+
+def version() -> str:
+    """Return the framework's name and version."""
+    return f"onnxruntime {onnxruntime.__version__}"
 
 
 def session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:

@@ -1,4 +1,4 @@
-"""What models of any workload need of PyTorch: the target's device, and a linear layer at its speed."""
+"""What any workload needs of PyTorch: the target's device, determinism, and a linear layer at its speed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,21 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 
-from suite.serve.device import DEVICE as NAME
+from suite.harness.device import DEVICE as NAME
 
 DEVICE = torch.device(NAME)  # where there is none, the first tensor put there fails
+
+
+def version() -> str:
+    """Return the framework's name and version."""
+    return f"pytorch {torch.__version__}"
+
+
+def deterministic() -> None:
+    """Demand deterministic operations."""
+    torch.use_deterministic_algorithms(mode=True)
+    # Every tensor here is written before it is read; filling it first would take 5 % of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def linear(weight: Any, bias: Any = None) -> Callable[[Any], Any]:

@@ -1,0 +1,1 @@
+"""What every workload, trained or served, needs of a framework: the target's device, its version, layouts."""

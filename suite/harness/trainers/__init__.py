@@ -1,0 +1,1 @@
+"""One `Trainer` per framework: the compiled step, both optimisers, evaluation, gradients, profiler, tensors out."""
