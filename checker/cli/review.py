@@ -93,6 +93,9 @@ def _draft(path: Path, judged: Report, folder: Path) -> None:
     from checker.report.objections import drafts
     from rules.ruleset import load
 
+    if ", " in judged.ruleset:
+        fix = "draft objections to the submissions of one round at a time"
+        raise UsageError(f"{path}: submissions to several rounds: {judged.ruleset}", fix=fix)
     family = family_of(judged.ruleset)
     found = family.submissions(path, load(judged.ruleset))
     refuse_inside(folder, found.roots + ([path] if path.is_dir() else []))

@@ -270,3 +270,14 @@ def test_a_rule_is_explained_by_the_newest_round_that_has_it_wherever_that_is() 
     elsewhere = invoke("rules", "explain", "mlperf-value-given", "--round", "mlperf-inference/6.1")
     assert elsewhere.exit_code == 2
     assert elsewhere.exception.fix == "add --round mlperf-training/6.1, or leave it out"
+
+
+def test_objections_to_submissions_of_two_rounds_are_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = Report(assay="", path=str(tmp_path), ruleset="assay-inference/1.0, assay/1.0")
+    monkeypatch.setattr(checker, "check", lambda *_: judged)
+    outcome = invoke("review", str(tmp_path), "--objections", str(tmp_path / "drafts"))
+    assert outcome.exit_code == 2
+    assert "submissions to several rounds: assay-inference/1.0, assay/1.0" in str(outcome.exception)
+    assert not (tmp_path / "drafts").exists()
