@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rules.round import Strict, read
 
@@ -38,7 +38,13 @@ class TrainingThresholds(Strict):
     doubt: Share
     first_losses: Annotated[int, Field(ge=1)]
     steps: StepTimes
-    copies: dict[Course, Copy]
+    copies: dict[Course, Copy]  # of every course
+
+    @model_validator(mode="after")
+    def _copies_of_every_course(self) -> TrainingThresholds:
+        if missing := set(get_args(Course)) - set(self.copies):
+            raise ValueError(f"copies: nothing on {', '.join(sorted(missing))}")
+        return self
 
 
 class HostClock(Strict):

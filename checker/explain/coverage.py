@@ -10,14 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
+from pydantic import Field
 
 import rules.round
 from rules.cards import Card
 from rules.errors import UsageError
+from rules.round import Strict, content, validated
 from rules.ruleset import RuleSet
+
+FILE = "clauses.yaml"
+
+
+class ListedClause(Strict):
+    """A section as `clauses.yaml` lists it, where it is more than a title."""
+
+    title: str
+    rules: list[str] = Field(default_factory=list)
+    beyond: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,27 +42,33 @@ class Clause:
 
 def clauses(ruleset: RuleSet) -> Iterator[Clause]:
     """Yield the clauses of a round's rules document in order; UsageError where they are not known."""
-    titles = _listed(ruleset) or _headings(rules.round.ROOT.parent / ruleset.document)
-    if not titles:
-        raise UsageError(f"{ruleset.name}: the sections of its rules document are not known", fix="give clauses.yaml")
-    for number, said in titles.items():
-        given = {"title": said} if isinstance(said, str) else said
-        rules_ = given.get("rules", ())
-        cards = tuple(card for card in ruleset.cards.values() if card.clause == number or card.id in rules_)
-        yield Clause(number, given["title"], cards, "" if cards else given.get("beyond", ""))
+    known = sections(ruleset)
+    if not known:
+        raise UsageError(f"{ruleset.name}: the sections of its rules document are not known", fix=f"give {FILE}")
+    for number, listed in known.items():
+        cards = tuple(card for card in ruleset.cards.values() if card.clause == number or card.id in listed.rules)
+        yield Clause(number, listed.title, cards, "" if cards else listed.beyond)
 
 
-def _listed(ruleset: RuleSet) -> dict[str, Any]:
-    path = ruleset.data("clauses.yaml")
-    return {} if path is None else {str(number): said for number, said in yaml.safe_load(path.read_bytes()).items()}
+def sections(ruleset: RuleSet) -> dict[str, ListedClause]:
+    """Return the sections of a round's rules document by number, none where they are not known.
+
+    Raises UsageError for a mistake in the file that lists them.
+    """
+    if (path := ruleset.data(FILE)) is None:
+        return _headings(rules.round.ROOT.parent / ruleset.document)
+    found = content(path)
+    if isinstance(found, dict):
+        found = {str(number): {"title": said} if isinstance(said, str) else said for number, said in found.items()}
+    return validated(dict[str, ListedClause], str(path), found)
 
 
-def _headings(document: Path) -> dict[str, Any]:
+def _headings(document: Path) -> dict[str, ListedClause]:
     if not document.is_file():
         return {}
     found = {}
     for line in document.read_text().splitlines():
         head, _, title = line.lstrip("#").strip().partition(" ")
         if line.startswith("##") and head.rstrip(".").replace(".", "").isdigit():
-            found[head.rstrip(".")] = title
+            found[head.rstrip(".")] = ListedClause(title=title)
     return found

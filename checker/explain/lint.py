@@ -7,9 +7,9 @@ from difflib import get_close_matches
 
 from checker.core.checks import UNITS
 from checker.core.family import Family
-from checker.explain.coverage import clauses
+from checker.explain.coverage import sections
 from rules.cards import Card, Severity
-from rules.errors import AssayError, UsageError
+from rules.errors import AssayError
 from rules.round import rulesets
 from rules.ruleset import RuleSet, load
 
@@ -18,15 +18,13 @@ def mistakes(family_of: Callable[[str], Family]) -> Iterator[str]:
     """Yield each mistake in each round, with its place."""
     for name in rulesets():
         try:
-            round_ = load(name)
+            yield from (f"{name}: {mistake}" for mistake in _in(load(name), family_of(name)))
         except AssayError as error:
             yield error.message
-            continue
-        yield from (f"{name}: {mistake}" for mistake in _in(round_, family_of(name)))
 
 
 def _in(round_: RuleSet, family: Family) -> Iterator[str]:
-    known, sections = family.checks.all(), _sections(round_)
+    known, clauses = family.checks.all(), sections(round_)
     for card in round_.cards.values():
         if card.check is not None and card.check not in known:
             yield f"{card.id}: check {card.check!r} does not exist{_near(card.check, known)}"
@@ -39,7 +37,7 @@ def _in(round_: RuleSet, family: Family) -> Iterator[str]:
                 yield f"{card.id}: requires {other.id!r}, a {other.severity}, which would hide an error"
             if card.id in _before(other, round_):
                 yield f"{card.id}: requires {other.id!r}, which requires it: each would hide the other"
-        if sections is not None and card.clause not in sections:
+        if clauses and card.clause not in clauses:
             yield f"{card.id}: {round_.document} has no section {card.clause}"
     for check in known.values():
         if check.unit not in UNITS:
@@ -66,11 +64,3 @@ def _missing(required: list[str], round_: RuleSet) -> list[str]:
 def _near(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, list(known), n=1, cutoff=0.8)
     return f" (did you mean {near[0]!r}?)" if near else ""
-
-
-def _sections(round_: RuleSet) -> set[str] | None:
-    """Return the numbers of a rules document's sections; None where they are not known."""
-    try:
-        return {clause.number for clause in clauses(round_)}
-    except UsageError:
-        return None

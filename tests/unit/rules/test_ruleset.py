@@ -187,6 +187,24 @@ def test_a_file_of_cards_that_is_no_list_is_named(text: str, write: Callable[[st
         load("assay/1.1")
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("clauses.yaml", "[log, order]", "clauses.yaml: : Input should be a valid dictionary"),
+        ("clauses.yaml", "1.2: {rules: [assay-loss]}", "clauses.yaml: 1.2.title: Field required"),
+        ("clauses.yaml", "1.2: [", "clauses.yaml: while parsing"),
+        ("thresholds.yaml", "copies: {steps: }", "assay/1.1/thresholds.yaml: : Value error, copies: nothing on steps"),
+    ],
+)
+def test_lint_names_a_mistake_in_a_file_beside_the_cards(
+    file: str, text: str, said: str, write: Callable[[str, str], None]
+) -> None:
+    write("assay/1.1/ruleset.yaml", "extends: assay/1.0")
+    write(f"assay/1.1/{file}", text)
+    found = list(mistakes())
+    assert any(said in one for one in found), found
+
+
 def test_unknown_names_suggest_the_nearest() -> None:
     with pytest.raises(UsageError) as error:
         load("assay/1.00")

@@ -13,7 +13,7 @@ Judging = Callable[[Any, Any, Any], Iterator[Problem]]
 
 
 def judge_record(name: str) -> Callable[[Judging], Judging]:
-    """Register the decorated procedure, which takes result, run and the run's record, as judge `name`."""
+    """Register the decorated procedure, which takes result, run and the run's record, as check `name`."""
 
     def register(function: Judging) -> Judging:
         @wraps(function)
