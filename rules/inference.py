@@ -72,7 +72,7 @@ class RoundSeeds(Strict):
     effective_schedule_rng_seed: int
 
 
-class Layout(Strict):
+class PackageLayout(Strict):
     """Where files are, relative to the submitter's folder; `{system}` and so on stand for the names of a result."""
 
     measurements: str  # `{file}`: the first file of that folder that is named after the system
@@ -115,7 +115,7 @@ class InferencePackage(Strict):
 
     tool: InferenceTool
     seeds: RoundSeeds
-    layout: Layout
+    layout: PackageLayout
     limits: ModelLimits
     names: dict[str, str]  # what a benchmark's folder may also be called -> model
     metric_key: dict[Scenario, str]  # of LoadGen's result

@@ -113,6 +113,8 @@ def newest(family: str, asked: str | None = None) -> str:
     """Return the newest round of a family, or the one asked for; UsageError where that is of another family."""
     of_family = [name for name in rules.round.rulesets() if name.startswith(f"{family}/")]
     if asked is not None and asked not in of_family:
+        if asked in rules.round.rulesets():
+            raise unknown(f"round of {family}", asked, of_family)
         raise unknown_round(asked, of_family)
     return asked or newest_first(of_family)[0]
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rules.errors import JudgedError, UsageError
+
+if TYPE_CHECKING:
+    from suite.engines.base import Engine
 
 FAMILY = "assay"
 Target = Annotated[str, typer.Option(help="hardware target")]
@@ -30,23 +33,31 @@ def parity(
 
     Example: assay parity image-classification
     """
-    from checker.families.assay.training.parity import disagreements
     from rules.ruleset import newest
     from rules.workload import workload_rules
     from suite.engines.table import engine as find_engine
+    from suite.result.turn import turn
+
+    name = newest(FAMILY, round_)
+    workload_rules(name, workload)  # refuses one that the round has not
+    engine = find_engine()
+    with turn(f"assay parity {workload}", engine, wait=wait):
+        _parity(engine, name, workload, target, data, publish=publish)
+
+
+def _parity(engine: Engine, name: str, workload: str, target: str, data: Path | None, *, publish: bool) -> None:
+    """Make the certificate of a workload by the round `name`, and publish or keep it."""
+    from checker.families.assay.training.parity import disagreements
+    from rules.workload import workload_rules
     from suite.host.progress import Phase
     from suite.inputs.data import obtain
-    from suite.result.turn import turn
     from suite.training import parity as runs
     from suite.training.parity_table import table
 
-    name = newest(FAMILY, round_)
     rules = workload_rules(name, workload)
-    engine = find_engine()
-    with turn(f"assay parity {workload}", engine, wait=wait):
-        with Phase("data") as phase:
-            files = obtain(workload, rules, data, phase.to)
-        found = runs.certify(engine, name, rules, files, target)
+    with Phase("data") as phase:
+        files = obtain(workload, rules, data, phase.to)
+    found = runs.certify(engine, name, rules, files, target)
     typer.echo(table(found, rules.parity))
     if problems := disagreements(found, rules.parity):
         lines = "\n".join(f"  {p.message}: {p.found}, {p.expected}" for p in problems)
@@ -71,16 +82,11 @@ def reference(
     from rules.ruleset import newest
     from rules.workload import workload_rules
     from suite.engines.table import engine as find_engine
-    from suite.host.progress import Phase
-    from suite.images.matrix import cell
-    from suite.inputs import source
-    from suite.inputs.data import obtain
     from suite.inputs.settings import settings
     from suite.result.turn import turn
-    from suite.training import reference as references
 
     name = newest(FAMILY, round_)
-    rules, digest = workload_rules(name, workload), source.digest(source.files(workload))
+    workload_rules(name, workload)  # refuses one that the round has not
     names = settings(workload).frameworks
     if runs * len(names) < LEAST:
         raise UsageError(
@@ -89,10 +95,25 @@ def reference(
         )
     engine = find_engine()
     with turn(f"assay reference {workload}", engine, wait=wait):
-        with Phase("data") as phase:
-            files = obtain(workload, rules, data, phase.to)
-        runners = {each: engine.runner(cell(each, target)) for each in names}
-        found = list(references.measure(name, rules, runners, engine.host.cpus, files, runs, logs / digest[:16]))
+        _reference(engine, name, workload, logs, runs, target, data)
+
+
+def _reference(engine: Engine, name: str, workload: str, logs: Path, runs: int, target: str, data: Path | None) -> None:
+    """Make and publish reference runs of a workload by the round `name`, so many of each framework."""
+    from rules.workload import workload_rules
+    from suite.host.progress import Phase
+    from suite.images.matrix import cell
+    from suite.inputs import source
+    from suite.inputs.data import obtain
+    from suite.inputs.settings import settings
+    from suite.training import reference as references
+
+    rules, code = workload_rules(name, workload), source.files(workload)
+    with Phase("data") as phase:
+        files = obtain(workload, rules, data, phase.to)
+    runners = {each: engine.runner(cell(each, target)) for each in settings(workload).frameworks}
+    digest = source.digest(code)
+    found = list(references.measure(name, rules, code, runners, engine.host.cpus, files, runs, logs / digest[:16]))
     typer.echo(f"{len(found)} reference runs: {references.publish(name, workload, digest, found)}")
 
 
@@ -107,17 +128,35 @@ def evidence(
 
     Example: assay evidence --wait
     """
-    from rules.published import missing
+    from rules.published import LEAST, forget
     from rules.ruleset import load, newest
-    from suite.inputs import source
+    from suite.engines.table import engine as find_engine
+    from suite.inputs.settings import settings
+    from suite.result.turn import turn
 
     name = newest(FAMILY, round_)
-    for workload in load(name).workloads():
-        digest = source.digest(source.files(workload))
-        lacking = missing(name, workload, digest)
-        said = f"lacks {' and '.join(lacking)}" if lacking else "complete"
-        typer.echo(f"{workload}, source {digest[:16]}: {said}")
-        if "parity" in lacking:
-            parity(workload, target, data, publish=True, round_=name, wait=wait)
-        if "references" in lacking:
-            reference(workload, logs, target=target, data=data, round_=name, wait=wait)
+    lacking = {workload: _lacking(name, workload) for workload in load(name).workloads()}
+    if not any(lacking.values()):
+        return
+    engine = find_engine()
+    with turn("assay evidence", engine, wait=wait):
+        forget()  # another command may have published what was lacking while this one waited
+        for workload in lacking:
+            still = _lacking(name, workload)
+            if "parity" in still:
+                _parity(engine, name, workload, target, data, publish=True)
+            if "references" in still:
+                runs = max(RUNS, -(-LEAST // len(settings(workload).frameworks)))
+                _reference(engine, name, workload, logs, runs, target, data)
+
+
+def _lacking(name: str, workload: str) -> list[str]:
+    """Say and return what evidence the round `name` lacks on the present source of a workload."""
+    from rules.published import missing
+    from suite.inputs import source
+
+    digest = source.digest(source.files(workload))
+    lacking = missing(name, workload, digest)
+    said = f"lacks {' and '.join(lacking)}" if lacking else "complete"
+    typer.echo(f"{workload}, source {digest[:16]}: {said}")
+    return lacking

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rules.errors import JudgedError
+from rules.errors import JudgedError, unknown
 
 
 def profile(
@@ -40,7 +40,10 @@ def profile(
 
     name = newest("assay")
     rules = workload_rules(name, workload)
-    chosen, tuned = cell(framework, target), settings(workload).frameworks[framework]
+    chosen, frameworks = cell(framework, target), settings(workload).frameworks
+    if framework not in frameworks:
+        raise unknown("framework", framework, frameworks)
+    tuned = frameworks[framework]
     engine = find_engine()
     with Phase("data") as phase:
         files = obtain(workload, rules, data, phase.to)

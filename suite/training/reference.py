@@ -42,20 +42,21 @@ class MeasuredReference:
 def measure(
     ruleset: str,
     limits: WorkloadRules,
+    code: Mapping[str, bytes],
     runners: Mapping[str, Runner],
     count: int,
     data: Mapping[str, Path],
     runs: int,
     logs: Path,
 ) -> Iterator[MeasuredReference]:
-    """Yield `runs` reference runs of each framework, as many at a time as there are CPUs (`count`), one thread each.
+    """Yield `runs` runs of `code` in each framework, as many at a time as there are CPUs (`count`), one thread each.
 
     Each log is kept in the folder `logs`, compressed; a run whose log is there is not made again.
     """
     cpus: SimpleQueue[int] = SimpleQueue()
     for cpu in range(count):
         cpus.put(cpu)
-    salt, code = load(ruleset).salt, source.files(limits.workload)
+    salt = load(ruleset).salt
     try:
         logs.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Callable, Iterator
+from typing import get_args
 
 import docker
 
@@ -18,9 +18,7 @@ from suite.images.matrix import Cell, Suite, select, why_not
 from suite.images.store import ImageStore
 from suite.targets import fitness
 from suite.targets.data import Target
-
-if TYPE_CHECKING:
-    from suite.engines.docker.engine import DockerEngine
+from suite.targets.execution import ExecutionMode
 
 GIB = 2**30
 NEED_MEMORY_GIB = 4
@@ -45,17 +43,19 @@ def engine(client: docker.DockerClient) -> Iterator[Diagnosis]:
         yield Diagnosis("limits", Level.OK, f"memory, cpuset and pids, cgroup v{info.get('CgroupVersion', '1')}")
 
 
-def machine(engine: DockerEngine, name: str, kind: Target) -> Iterator[Diagnosis]:
-    """Look whether the engine's machine is one of the target `name`, and fit for a run."""
+def machine(
+    client: docker.DockerClient, store: ImageStore, name: str, kind: Target, mode_of: Callable[[], ExecutionMode]
+) -> Iterator[Diagnosis]:
+    """Look whether the engine's machine is one of the target `name`, and fit for a run in the mode `mode_of` finds."""
     try:
-        mode = engine.mode(name, kind)
+        mode = mode_of()
     except AssayError as error:
         yield Diagnosis(name, Level.FAIL, error.message, error.fix)
         return
     said = mode.sentence.partition(": ")[2]
     if mode.emulation is not None:
         yield Diagnosis(name, Level.WARN, said)
-        ready = questions.refusal(engine.client, kind.architecture) is None
+        ready = questions.refusal(client, kind.architecture) is None
         fix = "" if ready else "the first run installs it where it may: as root, with apt, on the engine's machine"
         yield Diagnosis("qemu", Level.OK if ready else Level.WARN, "registered" if ready else "absent", fix)
         return
@@ -63,26 +63,26 @@ def machine(engine: DockerEngine, name: str, kind: Target) -> Iterator[Diagnosis
     try:
         chosen = select(target=name)[0]
         with sentences("looking for images"):
-            image = base.there(engine.store, chosen)
+            image = base.there(store, chosen)
         if image is None:
             yield Diagnosis(
                 "machine", Level.OK, "its clocks, memory and drivers are read once the first image is built"
             )
             return
-        found = questions.facts(engine.client, image, chosen, mode.access, kind.reads)
+        found = questions.facts(client, image, chosen, mode.access, kind.reads)
     except AssayError as error:
         yield Diagnosis("machine", Level.FAIL, error.message, error.fix)
         return
     yield from fitness.diagnoses(kind.checks, found)
 
 
-def images(engine: DockerEngine, target: str) -> Iterator[Diagnosis]:
+def images(store: ImageStore, target: str) -> Iterator[Diagnosis]:
     """Look which of a target's images are built, or what building them still has to fetch."""
     try:
         chosen = select(target=target, suite="all")
         for each in chosen:
             with sentences("looking for images"):
-                found = _image(engine.store, each)
+                found = _image(store, each)
             yield found
         for suite in sorted(set(get_args(Suite)) - {each.suite for each in chosen}):
             yield Diagnosis(suite, Level.WARN, why_not("all", target, suite))

@@ -132,8 +132,8 @@ class DockerEngine(Engine):
     def examine(self, name: str, target: Target) -> Iterator[Diagnosis]:
         """Look at the engine, its machine and its images."""
         yield from connection.within(connection.DESCRIBE_S, lambda: list(diagnosis.engine(self.client)))
-        yield from diagnosis.machine(self, name, target)
-        yield from diagnosis.images(self, name)
+        yield from diagnosis.machine(self.client, self.store, name, target, lambda: self.mode(name, target))
+        yield from diagnosis.images(self.store, name)
 
 
 def _remote() -> bool:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rules.documents import Interpreter
-from rules.errors import MachineError
+from rules.errors import MachineError, UsageError
 from rules.text import printable
 from suite.engines.base import Runner, SandboxLimits
 from suite.engines.job import command
@@ -41,7 +41,11 @@ class ProcessRunner(Runner):
 
     def sandbox(self, limits: SandboxLimits, module: str = "suite.harness", kind: str = "job") -> ProcessSandbox:  # noqa: ARG002
         """Return processes for a job of `module`; the interpreter must have what was recorded of it."""
-        if ask(Path(self._path)) != self.interpreter:
+        try:
+            now = ask(Path(self._path))
+        except UsageError as error:  # it was usable at the start
+            raise MachineError(error.message, fix="restore that Python; then --resume") from None
+        if now != self.interpreter:
             raise MachineError(
                 f"{printable(self._path, 200)} no longer has the distributions recorded at the start",
                 fix="install nothing during a run; then start over with --discard",

@@ -92,8 +92,9 @@ def test_inference_is_run_by_the_newest_round_or_by_the_one_asked_for(after: dic
 
 
 def test_a_round_of_another_family_is_no_round_to_run_by(after: dict[str, str]) -> None:
-    with pytest.raises(UsageError, match="unknown round"):
+    with pytest.raises(UsageError, match=r"unknown round of assay 'assay-inference/1\.0'") as said:
         Training(asked(round=after["assay-inference"]))
+    assert said.value.fix.endswith("known: assay/1.0, assay/99.0")
 
 
 def test_the_newest_is_by_version_and_not_by_letters() -> None:

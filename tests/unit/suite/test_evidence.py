@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,8 +18,10 @@ import rules.round
 from rules.errors import UsageError
 from rules.published import certificates, sources
 from rules.ruleset import load
-from suite.cli.parity import reference
+from suite.cli import parity as cli
 from suite.host import cache
+from suite.inputs import source
+from suite.result import turn as turns
 from suite.training import parity
 from suite.training.plan import TrainingPlan
 from suite.training.reference import measure
@@ -80,7 +87,7 @@ def test_a_certificate_is_published_also_where_the_cache_is_on_another_disk(
 def test_a_place_that_cannot_hold_logs_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="file/logs: Not a directory"):
-        list(measure(ROUND, load(ROUND).workload(WORKLOAD), {}, 1, {}, 1, tmp_path / "file" / "logs"))
+        list(measure(ROUND, load(ROUND).workload(WORKLOAD), {}, {}, 1, {}, 1, tmp_path / "file" / "logs"))
 
 
 def test_reference_runs_that_no_round_may_publish_are_not_begun(
@@ -90,5 +97,33 @@ def test_reference_runs_that_no_round_may_publish_are_not_begun(
     with pytest.raises(
         UsageError, match="--runs 6: 18 reference runs in all, and a round publishes 20 or more"
     ) as said:
-        reference(WORKLOAD, tmp_path, runs=6)
+        cli.reference(WORKLOAD, tmp_path, runs=6)
     assert said.value.fix == "give --runs 7 or more"
+
+
+def test_of_two_at_once_the_second_makes_only_what_the_first_has_not(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o1777)
+    monkeypatch.setattr(turns, "FOLDERS", (tmp_path,))
+    monkeypatch.setattr(turns, "POLL_S", 0.05)
+    waiting = threading.Event()
+    monkeypatch.setattr(turns, "say", lambda _: waiting.set())
+    here: Any = SimpleNamespace(locks=lambda: ["evidence"], busy=lambda: None)
+    monkeypatch.setattr("suite.engines.table.engine", lambda: here)
+    made: list[str] = []
+    monkeypatch.setattr(cli, "_parity", lambda *_, **__: made.append("parity"))
+    monkeypatch.setattr(cli, "_reference", lambda *_: made.append("references"))
+    monkeypatch.setattr("suite.inputs.source.files", lambda _: {"other.py": b""})
+    mine = source.digest({"other.py": b""})
+    with turns.turn("the first", here, wait=False):
+        second = threading.Thread(target=cli.evidence, kwargs={"wait": True})
+        second.start()
+        assert waiting.wait(30)
+        publisher = "import sys, pathlib, rules.round; rules.round.ROOT = pathlib.Path(sys.argv[1]); "
+        publisher += "from suite.training.parity import publish; from rules.documents import ParityCertificate; "
+        publisher += "publish(ParityCertificate.model_validate_json(sys.stdin.buffer.read()))"
+        body = CERTIFICATE.model_copy(update={"source_sha256": mine}).model_dump_json(by_alias=True)
+        subprocess.run([sys.executable, "-c", publisher, str(copied)], input=body.encode(), check=True)
+    second.join(30)
+    assert made == ["references"]

@@ -90,3 +90,13 @@ def test_a_run_of_which_no_record_can_be_made_is_noted(tmp_path: Path) -> None:
     with pytest.raises(JudgedError, match="the run: the harness's results cannot be recorded: engine: "):
         table.recorded("0", "the run", record)
     assert [attempt.outcome for attempt in table.work.attempts("0")] == [Outcome.CRASHED]
+
+
+def test_an_interpreter_that_is_gone_between_two_runs_is_the_machines_fault(tmp_path: Path) -> None:
+    table = context(tmp_path, "print('hello')")
+    gone = ProcessRunner(
+        table.runner.interpreter.model_copy(update={"path": "/nowhere/python"}), tmp_path / "boxes", {}
+    )
+    with pytest.raises(MachineError, match="/nowhere/python: No such file"):
+        run(Table(gone, table.work, None, table.files, []))
+    assert [attempt.outcome for attempt in table.work.attempts("0")] == [Outcome.CRASHED]
