@@ -21,7 +21,7 @@ from checker.report.render import github
 from checker.report.render import json as json_renderer
 from checker.report.render import text as text_renderer
 from rules import schemas
-from rules.errors import AssayError
+from rules.errors import AssayError, UsageError
 from suite.cli import app
 from tests.unit.checker.submissions import Built, said
 
@@ -276,8 +276,8 @@ def test_objections_to_submissions_of_two_rounds_are_refused_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged = Report(assay="", path=str(tmp_path), ruleset="assay-inference/1.0, assay/1.0")
-    monkeypatch.setattr(checker, "check", lambda *_: judged)
+    monkeypatch.setattr(checker, "check", lambda *_, **__: judged)
     outcome = invoke("review", str(tmp_path), "--objections", str(tmp_path / "drafts"))
-    assert outcome.exit_code == 2
+    assert isinstance(outcome.exception, UsageError)
     assert "submissions to several rounds: assay-inference/1.0, assay/1.0" in str(outcome.exception)
     assert not (tmp_path / "drafts").exists()
