@@ -23,6 +23,7 @@ settings.register_profile("assay", deadline=None)
 settings.load_profile("assay")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests stay together in one process, and let those begin that hold the machine longest.
 

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.machine]
 def submission(client, tmp_path_factory) -> Path:
     """A closed result in PyTorch, made by the command that `make run` calls."""
     output = tmp_path_factory.mktemp("submissions")
-    words = ["run", "image-classification", "--submitter", "tests", "--output", str(output)]
+    words = ["run", "image-classification", "--submitter", "tests", "--wait", "--output", str(output)]
     done = subprocess.run([sys.executable, "-m", "suite.cli", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASS" in done.stdout
