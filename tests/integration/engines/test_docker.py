@@ -166,10 +166,10 @@ def stopped_before_the_start(client, image, stop):
     """Stop a runner when its container is made and not yet started; return the runner's owner label."""
     program = f"""
 import docker, time
-from suite.engines.base import Limits
+from suite.engines.base import SandboxLimits
 from suite.engines.docker import sandbox
 sandbox.AttachStream = lambda _: time.sleep(600)
-with sandbox.ContainerSandbox(docker.from_env(), {image.image_id!r}, Limits("0", 128 << 20), {{}}, ["true"]):
+with sandbox.ContainerSandbox(docker.from_env(), {image.image_id!r}, SandboxLimits("0", 128 << 20), {{}}, ["true"]):
     pass
 """
     runner = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
