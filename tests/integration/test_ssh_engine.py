@@ -91,7 +91,7 @@ def test_the_way_is_opened_once_and_gone_with_the_program_even_a_killed_one(
     ("address", "said", "fix"),
     [
         ("ssh://root@127.0.0.1:{closed}", "nothing listens for ssh on 127.0.0.1", "start sshd there"),
-        ("ssh://nobody@127.0.0.1:{port}/x.sock", "127.0.0.1 does not let nobody@127.0.0.1 in", "ssh-copy-id nobody@"),
+        ("ssh://nobody@127.0.0.1:{port}/x.sock", "127.0.0.1 refuses to log nobody@127.0.0.1 in", "ssh-copy-id nobody@"),
         ("ssh://root@localhost:{port}/x.sock", "has a key this user has not accepted", "accept it: ssh root@localhost"),
         ("ssh://root@127.0.0.1:{port}/no/x.sock", "no Docker engine listens at /no/x.sock", "systemctl start docker"),
         ("ssh://root@nowhere.invalid", "no machine named nowhere.invalid", "check the name in DOCKER_HOST"),
