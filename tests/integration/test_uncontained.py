@@ -38,7 +38,7 @@ def python() -> Path:
 
 def command(output: Path, interpreter: Path | str, *more: str) -> list[str]:
     words = ["run", WORKLOAD, "--framework", "pytorch", "--submitter", "tests", "--uncontained", str(interpreter)]
-    return [sys.executable, "-m", "suite.cli", *words, "--output", str(output), *more]
+    return [sys.executable, "-m", "suite.cli", *words, "--wait", "--output", str(output), *more]
 
 
 def assay(output: Path, interpreter: Path | str, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -156,6 +156,7 @@ def test_interrupt_ends_in_a_sentence_and_no_process(python: Path, tmp_path: Pat
     runner = subprocess.Popen(command(tmp_path, python, *SHORT), stderr=subprocess.PIPE, text=True, env=env)
     deadline = time.monotonic() + 300
     while not list(tmp_path.glob("uncontained/.work/boxes/job/source/**/train.py")):
+        assert runner.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
     runner.send_signal(signal.SIGINT)
