@@ -15,6 +15,7 @@ from checker.families.mlperf_training.log_verdict import log_judge
 from checker.families.mlperf_training.reading import read
 from tests.differential import sheet_logs
 from tests.unit.by_table import differences, mistakes
+from tests.unit.rounds import forget
 
 NEW = "mlperf-training/6.2"
 RECIPE = Path(__file__).parents[3] / "CONTRIBUTING.md"
@@ -31,8 +32,10 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Any:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     before, rules.round.ROOT = rules.round.ROOT, root
+    forget()
     yield root
     rules.round.ROOT = before
+    forget()
 
 
 def rules_objecting(lines: list[dict[str, Any]]) -> set[str]:
