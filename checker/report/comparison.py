@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 
 from checker.report.render.text import WIDTH
+from rules.errors import UsageError
+from rules.text import printable
 
+MOST = 400  # pairs of results that are compared
 PLACES = 12  # members shown of one kind
 
 
@@ -42,3 +45,15 @@ def wrapped(label: str, text: str) -> list[str]:
     """Return text in lines of 80 columns under a label."""
     rest = " " * (len(label) if not label.strip() else min(len(label), 8))
     return textwrap.wrap(text, WIDTH, initial_indent=label, subsequent_indent=rest + "  ", break_on_hyphens=False)
+
+
+def refuse_many(pairs: Sized) -> None:
+    """Raise UsageError where two submissions would give more pairs of results than anyone reads."""
+    if len(pairs) > MOST:
+        fix = "give a system's folder of results/ on each side"
+        raise UsageError(f"{len(pairs)} pairs of results; at most {MOST} are compared", fix=fix)
+
+
+def listed(names: set[str]) -> str:
+    """Return names from submissions as one safe line."""
+    return printable(", ".join(sorted(names))) or "none"

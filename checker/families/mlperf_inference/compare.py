@@ -18,7 +18,7 @@ from checker.families.mlperf_inference.modular.official import Options, Submitte
 from checker.families.mlperf_inference.rules.integrity import result_case
 from checker.families.mlperf_inference.table import measured, row
 from checker.families.mlperf_inference.walk import find, read_submitter
-from checker.report.comparison import differing
+from checker.report.comparison import differing, listed, refuse_many
 from checker.report.measured_comparison import MeasuredComparison, MeasuredComparisons, MeasuredSide
 from rules.errors import NothingToCheckError, UsageError
 from rules.inference import inference_rules
@@ -26,7 +26,6 @@ from rules.ruleset import load
 from rules.scenarios import logged_scenario
 from rules.text import printable
 
-MOST = 400  # comparisons
 METHOD = (
     "Every result is one run, so no test says whether two differ by more than chance. Repeated: how far the runs of "
     "the result's own compliance tests TEST01 and TEST04 came out from it: the same system scatters at least so much."
@@ -58,12 +57,10 @@ def compare(a: Path, b: Path, round_name: str) -> MeasuredComparisons:
     mine, theirs = list(_results(a, round_name)), list(_results(b, round_name))
     names, others = ({found.name for found in one} for one in (mine, theirs))
     if not names & others:
-        what = f"no common benchmark and scenario: {_listed(names)} in the one, {_listed(others)} in the other"
+        what = f"no common benchmark and scenario: {listed(names)} in the one, {listed(others)} in the other"
         raise NothingToCheckError(what, fix="give two submissions that ran the same benchmark")
     pairs = list(_pairs(mine, theirs))
-    if len(pairs) > MOST:
-        fix = "give a system's folder of results/ on each side"
-        raise UsageError(f"{len(pairs)} pairs of results; at most {MOST} are compared", fix=fix)
+    refuse_many(pairs)
     return MeasuredComparisons(
         ruleset=round_name,
         a=printable(str(a)),
@@ -73,10 +70,6 @@ def compare(a: Path, b: Path, round_name: str) -> MeasuredComparisons:
         only_a=tuple(sorted(map(printable, names - others))),
         only_b=tuple(sorted(map(printable, others - names))),
     )
-
-
-def _listed(names: set[str]) -> str:
-    return printable(", ".join(sorted(names))) or "none"
 
 
 def _results(path: Path, round_name: str) -> Iterator[_Found]:

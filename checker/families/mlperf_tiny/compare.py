@@ -13,14 +13,13 @@ from checker.families.mlperf_tiny.facts import TinyResultFacts, read_result
 from checker.families.mlperf_tiny.official import judge_submitter
 from checker.families.mlperf_tiny.submission import find
 from checker.families.mlperf_tiny.table import measured
-from checker.report.comparison import differing
+from checker.report.comparison import differing, refuse_many
 from checker.report.measured_comparison import MeasuredComparison, MeasuredComparisons, MeasuredSide
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import load
 from rules.text import printable
 from rules.tiny import tiny_rules
 
-MOST = 400  # comparisons
 METHOD = (
     "Every result is the median of five windows on one device, so no test says whether two differ by more than chance. "
     "Repeated: how far the windows lie from it."
@@ -44,9 +43,7 @@ def compare(a: Path, b: Path, round_name: str) -> MeasuredComparisons:
         for other in sorted(theirs, key=lambda found: found[0].path)
         if _comparable(one[0], other[0], mine, theirs)
     ]
-    if len(pairs) > MOST:
-        fix = "give a system's folder of results/ on each side"
-        raise UsageError(f"{len(pairs)} pairs of results; at most {MOST} are compared", fix=fix)
+    refuse_many(pairs)
     return MeasuredComparisons(
         ruleset=round_name,
         a=printable(str(a)),

@@ -21,7 +21,7 @@ from checker.families.mlperf_training.organisation import Folder, Organisation, 
 from checker.families.mlperf_training.scan import scan
 from checker.families.mlperf_training.systems import SystemFile
 from checker.families.mlperf_training.table import LARGEST_FACTOR, NEVER_S, Row, minutes_of, rows
-from checker.report.comparison import Differing
+from checker.report.comparison import Differing, listed, refuse_many
 from rules.errors import NothingToCheckError, UsageError
 from rules.ruleset import load
 from rules.text import printable
@@ -34,7 +34,6 @@ METHOD = (
     f"{SIGNIFICANCE:g}. Tested only where every run of both results reached the target: those that did are a choice "
     "of the fast ones."
 )
-MOST = 400  # comparisons
 IDENTITY = frozenset({"submission_org", "submission_platform", "submission_benchmark", "config_filename"})
 
 
@@ -111,13 +110,11 @@ def compare(a: Path, b: Path, round_name: str) -> Comparisons:
     mine, theirs = ({folder.benchmark for folder in one.folders} for one in (first, second))
     common = mine & theirs
     if not common:
-        what = f"no common benchmark: {_listed(mine)} in the one, {_listed(theirs)} in the other"
+        what = f"no common benchmark: {listed(mine)} in the one, {listed(theirs)} in the other"
         raise NothingToCheckError(what, fix="give two submissions that ran the same benchmark")
     found = [_results(one, common, fixed, round_name) for one in (first, second)]
     pairs = list(_pairs(*found))
-    if len(pairs) > MOST:
-        fix = "give a system's folder of results/ on each side"
-        raise UsageError(f"{len(pairs)} pairs of results; at most {MOST} are compared", fix=fix)
+    refuse_many(pairs)
     return Comparisons(
         ruleset=round_name,
         a=printable(str(a)),
@@ -127,10 +124,6 @@ def compare(a: Path, b: Path, round_name: str) -> Comparisons:
         only_a=tuple(sorted(map(printable, mine - theirs))),
         only_b=tuple(sorted(map(printable, theirs - mine))),
     )
-
-
-def _listed(names: set[str]) -> str:
-    return printable(", ".join(sorted(names))) or "none"
 
 
 def _submission(path: Path, fixed: TrainingPackage, round_name: str) -> Organisation:

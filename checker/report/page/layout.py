@@ -63,3 +63,17 @@ def verdict_mark(verdict: Verdict) -> Markup:
     shape = "M3 8.5l3.5 3.5L13 4.5" if verdict == "pass" else "M4 4l8 8M12 4l-8 8"
     sign = tag("svg", tag("path", d=shape), viewBox="0 0 16 16", width=16, height=16, aria_hidden="true")
     return tag("span", sign, verdict.upper(), class_=f"verdict {verdict}")
+
+
+def searchable(count: int, columns: str, tables: Child, note: str, kind: str | None = None) -> Markup:
+    """Return the section of a round's results: a search over `columns`, the tables, and what their heads mean."""
+    search = tag("input", type="search", id="rows", autocomplete="off", spellcheck="false")
+    words = tag("label", f"Search {columns} ", search, for_="rows")
+    shown = tag("p", role="status", id="rows-shown")
+    return section(
+        "results",
+        f"Results ({count:,})",
+        tag("div", words, shown, class_="filter", id="rows-filter", hidden=True),
+        tag("div", tables, id="rows-table", class_=kind),
+        tag("p", f"{note} At most {ROWS:,} results are shown.", class_="note"),
+    )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from checker.core.findings import InferenceScore, Report, Score
-from checker.report.page.layout import ROWS, section, table, verdict_mark
+from checker.report.page.layout import ROWS, searchable, section, table, verdict_mark
 from checker.report.page.markup import Child, Markup, tag
 from checker.report.page.quantity import NONE, count, number, significant
 from checker.report.page.round_results import naming
@@ -84,28 +84,13 @@ def measured_results(report: Report) -> Markup:
         left -= len(shown)
         if shown:
             tables.append(_table(group, shown, of))
-    search = tag("input", type="search", id="rows", autocomplete="off", spellcheck="false")
-    return section(
-        "results",
-        f"Results ({len(report.scores):,})",
-        tag(
-            "div",
-            tag("label", "Search organisation, system, benchmark or scenario ", search, for_="rows"),
-            tag("p", role="status", id="rows-shown"),
-            class_="filter",
-            id="rows-filter",
-            hidden=True,
-        ),
-        tag("div", tables, id="rows-table", class_="measured"),
-        tag(
-            "p",
-            "Result: the official metric; lower is better where it is a latency. Per chip: a throughput over all "
-            "accelerators. Accuracy: as accuracy.txt states it; in the open division any is allowed. p99: of a "
-            "query's latency, for token models of the first token's (TTFT) and of each later one's (TPOT). Inferred: "
-            f"taken from a run of another scenario. At most {ROWS:,} results are shown.",
-            class_="note",
-        ),
+    note = (
+        "Result: the official metric; lower is better where it is a latency. Per chip: a throughput over all "
+        "accelerators. Accuracy: as accuracy.txt states it; in the open division any is allowed. p99: of a "
+        "query's latency, for token models of the first token's (TTFT) and of each later one's (TPOT). Inferred: "
+        "taken from a run of another scenario."
     )
+    return searchable(len(report.scores), "organisation, system, benchmark or scenario", tables, note, "measured")
 
 
 def _table(group: ResultGroup, scores: Sequence[Score], of: Callable[[str], str]) -> Markup:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from checker.core.findings import Finding, Item, Report, Score, TimeToTarget
-from checker.report.page.layout import ROWS, code, section, table, verdict_mark
+from checker.report.page.layout import ROWS, code, searchable, section, table, verdict_mark
 from checker.report.page.markup import Child, Markup, tag
 from checker.report.page.quantity import count, fixed
 
@@ -143,29 +143,13 @@ def results_section(report: Report) -> Markup:
         table(f"{workload}, {division} division: {len(rows):,}", heads, rows, words=(1, 2, 3, 9))
         for (workload, division), rows in groups.items()
     ]
-    search = tag("input", type="search", id="rows", autocomplete="off", spellcheck="false")
-    return section(
-        "results",
-        f"Results ({len(report.scores):,})",
-        tag(
-            "div",
-            tag("label", "Search organisation, system or benchmark ", search, for_="rows"),
-            tag("p", role="status", id="rows-shown"),
-            class_="filter",
-            id="rows-filter",
-            hidden=True,
-        ),
-        tag("div", tables, id="rows-table"),
-        tag(
-            "p",
-            "Score: the official olympic mean of the complying runs. Fastest and slowest: of the complying runs. "
-            "Scaled by: what all three times are multiplied by, where the runs converged faster than the reference "
-            "points. Spread: fastest to slowest, over the score. Runs: complying "
-            "of all. Chips: accelerators, or none. Official: the result's own checks. "
-            f"At most {ROWS:,} results are shown.",
-            class_="note",
-        ),
+    note = (
+        "Score: the official olympic mean of the complying runs. Fastest and slowest: of the complying runs. "
+        "Scaled by: what all three times are multiplied by, where the runs converged faster than the reference "
+        "points. Spread: fastest to slowest, over the score. Runs: complying "
+        "of all. Chips: accelerators, or none. Official: the result's own checks."
     )
+    return searchable(len(report.scores), "organisation, system or benchmark", tables, note)
 
 
 def _rank(score: Score) -> tuple[str, str, float]:
