@@ -21,6 +21,7 @@ from suite.inputs.settings import settings, workloads
 
 GIB = 2**30
 NEED_DISK_GIB = 8  # three images, their wheels and the layers the engine unpacks: measured in docs/images.md
+WITHOUT = "or train without an engine, which gives no submission: assay run WORKLOAD --uncontained PYTHON"
 Show = Callable[[str], None]
 
 
@@ -37,7 +38,7 @@ def examine(cache_folder: Path, submissions: Path, target: str) -> Iterator[Diag
     try:
         yield from table.engine(hasty=True).examine(target, kind)
     except AssayError as error:
-        yield Diagnosis("engine", Level.FAIL, error.message, error.fix)
+        yield Diagnosis("engine", Level.FAIL, error.message, f"{error.fix}; {WITHOUT}" if error.fix else WITHOUT)
         return
     for workload in workloads():
         if not settings(workload).frameworks:

@@ -74,10 +74,14 @@ def _store(content: bytes, name: str, digest: str, place: Path, origin: object) 
 
 def _own(folder: Path, name: str) -> bytes:
     """Read `name` or `name.gz` from the user's folder, decompressed."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            with path.open("rb") as file:
-                return _plain(file.read(MAX_FILE), path)
+    try:
+        for path in (folder / name, folder / f"{name}.gz"):
+            if path.is_file():
+                with path.open("rb") as file:
+                    return _plain(file.read(MAX_FILE), path)
+    except OSError as error:
+        fix = "give --data a folder whose files this user may read"
+        raise UsageError(f"{error.filename or folder}: {error.strerror}", fix=fix) from None
     raise UsageError(
         f"{folder} has neither {name} nor {name}.gz", fix="give the folder that holds all files of the data set"
     )

@@ -54,6 +54,13 @@ def test_doctor_does_not_wait_for_an_engine_that_never_answers(deaf: str) -> Non
     assert done.stderr == ""
 
 
+def test_doctor_offers_what_runs_without_an_engine_where_none_answers() -> None:
+    done = assay("doctor")
+    _, _, after = done.stdout.partition("FAIL engine")
+    assert "assay run WORKLOAD --uncontained PYTHON" in after.splitlines()[1]
+    assert done.returncode == 5
+
+
 @pytest.mark.parametrize(
     ("host", "said"),
     [
