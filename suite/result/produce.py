@@ -18,7 +18,7 @@ from rules.serving import shipped
 from rules.systems import system_name
 from suite.engines import table
 from suite.engines.base import Engine, RunEnvironment
-from suite.host.progress import Phase, say
+from suite.host.progress import Phase, Progress, say
 from suite.images.matrix import cell, target
 from suite.inputs import data, source
 from suite.result import machine, uncontained
@@ -108,7 +108,7 @@ def _measured(means: Means, person: machine.Personal, chosen: list[str], take: C
     return passed
 
 
-def _data(procedure: Procedure, progress: data.Progress) -> dict[str, Path]:
+def _data(procedure: Procedure, progress: Progress) -> dict[str, Path]:
     """Return every data file: those that the rule set holds itself (trained weights), and the rest."""
     rules, request = procedure.rules, procedure.request
     held = {name: path for name in rules.data if (path := shipped(procedure.ruleset, name)) is not None}

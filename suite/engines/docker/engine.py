@@ -103,7 +103,7 @@ class DockerEngine(Engine):
     def runner(self, cell: Cell) -> DockerRunner:
         """Build the image where it is not there yet, saying so."""
         with Phase(f"image {cell.name}") as phase:
-            built = build(self.store, cell, phase.building)
+            built = build(self.store, cell, phase.to)
         return DockerRunner(self.client, built, cell.requirements[0].partition("==")[2])
 
     def environment(self, cell: Cell, mode: ExecutionMode) -> RunEnvironment:
@@ -123,7 +123,7 @@ class DockerEngine(Engine):
             return {}
         kind = described(cell.target)
         with Phase(f"machine for {cell.target}") as phase:
-            below = base.prepare(self.store, cell, phase.building)
+            below = base.prepare(self.store, cell, phase.to)
             found = questions.facts(self.client, below.image, cell, mode.access, kind.reads)
         least = minimums(cell.framework, cell.target)
         fitness.hold(f"the engine's machine is not fit for {cell.name}", kind.checks, found, least)

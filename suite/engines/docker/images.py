@@ -14,9 +14,10 @@ from rules.errors import MachineError
 from rules.text import printable
 from suite.engines.docker import connection
 from suite.engines.docker.connection import sentences
+from suite.host.progress import Progress
 from suite.images.archive import ImageConfig, docker_archive
-from suite.images.bytecode import USER
-from suite.images.files import Layer, Progress
+from suite.images.files import Layer
+from suite.images.layer import USER
 from suite.images.store import ImageStore
 
 PATIENCE_S = 1800

@@ -106,9 +106,7 @@ def _smallest(client: docker.DockerClient, architecture: str) -> str:
             info.mode, info.size = 0o755, len(content)
             tar.addfile(info, io.BytesIO(content))
         diff_id = hashlib.sha256(place.read_bytes()).hexdigest()
-        made = archive.config(
-            architecture=architecture, epoch=0, layers={diff_id: "assay trial"}, environment={}, labels={}
-        )
+        made = archive.config(architecture=architecture, epoch=0, layers={diff_id: "assay trial"})
         tag, store = f"assay/trial-{architecture}:{diff_id[:12]}", DockerImages(client)
         return store.find(tag, [diff_id]) or store.load(made, [Layer(place, diff_id)], tag, lambda *_: None)
 
