@@ -62,11 +62,10 @@ class Inference(Procedure):
 
     @classmethod
     def suits(cls, request: Request) -> bool:
-        """Return whether a scenario was asked for, or a workload that is not trained."""
         return request.scenario is not None or not settings(request.workload).frameworks
 
     def frameworks(self) -> list[str]:
-        """Return the frameworks asked for; raise UsageError for one there is not, or settings it does not know."""
+        """Also refuse settings that a framework does not know."""
         chosen = super().frameworks()
         self._scenarios()
         for framework in chosen:
@@ -90,11 +89,9 @@ class Inference(Procedure):
         )
 
     def source(self) -> dict[str, bytes]:
-        """Return the source that runs in the sandbox, by path."""
         return source.serving_files(self.request.workload)
 
     def plan(self, common: Mapping[str, Any], there: RunEnvironment) -> InferencePlan:
-        """Return the plan of a framework's result; `common` is what every plan says."""
         sut = self._parameters(common["framework"])
         last_of(sut.threads, there.cpus)  # refuses more threads than there are
         closed = self.request.division == "closed"
@@ -108,7 +105,6 @@ class Inference(Procedure):
         )
 
     def changed(self, work: InferenceWork) -> list[str]:
-        """Return how the finished result is not the one asked for now."""
         plan, ours = work.plan, work.top / work.plan.ours
         there = {path.name for path in work.final.iterdir() if path.is_dir()}
         with suppress(OSError, ValueError):  # the checker says what is wrong with it
@@ -123,7 +119,6 @@ class Inference(Procedure):
         return [f"with other {', '.join(dict.fromkeys(changed))}"] if changed else []
 
     def described(self, system: SystemDescription) -> ServingSystem:
-        """Return the system's description in MLPerf Inference's form."""
         return ServingSystem.model_validate(
             system.model_dump(by_alias=True)
             | {
@@ -136,9 +131,7 @@ class Inference(Procedure):
         )
 
     def execute(self, context: InferenceContext) -> None:
-        """Make what is left of the result's runs."""
         execute(context)
 
     def complete(self, work: InferenceWork, staged: Path) -> None:
-        """Write MLPerf's own files of every scenario into the staged result."""
         complete(work, self.rules, staged)

@@ -39,7 +39,6 @@ class InferenceWork(Work):
         return [(scenario, run) for scenario, run in self.plan.runs() if scenario not in left_out]
 
     def records(self) -> list[str]:
-        """Return where the record of each run stands, below the submitter's folder."""
         return [self._record(scenario, run) for scenario, run in self.runs()]
 
     def _record(self, scenario: Scenario, run: RunName) -> str:

@@ -50,7 +50,6 @@ class Training(Procedure):
 
     @classmethod
     def suits(cls, request: Request) -> bool:
-        """Return whether a workload that is trained was asked for, and no scenario."""
         return request.scenario is None and bool(settings(request.workload).frameworks)
 
     def _runs(self) -> int:
@@ -66,11 +65,9 @@ class Training(Procedure):
         return shortened, smoke.judge
 
     def source(self) -> dict[str, bytes]:
-        """Return the source that runs in the sandbox, by path."""
         return source.files(self.request.workload)
 
     def plan(self, common: Mapping[str, Any], there: RunEnvironment) -> TrainingPlan:
-        """Return the plan of a framework's result; `common` is what every plan says."""
         threads = self.request.threads or self.tuned[common["framework"]].threads
         return TrainingPlan(
             **common,
@@ -84,7 +81,6 @@ class Training(Procedure):
         )
 
     def changed(self, work: TrainingWork) -> list[str]:
-        """Return how the finished result is not the one asked for now."""
         try:
             measured = RunRecord.model_validate_json((work.final / "result_0.json").read_bytes())
         except (OSError, ValueError):
@@ -100,5 +96,4 @@ class Training(Procedure):
         return {"parity.json": document(parity.certificate(plan))} if plan.division == "closed" else {}
 
     def execute(self, context: TrainingContext) -> None:
-        """Make what is left of the result's runs."""
         execute(context)

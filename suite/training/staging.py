@@ -21,14 +21,11 @@ class TrainingWork(Work):
         return f"{self.plan.results}/result_{run}.json"
 
     def records(self) -> list[str]:
-        """Return where the record of each run stands, below the submitter's folder."""
         return [self.record(run) for run in range(self.plan.runs)]
 
     def at(self, name: str) -> Path:
-        """Return where a file is kept that will stand at `name`, below the submitter's folder."""
         return self.folder / Path(name).relative_to(self.plan.results)
 
     def kept(self) -> dict[str, Path]:
-        """Return every file of the result that is kept, by where it will stand."""
         paths = [*self.folder.glob("result_*"), *self.folder.glob("observation_*")]
         return {f"{self.plan.results}/{path.name}": path for path in paths}

@@ -47,7 +47,6 @@ class DockerEngine(Engine):
 
     @property
     def host(self) -> Host:
-        """What the engine says of its machine."""
         return questions.host(self.client)
 
     def locks(self) -> list[str]:
@@ -59,7 +58,6 @@ class DockerEngine(Engine):
         return [*(["machine"] if here else []), f"engine-{hashlib.sha256(engine.encode()).hexdigest()[:16]}"]
 
     def busy(self) -> str | None:
-        """Return what the engine is measuring, by its containers' labels."""
         return labels.busy(self.client)
 
     def mode(self, name: str, target: Target) -> ExecutionMode:
@@ -101,13 +99,11 @@ class DockerEngine(Engine):
             )
 
     def runner(self, cell: Cell) -> DockerRunner:
-        """Build the image where it is not there yet, saying so."""
         with Phase(f"image {cell.name}") as phase:
             built = build(self.store, cell, phase.to)
         return DockerRunner(self.client, built, cell.requirements[0].partition("==")[2])
 
     def environment(self, cell: Cell, mode: ExecutionMode) -> RunEnvironment:
-        """See that the machine is fit, build the image, and ask the kernel about the machine."""
         found = self._fit(cell, mode)
         runner = self.runner(cell)
         machine = questions.machine(self.client, runner.image_id)
@@ -130,7 +126,6 @@ class DockerEngine(Engine):
         return found
 
     def examine(self, name: str, target: Target) -> Iterator[Diagnosis]:
-        """Look at the engine, its machine and its images."""
         yield from connection.within(connection.DESCRIBE_S, lambda: list(diagnosis.engine(self.client)))
         yield from diagnosis.machine(self.client, self.store, name, target, lambda: self.mode(name, target))
         yield from diagnosis.images(self.store, name)

@@ -91,7 +91,6 @@ class ProcessSandbox(Sandbox):
         )
 
     def put(self, files: Files) -> None:
-        """Place `files` in the job folder."""
         with disk(self._folder):
             for path in folders(path for path, _ in files):
                 (self._folder / path).mkdir(exist_ok=True)
@@ -170,7 +169,6 @@ class _Pipes:
                     self._selector.unregister(key.fileobj)
 
     def close(self) -> None:
-        """End the connection."""
         self._selector.close()
         for file in (self._stdin, *self._outputs):
             with suppress(OSError):
