@@ -123,4 +123,4 @@ def _keep(context: InferenceContext, scenario: Scenario, run: RunName, ran: Ran,
         )
 
     made = context.recorded(f"{scenario}-{run}", f"{scenario} {run}", record)
-    work.finish(scenario, run, {**files, seen: ran.seen}, ran.finished.watch.log, made)
+    work.finish(scenario, run, {**files, seen: ran.seen.content}, ran.finished.watch.log, made)

@@ -41,7 +41,7 @@ def execute(context: TrainingContext) -> None:
         ran = context.run(str(run), title, plan.job(run, context.rules), plan.time_limit_s)
         record = context.recorded(str(run), title, partial(_record, context, run, ran))
         files = {"txt": ran.finished.watch.log, "safetensors": ran.finished.files.get("weights.safetensors")}
-        kept = {f"{plan.results}/observation_{run}.json": ran.seen}
+        kept = {f"{plan.results}/observation_{run}.json": ran.seen.content}
         kept |= {f"{plan.results}/result_{run}.{kind}": content for kind, content in files.items()}
         work.keep({**kept, work.record(run): document(record)})
         say(f"  {ran.outcome}{f': {ran.explanation}' if ran.explanation else ''}")

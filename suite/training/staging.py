@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
 from rules.documents import Attempt, Document
@@ -11,7 +10,7 @@ from suite.training.plan import TrainingPlan
 
 
 class TrainingWork(Work):
-    """The work folder of one result of training, in which files lie side by side as in its results folder."""
+    """The work folder of one result of training."""
 
     ATTEMPT: ClassVar[type[Document]] = Attempt
     plan: TrainingPlan
@@ -22,10 +21,3 @@ class TrainingWork(Work):
 
     def records(self) -> list[str]:
         return [self.record(run) for run in range(self.plan.runs)]
-
-    def at(self, name: str) -> Path:
-        return self.folder / Path(name).relative_to(self.plan.results)
-
-    def kept(self) -> dict[str, Path]:
-        paths = [*self.folder.glob("result_*"), *self.folder.glob("observation_*")]
-        return {f"{self.plan.results}/{path.name}": path for path in paths}

@@ -22,7 +22,7 @@ from rules.errors import MachineError
 from suite.engines.base import NO_ENGINE, Host
 from suite.engines.docker.engine import DockerEngine
 from suite.engines.docker.labels import LABEL, OWNER, owner
-from suite.result import produce, uncontained
+from suite.result import produce
 from suite.result import turn as turns
 from suite.result.request import Request
 from suite.result.turn import turn
@@ -281,7 +281,7 @@ def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
 
 def finished(request: Request) -> None:
     name = f"some-cpu-2c_{request.target}_{request.framework}"
-    results = request.output / uncontained.FOLDER / "training/open/Example/results"
+    results = request.output / verdict.UNCONTAINED / "training/open/Example/results"
     (results / name / request.workload).mkdir(parents=True)
 
 
