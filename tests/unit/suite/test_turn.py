@@ -22,7 +22,7 @@ from rules.errors import MachineError
 from suite.engines.base import NO_ENGINE, Host
 from suite.engines.docker.engine import DockerEngine
 from suite.engines.docker.labels import LABEL, OWNER, owner
-from suite.result import produce
+from suite.result import produce, verdict
 from suite.result import turn as turns
 from suite.result.request import Request
 from suite.result.turn import turn
