@@ -22,14 +22,13 @@ Chosen = Suite | Literal["all"]
 
 def list_images(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Print one line per image."""
-    cells = select(framework, target, provider, suite)
     try:
         store: ImageStore | None = images(hasty=True)
     except MachineError as error:
         sys.stderr.write(f"assay: {error.message}\n")
         store = None
     rows = [("image", "base", "base lock", "wheel lock", "built")]
-    for each in cells:
+    for each in select(framework, target, provider, suite):
         try:
             below = base.lock_in_use(each)
             lock = below.sha256[:12] + ("*" if below.drift else "")
@@ -50,7 +49,7 @@ def list_images(framework: str, target: str, provider: str | None, suite: Chosen
             print(f"no {names[0]} on {names[1]} for {names[2]}: {missing.why}")
 
 
-def lock(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
+def lock_images(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Write the locks of the selected cells and say which changed."""
     cells = select(framework, target, provider, suite)
     with Phase("resolve") as phase:
@@ -61,17 +60,16 @@ def lock(framework: str, target: str, provider: str | None, suite: Chosen = "all
             _say_changed(each.base_lock, relock.base(each))
 
 
-def build(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
+def build_images(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Build the selected images and print their digests."""
-    cells = select(framework, target, provider, suite)
     store = images()
-    for each in cells:
+    for each in select(framework, target, provider, suite):
         with Phase(f"image {each.name}") as phase:
             built = builder.build(store, each, phase.to)
         print(f"{each.name} sha256:{built.identity.config_digest}")
 
 
-def check(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
+def check_images(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Print one line per checked thing; raise JudgedError at the end when one failed."""
     cells = select(framework, target, provider, suite)
     store = images()
@@ -89,7 +87,7 @@ def check(framework: str, target: str, provider: str | None, suite: Chosen = "al
         raise JudgedError(f"{failed} checks of images failed", fix="assay images build makes what is missing")
 
 
-def prove(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
+def prove_images(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Make each selected image twice from scratch; raise JudgedError where the two differ."""
     cells = select(framework, target, provider, suite)
     store = images()
@@ -105,10 +103,8 @@ def prove(framework: str, target: str, provider: str | None, suite: Chosen = "al
             print(f"  config sha256:{identity.config_digest}")
             for layer in identity.diff_ids:
                 print(f"  layer  sha256:{layer}")
-        equal = digests[0] == digests[1]
-        print(f"{each.name}: {'equal' if equal else 'NOT EQUAL'}", flush=True)
-        if not equal:
-            unequal.append(each.name)
+        unequal += [each.name] if digests[0] != digests[1] else []
+        print(f"{each.name}: {'NOT EQUAL' if each.name in unequal else 'equal'}", flush=True)
     if unequal:
         raise JudgedError(f"not reproducible: {', '.join(unequal)}", fix="report this with the digests above")
 

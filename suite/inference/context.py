@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rules.serving import ServingRules
-from rules.serving_documents import ServingOutcome
+from rules.serving_documents import SearchRecord, ServingOutcome
 from suite.inference.outcome import judge
 from suite.inference.plan import InferencePlan
 from suite.inference.staging import InferenceWork
@@ -32,6 +32,13 @@ class InferenceContext(RunContext):
     def plan(self) -> InferencePlan:
         """The frozen plan."""
         return self.work.plan
+
+    @property
+    def search(self) -> SearchRecord:
+        """What the search found, with what runs since have changed; it comes before any run."""
+        found = self.work.search()
+        assert found is not None
+        return found
 
     def judge(self, finished: Finished) -> tuple[str, str]:
         """Return how a container ended, and a sentence about it (empty on success)."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
+from rules.compliance import compliance_rules
 from rules.documents import SystemDescription
 from rules.errors import MachineError, UsageError
 from rules.ruleset import newest
@@ -17,7 +18,6 @@ from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem, 
 from suite.engines.base import RunEnvironment
 from suite.host.cpus import last_of
 from suite.images.matrix import Suite, target
-from suite.inference import compliance
 from suite.inference.context import InferenceContext
 from suite.inference.plan import InferencePlan, parameters, scenarios
 from suite.inference.run import execute
@@ -98,7 +98,7 @@ class Inference(Procedure):
         return InferencePlan(
             **common,
             scenarios=self._scenarios(),
-            tests=compliance.tests(self.ruleset, self.request.workload) if closed else [],
+            tests=compliance_rules(self.ruleset).tests(self.request.workload) if closed else [],
             sut=sut,
             # A core beside the model's, where there is one: LoadGen issues queries while the model computes.
             cpuset=last_of(min(sut.threads + 1, len(there.cpus)), there.cpus),

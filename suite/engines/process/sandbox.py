@@ -156,7 +156,7 @@ class _Pipes:
             os.write(self._stdin.fileno(), data)
 
     def frames(self, deadline: float) -> Iterator[tuple[int, bytes]]:
-        """See `suite.engines.base.Stream`; what has come on both is handed over with standard output first."""
+        """See `suite.engines.output.Stream`; what has come on both is handed over with standard output first."""
         while self._selector.get_map():
             left = deadline - time.monotonic()
             if left <= 0:

@@ -142,4 +142,4 @@ def test_a_stop_during_a_check_of_images_is_not_one_more_failure(monkeypatch: py
     monkeypatch.setattr(commands, "images", lambda: None)
     monkeypatch.setattr(commands, "_check_locks", stopped)
     with pytest.raises(Stopped):
-        commands.check("jax", "cpu", None)
+        commands.check_images("jax", "cpu", None)
