@@ -23,8 +23,7 @@ from suite.engines.output import DONE, MAX_WORDS, Line, LineCutter, Stream, Supe
 from suite.host.diagnosis import Diagnosis
 from suite.images.matrix import Cell
 from suite.images.store import ImageStore
-from suite.targets.data import NOTHING, Access, Emulation, Target
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import NOTHING, Access, Emulation, ExecutionMode, Target
 
 NO_ENGINE = "none"  # what a document calls the engine where nothing contains a run
 KILL_S = 10  # seconds an engine is given to confirm a kill, and the stream to end after it

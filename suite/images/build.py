@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rules.documents import ImageIdentity
 from rules.errors import MachineError
 from suite.host import cache
+from suite.host.disk import NO_SPACE
 from suite.host.progress import Progress
 from suite.images import archive, base, layer, locks, registry, sbom, wheelhouse
 from suite.images.base import BaseLock
@@ -73,16 +73,9 @@ def _alone(store: ImageStore, cell: Cell) -> Iterator[None]:
             with cache.locked(f"image-{cell.name}"):
                 yield
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise MachineError(
-                    f"the disk of the cache ({cache.root()}) is full",
-                    fix="free space there, or set ASSAY_CACHE to a larger one",
-                ) from None
-            if error.filename is not None:  # the engine's client raises OSErrors too, without one
-                raise MachineError(
-                    f"{error.filename}: {error.strerror}", fix="see that this user may write there, or set ASSAY_CACHE"
-                ) from None
-            raise
+            if error.filename is None and error.errno not in NO_SPACE:
+                raise  # the engine's client raises OSErrors too
+            raise cache.unusable(error) from None
 
 
 def recorded(store: ImageStore, cell: Cell) -> BuiltImage | None:

@@ -16,7 +16,7 @@ from rules.scenarios import Scenario
 from rules.serving import ScenarioRules, ServingRules, serving_rules
 from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem, SutParameters
 from suite.engines.base import RunEnvironment
-from suite.host.cpus import last_of
+from suite.host.cpus import last_cpus
 from suite.images.matrix import Suite, target
 from suite.inference.context import InferenceContext
 from suite.inference.plan import InferencePlan, parameters, scenarios
@@ -93,7 +93,7 @@ class Inference(Procedure):
 
     def plan(self, common: Mapping[str, Any], there: RunEnvironment) -> InferencePlan:
         sut = self._parameters(common["framework"])
-        last_of(sut.threads, there.cpus)  # refuses more threads than there are
+        last_cpus(sut.threads, there.cpus)  # refuses more threads than there are
         closed = self.request.division == "closed"
         return InferencePlan(
             **common,
@@ -101,7 +101,7 @@ class Inference(Procedure):
             tests=compliance_rules(self.ruleset).tests(self.request.workload) if closed else [],
             sut=sut,
             # A core beside the model's, where there is one: LoadGen issues queries while the model computes.
-            cpuset=last_of(min(sut.threads + 1, len(there.cpus)), there.cpus),
+            cpuset=last_cpus(min(sut.threads + 1, len(there.cpus)), there.cpus),
         )
 
     def changed(self, work: InferenceWork) -> list[str]:

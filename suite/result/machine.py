@@ -64,7 +64,7 @@ def _wrong(error: Exception) -> str:
 def require_capacity(host: Host, threads: int | None, memory_mib: int | None) -> None:
     """Raise UsageError where an engine's machine has not what was asked for."""
     if threads is not None:
-        last_cpus(threads, host.cpus)
+        last_cpus(threads, range(host.cpus))
     if memory_mib is not None and memory_mib << 20 > host.memory_bytes:
         has = host.memory_bytes >> 20
         raise UsageError(f"--memory {memory_mib}: the engine's machine has {has} MiB", fix=f"ask for at most {has}")

@@ -24,7 +24,7 @@ from suite.result.procedure import Judge, Procedure, Show
 from suite.result.request import Request
 from suite.result.staging import prepare
 from suite.result.turn import turn
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import ExecutionMode
 
 
 @dataclass(frozen=True)

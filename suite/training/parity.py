@@ -25,6 +25,7 @@ from suite.host.cpus import last_cpus
 from suite.host.progress import Phase
 from suite.images.matrix import cell, select
 from suite.inputs.settings import settings
+from suite.training.job import judge
 from suite.training.plan import TrainingPlan
 from suite.training.tensors import largest_differences, read_float64
 from suite.training.unmeasured import Unmeasured
@@ -59,7 +60,7 @@ def certify(engine: Engine, jobs: Unmeasured, target: str) -> ParityCertificate:
     there = {each.framework for each in select(target=target)}
     sides = []
     for framework in (name for name in settings(jobs.rules.workload).frameworks if name in there):
-        runner, cpus = engine.runner(cell(framework, target)), last_cpus(1, engine.host.cpus)
+        runner, cpus = engine.runner(cell(framework, target)), last_cpus(1, range(engine.host.cpus))
         with Phase(f"parity {framework}") as phase:
             sides.append(run_side(jobs, runner, cpus, phase))
     return certificate_of(jobs, sides)
@@ -92,7 +93,7 @@ def run_side(jobs: Unmeasured, runner: Runner, cpus: str, phase: Phase | None) -
     image, out = runner.image, finished.files
     if finished.ended.status != 0:
         last = "\n".join(f"  | {line}" for line in finished.watch.words[-20:])
-        raise JudgedError(f"the parity run of {image.framework}: {finished.judge(jobs.rules)[1]}\n{last}")
+        raise JudgedError(f"the parity run of {image.framework}: {judge(finished, jobs.rules)[1]}\n{last}")
     try:
         said = _Said.model_validate_json(out["parity.json"])
         gradients, weights = out["gradients.safetensors"], out["weights.safetensors"]

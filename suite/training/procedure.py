@@ -10,7 +10,7 @@ from rules.errors import UsageError
 from rules.ruleset import load, newest
 from rules.workload import Value, WorkloadRules, workload_rules
 from suite.engines.base import RunEnvironment
-from suite.host.cpus import last_of
+from suite.host.cpus import last_cpus
 from suite.images.matrix import Suite
 from suite.inputs import source
 from suite.inputs.settings import settings
@@ -22,8 +22,7 @@ from suite.result.staging import Work, document
 from suite.targets.data import Emulation
 from suite.training import parity, smoke
 from suite.training.plan import TrainingPlan, hyperparameters, number_of_runs
-from suite.training.run import TrainingContext, execute
-from suite.training.staging import TrainingWork
+from suite.training.run import TrainingContext, TrainingWork, execute
 
 # What a finished result and a new plan must share for the result to be the one asked for.
 SAME = ("ruleset", "threads", "hyperparameters", "source_sha256", "data", "image", "interpreter")
@@ -74,7 +73,7 @@ class Training(Procedure):
             salt=load(self.ruleset).salt,
             runs=self._runs(),
             threads=threads,
-            cpuset=last_of(threads, there.cpus),
+            cpuset=last_cpus(threads, there.cpus),
             time_limit_s=self.rules.time_limit_s,
             hyperparameters=self._hyperparameters(),
             first_samples=there.emulation.samples if there.emulation else 0,

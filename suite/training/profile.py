@@ -15,6 +15,7 @@ from suite.host.progress import Phase
 from suite.images.matrix import cell
 from suite.inputs.settings import settings
 from suite.result.turn import turn
+from suite.training.job import judge
 from suite.training.unmeasured import Unmeasured
 
 
@@ -28,11 +29,11 @@ def profile(workload: str, framework: str, target: str, own: Path | None, *, wai
     threads = frameworks[framework].threads
     engine = table.engine()
     jobs = Unmeasured.of(ruleset, workload, own, profile=True)
-    runner, cpus = engine.runner(chosen), last_cpus(threads, engine.host.cpus)
+    runner, cpus = engine.runner(chosen), last_cpus(threads, range(engine.host.cpus))
     with turn(f"assay profile {workload}", engine, wait=wait), Phase(f"profile {chosen.name}") as phase:
         finished = jobs.run(runner, "profile", cpus, phase, seed=0, threads=threads)
     if "profile.json" not in finished.files:
-        raise JudgedError(f"no profile was made: {finished.judge(jobs.rules)[1]}")
+        raise JudgedError(f"no profile was made: {judge(finished, jobs.rules)[1]}")
     found = json.loads(finished.files["profile.json"])
     for phase_name, seconds in found["phases"].items():
         print(f"{seconds:9.3f} s   {printable(phase_name, 60)}")

@@ -21,6 +21,7 @@ from rules.seeds import run_seed
 from suite.engines.base import Runner
 from suite.host.progress import Phase
 from suite.result.job import RunWatch
+from suite.training.job import judge
 from suite.training.unmeasured import Unmeasured
 
 SUBMITTER = "(reference)"  # no submitter's name has parentheses, so no submission has these seeds
@@ -68,7 +69,7 @@ def _log(jobs: Unmeasured, runner: Runner, framework: str, seed: int, cpu: int) 
     """Train once; return the log. Raises JudgedError where the target is not reached: it needs other rules then."""
     submission = {"org": "reference", "platform": framework}
     finished = jobs.run(runner, "train", str(cpu), seed=seed, submission=submission)
-    outcome, explanation = finished.judge(jobs.rules)
+    outcome, explanation = judge(finished, jobs.rules)
     if outcome is not Outcome.SUCCESS:
         raise JudgedError(f"the reference run of {framework} with seed {seed}: {explanation}")
     return finished.watch.log

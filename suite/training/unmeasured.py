@@ -15,7 +15,8 @@ from suite.images.matrix import target
 from suite.inputs import source
 from suite.inputs.data import obtain
 from suite.inputs.settings import settings
-from suite.result.job import Finished, job, job_files, run_job
+from suite.result.job import Finished, job_files, run_job
+from suite.training.job import job
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from suite.images.build import recorded
 from suite.images.matrix import Cell, Suite, select, why_not
 from suite.images.store import ImageStore
 from suite.targets import fitness
-from suite.targets.data import Target
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import ExecutionMode, Target
 
 GIB = 2**30
 NEED_MEMORY_GIB = 4

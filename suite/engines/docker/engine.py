@@ -24,8 +24,7 @@ from suite.images.build import build
 from suite.images.matrix import Cell, minimums
 from suite.images.matrix import target as described
 from suite.targets import emulation, fitness
-from suite.targets.data import NOTHING, Target
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import NOTHING, ExecutionMode, Target
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

@@ -22,8 +22,7 @@ from suite.host.diagnosis import Diagnosis, Level
 from suite.host.progress import say
 from suite.images.matrix import Cell
 from suite.targets import fitness, host
-from suite.targets.data import NOTHING, FactDemand, Target
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import NOTHING, ExecutionMode, FactDemand, Target
 
 IMAGES_OWN = ("disk_free_gib",)  # facts that matter to an engine that keeps images
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}

@@ -30,8 +30,7 @@ from suite.result import machine, produce
 from suite.result.job import job_files
 from suite.result.machine import Personal
 from suite.result.request import Request
-from suite.targets.data import NOTHING
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import NOTHING, ExecutionMode
 from tests.integration.serving.toys import RULESET
 
 pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.machine]

@@ -26,8 +26,7 @@ from suite.result import produce, verdict
 from suite.result import turn as turns
 from suite.result.request import Request
 from suite.result.turn import turn
-from suite.targets.data import NOTHING
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import NOTHING, ExecutionMode
 from suite.training.procedure import Training
 
 # This machine without an engine, as `turn` and `produce` see it.
