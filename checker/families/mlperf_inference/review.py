@@ -23,7 +23,7 @@ from checker.core.waivers import Waivers
 from checker.families.mlperf_inference.cases import ResultCase, ResultTrace
 from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.detect import round_mismatch
-from checker.families.mlperf_inference.facts import read_result, readable
+from checker.families.mlperf_inference.facts import read_result
 from checker.families.mlperf_inference.modular.official import (
     Options,
     ResultReview,
@@ -129,8 +129,7 @@ class _Bench:
         return [self._result(self.submitters[position], place) for place in places]
 
     def _result(self, submitter: SubmitterFacts, place: ResultFolder) -> _Judged:
-        paths, listing = submitter.paths(place), submitter.submitter.listing
-        facts = read_result(submitter.submitter.tree, place, paths, readable(place, paths, listing))
+        facts = read_result(submitter.submitter.listing, place, submitter.paths(place))
         review = judge_result(submitter, facts, self.options)
         case = result_case(submitter, review)
         return _Judged(review, [*explained(case, problems_of(review)), *result_problems(case)])

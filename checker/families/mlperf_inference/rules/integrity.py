@@ -18,14 +18,13 @@ from checker.families.mlperf_inference.endpoints.accuracy import scores
 from checker.families.mlperf_inference.endpoints.case import EndpointCase, endpoint_case
 from checker.families.mlperf_inference.endpoints.logs import RESULTS, SUMMARY
 from checker.families.mlperf_inference.endpoints.marks import accuracy_mark, audit_marks, run_mark
+from checker.families.mlperf_inference.models import NOTHING
 from checker.families.mlperf_inference.modular.official import ResultReview, SubmitterFacts
 from checker.families.mlperf_inference.power.check import has_power
-from rules.inference import ModelRules
 from rules.inference_review import review_rules
 from rules.ruleset import load
 
 MOST = 20  # findings of one rule on one thing
-NOTHING = ModelRules(listed=False)
 
 
 def result_case(facts: SubmitterFacts, review: ResultReview) -> ResultCase:
@@ -135,6 +134,5 @@ def _endpoint_trace(case: EndpointCase, shown: Callable[[str], str]) -> ResultTr
 
 def _tests(case: ResultCase, shown: Callable[[str], str]) -> Iterator[tuple[str, int, str]]:
     for name, test in case.facts.tests.items():
-        log = test.log if test.log is not None else test.unread_log
-        if log is not None and log.refused is None and log.state is None:
-            yield name, log.fingerprint, shown(log.path)
+        if test.log is not None and test.log.whole:
+            yield name, test.log.fingerprint, shown(test.log.path)
