@@ -17,10 +17,10 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from checker.core.checks import Unit
+from checker.core.checks import MOST
 from checker.core.detection import named_otherwise
 from checker.core.findings import Problem, Report, Score, TimeToTarget, brief, limited
-from checker.core.ledger import Ledger, Subject
+from checker.core.ledger import Ledger, Subject, system_of
 from checker.core.links import LinkedTree
 from checker.core.outcome import OfficialOutcome
 from checker.core.waivers import Waivers
@@ -44,7 +44,6 @@ from rules.text import printable
 from rules.training import TrainingPackage, package_rules
 
 CHUNK = 4 << 20  # bytes of logs given to a process at a time
-MOST = 20  # findings of one rule on one thing
 
 
 def review(
@@ -168,21 +167,10 @@ class _Ledger(Ledger):
 
 def subject_of(path: str) -> Subject:
     """Return what a path of a submission is about: a system, a results folder, a run, or the submission."""
-    parts = path.split("/")
-    if parts[0] == "systems" and len(parts) == 2:
-        return ("systems", parts[1].removesuffix(".json"))
-    if parts[0] != "results" or len(parts) < 2:
-        return ()
-    if len(parts) == 2:
-        return ("systems", parts[1])
+    if (system := system_of(path.split("/"))) is not None:
+        return system
     folder, _, name = path.rpartition("/")
     return ("results", folder, name) if name.endswith(".txt") else ("results", path)
-
-
-def _raised(ledger: _Ledger, unit: Unit, *facts: Any) -> Iterator[tuple[str, Problem]]:
-    """Run all checks of a unit that the round has cards for."""
-    for card, function in CHECKS.of(ledger.by, unit):
-        yield from ((card.id, problem) for problem in limited(function(*facts), MOST))
 
 
 def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Problem]]:
@@ -212,7 +200,7 @@ def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope
     table = rows(judged, fixed) if not scope.only.startswith("systems") else []
     for folder in judged.folders:
         _folder(ledger, root, judged, folder)
-    ledger.add_all(root, _raised(ledger, "submitter", OrganisationCase(judged, fixed)))
+    ledger.add_all(root, CHECKS.problems(ledger.by, "submitter", OrganisationCase(judged, fixed)))
     _scores(ledger, root, judged, table)
     if scope.whole:
         failed = any(finding.fails for finding in ledger.findings[start:])
@@ -234,7 +222,7 @@ def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Fol
     if converged is not None:
         failed = ledger.add_all(root, converged.problems)
         ledger.item(root, folder.folder.path, "rcp", failed, converged)
-    ledger.add_all(root, _raised(ledger, "result", FolderCase(folder, judged, fixed, meters)))
+    ledger.add_all(root, CHECKS.problems(ledger.by, "result", FolderCase(folder, judged, fixed, meters)))
     failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, folder.folder.path, "result", failed, folder.outcome)
 
@@ -245,7 +233,7 @@ def _log(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts, toler
     at_most = Severity.WARNING if dropped else None  # olympic scoring leaves the run out: its faults spoil no result
     problems = [] if log.verdict is None else [(rule, _placed(problem, log)) for rule, problem in log.verdict.problems]
     failed = ledger.add_all(root, problems, at_most)
-    failed |= ledger.add_all(root, _raised(ledger, "run", RunCase(folder, log, ledger.fixed)), at_most)
+    failed |= ledger.add_all(root, CHECKS.problems(ledger.by, "run", RunCase(folder, log, ledger.fixed)), at_most)
     ledger.item(root, log.path, "log", failed, log_outcome(log))
 
 
