@@ -53,7 +53,7 @@ class Samples:
 
 def source() -> dict[str, bytes]:
     """Return the files the observer runs from, by path below its source folder."""
-    return loaded(SUPERVISOR, "suite.observe.__main__")
+    return loaded(SUPERVISOR, "suite.sampler.__main__")
 
 
 class Planned(Protocol):
@@ -216,7 +216,7 @@ def encoded(seen: Observation) -> bytes:
 def assembled(
     head: Mapping[str, Any], rows: Sequence[Row], power_log: PowerLog | None = None, *, expects_log: bool = False
 ) -> Observation:
-    """Return the observer's lines (`suite.observe.__main__`) as the document they make; MachineError where none.
+    """Return the observer's lines (`suite.sampler.__main__`) as the document they make; MachineError where none.
 
     A power log's samples from the same time become a channel; where it cannot be read, the reason is in the document.
     """
