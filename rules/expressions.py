@@ -3,8 +3,8 @@
 Numbers, text, truth values; `+ - * / %`, comparisons, `'NAME' in metadata`, `and or not`, a dozen functions. Names are
 `value`, `time_ms`, `metadata.NAME` (the line judged), `previous.…` (the line of the same key before it), `log.KEY…`
 (the last line of another key so far), `count.KEY`, `held.NAME` (what a sheet remembers), `derived.NAME`, and the
-constants a rule set gives (`rule.…`). Written as in Python, it is read by Python's parser; the forms above are checked for
-names and kinds and compiled to closures once, all else is refused. Nothing is ever given to Python's own evaluator.
+constants a rule set gives (`rule.…`). Python's parser reads an expression; these forms are checked for names and kinds
+and compiled to closures once, all else is refused. Nothing is ever given to Python's own evaluator.
 
 An expression means one of two things (`Meaning`). STRICT is what the rules mean: truth values are no numbers, text is
 never compared with numbers. LOOSE is what a checker written in Python makes of the same sentence; there any exception
@@ -177,11 +177,12 @@ class _Compiler:
     def whole(self) -> Expression:
         """Return the expression compiled."""
         try:
-            return self.compile(ast.parse(f"{self.text}\n", mode="eval").body)
+            parsed = ast.parse(f"{self.text}\n", mode="eval")
         except SyntaxError as error:
             raise ExpressionError(error.msg, self.text, max(0, (error.offset or 1) - 1)) from None
         except (ValueError, RecursionError, MemoryError):
             raise ExpressionError("this cannot be read", self.text, 0) from None
+        return self.compile(parsed.body)
 
     def compile(self, node: ast.expr) -> Expression:
         return Expression(self.said(node), *self.form(node))

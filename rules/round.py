@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from functools import _lru_cache_wrapper, cache, partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from rules.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from functools import _lru_cache_wrapper
 
 ROOT = Path(__file__).parent
 HEADER = "ruleset.yaml"
