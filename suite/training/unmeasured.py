@@ -35,7 +35,7 @@ def run_unmeasured(
         ruleset=ruleset,
         framework=framework,
         target=image.target,
-        source_sha256=source.digest(code),
+        digests=source.digests(code),
         **given,
     )
     memory = settings(rules.workload).frameworks[framework].memory_mib << 20
