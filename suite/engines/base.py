@@ -2,8 +2,8 @@
 
 An `Engine` is a folder of `suite/engines` and a line of its table. It has one machine, and gives a `Runner` for a cell
 of the matrix of images; that makes a `Sandbox` for each job. A sandbox lives only as long as our connection to its
-standard input (see `suite.harness.supervisor`), so whatever ends our process ends it too. Every engine passes the
-conformance suite, `tests/integration/engines/conformance.py`.
+standard input (see `suite.harness.transport.supervisor`), so whatever ends our process ends it too. Every engine
+passes the conformance suite, `tests/integration/engines/conformance.py`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ValidationError
@@ -24,10 +23,10 @@ from suite.engines.base import EngineLostError, Runner, Sandbox
 from suite.engines.job import Files
 from suite.host.progress import say
 from suite.images.matrix import target
+from suite.inputs.source import SUPERVISOR, loaded
 from suite.meters.power_log import PowerLog, PowerLogError
 from suite.targets.data import NOTHING, Access
 
-ROOT = Path(__file__).parents[2]
 PERIOD_S = 0.1
 ALWAYS = ("processors", "swap", "frequency", "thermal")  # of every target, beside its meters
 READY_S = 30  # seconds the observer is given to say what it can sample
@@ -54,9 +53,7 @@ class Samples:
 
 def source() -> dict[str, bytes]:
     """Return the files the observer runs from, by path below its source folder."""
-    paths = [ROOT / "suite/__init__.py", ROOT / "suite/harness/__init__.py", ROOT / "suite/harness/supervisor.py"]
-    paths += sorted((ROOT / "suite/observe").glob("*.py"))
-    return {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
+    return loaded(SUPERVISOR, "suite.sampler.__main__")
 
 
 def observer(runner: Runner, name: str, cpuset: str, power_log: PowerLog | None) -> Observer:
@@ -187,7 +184,7 @@ def encoded(seen: Observation) -> bytes:
 def assembled(
     head: Mapping[str, Any], rows: Sequence[Row], power_log: PowerLog | None = None, *, expects_log: bool = False
 ) -> Observation:
-    """Return the observer's lines (`suite.observe.__main__`) as the document they make; MachineError where none.
+    """Return the observer's lines (`suite.sampler.__main__`) as the document they make; MachineError where none.
 
     A power log's samples from the same time become a channel; where it cannot be read, the reason is in the document.
     """

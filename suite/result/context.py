@@ -33,7 +33,7 @@ FIX = {
 # What a run's record takes from the plan.
 PLANNED = (
     *("ruleset", "submitter", "system", "workload", "division", "framework", "target", "emulated", "image"),
-    *("source_sha256", "data", "environment"),
+    *("source_sha256", "transport_sha256", "data", "environment"),
 )
 D = TypeVar("D", bound=Document)
 

@@ -113,7 +113,7 @@ def _result(
     procedure, request = means.procedure, means.procedure.request
     there = means.engine.environment(cell(framework, request.target, suite=procedure.IMAGES), means.mode)
     code = procedure.source()
-    plan = procedure.plan(_common(procedure, framework, there, source.digest(code)), there)
+    plan = procedure.plan(_common(procedure, framework, there, source.digests(code)), there)
     work = procedure.WORK(request.output, plan)
     with work.held():
         if request.discard:
@@ -157,7 +157,7 @@ def _execute(procedure: Procedure, context: RunContext) -> None:
         ) from None
 
 
-def _common(procedure: Procedure, framework: str, there: RunEnvironment, source_sha256: str) -> dict[str, Any]:
+def _common(procedure: Procedure, framework: str, there: RunEnvironment, digests: dict[str, str]) -> dict[str, Any]:
     """Return what every plan says."""
     request, facts = procedure.request, there.machine
     memory_mib = request.memory_mib or procedure.tuned[framework].memory_mib
@@ -173,11 +173,11 @@ def _common(procedure: Procedure, framework: str, there: RunEnvironment, source_
         ),
         "memory_bytes": memory_mib << 20 if there.runner.image else 0,
         "environment": there.runner.environment,
-        "source_sha256": source_sha256,
         "data": procedure.rules.data,
         "image": there.runner.image,
         "interpreter": there.runner.interpreter,
         "emulated": there.emulation is not None,
         "access": there.access,
         "idle_s": request.idle_s or 0,
+        **digests,
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from rules.documents import Outcome
 from rules.text import printable
@@ -20,7 +21,7 @@ def job(
     framework: str,
     target: str,
     seed: int,
-    source_sha256: str,
+    digests: Mapping[str, Any],
     **given: object,
 ) -> dict[str, object]:
     """Return `job.json` (docs/architecture.md): the workload's own values, with those in `given` put in."""
@@ -35,13 +36,13 @@ def job(
         "threads": 1,
         "submission": {"org": "assay", "platform": target},
         "ruleset": ruleset,
-        "source_sha256": source_sha256,
         "data": rules.data,
         "hyperparameters": rules.hyperparameters,
         "evaluation": rules.evaluation.model_dump(),
         "quality": rules.quality.model_dump(include={"metric", "log", "better", "target"}),
         "schedule": rules.schedule,
         "warmup_steps": rules.warmup_steps,
+        **digests,
     } | given
 
 

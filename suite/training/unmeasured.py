@@ -52,7 +52,7 @@ class Unmeasured:
         """Run a job in the runner's image on `cpus`, with the target's devices; `given`: its seed, and what differs."""
         assert runner.image is not None  # what these show is of images
         framework, kind = runner.image.framework, runner.image.target
-        own = {"ruleset": self.ruleset, "framework": framework, "target": kind, "source_sha256": self.source_sha256}
+        own = {"ruleset": self.ruleset, "framework": framework, "target": kind, "digests": source.digests(self.code)}
         memory = settings(self.rules.workload).frameworks[framework].memory_mib << 20
         limits = SandboxLimits(cpus, memory, access=target(kind).access)
         files = job_files(self.code, self.data)

@@ -71,7 +71,7 @@ def contained(image: BuiltImage, framework: str, files: dict[str, Path], cpu: in
         framework=framework,
         target="cpu",
         seed=1,
-        source_sha256=source.digest(code),
+        digests=source.digests(code),
         division="open",
         hyperparameters=rules.hyperparameters | steps,
         evaluation={"first_step": EVERY, "every_steps": EVERY},

@@ -43,7 +43,7 @@ def set_up() -> float:
         framework="jax",
         target="cpu",
         seed=1,
-        source_sha256=source.digest(code),
+        digests=source.digests(code),
         division="open",
         hyperparameters=rules.hyperparameters | SHORT,
         evaluation={"first_step": 6, "every_steps": 6},

@@ -33,7 +33,7 @@ from suite.host import cache
 from suite.images import archive
 from suite.images.files import Layer
 from suite.images.matrix import Cell
-from suite.inputs.source import ROOT
+from suite.inputs.source import ROOT, SUPERVISOR, loaded
 from suite.targets.data import NOTHING, Access
 from suite.targets.program import program
 
@@ -42,7 +42,6 @@ ANSWER_S = 30
 PROBE_S = 60
 SMALL = 256 << 20  # bytes of memory
 FACTS = TypeAdapter(dict[str, str])
-SUPERVISED = ("__init__.py", "harness/__init__.py", "harness/supervisor.py")
 
 
 def host(client: docker.DockerClient) -> Host:
@@ -110,8 +109,11 @@ def _smallest(client: docker.DockerClient, architecture: str) -> str:
 
 def machine(client: docker.DockerClient, image: str) -> dict[str, Any]:
     """Return what the kernel under the engine says of the machine (`suite.harness.probe`)."""
-    files = {f"suite/{file}": ROOT / "suite" / file for file in (*SUPERVISED, "harness/probe.py")}
-    start, limits = command("suite.harness.probe"), SandboxLimits("", SMALL)
+    start, limits, files = (
+        command("suite.harness.probe"),
+        SandboxLimits("", SMALL),
+        loaded(SUPERVISOR, "suite.harness.probe"),
+    )
     found, said = _answer(client, image, start, {}, limits, files, "probe.json")
     if not found:
         raise MachineError(f"the probe container reported nothing about this machine: {said}")
@@ -128,8 +130,7 @@ def facts(
     """
     there = tuple(path for path in reads if has(client, image, mount(path)))
     limits = SandboxLimits(cpuset="", memory_bytes=SMALL, access=access, reads=there)
-    files = {f"suite/{file}": ROOT / "suite" / file for file in SUPERVISED}
-    files["host.py"] = ROOT / "suite/targets/host.py"
+    files = loaded(SUPERVISOR) | {"host.py": (ROOT / "suite/targets/host.py").read_bytes()}
     start = [cell.interpreter, *command("host")[1:]]
     found, said = _answer(client, image, start, cell.environment, limits, files, "facts.json")
     try:

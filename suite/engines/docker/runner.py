@@ -60,7 +60,7 @@ class DockerRunner(Runner):
         if "rapl" in sources and has(client, self._built.image_id, powercap):
             given["mounts"] = [powercap]
         limits = SandboxLimits(cpuset=cpuset, memory_bytes=MEMORY, pids=32)
-        start = command("suite.observe")
+        start = command("suite.sampler")
         return _Beside(client, self._built.image_id, limits, environment, start, "observer", given)
 
 

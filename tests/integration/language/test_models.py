@@ -122,4 +122,4 @@ def details(log: bytes) -> dict[str, Any]:
 def test_a_precision_that_a_model_does_not_offer_is_refused(serve: Serve) -> None:
     finished = serve("sentence-embedding", "onnxruntime", "outputs", sut=COLD["sut"] | {"precision": "int4"})
     assert finished.ended.status != 0
-    assert any("precision 'int4' is not float32" in line for line in finished.watch.words)
+    assert any("precision 'int4' is not offered, only float32" in line for line in finished.watch.words)

@@ -141,7 +141,7 @@ def bench_of(
     inference = Inference(request)
     chosen = cell("onnxruntime", "cpu", suite="inference")
     there = DockerEngine(client).environment(chosen, ExecutionMode(NOTHING, ""))
-    common = produce._common(inference, "onnxruntime", there, source.digest(code))
+    common = produce._common(inference, "onnxruntime", there, source.digests(code))
     made = inference.plan(common, there).model_copy(update=plan)
     files = produce._data(inference, lambda *_: None)
     work = InferenceWork(output, made)

@@ -67,7 +67,7 @@ def toy_job(
         "tokens": False,
         "submission": {"org": "tests", "platform": "box"},
         "ruleset": RULESET,
-        "source_sha256": source.digest(code),
+        **source.digests(code),
         "data": {},
         "sut": {"threads": 1, "batch": 4, "precision": "float32", "workers": 1},
         "warmup_limit_s": 2.0,
