@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from rules.documents import ImageIdentity
 from rules.errors import MachineError
@@ -29,22 +29,15 @@ _FORMAT = 2
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """An image the engine has, and what it was made of."""
+    """An image the engine has, and what it was made of; the cache keeps it."""
 
     identity: ImageIdentity
     sbom: bytes  # CycloneDX 1.6, JSON
-    image_id: str  # the engine's own name of it; a config or a manifest digest, depending on the engine's store
-    environment: dict[str, str]
+    image_id: str = ""  # the engine's own name of it; a config or a manifest digest, depending on the engine's store
+    environment: dict[str, str] = field(default_factory=dict)
 
 
-class _Record(BaseModel):
-    """What the cache keeps of a built image."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    identity: ImageIdentity
-    environment: dict[str, str]
-    sbom: str
+_KEPT = TypeAdapter(BuiltImage)
 
 
 def build(store: ImageStore, cell: Cell, progress: Progress) -> BuiltImage:
@@ -80,11 +73,12 @@ def _alone(store: ImageStore, cell: Cell) -> Iterator[None]:
 
 def recorded(store: ImageStore, cell: Cell) -> BuiltImage | None:
     """Return the image of `cell` where it was built before from these locks and the engine still has it."""
-    record = _read(_place(cell, base.lock_in_use(cell)))
-    if record is None:
+    try:
+        kept = _KEPT.validate_json(_place(cell, base.lock_in_use(cell)).read_bytes())
+    except (OSError, ValidationError):
         return None
-    image = store.find(tag(cell, record.identity.config_digest), record.identity.diff_ids)
-    return BuiltImage(record.identity, record.sbom.encode(), image, record.environment) if image else None
+    image = store.find(tag(cell, kept.identity.config_digest), kept.identity.diff_ids)
+    return replace(kept, image_id=image) if image else None
 
 
 def verify(store: ImageStore, built: BuiltImage) -> None:
@@ -147,10 +141,9 @@ def _assemble(store: ImageStore, cell: Cell, progress: Progress, *, fresh: bool 
         )
         image = store.load(made, layers, tag(cell, made.digest), progress)
         content = sbom.document(identity, cell, files, about, below.packages)
-        record = _Record(identity=identity, environment=dict(cell.environment), sbom=content.decode())
-        (scratch / "record").write_text(record.model_dump_json())
+        built = BuiltImage(identity, content, image, dict(cell.environment))
+        (scratch / "record").write_bytes(_KEPT.dump_json(built))
         cache.publish(scratch / "record", _place(cell, lock))
-    built = BuiltImage(identity, content, image, dict(cell.environment))
     verify(store, built)
     return built
 
@@ -202,10 +195,3 @@ def _place(cell: Cell, lock: BaseLock) -> Path:
         decides["beneath"] = sorted(shared)
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return cache.root() / "images" / f"{cell.name}-{key[:24]}.json"
-
-
-def _read(place: Path) -> _Record | None:
-    try:
-        return _Record.model_validate_json(place.read_bytes())
-    except (OSError, ValidationError):
-        return None

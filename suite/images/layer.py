@@ -11,6 +11,7 @@ import platform
 import tarfile
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from rules.errors import MachineError
@@ -58,6 +59,81 @@ class _Stream(io.RawIOBase):
         return count
 
 
+@dataclass(frozen=True)
+class _Making:
+    """A layer in the making: its wheels by name, and every path with the entries that bring it."""
+
+    cell: Cell
+    opened: dict[str, Wheel]
+    paths: dict[str, list[WheelEntry]]
+    folder: Path
+    progress: Progress
+
+    def stream(self, entry: WheelEntry) -> io.BufferedReader:
+        """Return the bytes of `entry` as a file that ends with an error unless they are what RECORD says."""
+        return io.BufferedReader(_Stream(self.opened[entry.wheel.name].chunks(entry)), 1 << 20)
+
+    def bytecode(self, store: ImageStore, image: str) -> Path:
+        """Return the engine's tar of the wheels' bytecode, compiled by the interpreter of `image` without a network.
+
+        One process compiles all files in one order with a fixed hash seed, because marshal writes references by how
+        often an object is in use: another order, another interpreter or several processes give other bytes. Files are
+        compiled, never run. `.pyc` files are of the unchecked-hash kind: no time stamp, no look at the source.
+        """
+        cell, paths = self.cell, self.paths
+        site = f"{ENVIRONMENT}/lib/python{cell.python}/site-packages/"
+        sources = sorted(path for path in paths if path.startswith(site) and path.endswith(".py"))
+        self.progress(0, len(sources), "compile bytecode")
+        packed, compiled = self.folder / "sources.tar", self.folder / "bytecode.tar"
+        with tarfile.open(packed, "w", format=tarfile.PAX_FORMAT) as tar:
+            for path in [*_parents([*sources, site + "x"]), *sources]:
+                info = _info(path, 0, 0o644, paths[path][0].size) if path in paths else _folder(path, 0)
+                info.uid = info.gid = USER  # who compiles
+                tar.addfile(info, self.stream(paths[path][0]) if path in paths else None)
+        # One build per image and cache at a time: the cache's lock sees to that.
+        owner = hashlib.sha256(f"{platform.node()} {cache.root()} {cell.name}".encode()).hexdigest()[:16]
+        command = [cell.interpreter, "-I", "-c", _COMPILE.format(environment=ENVIRONMENT)]
+        environment = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        store.compute(image, command, environment, packed, ENVIRONMENT, compiled, owner)
+        packed.unlink()
+        self.progress(len(sources), len(sources), "compile bytecode")
+        return compiled
+
+    def write(self, made: dict[str, tuple[tarfile.TarInfo, bytes]], bytecodes: tarfile.TarFile) -> Layer:
+        """Write the tar: the wheels' files, their bytecode, and what the image `made` itself."""
+        place, epoch, paths = self.folder / "wheels.tar", self.cell.epoch, self.paths
+        # The engine names members from the folder asked for: venv/lib/…
+        pyc = {f"opt/{m.name}": m for m in bytecodes if m.isreg() and m.name.endswith(".pyc")}
+        for name in pyc:
+            if not _belongs(name, paths):
+                fix = "a wheel brings bytecode of its own: do not use it"
+                raise MachineError(f"unexpected bytecode /{printable(name)}", fix=fix)
+        if taken := (made.keys() | pyc.keys()) & paths.keys():
+            entry = paths[min(taken)][0]
+            raise MachineError(f"wheel {entry.wheel.filename} writes /{entry.path}, which the image makes itself")
+        names = sorted(paths.keys() | pyc.keys() | made.keys())
+        done, todo = 0, sum(entries[0].size for entries in paths.values())
+        with tarfile.open(place, "w", format=tarfile.PAX_FORMAT) as tar:
+            for name in sorted([*names, *_parents(names)]):
+                if name in paths:
+                    first, *others = paths[name]
+                    tar.addfile(
+                        _info(name, epoch, 0o755 if first.executable else 0o644, first.size), self.stream(first)
+                    )
+                    for other in others:
+                        deque(self.opened[other.wheel.name].chunks(other), 0)  # verifies them
+                    done += first.size
+                    self.progress(done, todo, "write wheel layer")
+                elif name in pyc:
+                    tar.addfile(_info(name, epoch, 0o644, pyc[name].size), bytecodes.extractfile(pyc[name]))
+                elif name in made:
+                    info, content = made[name]
+                    tar.addfile(info, io.BytesIO(content))
+                else:
+                    tar.addfile(_folder(name, epoch))
+        return Layer(place, sha256_of(place))
+
+
 def write(
     store: ImageStore,
     base_image: str,
@@ -76,98 +152,12 @@ def write(
     for number, file in enumerate(files, 1):
         wheelhouse.verify(file)
         progress(number, len(files), "verify wheels")
-    with wheels.collect(files, cell.python) as (opened, paths):
-        by_name = {wheel.file.name: wheel for wheel in opened}
-        paths = {path: entries for path, entries in paths.items() if entries[0].wheel.name not in below}
-        compiled = _bytecode(store, base_image, cell, by_name, paths, folder, progress)
-        with tarfile.open(compiled, "r:") as bytecodes:
-            made = {} if below else _environment(cell)
-            layer = _write(cell, by_name, paths, made, bytecodes, folder / "wheels.tar", progress)
+    with wheels.collect(files, cell.python) as (opened, every):
+        paths = {path: entries for path, entries in every.items() if entries[0].wheel.name not in below}
+        making = _Making(cell, {wheel.file.name: wheel for wheel in opened}, paths, folder, progress)
+        with tarfile.open(making.bytecode(store, base_image), "r:") as bytecodes:
+            layer = making.write({} if below else _environment(cell), bytecodes)
         return layer, [wheel.metadata() for wheel in opened]
-
-
-def _bytecode(
-    store: ImageStore,
-    image: str,
-    cell: Cell,
-    opened: dict[str, Wheel],
-    paths: dict[str, list[WheelEntry]],
-    folder: Path,
-    progress: Progress,
-) -> Path:
-    """Return the engine's tar of the wheels' bytecode, compiled by the image's own interpreter without a network.
-
-    One process compiles all files in one order with a fixed hash seed, because marshal writes references by how often
-    an object is in use: another order, another interpreter or several processes give other bytes. Files are compiled,
-    never run. `.pyc` files are of the unchecked-hash kind: no time stamp, no look at the source.
-    """
-    site = f"{ENVIRONMENT}/lib/python{cell.python}/site-packages/"
-    sources = sorted(path for path in paths if path.startswith(site) and path.endswith(".py"))
-    progress(0, len(sources), "compile bytecode")
-    packed, compiled = folder / "sources.tar", folder / "bytecode.tar"
-    with tarfile.open(packed, "w", format=tarfile.PAX_FORMAT) as tar:
-        for path in [*_parents([*sources, site + "x"]), *sources]:
-            info = _info(path, 0, 0o644 if path in paths else 0o755, paths[path][0].size if path in paths else 0)
-            info.uid = info.gid = USER  # who compiles
-            info.type = tarfile.REGTYPE if path in paths else tarfile.DIRTYPE
-            tar.addfile(info, _stream(opened, paths[path][0]) if path in paths else None)
-    # One build per image and cache at a time: the cache's lock sees to that.
-    owner = hashlib.sha256(f"{platform.node()} {cache.root()} {cell.name}".encode()).hexdigest()[:16]
-    command = [cell.interpreter, "-I", "-c", _COMPILE.format(environment=ENVIRONMENT)]
-    environment = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-    store.compute(image, command, environment, packed, ENVIRONMENT, compiled, owner)
-    packed.unlink()
-    progress(len(sources), len(sources), "compile bytecode")
-    return compiled
-
-
-def _write(
-    cell: Cell,
-    opened: dict[str, Wheel],
-    paths: dict[str, list[WheelEntry]],
-    made: dict[str, tuple[tarfile.TarInfo, bytes]],
-    bytecodes: tarfile.TarFile,
-    place: Path,
-    progress: Progress,
-) -> Layer:
-    # The engine names members from the folder asked for: venv/lib/…
-    pyc = {f"opt/{m.name}": m for m in bytecodes if m.isreg() and m.name.endswith(".pyc")}
-    for name in pyc:
-        if not _belongs(name, paths):
-            raise MachineError(
-                f"unexpected bytecode /{printable(name)}", fix="a wheel brings bytecode of its own: do not use it"
-            )
-    if taken := (made.keys() | pyc.keys()) & paths.keys():
-        entry = paths[min(taken)][0]
-        raise MachineError(f"wheel {entry.wheel.filename} writes /{entry.path}, which the image makes itself")
-    names = sorted(paths.keys() | pyc.keys() | made.keys())
-    todo = sum(entries[0].size for entries in paths.values())
-    done = 0
-    with tarfile.open(place, "w", format=tarfile.PAX_FORMAT) as tar:
-        for name in sorted([*names, *_parents(names)]):
-            if name in paths:
-                first, *others = paths[name]
-                info = _info(name, cell.epoch, 0o755 if first.executable else 0o644, first.size)
-                tar.addfile(info, _stream(opened, first))
-                for other in others:
-                    deque(opened[other.wheel.name].chunks(other), 0)  # verifies them
-                done += first.size
-                progress(done, todo, "write wheel layer")
-            elif name in pyc:
-                tar.addfile(_info(name, cell.epoch, 0o644, pyc[name].size), bytecodes.extractfile(pyc[name]))
-            elif name in made:
-                info, content = made[name]
-                tar.addfile(info, io.BytesIO(content))
-            else:
-                info = _info(name, cell.epoch, 0o755, 0)
-                info.type = tarfile.DIRTYPE
-                tar.addfile(info)
-    return Layer(place, sha256_of(place))
-
-
-def _stream(opened: dict[str, Wheel], entry: WheelEntry) -> io.BufferedReader:
-    """Return the bytes of `entry` as a file that ends with an error unless they are what RECORD says."""
-    return io.BufferedReader(_Stream(opened[entry.wheel.name].chunks(entry)), 1 << 20)
 
 
 def _environment(cell: Cell) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
@@ -184,6 +174,12 @@ def _environment(cell: Cell) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
 def _info(name: str, epoch: int, mode: int, size: int) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.mtime, info.mode, info.size = epoch, mode, size
+    return info
+
+
+def _folder(name: str, epoch: int) -> tarfile.TarInfo:
+    info = _info(name, epoch, 0o755, 0)
+    info.type = tarfile.DIRTYPE
     return info
 
 

@@ -43,31 +43,28 @@ def read(lock: Path) -> tuple[bytes, str]:
 
 def wheels(lock: Path) -> list[Pinned]:
     """Return what a wheel lock pins; raise UsageError naming file and line for anything but pins with hashes."""
-    pinned: dict[str, Pinned] = {}
-    number = 0
-    for logical in _text(lock).replace("\\\n", "\x00\n").split("\n"):
-        number += 1
-        if logical.startswith("#") or not logical.strip():
+    pinned: dict[str, tuple[str, set[str]]] = {}
+    hashes: set[str] | None = None  # of the package above
+    for number, text in enumerate(_text(lock).split("\n"), 1):
+        line = text.removesuffix("\\").strip()
+        if not line or text.startswith("#"):
             continue
-        line = logical.rstrip("\x00 ").strip()
         if match := _HASH.match(line):
-            if not pinned:
+            if hashes is None:
                 raise _broken(lock, number, line, "a hash before the first package")
-            last = list(pinned)[-1]
-            was = pinned[last]
-            pinned[last] = Pinned(was.name, was.version, was.hashes | {match["sha256"]})
+            hashes.add(match["sha256"])
         elif match := _WHEEL.match(line):
             if match["name"] in pinned:
                 raise _broken(lock, number, line, "the package is pinned twice")
-            pinned[match["name"]] = Pinned(match["name"], match["version"], frozenset())
+            _, hashes = pinned[match["name"]] = match["version"], set()
         else:
             raise _broken(lock, number, line, "neither name==version nor --hash=sha256:…")
-    for pin in pinned.values():
-        if not pin.hashes:
-            raise UsageError(f"{lock}: {pin.name}=={pin.version} has no hash", fix="rewrite it: assay images lock")
+    for name, (version, its) in pinned.items():
+        if not its:
+            raise UsageError(f"{lock}: {name}=={version} has no hash", fix="rewrite it: assay images lock")
     if not pinned:
         raise UsageError(f"{lock}: pins nothing", fix="rewrite it: assay images lock")
-    return list(pinned.values())
+    return [Pinned(name, version, frozenset(its)) for name, (version, its) in pinned.items()]
 
 
 def packages(lock: Path) -> list[Package]:
@@ -79,11 +76,10 @@ def packages(lock: Path) -> list[Package]:
         match = _PACKAGE.match(line)
         if match is None:
             raise _broken(lock, number, line, "not: name version architecture size sha256")
-        if match["name"] in found:
+        name, version, architecture, sha256 = match.group("name", "version", "architecture", "sha256")
+        if name in found:
             raise _broken(lock, number, line, "the package is pinned twice")
-        found[match["name"]] = Package(
-            match["name"], match["version"], match["architecture"], match["sha256"], int(match["size"])
-        )
+        found[name] = Package(name, version, architecture, sha256, int(match["size"]))
     if not found:
         raise UsageError(f"{lock}: pins nothing", fix="rewrite it: assay images lock")
     return list(found.values())
@@ -91,13 +87,12 @@ def packages(lock: Path) -> list[Package]:
 
 def write_packages(pinned: list[Package], suite: str, architecture: str) -> bytes:
     """Return the text of a base lock."""
-    head = (
-        f"# Debian {suite} on {architecture}: name version architecture size sha256. Written by `assay images lock`.\n"
-    )
-    lines = [
-        f"{p.name} {p.version} {p.architecture} {p.size} {p.sha256}\n" for p in sorted(pinned, key=lambda p: p.name)
+    of = f"Debian {suite} on {architecture}"
+    lines = [f"# {of}: name version architecture size sha256. Written by `assay images lock`."]
+    lines += [
+        f"{p.name} {p.version} {p.architecture} {p.size} {p.sha256}" for p in sorted(pinned, key=lambda p: p.name)
     ]
-    return (head + "".join(lines)).encode()
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def base_image(lock: Path) -> tuple[str, str]:

@@ -62,7 +62,6 @@ class Metadata:
     """What a wheel's METADATA says of itself."""
 
     name: str
-    version: str
     licence: str  # "" where it says nothing
 
 
@@ -111,19 +110,16 @@ class Wheel:
         yield from self._verified(entry.member) if entry.content is None else [entry.content]
 
     def metadata(self) -> Metadata:
-        """Return name, version and licence as METADATA has them."""
+        """Return name and licence as METADATA has them."""
         text = self._small(f"{self._dist_info}/METADATA").decode("utf-8", "replace")
         headers = HeaderParser().parsestr(text)
         classified = [c.rpartition(" :: ")[2] for c in headers.get_all("Classifier", []) if c.startswith("License ::")]
         short = headers.get("License", "").strip()
         licence = headers.get("License-Expression") or (short if 0 < len(short) <= 100 and "\n" not in short else "")
-        return Metadata(
-            headers.get("Name", "").strip(), headers.get("Version", "").strip(), licence or " AND ".join(classified)
-        )
+        return Metadata(headers.get("Name", "").strip(), licence or " AND ".join(classified))
 
     def _plain_files(self) -> dict[str, zipfile.ZipInfo]:
-        members: dict[str, zipfile.ZipInfo] = {}
-        folders = set()
+        members, folders = dict[str, zipfile.ZipInfo](), set[str]()
         for info in self._zip.infolist():
             name = info.filename
             is_folder = name.endswith("/")  # not info.is_dir(), which fails on an empty name
@@ -194,11 +190,10 @@ class Wheel:
 
     def _entry(self, path: str, member: str, *, executable: bool) -> WheelEntry:
         algorithm, digest = self._record.get(member, ("", ""))
-        size = self._members[member].file_size
         if algorithm != "sha256":
             # RECORD itself has no hash, and a few wheels use a longer one: read it to know the image's digest.
             return self._made(path, member, self._small(member, checked=algorithm != ""), executable=executable)
-        return WheelEntry(path, self.file, member, size, digest, executable)
+        return WheelEntry(path, self.file, member, self._members[member].file_size, digest, executable)
 
     def _made(self, path: str, member: str, content: bytes, *, executable: bool = True) -> WheelEntry:
         """Return a file whose bytes are read already, or made from those of `member`."""
@@ -231,9 +226,8 @@ class Wheel:
                 if not _SCRIPT_NAME.match(name) or match is None:
                     raise self._refuse(place, f"console script {name!r} = {reference!r} is not module:function")
                 names = {**match.groupdict(), "first": match["attribute"].partition(".")[0]}
-                yield self._made(
-                    f"{ENVIRONMENT}/bin/{name}", place, _LAUNCHER.format(environment=ENVIRONMENT, **names).encode()
-                )
+                text = _LAUNCHER.format(environment=ENVIRONMENT, **names)
+                yield self._made(f"{ENVIRONMENT}/bin/{name}", place, text.encode())
 
     def _verified(self, member: str) -> Iterator[bytes]:
         algorithm, expected = self._record[member]
