@@ -24,14 +24,8 @@ from checker.families.mlperf_inference.cases import ResultCase, ResultTrace
 from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.detect import round_mismatch
 from checker.families.mlperf_inference.facts import read_result
-from checker.families.mlperf_inference.modular.official import (
-    Options,
-    ResultReview,
-    SubmitterFacts,
-    judge_result,
-    problems_of,
-    submitter_stops,
-)
+from checker.families.mlperf_inference.modular.case import Options, ResultReview, SubmitterFacts
+from checker.families.mlperf_inference.modular.official import judge_result, problems_of, submitter_stops
 from checker.families.mlperf_inference.modular.outcome import PHASES, Stop
 from checker.families.mlperf_inference.rules.explained import explained
 from checker.families.mlperf_inference.rules.integrity import (
