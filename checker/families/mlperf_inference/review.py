@@ -34,7 +34,9 @@ from checker.families.mlperf_inference.rules.integrity import (
     submitter_problems,
     trace,
 )
-from checker.families.mlperf_inference.single_file.check import Judged, ScenarioVerdict, judge, look_above
+from checker.families.mlperf_inference.single_file.case import Judged, ScenarioVerdict
+from checker.families.mlperf_inference.single_file.check import judge
+from checker.families.mlperf_inference.single_file.submitter import look_above
 from checker.families.mlperf_inference.single_file.table import score as single_file_score
 from checker.families.mlperf_inference.table import score
 from checker.families.mlperf_inference.walk import InferenceScope, ResultFolder, find, read_submitter

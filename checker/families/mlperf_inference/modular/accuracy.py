@@ -1,19 +1,15 @@
-"""The accuracy phase: accuracy.txt line by line, the accuracy log's size, errors, whether the whole data set was asked.
+"""The accuracy phase: accuracy.txt, the accuracy log's size, errors, whether the whole data set was asked.
 
-A metric below its target on any line fails, also after one that met it; reading stops once every metric met its target
-and a hash was seen. In the open division any value will do, but it has to be one.
+In the open division any value will do, but it has to be one.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Iterator
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.families.mlperf_inference.facts import Text
+from checker.families.mlperf_inference.accuracy_text import AccuracyText
 from checker.families.mlperf_inference.modular.case import LogRun
 from checker.families.mlperf_inference.modular.outcome import Checks, ResultPhase, judge_phase
 from checker.families.mlperf_inference.modular.performance import (
@@ -22,9 +18,6 @@ from checker.families.mlperf_inference.modular.performance import (
     error_problem,
     logged_errors,
 )
-from rules.inference import InferenceRules
-
-HASH = re.compile(r"hash=(\w+)$")
 
 
 def judge_accuracy(run: LogRun) -> ResultPhase:
@@ -36,27 +29,6 @@ def _folder(run: LogRun) -> str:
     return f"{run.place.path}/accuracy"
 
 
-@cache
-def pattern(round_name: str, metric: str, expression: str) -> re.Pattern[str]:  # noqa: ARG001 - the names are the key
-    """Return a metric's expression, compiled."""
-    return re.compile(expression)
-
-
-@dataclass
-class _Reading:
-    """What reading accuracy.txt comes to."""
-
-    values: dict[str, str] = field(default_factory=dict)
-    met: set[str] = field(default_factory=set)
-    hashed: bool = False
-    problems: list[Problem] = field(default_factory=list)
-
-
-def patterns(rules: InferenceRules, metrics: Iterable[str]) -> dict[str, re.Pattern[str]]:
-    """Return the expressions of metrics' lines."""
-    return {name: pattern(rules.name, name, rules.package.metrics[name]) for name in metrics}
-
-
 def _result(run: LogRun) -> Iterator[Problem]:
     if run.is_endpoints:
         yield from _endpoints_result(run)
@@ -66,40 +38,11 @@ def _result(run: LogRun) -> Iterator[Problem]:
     limits = run.models.rules(run.model).accuracy_at_most
     if text is None:
         raise TypeError("accuracy.txt is missing")
-    reading = _read(run, text, targets, limits)
-    if not reading.hashed:
-        what = "there is no hash of the accuracy log: a line hash=…, nothing else on it"
-        reading.problems.append(Problem(what, "hash=<SHA-256 of the whole accuracy log>", "none", text.path))
-    for metric in (name for name in targets if name not in reading.met and name not in reading.values):
-        expected = f"{metric} of at least {targets[metric]:.9g}"
-        reading.problems.append(Problem("the accuracy is not there", expected, "no such line", text.path))
+    reading = AccuracyText(text.path, targets, limits)
+    reading.read(text.lines, run.rules)
     run.review.accuracies = reading.values
     if not run.is_open:
-        yield from reading.problems
-
-
-def _read(run: LogRun, text: Text, targets: dict[str, float], limits: dict[str, float]) -> _Reading:
-    reading, wanted, bounded = _Reading(), patterns(run.rules, targets), patterns(run.rules, limits)
-    for number, line in enumerate(text.lines, 1):
-        reading.hashed |= HASH.match(line) is not None
-        for metric, expression in wanted.items():
-            if (match := expression.match(line)) is None:
-                continue
-            value = match.group(1)
-            if float(value) >= targets[metric]:
-                reading.met.add(metric)
-            else:
-                expected = f"{metric} of at least {targets[metric]:.9g}"
-                reading.problems.append(Problem("the accuracy is too low", expected, value, text.path, number))
-            reading.values[metric] = value
-        for metric, expression in bounded.items():
-            if (match := expression.match(line)) is not None and float(match.group(1)) > limits[metric]:
-                expected = f"{metric} of at most {limits[metric]:.9g}"
-                what = "the value is above its upper limit"
-                reading.problems.append(Problem(what, expected, match.group(1), text.path, number))
-        if reading.hashed and len(reading.met) == len(targets):
-            break
-    return reading
+        yield from (*reading.problems, *reading.unhashed(), *reading.absent())
 
 
 def _endpoints_result(run: LogRun) -> Iterator[Problem]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from checker.core.findings import Problem, brief
+from checker.families.mlperf_inference.accuracy_text import patterns, values_of
 from checker.families.mlperf_inference.facts import JsonFile, TestFacts, Text
-from checker.families.mlperf_inference.modular.accuracy import patterns
 from checker.families.mlperf_inference.modular.outcome import Checks, ResultPhase, View, judge_phase, unanswerable
 from checker.families.mlperf_inference.modular.performance import PerformanceRun, judge_performance
 from checker.families.mlperf_inference.walk import Listing
@@ -121,7 +121,9 @@ def _lines(text: Text | None, test: str) -> list[str]:
     return text.lines
 
 
-def _whole(text: Text) -> list[str]:
+def _whole(text: Text | None) -> list[str]:
+    if text is None:
+        raise OSError("a file of TEST01's accuracy is no plain file")
     if text.crash is not None:
         raise ValueError(text.crash)
     return text.lines
@@ -138,15 +140,9 @@ def _test01(of: Compliance, facts: TestFacts) -> Iterator[Problem]:
     if differing := _differing(of.listing, folder, ACCURACY, frozenset()):
         yield differing
         return
-    run, baseline, compliance = of.run, dict[str, float](), dict[str, float]()
+    run = of.run
     expressions = patterns(run.rules, run.models.targets(run.model, run.asked))
-    for values, text in ((baseline, facts.baseline), (compliance, facts.compliance)):
-        if text is None:
-            raise OSError("a file of TEST01's accuracy is no plain file")
-        for line in _whole(text):
-            for metric, expression in expressions.items():
-                if (match := expression.match(line)) is not None:
-                    values[metric] = float(match.group(1))
+    baseline, compliance = (values_of(_whole(text), expressions) for text in (facts.baseline, facts.compliance))
     for metric in expressions:
         before, after = baseline.get(metric, 0), compliance.get(metric, 0)
         if before == 0 or after == 0:

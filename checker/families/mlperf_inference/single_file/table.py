@@ -12,7 +12,7 @@ from checker.core.findings import Score
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.models import SCENARIOS
 from checker.families.mlperf_inference.modular.case import ResultReview
-from checker.families.mlperf_inference.single_file.check import ScenarioVerdict
+from checker.families.mlperf_inference.single_file.case import ScenarioVerdict
 from checker.families.mlperf_inference.table import measured, row, unit_of
 from checker.families.mlperf_inference.table import score as modular_score
 from rules.scenarios import scenario_named
