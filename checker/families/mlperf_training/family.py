@@ -65,7 +65,7 @@ class MLPerfTraining(Family):
 
     def explained(self, ruleset: RuleSet, card: Card) -> Iterator[str]:
         """Yield what the round's sheets demand of the keys that a card answers for."""
-        from checker.families.mlperf_training.sheets.answers import answered
+        from checker.families.mlperf_training.sheets.demands import answered
 
         if card.sheets:
             yield from answered(ruleset, card)
