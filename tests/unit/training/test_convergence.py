@@ -68,14 +68,14 @@ def test_reference_points_and_their_thresholds_are_the_official_ones_to_the_last
         record = by_size[point.batch_size]
         found = (point.mean, point.deviation, point.least)
         assert found == (record["RCP Mean"], record["RCP Stdev"], record["Min Epochs"])
-    assert [point.batch_size for point in ours.pruned()] == [r["BS"] for r in theirs.pruned_rcp_data.values()]
+    assert [point.batch_size for point in ours.counted] == [r["BS"] for r in theirs.pruned_rcp_data.values()]
 
 
 @pytest.mark.parametrize(("name", "benchmark"), CASES)
 def test_converging_like_the_reference_passes_and_at_once_fails(name: str, benchmark: str) -> None:
     points = reference_set(name, benchmark)
     assert points is not None
-    for point in points.pruned():
+    for point in points.counted:
         assert points.decide(point.batch_size, [point.mean] * points.runs).passed
         assert not points.decide(point.batch_size, [0.0] * points.runs).passed
 

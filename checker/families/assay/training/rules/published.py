@@ -10,7 +10,7 @@ from checker.families.assay.checks import check
 from checker.families.assay.training.parity import relative_difference
 from checker.families.assay.training.submission import TrainingResult
 from rules.documents import FrameworkParity, ParityCertificate
-from rules.published import certificates, sources
+from rules.published import certificates, sources, transports
 from rules.thresholds import training_thresholds
 
 
@@ -93,7 +93,10 @@ def parity_versions(result: TrainingResult) -> Iterator[Problem]:
 
 @check("source-published", "result")
 def source_published(result: TrainingResult) -> Iterator[Problem]:
-    """Point at source that is not the published one: its own certificate speaks for it, and a reviewer reads it."""
+    """Point at source that is not the published one: its own certificate speaks for it, and a reviewer reads it.
+
+    So too at a transport of which no round says that it was read; nothing else speaks for one.
+    """
     published = [one.source_sha256 for one in sources(result.ruleset.name, result.workload)]
     record = next((run.record for run in result.runs if run.record), None)
     if not published or record is None:
@@ -101,6 +104,10 @@ def source_published(result: TrainingResult) -> Iterator[Problem]:
     wanted, found = published[0], record.model.source_sha256
     if found not in published:
         yield record.problem("the source is not the published one", wanted, found, "source_sha256")
+    transport, known = record.model.transport_sha256, transports(result.ruleset.name)
+    if transport is not None and transport not in known:
+        message = "the transport is not a published one"
+        yield record.problem(message, next(reversed(known), ""), transport, "transport_sha256")
 
 
 @check("source-files", "result")
