@@ -40,7 +40,7 @@ class Times:
 
 def measured_of(run: LoadGenRun | None) -> PerformanceTest | None:
     """Return what a run in performance mode measured; None where its logs cannot be read."""
-    if run is None or run.detail.refused is not None or run.latencies is None:
+    if run is None or run.whole is None or run.latencies is None:
         return None
     return run.measured
 
