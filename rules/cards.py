@@ -72,10 +72,8 @@ class LogConstraint(Strict):
     before: list[str] = Field(default_factory=list)  # none of these was logged before
     within: Within | None = None
     unique: bool = False
-    never_falls: bool = False  # from one such line to the next
     first: str | None = None  # expression on the first such line
     holds: str | None = None  # expression on every such line
-    at_least_one: str | None = None  # expression on some such line
     pairs_with: str | None = None  # intervals: each line is followed by one of this key, and they do not overlap
     expects: str = ""  # in words, for expressions: what the log should say
 

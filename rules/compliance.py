@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from math import log, sqrt
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rules.round import Strict, read
+from rules.round import Strict, kept
 
 Test = Literal["TEST01", "TEST04", "TEST06", "seeds"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -108,7 +107,4 @@ class ComplianceRules(Strict):
         return self.workloads[workload].tests if workload in self.workloads else []
 
 
-@cache
-def compliance_rules(ruleset: str) -> ComplianceRules:
-    """Load what `ruleset` says of compliance runs; UsageError where the file is broken or missing."""
-    return read(ruleset, "compliance.yaml", ComplianceRules)
+compliance_rules = kept("compliance.yaml", ComplianceRules)

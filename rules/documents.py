@@ -133,6 +133,7 @@ class Record(Document):
     receipts: list[Annotated[float, Field(allow_inf_nan=False)]]  # host clock, Unix seconds, one per :::MLLOG line
     image: ImageIdentity | None
     source_sha256: Sha256  # harness and workload, as executed
+    transport_sha256: Sha256 | None = None  # of rules.source.TRANSPORT; None: source_sha256 covers that too
     data: dict[str, Sha256]  # file name -> digest of the decompressed bytes; given weights among them
     arguments: list[str]
     environment: dict[str, str]

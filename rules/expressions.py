@@ -3,8 +3,8 @@
 Numbers, text, truth values; `+ - * / %`, comparisons, `'NAME' in metadata`, `and or not`, a dozen functions. Names are
 `value`, `time_ms`, `metadata.NAME` (the line judged), `previous.…` (the line of the same key before it), `log.KEY…`
 (the last line of another key so far), `count.KEY`, `held.NAME` (what a sheet remembers), `derived.NAME`, and the
-constants a rule set gives (`rule.…`). An expression is parsed, checked for names and kinds, and compiled to closures
-once; nothing is ever given to Python's own evaluator.
+constants a rule set gives (`rule.…`). Python's parser reads an expression; these forms are checked for names and kinds
+and compiled to closures once, all else is refused. Nothing is ever given to Python's own evaluator.
 
 An expression means one of two things (`Meaning`). STRICT is what the rules mean: truth values are no numbers, text is
 never compared with numbers. LOOSE is what a checker written in Python makes of the same sentence; there any exception
@@ -13,13 +13,14 @@ may come out, and the caller decides what that amounts to.
 
 from __future__ import annotations
 
+import ast
 import enum
 import math
 import operator
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import reduce
 from typing import Any, Protocol
 
 Scalar = bool | int | float | str | None
@@ -87,12 +88,6 @@ class Expression:
     evaluate: Evaluate
 
 
-TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d[\d_]*(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<text>'[^']*'|\"[^\"]*\")"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)|(?P<sign>==|!=|<=|>=|[-+*/%<>(),]))"
-)
-
-
 def _number(value: Any, what: str) -> Any:
     if type(value) is int or type(value) is float:
         return value
@@ -129,15 +124,20 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, ValueKind]] = {
     "whole": (lambda x: isinstance(x, int), 1, ValueKind.TRUTH),
     "length": (len, 1, ValueKind.NUMBER),
 }
-ARITHMETIC = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "%": operator.mod,
+ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Mod: operator.mod,
 }
-ORDER = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-WORDS = {"and", "or", "not", "in", "true", "false", "null"}
+ORDER: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+WORDS: dict[str, Scalar] = {"true": True, "false": False, "null": None}
 
 
 class _Unwieldy:
@@ -158,256 +158,143 @@ def _loosely(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     return applied
 
 
-def _power_of_half(x: Any) -> Any:
-    return x**0.5  # as MLCommons' rules write a square root: of a negative number it is complex
-
-
-LOOSE_FUNCTIONS = {"sqrt": _power_of_half}
-LOOSE_ARITHMETIC = {**ARITHMETIC, "*": _loosely(operator.mul), "%": _loosely(operator.mod)}
+# As MLCommons' rules write a square root: of a negative number it is complex.
+LOOSE_FUNCTIONS: dict[str, Callable[..., Any]] = {"sqrt": lambda x: x**0.5}
+LOOSE_ARITHMETIC = {**ARITHMETIC, ast.Mult: _loosely(operator.mul), ast.Mod: _loosely(operator.mod)}
+Compiled = tuple[ValueKind, Evaluate]
 
 
 @dataclass(frozen=True)
-class Token:
-    """One word of an expression and where it starts."""
-
-    kind: str
-    text: str
-    position: int
-
-
-def _tokens(text: str) -> list[Token]:
-    found, at = [], 0
-    while text[at:].strip():
-        match = TOKEN.match(text, at)
-        if match is None:
-            at += len(text[at:]) - len(text[at:].lstrip())
-            raise ExpressionError(f"{text[at]!r} is not part of the language", text, at)
-        kind = str(match.lastgroup)
-        word = match[kind]
-        found.append(Token("word" if word in WORDS else kind, word, match.start(kind)))
-        at = match.end()
-    return [*found, Token("end", "the end", len(text))]
-
-
 class _Compiler:
-    """Recursive descent over one expression, from the loosest binding (`or`) to the tightest."""
+    """Compiles the forms of one expression, given as one line."""
 
-    def __init__(
-        self,
-        text: str,
-        constants: Mapping[str, Scalar],
-        derived: Mapping[str, Expression],
-        meaning: Meaning,
-        held: frozenset[str],
-    ) -> None:
-        self.text = text
-        self.loose = meaning is Meaning.LOOSE
-        self.held = held
-        self.constants = constants
-        self.derived = derived
-        self.tokens = _tokens(text)
-        self.at = 0
+    text: str
+    constants: Mapping[str, Scalar]
+    derived: Mapping[str, Expression]
+    held: frozenset[str]
+    loose: bool
 
     def whole(self) -> Expression:
-        expression = self.disjunction()
-        if self.now.kind != "end":
-            raise self.error(f"{self.now.text!r} is not expected")
-        return expression
+        """Return the expression compiled."""
+        try:
+            parsed = ast.parse(f"{self.text}\n", mode="eval")
+        except SyntaxError as error:
+            raise ExpressionError(error.msg, self.text, max(0, (error.offset or 1) - 1)) from None
+        except (ValueError, RecursionError, MemoryError):
+            raise ExpressionError("this cannot be read", self.text, 0) from None
+        return self.compile(parsed.body)
 
-    @property
-    def now(self) -> Token:
-        return self.tokens[self.at]
+    def compile(self, node: ast.expr) -> Expression:
+        return Expression(self.said(node), *self.form(node))
 
-    def error(self, message: str, token: Token | None = None) -> ExpressionError:
-        return ExpressionError(message, self.text, (token or self.now).position)
+    def said(self, node: ast.expr) -> str:
+        return self.text.encode()[node.col_offset : node.end_col_offset].decode()
 
-    def take(self, *words: str) -> Token | None:
-        token = self.now
-        if token.kind in ("sign", "word") and token.text in words:
-            self.at += 1
-            return token
-        return None
+    def error(self, message: str, node: ast.expr) -> ExpressionError:
+        return ExpressionError(message, self.text, len(self.text.encode()[: node.col_offset].decode()))
 
-    def made(self, start: Token, kind: ValueKind, evaluate: Evaluate) -> Expression:
-        end = self.tokens[self.at].position
-        return Expression(self.text[start.position : end].strip(), kind, evaluate)
-
-    def require(self, expression: Expression, kind: ValueKind, token: Token) -> Evaluate:
+    def require(self, node: ast.expr, kind: ValueKind) -> Evaluate:
         """Return a closure that yields `kind`, refusing now what can never be one."""
+        expression = self.compile(node)
         if expression.kind not in (kind, ValueKind.ANY):
-            raise self.error(f"{expression.text!r} is {expression.kind}, not {kind}", token)
+            raise self.error(f"{expression.text!r} is {expression.kind}, not {kind}", node)
         if expression.kind is kind or self.loose:
             return expression.evaluate
         check = _number if kind is ValueKind.NUMBER else _truth
         inner, what = expression.evaluate, expression.text
         return lambda moment: check(inner(moment), what)
 
-    def disjunction(self) -> Expression:
-        return self.connective("or", self.conjunction)
+    def form(self, node: ast.expr) -> Compiled:
+        match node:
+            case ast.BoolOp(op=op, values=values):
+                parts = [self.require(value, ValueKind.TRUTH) for value in values]
+                return ValueKind.TRUTH, reduce(_either if isinstance(op, ast.Or) else _both, parts)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                truth = self.require(operand, ValueKind.TRUTH)
+                return ValueKind.TRUTH, lambda moment: not truth(moment)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                number = self.require(operand, ValueKind.NUMBER)
+                return ValueKind.NUMBER, lambda moment: -number(moment)
+            case ast.BinOp(left=left, op=sign, right=right) if type(sign) in ARITHMETIC:
+                function = (LOOSE_ARITHMETIC if self.loose else ARITHMETIC)[type(sign)]
+                sides = (self.require(side, ValueKind.NUMBER) for side in (left, right))
+                return ValueKind.NUMBER, _computed(function, *sides)
+            case ast.Compare(left=left, ops=[test], comparators=[right]):
+                return ValueKind.TRUTH, self.comparison(left, test, right, node)
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+                return self.call(name, arguments, node)
+            case ast.Constant(value=int() | float() as value) if type(value) is not bool:
+                return ValueKind.NUMBER, lambda _: value
+            case ast.Constant(value=str()) if (text := self.said(node))[1:-1].find(text[0]) < 0 and text[0] in "'\"":
+                return ValueKind.TEXT, lambda _: text[1:-1]
+            case ast.Name() | ast.Attribute():
+                return self.name(self.said(node), node)
+        raise self.error(f"{self.said(node)!r} is not part of the language", node)
 
-    def conjunction(self) -> Expression:
-        return self.connective("and", self.negation)
-
-    def connective(self, word: str, operand: Callable[[], Expression]) -> Expression:
-        start = self.now
-        left = operand()
-        while token := self.take(word):
-            a = self.require(left, ValueKind.TRUTH, start)
-            b = self.require(operand(), ValueKind.TRUTH, token)
-            left = self.made(start, ValueKind.TRUTH, _either(a, b) if word == "or" else _both(a, b))
-        return left
-
-    def negation(self) -> Expression:
-        start = self.now
-        if not self.take("not"):
-            return self.comparison()
-        a = self.require(self.negation(), ValueKind.TRUTH, start)
-        return self.made(start, ValueKind.TRUTH, lambda moment: not a(moment))
-
-    def comparison(self) -> Expression:
-        start = self.now
-        left = self.sum()
-        token = self.take("==", "!=", "in", *ORDER)
-        if token is None:
-            return left
-        right = self.sum()
-        if token.text == "in":
-            return self.membership(start, token, left, right)
-        if token.text in ORDER:
-            test = ORDER[token.text]
-            a, b = self.require(left, ValueKind.NUMBER, start), self.require(right, ValueKind.NUMBER, token)
-            return self.made(start, ValueKind.TRUTH, lambda moment: test(a(moment), b(moment)))
-        if ValueKind.ANY not in (left.kind, right.kind) and left.kind is not right.kind:
-            raise self.error(f"{left.text!r} is {left.kind} and {right.text!r} is {right.kind}: never equal", token)
-        x, y, wanted = left.evaluate, right.evaluate, token.text == "=="
+    def comparison(self, left: ast.expr, test: ast.cmpop, right: ast.expr, node: ast.expr) -> Evaluate:
+        if order := ORDER.get(type(test)):
+            a, b = self.require(left, ValueKind.NUMBER), self.require(right, ValueKind.NUMBER)
+            return lambda moment: order(a(moment), b(moment))
+        one, other = self.compile(left), self.compile(right)
+        x, y, wanted = one.evaluate, other.evaluate, isinstance(test, ast.Eq)
+        if isinstance(test, ast.In):
+            if one.kind is not ValueKind.TEXT or other.text not in ("metadata", "value"):
+                raise self.error("'in' asks whether metadata or value has a member: 'NAME' in metadata", node)
+            return _membership(x(Moment()), y, "" if self.loose else other.text)
+        if not isinstance(test, ast.Eq | ast.NotEq):
+            raise self.error(f"{self.said(node)!r} is not part of the language", node)
+        if ValueKind.ANY not in (one.kind, other.kind) and one.kind is not other.kind:
+            raise self.error(f"{one.text!r} is {one.kind} and {other.text!r} is {other.kind}: never equal", right)
         if self.loose:
-            return self.made(start, ValueKind.TRUTH, lambda moment: bool(x(moment) == y(moment)) is wanted)
-        return self.made(start, ValueKind.TRUTH, lambda moment: same(x(moment), y(moment)) is wanted)
+            return lambda moment: bool(x(moment) == y(moment)) is wanted
+        return lambda moment: same(x(moment), y(moment)) is wanted
 
-    def membership(self, start: Token, token: Token, left: Expression, right: Expression) -> Expression:
-        if left.kind is not ValueKind.TEXT or right.text not in ("metadata", "value"):
-            raise self.error("'in' asks whether metadata or value has a member: 'NAME' in metadata", token)
-        name, whole, loose = left.evaluate(Moment()), right.evaluate, self.loose
-
-        def evaluate(moment: Moment) -> bool:
-            found = whole(moment)
-            if not loose and not isinstance(found, dict):
-                raise UndefinedError(f"{right.text} is not an object")
-            return name in found
-
-        return self.made(start, ValueKind.TRUTH, evaluate)
-
-    def sum(self) -> Expression:
-        return self.chain(("+", "-"), self.product)
-
-    def product(self) -> Expression:
-        return self.chain(("*", "/", "%"), self.sign)
-
-    def chain(self, signs: tuple[str, ...], operand: Callable[[], Expression]) -> Expression:
-        start = self.now
-        left = operand()
-        while token := self.take(*signs):
-            a = self.require(left, ValueKind.NUMBER, start)
-            b = self.require(operand(), ValueKind.NUMBER, token)
-            table = LOOSE_ARITHMETIC if self.loose else ARITHMETIC
-            left = self.made(start, ValueKind.NUMBER, _computed(table[token.text], a, b))
-        return left
-
-    def sign(self) -> Expression:
-        start = self.now
-        if not self.take("-"):
-            return self.atom()
-        a = self.require(self.sign(), ValueKind.NUMBER, start)
-        return self.made(start, ValueKind.NUMBER, lambda moment: -a(moment))
-
-    def atom(self) -> Expression:
-        token = self.now
-        self.at += 1
-        if token.kind == "number":
-            literal = token.text.replace("_", "")
-            value = float(literal) if re.search(r"[.eE]", literal) else int(literal)
-            return self.made(token, ValueKind.NUMBER, lambda _: value)
-        if token.kind == "text":
-            return self.made(token, ValueKind.TEXT, lambda _: token.text[1:-1])
-        if token.kind == "word" and token.text in ("true", "false", "null"):
-            constant = {"true": True, "false": False, "null": None}[token.text]
-            return self.made(token, _kind_of(constant), lambda _: constant)
-        if token.text == "(" and token.kind == "sign":
-            inner = self.disjunction()
-            self.close()
-            return inner
-        if token.kind == "name":
-            return self.call(token) if self.now.text == "(" else self.name(token)
-        self.at -= 1
-        raise self.error(f"a value is expected, not {token.text!r}", token)
-
-    def close(self) -> None:
-        if not self.take(")"):
-            raise self.error("')' is expected")
-
-    def call(self, token: Token) -> Expression:
-        if token.text == "choose":
-            return self.choice(token)
-        if token.text not in FUNCTIONS:
-            raise self.error(_unknown("function", token.text, [*FUNCTIONS, "choose"]), token)
-        function, arity, kind = FUNCTIONS[token.text]
-        if self.loose:
-            function = LOOSE_FUNCTIONS.get(token.text, function)
-        self.take("(")
-        arguments = []
-        while True:
-            start = self.now
-            given = self.disjunction()
-            arguments.append(_sized(given) if token.text == "length" else self.require(given, ValueKind.NUMBER, start))
-            if not self.take(","):
-                break
-        self.close()
+    def call(self, name: str, arguments: list[ast.expr], node: ast.expr) -> Compiled:
+        if name == "choose":
+            if len(arguments) != 3:
+                raise self.error("choose takes 3 arguments", node)
+            return self.choice(*arguments)
+        if name not in FUNCTIONS:
+            raise self.error(_unknown("function", name, [*FUNCTIONS, "choose"]), node)
+        function, arity, kind = FUNCTIONS[name]
         if len(arguments) != arity:
-            raise self.error(f"{token.text} takes {arity} argument(s), not {len(arguments)}", token)
-        return self.made(token, kind, _computed(function, *arguments))
+            raise self.error(f"{name} takes {arity} argument(s), not {len(arguments)}", node)
+        if self.loose:
+            function = LOOSE_FUNCTIONS.get(name, function)
+        if name == "length":
+            return kind, _computed(function, _sized(self.compile(arguments[0])))
+        return kind, _computed(function, *(self.require(one, ValueKind.NUMBER) for one in arguments))
 
-    def choice(self, token: Token) -> Expression:
+    def choice(self, condition: ast.expr, first: ast.expr, second: ast.expr) -> Compiled:
         """Compile choose(test, a, b): a where the test holds, else b; only one of the two is evaluated."""
-        self.take("(")
-        parts = []
-        for last in (False, False, True):
-            start = self.now
-            parts.append((self.disjunction(), start))
-            if not last and not self.take(","):
-                raise self.error("choose takes 3 arguments")
-        self.close()
-        test = self.require(parts[0][0], ValueKind.TRUTH, parts[0][1])
-        yes, no = parts[1][0], parts[2][0]
-        kind = yes.kind if yes.kind is no.kind else ValueKind.ANY
+        test, yes, no = self.require(condition, ValueKind.TRUTH), self.compile(first), self.compile(second)
         a, b = yes.evaluate, no.evaluate
-        return self.made(token, kind, lambda moment: a(moment) if test(moment) else b(moment))
+        kind = yes.kind if yes.kind is no.kind else ValueKind.ANY
+        return kind, lambda moment: a(moment) if test(moment) else b(moment)
 
-    def name(self, token: Token) -> Expression:
-        head, _, rest = token.text.partition(".")
-        if token.text in self.constants:
-            constant = self.constants[token.text]
-            return self.made(token, _kind_of(constant), lambda _: constant)
+    def name(self, name: str, node: ast.expr) -> Compiled:
+        head, _, rest = name.partition(".")
+        if name in WORDS or name in self.constants:
+            constant = WORDS[name] if name in WORDS else self.constants[name]
+            return _kind_of(constant), lambda _: constant
         if head == "derived" and rest in self.derived:
-            return self.made(token, self.derived[rest].kind, self.derived[rest].evaluate)
+            return self.derived[rest].kind, self.derived[rest].evaluate
         if head == "held" and rest in self.held:
-            return self.made(token, ValueKind.ANY, _of_held(rest))
+            return ValueKind.ANY, _of_held(rest)
         if head == "count" and rest and "." not in rest:
-            return self.made(token, ValueKind.NUMBER, lambda moment: moment.counts.get(rest, 0))
-        if head == "previous" and rest:
-            member = _member(rest)
-            if member:
-                return self.made(token, ValueKind.ANY, _of_previous(member, token.text))
-        if head == "log" and rest:
+            return ValueKind.NUMBER, lambda moment: moment.counts.get(rest, 0)
+        line, path, missing = _this_line, name, "there is no line"
+        if head == "previous":
+            line, path, missing = _line_before, rest, f"{name} does not exist on the first line"
+        elif head == "log" and rest:
             key, _, path = rest.partition(".")
-            member = _member(path or "value")
-            if member:
-                return self.made(token, ValueKind.ANY, _of_latest(key, member))
-        member = _member(token.text)
-        if member:
-            return self.made(token, ValueKind.ANY, _of_event(member))
+            line, path = lambda moment: moment.latest.get(key), path or "value"
+            missing = f"{key} is not logged before this line"
+        if member := _member(path):
+            return ValueKind.ANY, _read(line, member, missing)
         known = [*self.constants, *(f"derived.{n}" for n in self.derived), *(f"held.{n}" for n in self.held)]
         known += ["value", "time_ms", "metadata", "number"]
-        raise self.error(_unknown("name", token.text, known), token)
+        raise self.error(_unknown("name", name, known), node)
 
 
 def _unknown(what: str, name: str, known: Any) -> str:
@@ -459,19 +346,32 @@ def _member(path: str) -> Callable[[Event], Any] | None:
     return read
 
 
-def _of_event(member: Callable[[Event], Any]) -> Evaluate:
+def _this_line(moment: Moment) -> Event | None:
+    return moment.event
+
+
+def _line_before(moment: Moment) -> Event | None:
+    return moment.previous
+
+
+def _read(line: Callable[[Moment], Event | None], member: Callable[[Event], Any], missing: str) -> Evaluate:
     def evaluate(moment: Moment) -> Any:
-        assert moment.event is not None
-        return member(moment.event)
+        event = line(moment)
+        if event is None:
+            raise UndefinedError(missing)
+        return member(event)
 
     return evaluate
 
 
-def _of_previous(member: Callable[[Event], Any], what: str) -> Evaluate:
-    def evaluate(moment: Moment) -> Any:
-        if moment.previous is None:
-            raise UndefinedError(f"{what} does not exist on the first line")
-        return member(moment.previous)
+def _membership(name: str, whole: Evaluate, what: str) -> Evaluate:
+    """Return whether an object has a member; without `what` it is called, anything that Python's `in` takes may do."""
+
+    def evaluate(moment: Moment) -> bool:
+        found = whole(moment)
+        if what and not isinstance(found, dict):
+            raise UndefinedError(f"{what} is not an object")
+        return name in found
 
     return evaluate
 
@@ -495,16 +395,6 @@ def _sized(expression: Expression) -> Evaluate:
     return evaluate
 
 
-def _of_latest(key: str, member: Callable[[Event], Any]) -> Evaluate:
-    def evaluate(moment: Moment) -> Any:
-        event = moment.latest.get(key)
-        if event is None:
-            raise UndefinedError(f"{key} is not logged before this line")
-        return member(event)
-
-    return evaluate
-
-
 def compile_expression(
     text: str,
     constants: Mapping[str, Scalar] | None = None,
@@ -514,4 +404,5 @@ def compile_expression(
     held: frozenset[str] = frozenset(),
 ) -> Expression:
     """Compile `text`; raise ExpressionError with the position for syntax, unknown names and impossible kinds."""
-    return _Compiler(text, constants or {}, derived or {}, meaning, held).whole()
+    line = " ".join(text.split("\n")).strip()
+    return _Compiler(line, constants or {}, derived or {}, held, meaning is Meaning.LOOSE).whole()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Annotated
 
 from pydantic import Field
 
 from rules.documents import Count, Sha256
-from rules.round import Strict, read
+from rules.round import Strict, kept
 from rules.ruleset import RuleSet
 
 FILE = "images.yaml"
@@ -53,6 +52,4 @@ def images(round_: RuleSet) -> Images | None:
     return None if round_.data(FILE) is None else _read(round_.name)
 
 
-@cache
-def _read(round_name: str) -> Images:
-    return read(round_name, FILE, Images)
+_read = kept(FILE, Images)

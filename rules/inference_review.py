@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from pydantic import Field
 
-from rules.round import Strict, read
+from rules.round import Strict, kept
 from rules.scenarios import Scenario
 
 
@@ -88,7 +86,4 @@ class ReviewRules(Strict):
     power_members: list[str]  # of the description of a system whose power was measured
 
 
-@cache
-def review_rules(round_name: str) -> ReviewRules:
-    """Return what integrity checks of a round go by; UsageError for a mistake in its files."""
-    return read(round_name, "review.yaml", ReviewRules)
+review_rules = kept("review.yaml", ReviewRules)

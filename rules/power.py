@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-from rules.round import Strict, read
+from rules.round import Strict, kept
 
 
 class PowerRules(Strict):
@@ -25,7 +23,4 @@ class PowerRules(Strict):
     lower_at_most_percent: float  # by which testing's mean power may lie below ranging's
 
 
-@cache
-def power_rules(round_name: str) -> PowerRules:
-    """Return the power rules of a round; UsageError for a mistake in its files."""
-    return read(round_name, "power.yaml", PowerRules)
+power_rules = kept("power.yaml", PowerRules)

@@ -6,6 +6,10 @@ by what was published of the source it ran. A source that is not listed is judge
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -20,6 +24,7 @@ from rules.errors import UsageError
 from rules.round import Strict, content, find, read, validated
 
 FILE = "published.yaml"
+TRANSPORTS = "transports.yaml"  # by digest, what is particular to it: each was read before it was listed
 LEAST = 20  # reference runs of a source: fewer say nothing of what is usual
 HEAD = "# Sources of the round, oldest first, and the evidence on each; `assay evidence` adds, nothing is replaced.\n"
 
@@ -52,6 +57,11 @@ def sources(round_name: str, workload: str) -> list[PublishedSource]:
     return _listed(round_name).get(workload, [])
 
 
+def transports(round_name: str) -> dict[str, str]:
+    """Return the transports (`rules.source`) that a round lists, by digest; none where it has no such file."""
+    return {} if find(round_name, TRANSPORTS) is None else read(round_name, TRANSPORTS, dict[Sha256, str])
+
+
 def certificates(round_name: str, workload: str, source_sha256: str) -> list[ParityCertificate]:
     """Return the parity certificates of a source, or the round's first one; none where it publishes none."""
     given = [one for one in sources(round_name, workload) if one.parity]
@@ -74,7 +84,24 @@ def references(round_name: str, workload: str, source_sha256: str) -> list[Refer
 
 def add(round_name: str, workload: str, source_sha256: str, **files: str) -> None:
     """List evidence on a source in the round's own `published.yaml`, beside all there is."""
-    forget()  # another command may have added some since
+    with _alone(round_name):
+        forget()  # another command may have added some since
+        _add(round_name, workload, source_sha256, **files)
+        forget()
+
+
+@contextmanager
+def _alone(round_name: str) -> Iterator[None]:
+    """Let one program at a time change what a round publishes."""
+    folder = os.open(rules.round.ROOT / round_name, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _add(round_name: str, workload: str, source_sha256: str, **files: str) -> None:
     listed, mine = dict(_listed(round_name)), list(sources(round_name, workload))
     for at, one in enumerate(mine):
         if one.source_sha256 != source_sha256:
@@ -89,7 +116,6 @@ def add(round_name: str, workload: str, source_sha256: str, **files: str) -> Non
     listed[workload] = mine
     body = {name: [one.model_dump(exclude_none=True) for one in its] for name, its in listed.items()}
     write(round_name, FILE, HEAD + yaml.safe_dump(body, sort_keys=False))
-    forget()
 
 
 def write(round_name: str, file: str, text: str) -> Path:
@@ -115,6 +141,7 @@ def missing(round_name: str, workload: str, source_sha256: str) -> list[str]:
 
 def evidence(round_name: str, workload: str) -> None:
     """Read all evidence on a workload; UsageError for a file that is missing or broken, or of another source."""
+    transports(round_name)
     for one in sources(round_name, workload):
         if one.parity and certificate(round_name, one.parity).source_sha256 != one.source_sha256:
             raise UsageError(

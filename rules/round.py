@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from rules.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from functools import _lru_cache_wrapper
 
 ROOT = Path(__file__).parent
 HEADER = "ruleset.yaml"
@@ -77,6 +80,11 @@ def read(name: str, file: str, kind: type[T], over: Iterable[str] | None = None)
         if (path := ROOT / each / file).is_file():
             merged = merge(merged, _mapping(path))
     return validated(kind, f"{name}/{file}", merged)
+
+
+def kept(file: str, kind: type[T]) -> _lru_cache_wrapper[T]:
+    """Return a function that reads `file` of a round, given by name, once; UsageError for a mistake in it."""
+    return cache(partial(read, file=file, kind=kind))
 
 
 def read_workload(name: str, workload: str, kind: type[T]) -> T:

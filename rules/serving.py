@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from rules.documents import Count, Sha256
-from rules.round import Strict, find, read, read_workload
+from rules.round import Strict, find, kept, read_workload
 from rules.scenarios import Scenario, scenario_named
 
 Comparison = Literal["top-1", "correlations", "agreement"]
@@ -107,10 +107,7 @@ def serving_rules(ruleset: str, workload: str) -> ServingRules:
     return read_workload(ruleset, workload, ServingRules)
 
 
-@cache
-def loadgen_rules(ruleset: str) -> LoadGenRules:
-    """Return what `ruleset` says of LoadGen; UsageError where the file is broken or missing."""
-    return read(ruleset, "loadgen.yaml", LoadGenRules)
+loadgen_rules = kept("loadgen.yaml", LoadGenRules)
 
 
 def shipped(ruleset: str, name: str) -> Path | None:

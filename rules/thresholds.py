@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from rules.round import Strict, read
+from rules.round import Strict, kept
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -77,13 +76,7 @@ class InferenceThresholds(Strict):
     search: SearchThresholds
 
 
-@cache
-def training_thresholds(round_name: str) -> TrainingThresholds:
-    """Return the thresholds of a round of training; UsageError for a mistake in its file."""
-    return read(round_name, "thresholds.yaml", TrainingThresholds)
+training_thresholds = kept("thresholds.yaml", TrainingThresholds)
 
 
-@cache
-def inference_thresholds(round_name: str) -> InferenceThresholds:
-    """Return the thresholds of a round of inference; UsageError for a mistake in its file."""
-    return read(round_name, "thresholds.yaml", InferenceThresholds)
+inference_thresholds = kept("thresholds.yaml", InferenceThresholds)

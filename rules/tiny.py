@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from rules.errors import UsageError
-from rules.round import Strict, read
+from rules.round import Strict, kept
 from rules.ruleset import load
 
 Runner = Literal["mlc", "eembc"]
@@ -85,10 +85,7 @@ class TinyRules(Strict):
     board_members: list[str]  # of a description, which two of one board give alike
 
 
-@cache
-def tiny_rules(round_name: str) -> TinyRules:
-    """Return what a round of MLPerf Tiny fixes; UsageError for a mistake in its files."""
-    return read(round_name, "tiny.yaml", TinyRules)
+tiny_rules = kept("tiny.yaml", TinyRules)
 
 
 @cache

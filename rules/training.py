@@ -13,7 +13,7 @@ import msgspec
 from pydantic import Field
 
 from rules.errors import UsageError
-from rules.round import Strict, read
+from rules.round import Strict, kept
 from rules.ruleset import RuleSet, load
 
 FAMILIES = ("mlperf-training", "mlperf-hpc")  # whose rounds are judged by what stands here
@@ -116,10 +116,7 @@ class References(msgspec.Struct, frozen=True):
     points: tuple[Point, ...]
 
 
-@cache
-def package_rules(round_name: str) -> TrainingPackage:
-    """Return the package rules of a round; UsageError for a mistake in its files."""
-    return read(round_name, "package.yaml", TrainingPackage)
+package_rules = kept("package.yaml", TrainingPackage)
 
 
 @cache

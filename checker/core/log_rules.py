@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from operator import ge, gt, le
 from typing import Any, cast
 
 from checker.core.findings import Problem, brief, limited
@@ -58,7 +60,6 @@ class KeyCheck:
     where: Expression | None
     tests: tuple[Test, ...]
     first: Test | None
-    at_least_one: Expression | None
 
 
 @dataclass
@@ -68,8 +69,6 @@ class CheckState:
     check: KeyCheck
     count: int = 0
     previous: LogRecord | None = None
-    last: LogRecord | None = None
-    satisfied: bool = False
     seen: dict[Any, int] = field(default_factory=dict)
     open: LogRecord | None = None
     problems: list[Problem] = field(default_factory=list)
@@ -81,91 +80,60 @@ class CheckState:
             self._close(record)
             return
         moment.previous = cast("Event | None", self.previous)
-        if check.where is not None and not self._concerned(check.where, moment):
+        if check.where is not None and not _true(check.where, moment):
             return
         self.count += 1
-        for test in check.tests:
-            problem = test(moment)
-            if problem is not None:
-                self.problems.append(problem)
-        if check.first is not None and self.count == 1 and (problem := check.first(moment)):
-            self.problems.append(problem)
-        self._remember(record, moment)
-        self.previous = self.last = record
-
-    def _concerned(self, where: Expression, moment: Moment) -> bool:
-        try:
-            return where.evaluate(moment) is True
-        except UndefinedError:
-            return False
-
-    def _remember(self, record: LogRecord, moment: Moment) -> None:
-        check = self.check
-        if check.at_least_one is not None and not self.satisfied:
-            try:
-                self.satisfied = check.at_least_one.evaluate(moment) is True
-            except UndefinedError:
-                self.satisfied = False
-        if check.constraint.never_falls and self.last is not None:
-            before, now = (_subject(check.constraint.of, r) for r in (self.last, record))
-            if _numeric(before) and _numeric(now) and now < before:
-                what = f"{_name(check)} falls from {brief(before)} on line {self.last.number} to {brief(now)}"
-                self.problems.append(Problem(what, f"at least {brief(before)}", brief(now), line=record.number))
-        subject = _subject(check.constraint.of, record)
-        if check.constraint.unique and subject is not ABSENT:
-            marked = brief(subject) if isinstance(subject, dict | list) else (type(subject) is bool, subject)
-            if marked in self.seen:
-                what = f"{_name(check)} {brief(subject)} is logged again"
-                self.problems.append(
-                    Problem(what, "each value once", f"first on line {self.seen[marked]}", line=record.number)
-                )
-            self.seen.setdefault(marked, record.number)
-        limit = check.constraint.count
-        most = limit if isinstance(limit, int) else limit.at_most if limit else None
-        if most is not None and self.count == most + 1 and most > 0:
-            found = f"a line more, after line {self.last.number}" if self.last else "a line more"
-            self.problems.append(
-                Problem(f"'{check.key}' is logged too often", _times(limit), found, line=record.number)
-            )
-        elif most == 0:
-            self.problems.append(
-                Problem(f"'{check.key}' must not be logged", "no such line", "one", line=record.number)
-            )
+        tests = check.tests if check.first is None or self.count > 1 else (*check.tests, check.first)
+        self.problems += filter(None, (test(moment) for test in tests))
+        self._unique(record)
+        self._counted(record)
         if check.constraint.pairs_with:
-            if self.open is not None:
-                self.problems.append(self._unclosed(self.open))
+            self._unclosed()
             self.open = record
+        self.previous = record
+
+    def _unique(self, record: LogRecord) -> None:
+        subject = _subject(self.check.constraint.of, record)
+        if not self.check.constraint.unique or subject is ABSENT:
+            return
+        marked = brief(subject) if isinstance(subject, dict | list) else (type(subject) is bool, subject)
+        if marked in self.seen:
+            what = f"{_name(self.check.constraint, self.check.key)} {brief(subject)} is logged again"
+            self._object(record, what, "each value once", f"first on line {self.seen[marked]}")
+        self.seen.setdefault(marked, record.number)
+
+    def _counted(self, record: LogRecord) -> None:
+        limit, key = self.check.constraint.count, self.check.key
+        most = limit if isinstance(limit, int) else limit.at_most if limit else None
+        if most == 0:
+            self._object(record, f"'{key}' must not be logged", "no such line", "one")
+        elif most is not None and self.count == most + 1:
+            found = f"a line more, after line {self.previous.number}" if self.previous else "a line more"
+            self._object(record, f"'{key}' is logged too often", _times(limit), found)
 
     def _close(self, record: LogRecord) -> None:
         if self.open is None:
             what = f"'{record.key}' without '{self.check.key}' before it"
-            self.problems.append(Problem(what, f"pairs of {self.check.key} and {record.key}", "", line=record.number))
+            self._object(record, what, f"pairs of {self.check.key} and {record.key}", "")
         self.open = None
 
-    def _unclosed(self, record: LogRecord) -> Problem:
-        stop = self.check.constraint.pairs_with
-        what = f"'{record.key}' is not followed by its '{stop}'"
-        return Problem(what, f"{stop} before the next {record.key}", "none", line=record.number)
+    def _unclosed(self) -> None:
+        if self.open is not None:
+            key, stop = self.open.key, self.check.constraint.pairs_with
+            self._object(self.open, f"'{key}' is not followed by its '{stop}'", f"{stop} before the next {key}", "none")
+
+    def _object(self, record: LogRecord | None, what: str, expected: str, found: str) -> None:
+        self.problems.append(Problem(what, expected, found, line=record.number if record else None))
 
     def end(self) -> None:
         """Judge what only the whole log shows: lines that never came."""
-        check = self.check
-        limit = check.constraint.count
+        limit = self.check.constraint.count
         least = limit if isinstance(limit, int) else limit.at_least if limit else 0
         if self.count < least:
             found = "no such line" if self.count == 0 else f"{self.count} such line(s)"
-            line = self.last.number if self.last else None
-            what = f"'{check.key}' is not logged" + (" often enough" if self.count else "")
-            self.problems.append(Problem(what, _times(limit), found, line=line))
-        if check.at_least_one is not None and self.count and not self.satisfied:
-            assert self.last is not None
-            wanted = check.constraint.expects or check.at_least_one.text
-            found = brief(_subject(check.constraint.of, self.last))
-            self.problems.append(
-                Problem(f"no '{check.key}' line is as required", wanted, f"{found} on the last", line=self.last.number)
-            )
-        if self.open is not None:
-            self.problems.append(self._unclosed(self.open))
+            what = f"'{self.check.key}' is not logged" + (" often enough" if self.count else "")
+            self._object(self.previous, what, _times(limit), found)
+        self._unclosed()
 
 
 @dataclass(frozen=True)
@@ -213,11 +181,10 @@ def _times(limit: int | CountRange | None) -> str:
     return f"at least {limit.at_least}" + ("" if limit.at_most is None else f", at most {limit.at_most}")
 
 
-def _name(check: KeyCheck) -> str:
-    of = check.constraint.of
-    if check.key == "*":
-        return of
-    return f"'{check.key}'" if of == "value" else f"{of} of '{check.key}'"
+def _name(constraint: LogConstraint, key: str) -> str:
+    if key == "*":
+        return constraint.of
+    return f"'{key}'" if constraint.of == "value" else f"{constraint.of} of '{key}'"
 
 
 ABSENT = object()
@@ -290,48 +257,38 @@ class _Values:
 
 
 def _check(card: Card, constraint: LogConstraint, key: str, values: _Values) -> KeyCheck:
-    tests = list(_tests(constraint, key, values))
-    first = None if constraint.first is None else _holds(constraint.first, "the first line", constraint, values)
-    at_least_one = (
-        None if constraint.at_least_one is None else values.expression(constraint.at_least_one, ValueKind.TRUTH)
-    )
     where = None if constraint.where is None else values.expression(constraint.where, ValueKind.TRUTH)
-    return KeyCheck(card.id, key, constraint, where, tuple(tests), first, at_least_one)
+    first = None if constraint.first is None else _holds(constraint.first, "the first line", constraint, values)
+    return KeyCheck(card.id, key, constraint, where, tuple(_tests(constraint, key, values)), first)
 
 
 def _tests(constraint: LogConstraint, key: str, values: _Values) -> Iterator[Test]:
-    name = f"'{key}'" if constraint.of == "value" else f"{constraint.of} of '{key}'"
-    if key == "*":
-        name = constraint.of
-    subject = _reader(constraint.of)
+    compare = partial(_compare, _name(constraint, key), constraint.of)
     if constraint.event is not None:
-        yield _event(constraint.event)
+        yield partial(_event, constraint.event)
     if constraint.type is not None:
         wanted, fits = TYPES[constraint.type]
-        yield _compare(name, subject, lambda v, _: fits(v), wanted, lambda _: None)
+        yield partial(compare, lambda v, _: fits(v), wanted, lambda _: None)
     if constraint.equals is not None:
-        yield _compare(name, subject, same, "{}", values.value(constraint.equals))
+        yield partial(compare, same, "{}", values.value(constraint.equals))
     if constraint.one_of is not None:
         allowed = constraint.one_of
         listed = " or ".join(map(brief, allowed))
-        yield _compare(name, subject, lambda v, _: any(same(v, a) for a in allowed), listed, lambda _: None)
+        yield partial(compare, lambda v, _: any(same(v, a) for a in allowed), listed, lambda _: None)
+    low, high = constraint.between or (None, None)
     for bound, word, test in (
-        (constraint.at_least, "at least {}", lambda v, b: _numeric(v) and v >= b),
-        (constraint.at_most, "at most {}", lambda v, b: _numeric(v) and v <= b),
-        (constraint.above, "more than {}", lambda v, b: _numeric(v) and v > b),
+        (constraint.at_least, "at least {}", ge),
+        (constraint.at_most, "at most {}", le),
+        (constraint.above, "more than {}", gt),
+        (low, "at least {}", ge),
+        (high, "at most {}", le),
     ):
         if bound is not None:
-            yield _compare(name, subject, test, word, values.value(bound, ValueKind.NUMBER))
-    if constraint.between is not None:
-        low, high = (values.value(bound, ValueKind.NUMBER) for bound in constraint.between)
-        yield _compare(name, subject, lambda v, b: _numeric(v) and v >= b, "at least {}", low)
-        yield _compare(name, subject, lambda v, b: _numeric(v) and v <= b, "at most {}", high)
-    for other in constraint.after:
-        yield _after(other)
-    for other in constraint.before:
-        yield _before(other)
+            yield partial(compare, partial(_numbers, test), word, values.value(bound, ValueKind.NUMBER))
+    yield from (partial(_after, other) for other in constraint.after)
+    yield from (partial(_before, other) for other in constraint.before)
     if constraint.within is not None:
-        yield _within(constraint.within.since, values.value(constraint.within.seconds, ValueKind.NUMBER))
+        yield partial(_within, constraint.within.since, values.value(constraint.within.seconds, ValueKind.NUMBER))
     if constraint.holds is not None:
         yield _holds(constraint.holds, "the line", constraint, values)
 
@@ -340,89 +297,79 @@ def _numeric(value: Any) -> bool:
     return type(value) in (int, float)
 
 
-def _reader(of: str) -> Callable[[LogRecord], Any]:
-    return lambda record: _subject(of, record)
+def _numbers(test: Callable[[Any, Any], bool], value: Any, bound: Any) -> bool:
+    return _numeric(value) and test(value, bound)
 
 
 def _at(moment: Moment) -> LogRecord:
     return cast("LogRecord", moment.event)
 
 
+def _true(expression: Expression, moment: Moment) -> bool:
+    try:
+        return expression.evaluate(moment) is True
+    except UndefinedError:
+        return False
+
+
 def _compare(
     name: str,
-    subject: Callable[[LogRecord], Any],
+    of: str,
     fits: Callable[[Any, Any], bool],
     expected: str,
     bound: Callable[[Moment], Any],
-) -> Test:
-    """Return the test that `fits(subject, bound)`; `expected` is filled with the bound."""
-
-    def test(moment: Moment) -> Problem | None:
-        record = _at(moment)
-        found = subject(record)
-        try:
-            wanted = bound(moment)
-        except UndefinedError as error:
-            return Problem(f"{name} cannot be judged: {error}", line=record.number)
-        if found is not ABSENT and fits(found, wanted):
-            return None
-        shown = "nothing" if found is ABSENT else brief(found)
-        state = "is missing" if found is ABSENT else f"is {shown}"
-        return Problem(f"{name} {state}", expected.format(brief(wanted)), shown, line=record.number)
-
-    return test
+    moment: Moment,
+) -> Problem | None:
+    """Judge that what `of` names fits the bound, with which `expected` is filled."""
+    record = _at(moment)
+    found = _subject(of, record)
+    try:
+        wanted = bound(moment)
+    except UndefinedError as error:
+        return Problem(f"{name} cannot be judged: {error}", line=record.number)
+    if found is not ABSENT and fits(found, wanted):
+        return None
+    state = "is missing" if found is ABSENT else f"is {brief(found)}"
+    return Problem(f"{name} {state}", expected.format(brief(wanted)), brief(found), line=record.number)
 
 
-def _event(wanted: str) -> Test:
-    def test(moment: Moment) -> Problem | None:
-        record = _at(moment)
-        if record.event_type == wanted:
-            return None
-        found = brief(record.event_type)
-        return Problem(f"event_type of '{record.key}' is {found}", wanted, found, line=record.number)
-
-    return test
+def _event(wanted: str, moment: Moment) -> Problem | None:
+    record = _at(moment)
+    if record.event_type == wanted:
+        return None
+    found = brief(record.event_type)
+    return Problem(f"event_type of '{record.key}' is {found}", wanted, found, line=record.number)
 
 
-def _after(other: str) -> Test:
-    def test(moment: Moment) -> Problem | None:
-        record = _at(moment)
-        if moment.counts.get(other):
-            return None
-        return Problem(f"'{record.key}' comes before '{other}'", f"after {other}", "earlier", line=record.number)
-
-    return test
+def _after(other: str, moment: Moment) -> Problem | None:
+    record = _at(moment)
+    if moment.counts.get(other):
+        return None
+    return Problem(f"'{record.key}' comes before '{other}'", f"after {other}", "earlier", line=record.number)
 
 
-def _before(other: str) -> Test:
-    def test(moment: Moment) -> Problem | None:
-        record = _at(moment)
-        if not moment.counts.get(other):
-            return None
-        found = f"after it, which is on line {moment.latest[other].number}"
-        return Problem(f"'{record.key}' comes after '{other}'", f"before {other}", found, line=record.number)
-
-    return test
+def _before(other: str, moment: Moment) -> Problem | None:
+    record = _at(moment)
+    if not moment.counts.get(other):
+        return None
+    found = f"after it, which is on line {moment.latest[other].number}"
+    return Problem(f"'{record.key}' comes after '{other}'", f"before {other}", found, line=record.number)
 
 
-def _within(since: str, seconds: Callable[[Moment], Any]) -> Test:
-    def test(moment: Moment) -> Problem | None:
-        record, start = _at(moment), moment.latest.get(since)
-        if start is None or not _numeric(start.time_ms) or not _numeric(record.time_ms):
-            return None
-        limit, took = seconds(moment), (record.time_ms - start.time_ms) / 1000
-        if took < limit:
-            return None
-        what = f"'{record.key}' comes {took:.3f} s after '{since}'"
-        return Problem(what, f"under {brief(limit)} s", f"{took:.3f} s", line=record.number)
-
-    return test
+def _within(since: str, seconds: Callable[[Moment], Any], moment: Moment) -> Problem | None:
+    record, start = _at(moment), moment.latest.get(since)
+    if start is None or not _numeric(start.time_ms) or not _numeric(record.time_ms):
+        return None
+    limit, took = seconds(moment), (record.time_ms - start.time_ms) / 1000
+    if took < limit:
+        return None
+    what = f"'{record.key}' comes {took:.3f} s after '{since}'"
+    return Problem(what, f"under {brief(limit)} s", f"{took:.3f} s", line=record.number)
 
 
 def _holds(text: str, what: str, constraint: LogConstraint, values: _Values) -> Test:
     expression = values.expression(text, ValueKind.TRUTH)
     wanted = constraint.expects or text
-    subject = _reader(constraint.of)
 
     def test(moment: Moment) -> Problem | None:
         record = _at(moment)
@@ -431,8 +378,7 @@ def _holds(text: str, what: str, constraint: LogConstraint, values: _Values) -> 
                 return None
         except UndefinedError as error:
             return Problem(f"'{record.key}' cannot be judged: {error}", wanted, "", line=record.number)
-        found = subject(record)
-        shown = "nothing" if found is ABSENT else brief(found)
-        return Problem(f"{what} of '{record.key}' is not as required", wanted, shown, line=record.number)
+        found = brief(_subject(constraint.of, record))
+        return Problem(f"{what} of '{record.key}' is not as required", wanted, found, line=record.number)
 
     return test

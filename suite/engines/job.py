@@ -18,7 +18,7 @@ def command(
     module: str = "suite.harness", interpreter: str = "/opt/venv/bin/python", folder: Path | str = JOB
 ) -> list[str]:
     """Return the command line that runs `module` on the job in `folder` under the supervisor."""
-    return [interpreter, "-c", GATE, "-m", "suite.harness.supervisor", str(folder), module]
+    return [interpreter, "-c", GATE, "-m", "suite.harness.transport.supervisor", str(folder), module]
 
 
 def folders(paths: Iterable[str]) -> list[str]:

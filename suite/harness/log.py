@@ -1,4 +1,4 @@
-"""Events as `:::MLLOG` lines on standard output, progress as `:::ASSAY` lines on standard error.
+"""Events as `:::MLLOG` lines on standard output.
 
 The line format is MLCommons' (mlperf_logging.mllog); written here because the image holds only the framework.
 """
@@ -9,11 +9,14 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from suite.harness.job import BaseJob
+from suite.harness.transport.progress import Progress
+
 ROOT = Path(__file__).parents[2]  # holds `suite`
-PROGRESS_INTERVAL_S = 0.3
 
 
 class Log:
@@ -23,7 +26,7 @@ class Log:
         # A framework may print to standard output, even from C; only this log may reach the real one.
         self._out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
         os.dup2(2, 1)
-        self._next_progress = 0.0
+        self.progress = Progress()
 
     def event(self, key: str, value: Any = None, **metadata: Any) -> None:
         """Write a point in time."""
@@ -36,6 +39,21 @@ class Log:
     def stop(self, key: str, value: Any = None, **metadata: Any) -> None:
         """Write the end of an interval."""
         self._write("INTERVAL_END", key, value, metadata)
+
+    def submission(self, job: BaseJob) -> None:
+        """Write whose log this is."""
+        self.event("submission_benchmark", job.workload)
+        self.event("submission_division", job.division)
+        self.event("submission_org", job.submission["org"])
+        self.event("submission_platform", job.submission["platform"])
+
+    def described(self, job: BaseJob, framework: str, settings: Mapping[str, Any]) -> None:
+        """Write what runs: rule set, framework, settings, digests."""
+        for key, value in {"ruleset": job.ruleset, "framework": framework, **settings}.items():
+            self.event(key, value)
+        self.event("source_sha256", job.source_sha256)
+        for name, digest in job.data.items():
+            self.event("data_sha256", digest, name=name)
 
     def _write(self, kind: str, key: str, value: Any, metadata: dict[str, Any]) -> None:
         caller = sys._getframe(2)
@@ -53,12 +71,3 @@ class Log:
         }
         self._out.write(f":::MLLOG {json.dumps(record, allow_nan=False)}\n")
         self._out.flush()
-
-    def progress(self, phase: str, step: int, steps: int) -> None:
-        """Say how far the run is; calls that come too fast are dropped, except the last step's."""
-        now = time.monotonic()
-        if now < self._next_progress and step < steps:
-            return
-        self._next_progress = now + PROGRESS_INTERVAL_S
-        sys.stderr.write(f":::ASSAY {json.dumps({'step': step, 'steps': steps, 'phase': phase})}\n")
-        sys.stderr.flush()

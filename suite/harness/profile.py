@@ -41,7 +41,8 @@ def run(job: Job, log: Log) -> int:
     lap(f"{STEPS} steps")
     trainer.evaluate()
     lap("evaluate")
-    seconds = implementation.profiler(job)(trainer, order.take(STEPS), rates)
+    profiler = job.module(f"harness.profilers.{job.framework}")
+    seconds: dict[str, float] = profiler.operations(trainer, order.take(STEPS), rates)
     lap("profile")
     total = sum(seconds.values())
     ranked = sorted(seconds.items(), key=lambda one: -one[1])[:TOP]

@@ -44,17 +44,14 @@ def run(job: Job, log: Log) -> int:
     """Train to the target; return the exit code: 0 when the run ended, 3 when a loss was not finite."""
     plan = recipe(job)
     evaluations = evaluation_steps(job.evaluation["first_step"], job.evaluation["every_steps"], plan.steps)
-    log.event("submission_benchmark", job.workload)
-    log.event("submission_division", job.division)
-    log.event("submission_org", job.submission["org"])
-    log.event("submission_platform", job.submission["platform"])
+    log.submission(job)
     clear_cache(job)
     log.event("cache_clear", value=True)
 
     log.start("init_start")
     task = implementation.task(job)
     trainer = implementation.trainer(job, task, plan.optimiser, "float32")
-    describe(job, log, task, trainer.version())
+    log.described(job, trainer.version(), settings(job, task))
     initial = task.initial_weights(job.data_folder, job.seed)
     log.event("initial_weights_sha256", weights_sha256(initial))
     warm_up(job, log, task, trainer, initial, call_sizes(evaluations, trainer.steps_per_call), plan)
@@ -66,19 +63,12 @@ def run(job: Job, log: Log) -> int:
     return finish(job, log, trainer, plan, measured)
 
 
-def describe(job: Job, log: Log, task: Task, framework: str) -> None:
-    """Log what runs: rule set, framework, threads, seed, hyperparameters, sizes, digests."""
-    log.event("ruleset", job.ruleset)
-    log.event("framework", framework)
-    log.event("threads", job.threads)
-    log.event("seed", job.seed)
-    for key, value in job.hyperparameters.items():
-        log.event(key, value)
-    log.event("train_samples", min(task.TRAIN_SAMPLES, job.first_samples or task.TRAIN_SAMPLES))
-    log.event("eval_samples", min(task.TEST_SAMPLES, job.first_samples or task.TEST_SAMPLES))
-    log.event("source_sha256", job.source_sha256)
-    for name, digest in job.data.items():
-        log.event("data_sha256", digest, name=name)
+def settings(job: Job, task: Task) -> dict[str, Any]:
+    """Return what is logged as settings: threads, seed, hyperparameters, sizes."""
+    sizes = {"train_samples": task.TRAIN_SAMPLES, "eval_samples": task.TEST_SAMPLES}
+    return {"threads": job.threads, "seed": job.seed, **job.hyperparameters} | {
+        name: min(size, job.first_samples or size) for name, size in sizes.items()
+    }
 
 
 def used(splits: Splits, job: Job) -> Splits:

@@ -60,7 +60,7 @@ def job(plan: InferencePlan, rules: ServingRules, mode: str, scenario: Scenario,
         "tokens": rules.tokens,
         "submission": {"org": plan.submitter, "platform": plan.system},
         "ruleset": plan.ruleset,
-        "source_sha256": plan.source_sha256,
+        **plan.digests,
         "data": plan.data,
         "sut": plan.sut.model_dump(),
         "warmup_limit_s": rules.warmup_limit_s,
@@ -69,11 +69,6 @@ def job(plan: InferencePlan, rules: ServingRules, mode: str, scenario: Scenario,
         "search": {},
         "outputs": {},
     } | given
-
-
-def outputs_job(plan: InferencePlan, rules: ServingRules) -> dict[str, object]:
-    """Return the job that gives the outputs of the rule set's few samples."""
-    return job(plan, rules, "outputs", "Offline", outputs={"samples": rules.outputs.samples})
 
 
 def search_job(plan: InferencePlan, rules: ServingRules, loadgen: LoadGenRules) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The source that runs inside the container: exactly the files it loads, and the digest that binds a result to them.
+"""The source that runs inside the container: exactly the files it loads, and the digests that bind a result to them.
 
 Which files these are follows from their imports, so that an edit of any other voids no evidence.
 """
@@ -10,11 +10,14 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from rules.source import source_digests
+
 ROOT = Path(__file__).parents[2]
 # What is imported by a name that a job says (suite/harness/__main__.py, suite/serve/__main__.py).
-TRAINING = ("suite.harness.supervisor", "suite.harness.__main__", "suite.harness.train", "suite.harness.parity")
+SUPERVISOR = "suite.harness.transport.supervisor"
+TRAINING = (SUPERVISOR, "suite.harness.__main__", "suite.harness.train", "suite.harness.parity")
 SERVING = (
-    "suite.harness.supervisor",
+    SUPERVISOR,
     "suite.serve.__main__",
     "suite.serve.outputs",
     "suite.serve.loadgen",
@@ -73,7 +76,11 @@ def _imports(content: bytes) -> Iterator[str]:
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
+def digests(sources: Mapping[str, bytes]) -> dict[str, str]:
+    """Return `source_sha256` and `transport_sha256` of the files (`rules.source`)."""
+    return source_digests({name: hashlib.sha256(content).hexdigest() for name, content in sources.items()})
+
+
 def digest(sources: Mapping[str, bytes]) -> str:
-    """Return the SHA-256 over lines `<sha256>  <relative path>` of the files, sorted by path."""
-    lines = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(sources.items()))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    """Return the digest that evidence is bound to: of all that a run's numbers pass through."""
+    return digests(sources)["source_sha256"]

@@ -29,12 +29,18 @@ class Plan(Document):
     cpuset: str
     environment: dict[str, str]
     source_sha256: Sha256
+    transport_sha256: Sha256 | None = None  # None: frozen before it had a digest of its own
     data: dict[str, Sha256]
     image: ImageIdentity | None
     interpreter: Interpreter | None = None  # in the image's place, where runs are not contained
     emulated: bool
     access: Access = NOTHING  # to devices, as the target says; none where another machine stands in for it
     idle_s: float = 0  # of an idle baseline before the runs; 0: none
+
+    @property
+    def digests(self) -> dict[str, Any]:
+        """The source's digests, as a job names them."""
+        return self.model_dump(include={"source_sha256", "transport_sha256"})
 
     @property
     def results(self) -> str:

@@ -9,47 +9,31 @@ import sys
 import time
 from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from suite.harness.__main__ import limit_threads
+from suite.harness.__main__ import limit_threads, main
 from suite.harness.job import JobError
 from suite.harness.log import Log
-from suite.serve.job import Job, load, verify
+from suite.serve.job import Job, described
+
+if TYPE_CHECKING:
+    from suite.serve.protocol import Model, Task
 
 
-def main(arguments: list[str]) -> int:
-    """Run the job in the folder given; return the exit code, 2 for a job that cannot be run as described."""
-    if len(arguments) != 1:
-        sys.stderr.write("usage: python -m suite.serve FOLDER\n")
-        return 2
-    try:
-        log = Log()
-        job = load(Path(arguments[0]))
-        verify(job)
-        cores = os.sched_getaffinity(0)
-        limit_threads(job.sut.threads)
-        job.out.mkdir(exist_ok=True)
-        return run(job, log, cores)
-    except JobError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-
-
-def run(job: Job, log: Log, cores: set[int]) -> int:
+def run(job: Job, log: Log) -> int:
     """Load and warm up the system under test, untimed, then do what the job's mode says."""
+    cores = os.sched_getaffinity(0)
+    limit_threads(job.sut.threads)
     # Imported only now: numpy and the frameworks count the cores when they are imported.
-    from suite.serve import implementation
     from suite.serve.drive import Served
     from suite.serve.guard import Watch, fail
 
-    log.event("submission_benchmark", job.workload)
-    log.event("submission_division", job.division)
-    log.event("submission_org", job.submission["org"])
-    log.event("submission_platform", job.submission["platform"])
+    log.submission(job)
     log.start("init_start")
-    kind, model_kind = implementation.task(job), implementation.model(job)
-    describe(job, log, model_kind.version())
+    kind: type[Task] = job.part("serve.task").Task
+    model_kind: type[Model] = job.part(f"serve.{job.framework}").Model
+    settings = {"loadgen": version("mlcommons-loadgen"), "scenario": job.scenario, **vars(job.sut)}
+    log.described(job, model_kind.version(), settings)
     try:
         watch = Watch(job.out, job.answer_limit_s, lambda *_: None)
         watch.arm(job.warmup_limit_s)
@@ -71,28 +55,15 @@ def run(job: Job, log: Log, cores: set[int]) -> int:
         "load_s": loaded - began,
         "warmup_s": warm - loaded,
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "loadgen": version("mlcommons-loadgen"),
+        "loadgen": settings["loadgen"],
         "framework": model_kind.version(),
     }
     (job.out / "result.json").write_text(json.dumps(result, allow_nan=False))
     return 0
 
 
-def describe(job: Job, log: Log, framework: str) -> None:
-    """Log what runs: rule set, framework, LoadGen, scenario, declared parameters, digests."""
-    log.event("ruleset", job.ruleset)
-    log.event("framework", framework)
-    log.event("loadgen", version("mlcommons-loadgen"))
-    log.event("scenario", job.scenario)
-    for name, value in vars(job.sut).items():
-        log.event(name, value)
-    log.event("source_sha256", job.source_sha256)
-    for name, digest in job.data.items():
-        log.event("data_sha256", digest, name=name)
-
-
 if __name__ == "__main__":
-    status = main(sys.argv[1:])
+    status = main(sys.argv[1:], described, run)
     # At once: what the system under test has left running must neither hold the process nor end it another way.
     sys.stdout.flush()
     sys.stderr.flush()

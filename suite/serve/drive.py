@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,15 +87,9 @@ def test(served: Served, scenario: str, settings: Any, logs: Path, watch: Watch,
     """Run one LoadGen test and leave its logs in `logs`."""
     out, task = served.job.out, served.task
 
-    def load(indices: list[int]) -> None:
+    def safely(call: Callable[[list[int]], None], indices: list[int]) -> None:
         try:
-            task.load(indices)
-        except BaseException as error:  # noqa: BLE001
-            fail(out, error)
-
-    def unload(indices: list[int]) -> None:
-        try:
-            task.unload(indices)
+            call(indices)
         except BaseException as error:  # noqa: BLE001
             fail(out, error)
 
@@ -103,7 +98,9 @@ def test(served: Served, scenario: str, settings: Any, logs: Path, watch: Watch,
     log_settings.enable_trace = trace
     with served.issue(scenario, watch) as issue:
         sut = loadgen.ConstructFastSUT(issue, lambda: None)
-        library = loadgen.ConstructQSL(task.SAMPLES, task.PERFORMANCE_SAMPLES, load, unload)
+        library = loadgen.ConstructQSL(
+            task.SAMPLES, task.PERFORMANCE_SAMPLES, partial(safely, task.load), partial(safely, task.unload)
+        )
         watch.start()
         loadgen.StartTestWithLogSettings(sut, library, settings, log_settings, "audit.config")
         watch.stop()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from suite.harness.job import JobError
-from suite.harness.job import verify as proven
+from suite.harness.job import BaseJob
 
-MODES = ("outputs", "loadgen", "search")
 SCENARIOS = ("SingleStream", "MultiStream", "Server", "Interactive", "Offline")
 
 
@@ -23,23 +20,20 @@ class Sut:
     precision: str  # of the weights and the arithmetic, e.g. float32
     workers: int  # threads that take queries from the queue and call the model; the model must bear it
 
+    def require(self, precisions: Collection[str]) -> None:
+        """Raise ValueError where the precision is not one of those that a model offers."""
+        if self.precision not in precisions:
+            raise ValueError(f"precision {self.precision!r} is not offered, only {', '.join(precisions)}")
+
 
 @dataclass(frozen=True)
-class Job:
-    """`job.json`; members are explained in docs/inference.md."""
+class Job(BaseJob):
+    """A job of inference; members are explained in docs/inference.md."""
 
-    folder: Path
-    mode: str
-    workload: str
-    framework: str
-    division: str
-    target: str
+    MODES = ("outputs", "loadgen", "search")
+
     scenario: str
     tokens: bool  # whether LoadGen measures the first token and those after it
-    submission: dict[str, str]
-    ruleset: str
-    source_sha256: str
-    data: dict[str, str]
     sut: Sut
     warmup_limit_s: float  # for loading the model and warming up
     answer_limit_s: float  # for which LoadGen may wait without any answer coming
@@ -48,45 +42,14 @@ class Job:
     outputs: dict[str, Any]  # mode `outputs`
 
     @property
-    def out(self) -> Path:
-        """Where results go."""
-        return self.folder / "out"
-
-    @property
-    def data_folder(self) -> Path:
-        """Where the verified data files lie."""
-        return self.folder / "data"
+    def mistake(self) -> str:
+        """What is wrong with the values; empty where nothing is."""
+        counts: tuple[object, ...] = (self.sut.threads, self.sut.batch, self.sut.workers)
+        if not all(isinstance(count, int) and count >= 1 for count in counts):
+            return "threads, batch and workers are whole numbers from 1"
+        return super().mistake if self.scenario in SCENARIOS else f"unknown scenario {self.scenario!r}"
 
 
-def load(folder: Path) -> Job:
-    """Read `job.json`; raise JobError where a member is missing, unknown or of the wrong type."""
-    path = folder / "job.json"
-    try:
-        members = json.loads(path.read_bytes())
-        members["sut"] = Sut(**members["sut"])
-        job = Job(folder=folder, **members)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise JobError(f"{path}: {error}") from None
-    kinds: dict[str, type] = {
-        "tokens": bool,
-        "warmup_limit_s": float,
-        "answer_limit_s": float,
-        "sut": Sut,
-        "folder": Path,
-    }
-    kinds |= dict.fromkeys(("submission", "data", "loadgen", "search", "outputs"), dict)
-    for member, value in vars(job).items():
-        kind = kinds.get(member, str)
-        if not isinstance(value, kind):
-            raise JobError(f"{path}: {member} must be {kind.__name__}, not {value!r}")
-    if job.mode not in MODES or job.scenario not in SCENARIOS:
-        raise JobError(f"{path}: unknown mode {job.mode!r} or scenario {job.scenario!r}")
-    counts: tuple[object, ...] = (job.sut.threads, job.sut.batch, job.sut.workers)
-    if not all(isinstance(count, int) and count >= 1 for count in counts):
-        raise JobError(f"{path}: threads, batch and workers are whole numbers from 1")
-    return job
-
-
-def verify(job: Job) -> None:
-    """Compare source and data with the digests the host computed; raise JobError for the first that differs."""
-    proven(job)  # type: ignore[arg-type]  # it looks at folder, source and data, which both kinds of job have
+def described(sut: dict[str, Any], **members: Any) -> Job:
+    """Return the job of the members of a `job.json`."""
+    return Job(sut=Sut(**sut), **members)

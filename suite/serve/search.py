@@ -17,7 +17,7 @@ import mlperf_loadgen as loadgen
 from suite.harness.log import Log
 from suite.serve.drive import QUEUED, SCENARIOS, Served, details, test
 from suite.serve.guard import Watch
-from suite.serve.lateness import bears
+from suite.serve.late_budget import tolerated
 
 MS = 1_000_000  # ns
 
@@ -36,7 +36,7 @@ class Search:
         settings = loadgen.TestSettings()
         settings.scenario, settings.mode = SCENARIOS[scenario], loadgen.TestMode.PerformanceOnly
         settings.min_duration_ms = self._asked["probe_ms"]
-        settings.min_query_count, percentile = self._bears(scenario, rate)
+        settings.min_query_count, percentile = self._size(scenario, rate)
         for name, value in self._asked["seeds"].items():
             setattr(settings, name, value)
         expected_ns = int(1e9 / rate)
@@ -72,13 +72,13 @@ class Search:
         self.probes.append(said)
         return said
 
-    def _bears(self, scenario: str, rate: float) -> tuple[int, float]:
+    def _size(self, scenario: str, rate: float) -> tuple[int, float]:
         """Return how many queries a probe at `rate` has, and the percentile that must keep its bound."""
         its = self._asked["scenarios"][scenario]
         if scenario not in QUEUED:
             return 1, 0.99
         run = max(its["min_query_count"], int(rate * its["min_duration_ms"] / 1000))
-        return bears(run, its["may_be_late"], self._asked["late"], int(rate * self._asked["probe_ms"] / 1000))
+        return tolerated(run, its["may_be_late"], self._asked["late"], int(rate * self._asked["probe_ms"] / 1000))
 
     def alone(self) -> float:
         """Return how many samples a second the model answers one by one, from a single call: where probing begins."""
@@ -114,7 +114,7 @@ class Search:
         good, bad, rate, doubted = 0.0, 0.0, first, 0.0
         left, until = self._asked["probes"], time.monotonic() + self._asked["budget_s"]
         while left and (not good or not bad or bad / good > close):
-            if time.monotonic() + self._bears(scenario, rate)[0] / rate > until:
+            if time.monotonic() + self._size(scenario, rate)[0] / rate > until:
                 break
             left -= 1
             if self.probe(scenario, rate)["valid"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,8 +14,8 @@ from rules.seeds import run_seed
 from rules.text import printable
 from rules.workload import Division, Value, WorkloadRules
 from suite.harness.optimisers import settings_of
-from suite.result.job import job
 from suite.result.plan import Plan, named
+from suite.training.job import job
 
 
 class TrainingPlan(Plan):
@@ -42,10 +42,11 @@ class TrainingPlan(Plan):
 
     def job(self, run: int, rules: WorkloadRules) -> dict[str, object]:
         """Return `job.json` of run `run`."""
-        said = {"ruleset", "framework", "target", "source_sha256", "division", "threads", "hyperparameters"}
+        given: dict[str, Any] = {"seed": self.seed(run), "run": run, "digests": self.digests}
+        said = {"ruleset", "framework", "target", "division", "threads", "hyperparameters"}
         said |= {"first_samples"} if self.first_samples else set()
         submission = {"org": self.submitter, "platform": self.system}
-        return job("train", rules, seed=self.seed(run), run=run, submission=submission, **self.model_dump(include=said))
+        return job("train", rules, submission=submission, **given, **self.model_dump(include=said))
 
 
 def number_of_runs(rules: WorkloadRules, division: Division, asked: int | None) -> int:

@@ -1,6 +1,6 @@
 """What the observer costs, and how near it comes to a known energy: `python tests/benchmarks/bench_observer.py [S]`.
 
-Runs `python -m suite.observe` at 10 Hz for S seconds (default 40): with the sources that this machine has, and with the
+Runs `python -m suite.sampler` at 10 Hz for S seconds (default 40): with the sources that this machine has, and with the
 compiled stand-in for NVML besides. Prints its CPU seconds per second of sampling (user and system, after start-up), the
 samples it made, and the energy of the stand-in's curve by its counter and by its power. Wanted: at most 0.5 % of a
 core, and 0.5 % of the energy. The curve is hard on a counter that is behind by a tenth of a second: it ends elsewhere
@@ -63,7 +63,7 @@ def observe(sources: list[str], seconds: float, environment: dict[str, str]) -> 
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "job.json").write_text(json.dumps({"period_s": PERIOD_S, "sources": sources}))
         said = Path(folder, "said")
-        command = [sys.executable, "-m", "suite.observe", folder]
+        command = [sys.executable, "-m", "suite.sampler", folder]
         with said.open("wb") as out, subprocess.Popen(command, stdout=out, env=environment) as process:
             time.sleep(SETTLED_S)
             used, began = cpu_s(process.pid), time.monotonic()

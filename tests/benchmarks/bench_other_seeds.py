@@ -71,7 +71,7 @@ class Honest:
             "tokens": False,
             "submission": {"org": "bench", "platform": "box"},
             "ruleset": ROUND,
-            "source_sha256": source.digest(self._code),
+            **source.digests(self._code),
             "data": self._rules.data,
             "sut": {"threads": 1, "batch": 64, "precision": "float32", "workers": 1},
             "warmup_limit_s": 60.0,

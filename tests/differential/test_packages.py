@@ -16,8 +16,8 @@ pytest.importorskip("scipy", reason="the official convergence test needs scipy")
 
 from checker.core.links import LinkedTree
 from checker.families.mlperf_training.log_verdict import log_judge
-from checker.families.mlperf_training.official import OrganisationReview, judge_organisation
-from checker.families.mlperf_training.organisation import find_organisation
+from checker.families.mlperf_training.official import judge_organisation
+from checker.families.mlperf_training.organisation import Organisation, find_organisation
 from checker.families.mlperf_training.review import review
 from checker.families.mlperf_training.scan import scan
 from checker.families.mlperf_training.table import Row, rows
@@ -40,7 +40,7 @@ SOME += ("wrong batch size, in all logs", "wrong batch size, in one log", "no se
 AFTER_A_CRASH = ("rcp_scaling_factor", "time_to_train", "Energy")
 
 
-def judged(root: Path, round_name: str) -> tuple[OrganisationReview, list[Row]]:
+def judged(root: Path, round_name: str) -> tuple[Organisation, list[Row]]:
     """Judge an organisation as the review does, in this process."""
     fixed = package_rules(round_name)
     organisation = find_organisation(".", LinkedTree(root, load(round_name).limits), fixed)
@@ -48,8 +48,8 @@ def judged(root: Path, round_name: str) -> tuple[OrganisationReview, list[Row]]:
         for path in folder.log_paths:
             facts = scan(organisation.tree, path, fixed, log_judge(round_name))
             folder.logs.append(facts)
-    found = judge_organisation(organisation, fixed, round_name)
-    return found, rows(found, fixed)
+    judge_organisation(organisation, round_name)
+    return organisation, rows(organisation)
 
 
 def differences(root: Path, round_name: str) -> list[Any]:
@@ -61,21 +61,21 @@ def differences(root: Path, round_name: str) -> list[Any]:
     if ours.outcome.answer != theirs.answer:
         found.append(("organisation", ours.outcome.answer, ours.outcome.cause, theirs.answer, theirs.cause))
     for path, answer in theirs.systems.items():
-        system = next((s for s in ours.organisation.systems.values() if s.path == path), None)
+        system = next((s for s in ours.systems.values() if s.path == path), None)
         if system is None or system.outcome is None or system.outcome.answer != answer:
             found.append(("system", path, answer))
     for folder in ours.folders:
-        seeds = theirs.seeds.get(folder.folder.path)
+        seeds = theirs.seeds.get(folder.path)
         if seeds is not None and (folder.seeds is None or (folder.seeds.answer == "pass") != seeds):
             found.append(("seeds", folder.seeds, seeds))
-        converged = theirs.convergence.get(folder.folder.path)
+        converged = theirs.convergence.get(folder.path)
         mine = folder.decision
         if converged is not None and (
             mine is None or (mine.passed, mine.message) != converged[:2] or not _same(mine.normalisation, converged[2])
         ):
             found.append(("convergence", mine, converged))
         if theirs.answer != "crash" and converged is not None and mine is not None and mine.mean is not None:
-            written = theirs.scaling.get(folder.folder.path)
+            written = theirs.scaling.get(folder.path)
             if written is not None and not _same(mine.scaling or math.nan, written):
                 found.append(("scaling.json", mine.scaling, written))
     return found + list(_table(root, round_name, table, theirs.answer == "crash"))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import checker
+from checker.core.findings import TimeToTarget
 from checker.families.assay.page.document import page
 from checker.families.mlperf_training.review import review
 from tests.differential import passing
@@ -77,9 +78,8 @@ def test_no_part_is_wider_than_a_narrow_screen(tmp_path: Path, source: str) -> N
 def test_no_number_of_a_reviewed_round_runs_into_the_next(tmp_path: Path) -> None:
     passing.organisation(tmp_path / "round" / "Example", "mlperf-training/5.1")
     report = review(tmp_path / "round", "mlperf-training/5.1")
-    long = [
-        replace(s, score_s=16145.6, fastest_s=16145.1, slowest_s=160000.7, scaled_by=1.16667) for s in report.scores
-    ]
+    time = TimeToTarget(5, 5, score_s=16145.6, fastest_s=16145.1, slowest_s=160000.7, scaled_by=1.16667)
+    long = [replace(score, training=time) for score in report.scores]
     source = review_page(tmp_path / "round", replace(report, scores=long))
     assert "2,666.678" in source
     probe = """

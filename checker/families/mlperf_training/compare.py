@@ -146,7 +146,8 @@ def _results(organisation: Organisation, common: set[str], fixed: TrainingPackag
     judge = log_judge(round_name)
     for folder in organisation.folders:
         folder.logs = [scan(organisation.tree, log, fixed, judge) for log in folder.log_paths]
-    table = {row.system: row for row in rows(judge_organisation(organisation, fixed, round_name), fixed)}
+    judge_organisation(organisation, round_name)
+    table = {row.system: row for row in rows(organisation)}
     return [_found(organisation, folder, table.get(folder.system)) for folder in organisation.folders]
 
 

@@ -12,10 +12,10 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from checker.core.files import FileState
-from checker.core.findings import Problem
+from checker.core.outcome import OfficialOutcome
 from checker.families.mlperf_training.reading import LogReading, Malformed, ReadRecord
 from rules.training import TrainingPackage
 
@@ -43,16 +43,6 @@ KEPT = (
 )
 PREFIXES = ("opt_", "lora_", "max_", "global_")  # of hyperparameters, kept too
 KEYS = frozenset((*METRICS, *STARTS, *STOPS, *KEPT, "train_loss", "seed", "run_start", "run_stop", "init_start"))
-
-
-@dataclass(slots=True)
-class RecordPlace:
-    """A record worth remembering, and the line it stands on."""
-
-    value: Any
-    time_ms: float
-    line: int
-    metadata: Any = None
 
 
 @dataclass(slots=True)
@@ -86,15 +76,6 @@ class Order:
 
 
 @dataclass(slots=True)
-class LogVerdict:
-    """What the judge of single logs says of one: the official answer, a crash's cause, and (rule id, problem) pairs."""
-
-    answer: Literal["pass", "fail", "crash"]
-    cause: str = ""
-    problems: list[tuple[str, Problem]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class LogFacts:
     """All that is kept of a log once it was read."""
 
@@ -111,16 +92,21 @@ class LogFacts:
     converged: Converged = field(default_factory=Converged)
     started: float | None = None  # ms, by the official rule: first pair seen
     stopped: float | None = None
-    run_start: RecordPlace | None = None  # the first of each
-    run_stop: RecordPlace | None = None
-    init_start: RecordPlace | None = None
-    kept: dict[str, list[RecordPlace]] = field(default_factory=dict)
-    evaluations: list[RecordPlace] = field(default_factory=list)
+    run_start: ReadRecord | None = None  # the first of each
+    run_stop: ReadRecord | None = None
+    init_start: ReadRecord | None = None
+    kept: dict[str, list[ReadRecord]] = field(default_factory=dict)
+    evaluations: list[ReadRecord] = field(default_factory=list)
     order: Order = field(default_factory=Order)
     curve: str = ""  # digest of the evaluations and losses, "" where there are too few to tell runs apart
     pace: str = ""  # digest of the times between those lines, from run_start to run_stop
     checksum: int = 0  # of the file's bytes: equal files have equal ones, and little else has
-    verdict: LogVerdict | None = None  # of the judge plugged into the scan
+    verdict: OfficialOutcome | None = None  # of the judge plugged into the scan, with all that it objects to
+
+    @property
+    def official(self) -> OfficialOutcome | None:
+        """The official answer on the log; None where no judge was plugged in."""
+        return self.verdict if self.refused is None else OfficialOutcome("crash", cause=f"the log {self.refused}")
 
     @property
     def spoiled(self) -> bool:
@@ -152,9 +138,6 @@ def _keep(facts: LogFacts, records: Iterable[ReadRecord]) -> None:
     distinct, latest = 0, math.nan  # time of the line before; none before the first
     kept, order, opened = facts.kept, facts.order, dict[str, ReadRecord]()
 
-    def place(record: ReadRecord) -> RecordPlace:
-        return RecordPlace(record.value, record.time_ms, record.line, record.metadata)
-
     for record in records:
         key = record.key
         if type(key) is not str:
@@ -165,7 +148,7 @@ def _keep(facts: LogFacts, records: Iterable[ReadRecord]) -> None:
             latest = record.time_ms
             distinct += type(record.value) is float
             if key in METRICS and len(facts.evaluations) < MOST:
-                facts.evaluations.append(place(record))
+                facts.evaluations.append(record)
         elif key in STARTS:
             if key in opened and len(order.unpaired) < NOTED:
                 order.unpaired.append((opened[key].line, key))
@@ -178,17 +161,17 @@ def _keep(facts: LogFacts, records: Iterable[ReadRecord]) -> None:
             elif record.time_ms < start.time_ms and len(order.negative) < NOTED:
                 order.negative.append((record.line, key))
         elif key == "run_start":
-            facts.run_start = facts.run_start or place(record)
+            facts.run_start = facts.run_start or record
             latest = facts.run_start.time_ms
         elif key == "run_stop":
             if facts.run_stop is None:
-                facts.run_stop = place(record)
+                facts.run_stop = record
                 pace.update(b"%r" % (record.time_ms - latest))
         elif key == "init_start":
-            facts.init_start = facts.init_start or place(record)
+            facts.init_start = facts.init_start or record
         elif key in KEPT or (key.startswith(PREFIXES) and (key in kept or len(kept) < DISTINCT)):
             places = kept.setdefault(key, [])
-            places += [place(record)] if len(places) < 64 else []
+            places += [record] if len(places) < 64 else []
     for key, record in opened.items():
         order.unpaired.append((record.line, key))
     if distinct >= 4:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 import re
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from checker.core.findings import Problem, brief
 from checker.families.mlperf_training.checks import check
-from checker.families.mlperf_training.facts import NOTED, LogFacts, RecordPlace
-from checker.families.mlperf_training.meters import MeterFile
-from checker.families.mlperf_training.official import FolderReview, OrganisationReview
+from checker.families.mlperf_training.facts import NOTED, LogFacts
+from checker.families.mlperf_training.organisation import Folder, Organisation
+from checker.families.mlperf_training.reading import ReadRecord
 from checker.families.mlperf_training.table import StoppedError, minutes_of, published_scaling
 from rules.training import TrainingPackage
 
@@ -26,7 +26,6 @@ from rules.training import TrainingPackage
 class RunCase:
     """What a judge of a run is given."""
 
-    folder: FolderReview
     log: LogFacts
     fixed: TrainingPackage
 
@@ -35,21 +34,16 @@ class RunCase:
 class FolderCase:
     """What a judge of a result is given."""
 
-    folder: FolderReview
-    review: OrganisationReview
-    fixed: TrainingPackage
-    meters: Sequence[MeterFile]
+    organisation: Organisation
+    folder: Folder
+
+    @property
+    def fixed(self) -> TrainingPackage:
+        """What the round fixes."""
+        return self.organisation.fixed
 
 
-@dataclass(frozen=True, slots=True)
-class OrganisationCase:
-    """What a judge of an organisation is given."""
-
-    review: OrganisationReview
-    fixed: TrainingPackage
-
-
-def position(place: RecordPlace) -> float | None:
+def position(place: ReadRecord) -> float | None:
     """Return where in training an evaluation lies, in samples or epochs as logged."""
     if not isinstance(place.metadata, dict):
         return None
@@ -135,19 +129,19 @@ def counted(lines: int) -> str:
 @check("evaluation-cadence", "result")
 def evaluation_cadence(case: FolderCase) -> Iterator[Problem]:
     """Judge that evaluations lie as far apart as the rules have it, rounded up to whole batches."""
-    every = case.fixed.reviewed.cadence.get(case.folder.folder.benchmark)
+    every = case.fixed.reviewed.cadence.get(case.folder.benchmark)
     if every is None:
         return
-    off = [(log, *found) for log in case.folder.folder.logs if (found := _off_cadence(log, every)) is not None]
+    off = [(log, *found) for log in case.folder.logs if (found := _off_cadence(log, every)) is not None]
     if off:
         log, place, apart, wanted = off[0]
         what = "evaluations lie at other distances than the rules have it"
         if len(off) > 1:
-            what += f" (and so in {len(off) - 1} more of the {len(case.folder.folder.logs)} runs)"
+            what += f" (and so in {len(off) - 1} more of the {len(case.folder.logs)} runs)"
         yield Problem(what, f"every {wanted:,} samples", f"{apart:,.0f} samples", log.path, place.line)
 
 
-def _off_cadence(log: LogFacts, every: int) -> tuple[RecordPlace, float, int] | None:
+def _off_cadence(log: LogFacts, every: int) -> tuple[ReadRecord, float, int] | None:
     """Return the first evaluation at another distance, that distance, and the one wanted."""
     batch = log.value("global_batch_size")
     if not isinstance(batch, int) or batch <= 0 or log.value("submission_division") != "closed":
@@ -163,7 +157,7 @@ def _off_cadence(log: LogFacts, every: int) -> tuple[RecordPlace, float, int] | 
 @check("runs-steady", "result")
 def runs_steady(case: FolderCase) -> Iterator[Problem]:
     """Judge that no run is much faster than the others of its result, sample for sample."""
-    rates = [(log, rate) for log in case.folder.folder.logs if (rate := throughput(log)) is not None]
+    rates = [(log, rate) for log in case.folder.logs if (rate := throughput(log)) is not None]
     if len(rates) < 3:
         return
     usual = statistics.median(rate for _, rate in rates)
@@ -177,9 +171,9 @@ def runs_steady(case: FolderCase) -> Iterator[Problem]:
 @check("within-peak", "result")
 def within_peak(case: FolderCase) -> Iterator[Problem]:
     """Judge that no run computes more than its accelerators can at their peak."""
-    reviewed, folder = case.fixed.reviewed, case.folder.folder
+    reviewed, folder = case.fixed.reviewed, case.folder
     work = reviewed.sample_flop.get(folder.benchmark)
-    system = case.review.organisation.systems.get(folder.system)
+    system = case.organisation.described(folder)
     count = system.accelerators if system is not None else None
     if work is None or system is None or not count:
         return
@@ -211,9 +205,9 @@ def scaling_file_agrees(case: FolderCase) -> Iterator[Problem]:
     decision = case.folder.decision
     if decision is None or decision.mean is None:
         return
-    path = f"{case.folder.folder.path}/scaling.json"
+    path = f"{case.folder.path}/scaling.json"
     try:
-        published = published_scaling(case.review, case.folder)
+        published = published_scaling(case.organisation, case.folder)
     except StoppedError as error:
         yield Problem("scaling.json cannot be read", "a scaling factor", str(error), path)
         return
@@ -224,18 +218,18 @@ def scaling_file_agrees(case: FolderCase) -> Iterator[Problem]:
 
 
 @check("scales-plausibly", "submitter")
-def scales_plausibly(case: OrganisationCase) -> Iterator[Problem]:
+def scales_plausibly(organisation: Organisation) -> Iterator[Problem]:
     """Judge that a larger system of the same accelerator is not faster per accelerator than the smaller ones."""
     rates: dict[tuple[str, str], list[tuple[int, float, str]]] = {}
-    for folder in case.review.folders:
-        system = case.review.organisation.systems.get(folder.folder.system)
+    for folder in organisation.folders:
+        system = organisation.described(folder)
         count = system.accelerators if system is not None else None
-        mine = [rate for log in folder.folder.logs if (rate := throughput(log)) is not None]
+        mine = [rate for log in folder.logs if (rate := throughput(log)) is not None]
         if system is None or not count or not mine:
             continue
         model = str(system.document.get("accelerator_model_name"))
         rate = statistics.median(mine) / count
-        rates.setdefault((folder.folder.benchmark, model), []).append((count, rate, folder.folder.path))
+        rates.setdefault((folder.benchmark, model), []).append((count, rate, folder.path))
     for found in rates.values():
         found.sort()
         for count, rate, path in found:
@@ -243,22 +237,22 @@ def scales_plausibly(case: OrganisationCase) -> Iterator[Problem]:
             if not smaller:
                 continue
             best = max(smaller, key=lambda other: other[1])
-            if rate > best[1] * case.fixed.reviewed.superlinear:
+            if rate > best[1] * organisation.fixed.reviewed.superlinear:
                 what = f"faster per accelerator than the same submitter's smaller system {best[2]}"
                 found_ = f"{rate / best[1]:.2f} times, on {count} instead of {best[0]} accelerators"
-                yield Problem(what, f"at most {case.fixed.reviewed.superlinear:g} times", found_, path)
+                yield Problem(what, f"at most {organisation.fixed.reviewed.superlinear:g} times", found_, path)
 
 
 @check("runs-in-turn", "submitter")
-def runs_in_turn(case: OrganisationCase) -> Iterator[Problem]:
+def runs_in_turn(organisation: Organisation) -> Iterator[Problem]:
     """Judge that runs on one system do not overlap in time."""
     by_system: dict[str, list[tuple[float, float, str]]] = {}
-    for folder in case.review.folders:
-        if folder.folder.scaling == "weak":
+    for folder in organisation.folders:
+        if folder.scaling == "weak":
             continue  # models trained side by side are what weak scaling measures
-        for log in folder.folder.logs:
+        for log in folder.logs:
             if log.started is not None and log.stopped is not None and log.stopped > log.started:
-                by_system.setdefault(folder.folder.system, []).append((log.started, log.stopped, log.path))
+                by_system.setdefault(folder.system, []).append((log.started, log.stopped, log.path))
     for spans in by_system.values():
         spans.sort()
         for (_, stop, other), (start, _, path) in pairwise(spans):
@@ -268,36 +262,40 @@ def runs_in_turn(case: OrganisationCase) -> Iterator[Problem]:
 
 
 @check("config-present", "submitter")
-def config_present(case: OrganisationCase) -> Iterator[Problem]:
+def config_present(organisation: Organisation) -> Iterator[Problem]:
     """Judge that a configuration file the log names is part of the submitted code."""
-    names = _code(case)
-    if not names:
-        return
-    for folder in case.review.folders:
-        for log in folder.folder.logs:
-            places = log.kept.get("config_filename", [])
-            named = places[0].value if places else None
-            if isinstance(named, str) and _name(named) not in names:
-                what = "the log names a configuration file that the submission lacks"
-                yield Problem(what, "a file of that name in benchmarks/", brief(named), log.path, places[0].line)
-                break
+
+    def named(log: LogFacts) -> list[tuple[object, int]]:
+        return [(place.value, place.line) for place in log.kept.get("config_filename", ())[:1]]
+
+    what = "the log names a configuration file that the submission lacks"
+    yield from _lacking(organisation, what, named)
 
 
 @check("source-present", "submitter")
-def source_present(case: OrganisationCase) -> Iterator[Problem]:
+def source_present(organisation: Organisation) -> Iterator[Problem]:
     """Judge that the source from which a log says its seed was logged is part of the submitted code."""
-    names = _code(case)
-    if not names:
-        return
-    for folder in case.review.folders:
-        for log in folder.folder.logs:
-            lacking = next(
-                (seed for seed in log.seeds if _own_source(seed.file) and _name(seed.file) not in names), None
-            )
-            if lacking is not None:
-                what = "the log says its seed was logged from a source file that the submission lacks"
-                yield Problem(what, "a file of that name in benchmarks/", brief(lacking.file), log.path, lacking.line)
-                break
+
+    def named(log: LogFacts) -> list[tuple[object, int]]:
+        return [(seed.file, seed.line) for seed in log.seeds if _own_source(seed.file)]
+
+    what = "the log says its seed was logged from a source file that the submission lacks"
+    yield from _lacking(organisation, what, named)
+
+
+def _lacking(
+    organisation: Organisation, what: str, named: Callable[[LogFacts], list[tuple[object, int]]]
+) -> Iterator[Problem]:
+    """Yield a problem with the first log of each result that names a file which the submitted code has not."""
+    code = {name for name, _ in organisation.tree.below("benchmarks")}
+    for folder in organisation.folders if code else ():
+        missing = (
+            Problem(what, "a file of that name in benchmarks/", brief(path), log.path, line)
+            for log in folder.logs
+            for path, line in named(log)
+            if isinstance(path, str) and _name(path) not in code
+        )
+        yield from islice(missing, 1)
 
 
 def _own_source(path: object) -> bool:
@@ -307,7 +305,3 @@ def _own_source(path: object) -> bool:
 
 def _name(path: str) -> str:
     return path.rpartition("/")[2]
-
-
-def _code(case: OrganisationCase) -> set[str]:
-    return {name for name, _ in case.review.organisation.tree.below("benchmarks")}

@@ -12,8 +12,8 @@ from functools import cache
 
 from checker.core.findings import Problem, brief
 from checker.core.log_rules import KeyCheck, Program, compile_rules
-from checker.core.mllog import LogRecord as LogRecord
-from checker.families.mlperf_training.facts import LogVerdict
+from checker.core.mllog import LogRecord
+from checker.core.outcome import OfficialOutcome
 from checker.families.mlperf_training.reading import LogReading, ReadRecord
 from checker.families.mlperf_training.scan import Judge
 from checker.families.mlperf_training.sheets.loose import Message
@@ -34,7 +34,7 @@ def log_judge(round_name: str) -> Judge:
     programs = {division: _program(round_name, division) for division in ("closed", "open")}
     keys = frozenset(key for program in programs.values() for check in program.checks for key in _asked_for(check))
 
-    def judge(reading: LogReading) -> LogVerdict:
+    def judge(reading: LogReading) -> OfficialOutcome:
         records = strict.relevant(reading)
         verdict = official.judge(reading, records)
         problems = list(official_problems(official, verdict, reading))
@@ -42,7 +42,7 @@ def log_judge(round_name: str) -> Judge:
         if keys:
             mine = [_numbered(one) for one in reading.records if type(one.key) is str and one.key in keys]
             problems += programs[_division(strict, records)].judge(one for one in mine if type(one.metadata) is dict)
-        return LogVerdict(verdict.answer, verdict.cause, problems)
+        return OfficialOutcome(verdict.answer, problems, verdict.cause)
 
     return Judge(strict.known | keys, judge)
 

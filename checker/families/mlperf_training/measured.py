@@ -19,7 +19,7 @@ from rules.training import Power
 def power_cadence(case: FolderCase) -> Iterator[Problem]:
     """Judge that power is read as often as the rules have it, evenly over the timed part of a run."""
     power = case.fixed.power
-    rare = [file for file in case.meters if _rare(file, power)]
+    rare = [file for file in case.folder.meters if _rare(file, power)]
     if rare:
         worst = max(rare, key=lambda file: file.gap_ms)
         what = f"power is read every {worst.spacing_ms / 1000:.2f} s on average, and once not for {_s(worst.gap_ms)}"
@@ -44,7 +44,7 @@ def _s(ms: float) -> str:
 def power_covers_run(case: FolderCase) -> Iterator[Problem]:
     """Judge that power is measured from before a run starts until after it stops."""
     allowed = _apart(case.fixed.power) * 1000
-    short = [(file, *found) for file in case.meters if (found := _uncovered(file, allowed)) is not None]
+    short = [(file, *found) for file in case.folder.meters if (found := _uncovered(file, allowed)) is not None]
     if short:
         worst, missed, what, line = max(short, key=lambda one: one[1])
         files = [file for file, *_ in short]
@@ -83,7 +83,7 @@ def _ms(stamp: Stamp) -> float:
 def power_samples(case: FolderCase) -> Iterator[Problem]:
     """Judge that each node has as many readings as the rules ask of a run however short."""
     least = case.fixed.power.samples_at_least
-    few = [file for file in case.meters if 0 < file.readings < least]
+    few = [file for file in case.folder.meters if 0 < file.readings < least]
     if few:
         worst = min(few, key=lambda file: file.readings)
         what = "the file holds fewer readings than a run needs, however short"
@@ -93,7 +93,7 @@ def power_samples(case: FolderCase) -> Iterator[Problem]:
 @check("power-plausible", "result")
 def power_plausible(case: FolderCase) -> Iterator[Problem]:
     """Judge that every reading is a power that a running machine draws."""
-    odd = [file for file in case.meters if file.odd]
+    odd = [file for file in case.folder.meters if file.odd]
     if odd:
         worst = max(odd, key=lambda file: file.odd)
         what = "a reading is no power that a running machine draws"
@@ -106,5 +106,5 @@ def _of_all(
 ) -> Problem:
     """Make one problem of what several files of a result show, at the worst of them."""
     if len(files) > 1:
-        what += f" (the worst of {len(files)} such files, of {len(case.meters)})"
+        what += f" (the worst of {len(files)} such files, of {len(case.folder.meters)})"
     return Problem(what, expected, found, worst.path, line)

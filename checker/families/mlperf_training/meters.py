@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from checker.core.tree import RefusedError
+from checker.core.tree import RefusedError, Tree
 from checker.families.mlperf_training.facts import LogFacts
-from checker.families.mlperf_training.organisation import Folder, Organisation
 from checker.families.mlperf_training.reading import LogReading, Wanted, read
 
 BEGIN, END, READING, ESTIMATE = (
@@ -54,17 +54,17 @@ class MeterFile:
     odd_value: Any = None
 
 
-def meter_files(organisation: Organisation, folder: Folder) -> list[MeterFile]:
+def meter_files(tree: Tree, logs: Iterable[LogFacts], power_files: Mapping[str, list[str]]) -> list[MeterFile]:
     """Return what the files of power/ amount to, in the order of their runs; files that cannot be read are left out."""
     files: list[MeterFile] = []
-    for log in folder.logs:
-        for path in folder.power_files.get(log.path.rpartition("/")[2].removesuffix(".txt"), ()):
+    for log in logs:
+        for path in power_files.get(log.path.rpartition("/")[2].removesuffix(".txt"), ()):
             name = path.rpartition("/")[2]
             if not (name.startswith(("node_", "sw_")) and name.endswith(".txt")):
                 continue
             try:
-                with organisation.tree.open(path, organisation.tree.limits.log_bytes) as file:
-                    reading = read(file, KEPT, organisation.tree.limits.log_bytes)
+                with tree.open(path, tree.limits.log_bytes) as file:
+                    reading = read(file, KEPT, tree.limits.log_bytes)
             except (RefusedError, OSError):
                 continue  # said where the tree is listed, and by the official check
             files.append(_amounts(path, _timed(log), reading))

@@ -8,103 +8,68 @@ Unlike it, every part is judged even where an earlier one stops it, and nothing 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from checker.core.findings import Problem, brief
 from checker.core.outcome import FOLLOWS, OfficialOutcome
 from checker.families.mlperf_training.convergence import Decision, reference_set
 from checker.families.mlperf_training.facts import LogFacts
-from checker.families.mlperf_training.organisation import Folder, Organisation
+from checker.families.mlperf_training.organisation import PARAMETERS, Folder, Organisation
 from checker.families.mlperf_training.power import judge_power
 from checker.families.mlperf_training.seeds import judge_seeds
 from rules.training import TrainingPackage
 
 
-@dataclass
-class FolderReview:
-    """What the official tool decides on one results folder; parts it does not run are None."""
-
-    folder: Folder
-    layout: OfficialOutcome = field(default_factory=OfficialOutcome)
-    compliance: OfficialOutcome = field(default_factory=OfficialOutcome)
-    seeds: OfficialOutcome | None = None
-    convergence: OfficialOutcome | None = None
-    decision: Decision | None = None
-    failing: set[str] = field(default_factory=set)  # runs whose log or power data do not comply
-
-    @property
-    def outcome(self) -> OfficialOutcome:
-        """The folder as a whole."""
-        whole = OfficialOutcome()
-        whole.merge(part for part in (self.layout, self.compliance, self.seeds, self.convergence) if part is not None)
-        return whole
-
-
-def judge_folder(organisation: Organisation, folder: Folder, fixed: TrainingPackage, round_name: str) -> FolderReview:
+def judge_folder(organisation: Organisation, folder: Folder, round_name: str) -> None:
     """Judge one results folder whose logs were read."""
-    review = FolderReview(folder)
-    layout = review.layout
-    system = organisation.systems.get(folder.system)
-    described, described_at = f"systems/{folder.system}.json", f"results/{folder.system}"
+    fixed, layout, system = organisation.fixed, folder.layout, organisation.described(folder)
+    described = f"systems/{folder.system}.json"
     if folder.unreadable:
         layout.crash(folder.unreadable, folder.path)
     if system is None:
-        layout.problems.append(
-            ("system-missing", Problem("the system has no description", described, "no such file", described_at))
-        )
+        missing = Problem("the system has no description", described, "no such file", f"results/{folder.system}")
+        layout.warn("system-missing", missing)
         layout.crash(f"FileNotFoundError: {described}", folder.path, rule=FOLLOWS)
     elif system.unreadable:
         layout.crash(f"{described}: {system.unreadable}", folder.path, rule=FOLLOWS)
     elif not isinstance(system.document, dict) or "division" not in system.document:
         layout.crash(f"{described} states no division", folder.path, rule=FOLLOWS)
     if folder.benchmark not in fixed.benchmarks:
-        known = ", ".join(fixed.benchmarks)
-        layout.warn(
-            "benchmark-unknown",
-            Problem("the folder is of no benchmark of this round", known, folder.benchmark, folder.path),
-        )
-        return review
-    _count(folder, fixed, layout)
-    _compliance(review, fixed, organisation)
+        what, known = "the folder is of no benchmark of this round", ", ".join(fixed.benchmarks)
+        layout.warn("benchmark-unknown", Problem(what, known, folder.benchmark, folder.path))
+        return
+    _count(folder, fixed)
+    _compliance(organisation, folder)
     if system is not None and system.division == "closed":
-        review.seeds = judge_seeds(folder.logs, folder.seed_bypass)
-        review.convergence = OfficialOutcome()
-        review.decision = _convergence(review.convergence, folder, fixed, round_name)
-    return review
+        folder.seeds = judge_seeds(folder.logs, folder.seed_bypass)
+        folder.convergence = OfficialOutcome()
+        folder.decision = _convergence(folder.convergence, folder, fixed, round_name)
 
 
-def _count(folder: Folder, fixed: TrainingPackage, layout: OfficialOutcome) -> None:
+def _count(folder: Folder, fixed: TrainingPackage) -> None:
+    layout = folder.layout
     wanted, found = fixed.runs[folder.benchmark], len(folder.log_paths)
     weak = folder.scaling == "weak"
     if found < wanted or (found > wanted and not weak):
         expected = f"{'at least' if weak else 'exactly'} {wanted} files result_*.txt"
         layout.fail("run-count", Problem("the number of result files is wrong", expected, str(found), folder.path))
-    unknown = [path for path in folder.others if path.rpartition("/")[2] not in ("scaling.json", "power")]
-    for path in unknown:
-        if path.rpartition("/")[2] != "package_checker_params":
-            layout.warn(
-                "unknown-file", Problem("this does not belong in the layout", "result_*.txt", "another name", path)
-            )
+    for path in folder.others:
+        if path.rpartition("/")[2] not in ("scaling.json", "power", PARAMETERS):
+            what = "this does not belong in the layout"
+            layout.warn("unknown-file", Problem(what, "result_*.txt", "another name", path))
 
 
-def _compliance(review: FolderReview, fixed: TrainingPackage, organisation: Organisation) -> None:
-    folder, outcome = review.folder, review.compliance
+def _compliance(organisation: Organisation, folder: Folder) -> None:
+    outcome = folder.compliance
     for log in folder.logs:
-        name = log.path.rpartition("/")[2].rpartition(".")[0]
-        if log.refused is not None:
-            outcome.crash(f"the log {log.refused}", log.path)
-            review.failing.add(name)
-        elif log.verdict is None:
-            continue
-        elif log.verdict.answer == "crash":
-            outcome.crash(log.verdict.cause, log.path, rule=FOLLOWS)
-            review.failing.add(name)
-        elif log.verdict.answer == "fail":
-            review.failing.add(name)
+        official = log.official
+        if official is not None and official.answer != "pass":
+            folder.failing.add(log.path.rpartition("/")[2].rpartition(".")[0])
+        if official is not None and official.answer == "crash":
+            outcome.crash(official.cause, log.path, rule="official-crash" if log.refused else FOLLOWS)
     if folder.power is not None:
-        review.failing |= judge_power(organisation, folder, outcome)
-    allowed, failing = fixed.trimmed(folder.benchmark), sorted(review.failing)
+        folder.failing |= judge_power(organisation, folder)
+    allowed, failing = organisation.fixed.trimmed(folder.benchmark), sorted(folder.failing)
     if not failing:
         return
     names = ", ".join(f"{name}.txt" for name in failing[:10])
@@ -119,9 +84,8 @@ def _compliance(review: FolderReview, fixed: TrainingPackage, organisation: Orga
 def _convergence(outcome: OfficialOutcome, folder: Folder, fixed: TrainingPackage, round_name: str) -> Decision | None:
     gathered = gather_convergence(folder.logs)
     if isinstance(gathered, str):
-        crashes = (log.verdict is not None and log.verdict.answer == "crash" for log in folder.logs)
-        stopped = any(crashes) or any(log.refused or log.spoiled for log in folder.logs)
-        follows = stopped or not folder.logs
+        crashes = (log.official is not None and log.official.answer == "crash" for log in folder.logs)
+        follows = any(crashes) or any(log.spoiled for log in folder.logs) or not folder.logs
         outcome.crash(gathered, folder.path, rule=FOLLOWS if follows else "official-crash")
         return None
     batch_size, benchmark, converged, failed = gathered
@@ -212,25 +176,15 @@ def _file(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-@dataclass
-class OrganisationReview:
-    """What the official tool decides on one organisation."""
-
-    organisation: Organisation
-    folders: list[FolderReview]
-    own: list[tuple[str, Problem]]  # what is said of no system and no results folder
-    outcome: OfficialOutcome
-
-
-def judge_organisation(organisation: Organisation, fixed: TrainingPackage, round_name: str) -> OrganisationReview:
-    """Judge an organisation whose logs were read."""
-    whole = OfficialOutcome()
+def judge_organisation(organisation: Organisation, round_name: str) -> None:
+    """Judge an organisation whose logs were read: its results folders, and its own outcome."""
+    whole = organisation.outcome
     if not organisation.has_results:
         whole.crash("FileNotFoundError: results", "results")
     for path in organisation.misplaced:
         whole.crash("AssertionError: neither strong nor weak", path)
-    own = list(whole.problems)
+    organisation.own = list(whole.problems)
     whole.merge(system.outcome for system in organisation.systems.values() if system.outcome is not None)
-    folders = [judge_folder(organisation, folder, fixed, round_name) for folder in organisation.folders]
-    whole.merge(review.outcome for review in folders)
-    return OrganisationReview(organisation, folders, own, whole)
+    for folder in organisation.folders:
+        judge_folder(organisation, folder, round_name)
+    whole.merge(folder.outcome for folder in organisation.folders)

@@ -9,9 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from checker.core.findings import Problem
 from checker.core.links import LinkedTree
+from checker.core.outcome import OfficialOutcome
 from checker.core.tree import RefusedError
+from checker.families.mlperf_training.convergence import Decision
 from checker.families.mlperf_training.facts import LogFacts
+from checker.families.mlperf_training.meters import MeterFile
 from checker.families.mlperf_training.systems import SystemFile, read_system
 from rules.training import TrainingPackage
 
@@ -21,7 +25,10 @@ MAGIC = frozenset("*?[")
 
 @dataclass
 class Folder:
-    """A results folder: the runs of one benchmark on one system; paths relative to the organisation's folder."""
+    """A results folder: the runs of one benchmark on one system; paths relative to the organisation's folder.
+
+    What the official tool decides on it comes with `judge_folder`; parts it does not run stay None.
+    """
 
     path: str
     system: str
@@ -35,6 +42,20 @@ class Folder:
     rcp_bypass: bool = False
     seed_bypass: bool = False
     unreadable: str = ""  # why its parameter file stops the official tool
+    meters: list[MeterFile] = field(default_factory=list)
+    layout: OfficialOutcome = field(default_factory=OfficialOutcome)
+    compliance: OfficialOutcome = field(default_factory=OfficialOutcome)
+    seeds: OfficialOutcome | None = None
+    convergence: OfficialOutcome | None = None
+    decision: Decision | None = None
+    failing: set[str] = field(default_factory=set)  # runs whose log or power data do not comply
+
+    @property
+    def outcome(self) -> OfficialOutcome:
+        """The folder as a whole."""
+        whole = OfficialOutcome()
+        whole.merge(part for part in (self.layout, self.compliance, self.seeds, self.convergence) if part is not None)
+        return whole
 
 
 @dataclass
@@ -43,15 +64,22 @@ class Organisation:
 
     name: str  # as shown: relative to what is checked
     tree: LinkedTree
+    fixed: TrainingPackage  # by the round
     systems: dict[str, SystemFile] = field(default_factory=dict)
     folders: list[Folder] = field(default_factory=list)
     misplaced: list[str] = field(default_factory=list)  # HPC: folders that are neither strong nor weak
     has_results: bool = True
+    own: list[tuple[str, Problem]] = field(default_factory=list)  # what is said of no system and no results folder
+    outcome: OfficialOutcome = field(default_factory=OfficialOutcome)  # with `judge_organisation`
+
+    def described(self, folder: Folder) -> SystemFile | None:
+        """Return the description of a results folder's system; None where there is none."""
+        return self.systems.get(folder.system)
 
 
 def find_organisation(name: str, tree: LinkedTree, fixed: TrainingPackage) -> Organisation:
     """List an organisation's folder and read its system descriptions; logs are read later, all together."""
-    found = Organisation(name, tree)
+    found = Organisation(name, tree, fixed)
     for file in tree.inside("systems"):
         if file.endswith(".json") and not file.startswith("."):
             system = read_system(tree, f"systems/{file}", fixed)

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from checker.core.findings import Problem
-from checker.core.outcome import OfficialOutcome
 from checker.core.tree import RefusedError
 from checker.families.mlperf_training.convergence import total
 from checker.families.mlperf_training.organisation import Folder, Organisation
 from checker.families.mlperf_training.reading import LogReading, ReadRecord, read
 
 
-def judge_power(organisation: Organisation, folder: Folder, outcome: OfficialOutcome) -> set[str]:
+def judge_power(organisation: Organisation, folder: Folder) -> set[str]:
     """Judge power/ as the official check does; return the runs whose data do not comply."""
-    tree, failing = organisation.tree, set[str]()
+    tree, outcome, failing = organisation.tree, folder.compliance, set[str]()
     nodes, switches = list[int](), list[int]()
     names = [PurePosixPath(path).stem for path in folder.log_paths]
     for name in names:

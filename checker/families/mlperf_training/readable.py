@@ -7,25 +7,25 @@ from collections.abc import Iterator
 from checker.core.files import look
 from checker.core.findings import Problem
 from checker.families.mlperf_training.checks import check
-from checker.families.mlperf_training.integrity import OrganisationCase
+from checker.families.mlperf_training.organisation import Organisation
 
 
 @check("training-file-readable", "submitter")
-def file_readable(case: OrganisationCase) -> Iterator[Problem]:
+def file_readable(organisation: Organisation) -> Iterator[Problem]:
     """Judge that each system's description is JSON."""
-    tree = case.review.organisation.tree
-    for system in case.review.organisation.systems.values():
+    tree = organisation.tree
+    for system in organisation.systems.values():
         state = look(tree, system.path, "json") if system.unreadable else None
         if state is not None:
             yield state.problem(system.path, "a JSON document")
 
 
 @check("training-side-file-readable", "submitter")
-def side_file_readable(case: OrganisationCase) -> Iterator[Problem]:
+def side_file_readable(organisation: Organisation) -> Iterator[Problem]:
     """Judge that logs of power are text."""
-    tree = case.review.organisation.tree
-    for folder in case.review.folders:
-        for entry in tree.files(folder.folder.power) if folder.folder.power is not None else ():
+    tree = organisation.tree
+    for folder in organisation.folders:
+        for entry in tree.files(folder.power) if folder.power is not None else ():
             state = look(tree, entry.path) if entry.path.endswith(".txt") else None
             if state is not None and state.name != "byte-order mark":
                 yield state.problem(entry.path, "a log of power, as MLCommons' logger writes it")

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from checker.core.findings import Problem
 from checker.core.links import dead, followed
 from checker.families.mlperf_training.checks import check
-from checker.families.mlperf_training.integrity import OrganisationCase
 from checker.families.mlperf_training.organisation import Organisation
-from rules.training import TrainingPackage
 
 
-def judge_repository(organisation: Organisation, fixed: TrainingPackage) -> Iterator[tuple[str, Problem]]:
+def judge_repository(organisation: Organisation) -> Iterator[tuple[str, Problem]]:
     """Yield what the official repository check objects to, which walks down no link."""
     for entry in organisation.tree.entries.values():
         name = entry.path.rpartition("/")[2]
@@ -21,8 +19,8 @@ def judge_repository(organisation: Organisation, fixed: TrainingPackage) -> Iter
                 "repository-names",
                 Problem("the name is not fit for Git", "no blank, no leading dot", name, entry.path),
             )
-        if entry.kind == "file" and entry.size > fixed.repository.file_bytes:
-            most = f"at most {fixed.repository.file_bytes:,} bytes"
+        if entry.kind == "file" and entry.size > organisation.fixed.repository.file_bytes:
+            most = f"at most {organisation.fixed.repository.file_bytes:,} bytes"
             yield "repository-size", Problem("the file is too large", most, f"{entry.size:,}", entry.path)
     if organisation.tree.truncated is not None:
         what = "the submission cannot be listed whole; what is beyond was not judged"
@@ -38,20 +36,20 @@ def _dead_links(organisation: Organisation) -> Iterator[tuple[Problem, bool]]:
 
 
 @check("training-links", "submitter")
-def links_of_code(case: OrganisationCase) -> Iterator[Problem]:
+def links_of_code(organisation: Organisation) -> Iterator[Problem]:
     """Judge that no link in code leads out of the submission, or nowhere."""
-    yield from (problem for problem, judged in _dead_links(case.review.organisation) if not judged)
+    yield from (problem for problem, judged in _dead_links(organisation) if not judged)
 
 
 @check("training-links-judged", "submitter")
-def links_of_results(case: OrganisationCase) -> Iterator[Problem]:
+def links_of_results(organisation: Organisation) -> Iterator[Problem]:
     """Judge the same of results and systems."""
-    yield from (problem for problem, judged in _dead_links(case.review.organisation) if judged)
+    yield from (problem for problem, judged in _dead_links(organisation) if judged)
 
 
 @check("training-links-followed", "submitter")
-def links_followed(case: OrganisationCase) -> Iterator[Problem]:
+def links_followed(organisation: Organisation) -> Iterator[Problem]:
     """Note links to what lies in the submission."""
-    for entry, lead in case.review.organisation.tree.links():
+    for entry, lead in organisation.tree.links():
         if lead.real is not None:
             yield Problem(followed(lead), "a plain file or folder", "a link", entry.path)

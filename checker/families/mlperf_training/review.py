@@ -17,22 +17,21 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from checker.core.checks import Unit
+from checker.core.checks import MOST
 from checker.core.detection import named_otherwise
 from checker.core.findings import Problem, Report, Score, TimeToTarget, brief, limited
-from checker.core.ledger import Ledger, Subject
+from checker.core.ledger import Ledger, Subject, system_of
 from checker.core.links import LinkedTree
-from checker.core.outcome import OfficialOutcome
 from checker.core.waivers import Waivers
 from checker.families.mlperf_training.checks import CHECKS
 from checker.families.mlperf_training.copies import RunTrace
 from checker.families.mlperf_training.detect import benchmarks, round_mismatch
 from checker.families.mlperf_training.discovery import TrainingScope, find
 from checker.families.mlperf_training.facts import LogFacts
-from checker.families.mlperf_training.integrity import FolderCase, OrganisationCase, RunCase
+from checker.families.mlperf_training.integrity import FolderCase, RunCase
 from checker.families.mlperf_training.log_verdict import log_judge
-from checker.families.mlperf_training.meters import MeterFile, meter_files
-from checker.families.mlperf_training.official import FolderReview, OrganisationReview, judge_organisation
+from checker.families.mlperf_training.meters import meter_files
+from checker.families.mlperf_training.official import judge_organisation
 from checker.families.mlperf_training.organisation import Folder, Organisation, find_organisation
 from checker.families.mlperf_training.repository import judge_repository
 from checker.families.mlperf_training.scan import scan
@@ -44,7 +43,6 @@ from rules.text import printable
 from rules.training import TrainingPackage, package_rules
 
 CHUNK = 4 << 20  # bytes of logs given to a process at a time
-MOST = 20  # findings of one rule on one thing
 
 
 def review(
@@ -168,21 +166,10 @@ class _Ledger(Ledger):
 
 def subject_of(path: str) -> Subject:
     """Return what a path of a submission is about: a system, a results folder, a run, or the submission."""
-    parts = path.split("/")
-    if parts[0] == "systems" and len(parts) == 2:
-        return ("systems", parts[1].removesuffix(".json"))
-    if parts[0] != "results" or len(parts) < 2:
-        return ()
-    if len(parts) == 2:
-        return ("systems", parts[1])
+    if (system := system_of(path.split("/"))) is not None:
+        return system
     folder, _, name = path.rpartition("/")
     return ("results", folder, name) if name.endswith(".txt") else ("results", path)
-
-
-def _raised(ledger: _Ledger, unit: Unit, *facts: Any) -> Iterator[tuple[str, Problem]]:
-    """Run all checks of a unit that the round has cards for."""
-    for card, function in CHECKS.of(ledger.by, unit):
-        yield from ((card.id, problem) for problem in limited(function(*facts), MOST))
 
 
 def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Problem]]:
@@ -197,83 +184,70 @@ def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Problem]]:
 
 
 def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope: TrainingScope) -> None:
-    fixed = ledger.fixed
-    judged = judge_organisation(organisation, fixed, ledger.by.name)
+    judge_organisation(organisation, ledger.by.name)
     start = len(ledger.findings)
     for system in organisation.systems.values():
         assert system.outcome is not None
         failed = ledger.add_all(root, system.outcome.problems)
         ledger.item(root, system.path, "system", failed, system.outcome)
-    own = OfficialOutcome()
-    own.problems = list(judged.own)
-    ledger.add_all(root, own.problems)
+    ledger.add_all(root, organisation.own)
     if scope.whole:
-        ledger.add_all(root, judge_repository(organisation, fixed))
-    table = rows(judged, fixed) if not scope.only.startswith("systems") else []
-    for folder in judged.folders:
-        _folder(ledger, root, judged, folder)
-    ledger.add_all(root, _raised(ledger, "submitter", OrganisationCase(judged, fixed)))
-    _scores(ledger, root, judged, table)
+        ledger.add_all(root, judge_repository(organisation))
+    table = rows(organisation) if not scope.only.startswith("systems") else []
+    for folder in organisation.folders:
+        _folder(ledger, root, organisation, folder)
+    ledger.add_all(root, CHECKS.problems(ledger.by, "submitter", organisation))
+    _scores(ledger, root, organisation, table)
     if scope.whole:
         failed = any(finding.fails for finding in ledger.findings[start:])
-        ledger.item(root, ".", "organisation", failed, judged.outcome)
+        ledger.item(root, ".", "organisation", failed, organisation.outcome)
     ledger.fold()
 
 
-def _folder(ledger: _Ledger, root: Path, judged: OrganisationReview, folder: FolderReview) -> None:
-    fixed, start = ledger.fixed, len(ledger.findings)
-    tolerated = len(folder.failing) <= fixed.trimmed(folder.folder.benchmark)
-    meters = meter_files(judged.organisation, folder.folder)
-    for log in folder.folder.logs:
+def _folder(ledger: _Ledger, root: Path, organisation: Organisation, folder: Folder) -> None:
+    start, tolerated = len(ledger.findings), len(folder.failing) <= ledger.fixed.trimmed(folder.benchmark)
+    folder.meters = meter_files(organisation.tree, folder.logs, folder.power_files)
+    for log in folder.logs:
         _log(ledger, root, folder, log, tolerated)
-        ledger.traces.append(_trace(ledger, root, judged, folder.folder, log, meters))
-    converged = folder.convergence
+        ledger.traces.append(_trace(ledger, root, organisation, folder, log))
     ledger.add_all(root, [*folder.layout.problems, *folder.compliance.problems])
     if folder.seeds is not None:
         ledger.add_all(root, folder.seeds.problems)
-    if converged is not None:
-        failed = ledger.add_all(root, converged.problems)
-        ledger.item(root, folder.folder.path, "rcp", failed, converged)
-    ledger.add_all(root, _raised(ledger, "result", FolderCase(folder, judged, fixed, meters)))
+    if folder.convergence is not None:
+        failed = ledger.add_all(root, folder.convergence.problems)
+        ledger.item(root, folder.path, "rcp", failed, folder.convergence)
+    ledger.add_all(root, CHECKS.problems(ledger.by, "result", FolderCase(organisation, folder)))
     failed = any(finding.fails for finding in ledger.findings[start:])
-    ledger.item(root, folder.folder.path, "result", failed, folder.outcome)
+    ledger.item(root, folder.path, "result", failed, folder.outcome)
 
 
-def _log(ledger: _Ledger, root: Path, folder: FolderReview, log: LogFacts, tolerated: bool) -> None:
+def _log(ledger: _Ledger, root: Path, folder: Folder, log: LogFacts, tolerated: bool) -> None:
     failing = log.path.rpartition("/")[2].rpartition(".")[0] in folder.failing
     dropped = tolerated and failing and not log.spoiled
     at_most = Severity.WARNING if dropped else None  # olympic scoring leaves the run out: its faults spoil no result
-    problems = [] if log.verdict is None else [(rule, _placed(problem, log)) for rule, problem in log.verdict.problems]
-    failed = ledger.add_all(root, problems, at_most)
-    failed |= ledger.add_all(root, _raised(ledger, "run", RunCase(folder, log, ledger.fixed)), at_most)
-    ledger.item(root, log.path, "log", failed, log_outcome(log))
+    failed = ledger.add_all(root, _of_log(log), at_most)
+    failed |= ledger.add_all(root, CHECKS.problems(ledger.by, "run", RunCase(log, ledger.fixed)), at_most)
+    ledger.item(root, log.path, "log", failed, log.official)
 
 
-def _placed(problem: Problem, log: LogFacts) -> Problem:
-    return problem if problem.path is not None else replace(problem, path=log.path)
+def _of_log(log: LogFacts) -> Iterator[tuple[str, Problem]]:
+    """Yield what the judge of single logs objects to, with the log's path."""
+    for rule, problem in log.verdict.problems if log.verdict is not None else ():
+        yield rule, problem if problem.path is not None else replace(problem, path=log.path)
 
 
-def log_outcome(log: LogFacts) -> OfficialOutcome | None:
-    """Return the official answer on a log."""
-    if log.refused is not None:
-        return OfficialOutcome("crash", cause=f"the log {log.refused}")
-    return None if log.verdict is None else OfficialOutcome(log.verdict.answer, cause=log.verdict.cause)
-
-
-def _trace(
-    ledger: _Ledger, root: Path, judged: OrganisationReview, folder: Folder, log: LogFacts, meters: list[MeterFile]
-) -> RunTrace:
-    system = judged.organisation.systems.get(folder.system)
+def _trace(ledger: _Ledger, root: Path, organisation: Organisation, folder: Folder, log: LogFacts) -> RunTrace:
+    system = organisation.described(folder)
     path, run = ledger.shown(root, log.path), log.path.rpartition("/")[2].removesuffix(".txt")
     return RunTrace(
         path=path,
         result=path.rpartition("/")[0],
-        organisation=judged.organisation.name,
+        organisation=organisation.name,
         submitter="" if system is None else system.stated("submitter"),
         benchmark=folder.benchmark,
         scaling=folder.scaling,
         hardware=() if system is None else tuple(map(system.stated, ledger.fixed.reviewed.twins)),
-        powered=any(file.inside and file.path.split("/")[-2] == run for file in meters),
+        powered=any(file.inside and file.path.split("/")[-2] == run for file in folder.meters),
         size=0 if log.spoiled else log.size,
         checksum=log.checksum,
         curve=log.curve,
@@ -283,34 +257,32 @@ def _trace(
     )
 
 
-def _scores(ledger: _Ledger, root: Path, judged: OrganisationReview, table: list[Row]) -> None:
+def _scores(ledger: _Ledger, root: Path, organisation: Organisation, table: list[Row]) -> None:
     by_system = {row.system: row for row in table}
-    for folder in judged.folders:
-        row = by_system.get(folder.folder.system)
-        system = judged.organisation.systems.get(folder.folder.system)
-        if row is None or row.crash or system is None or folder.folder.benchmark not in ledger.fixed.benchmarks:
+    for folder in organisation.folders:
+        row, system = by_system.get(folder.system), organisation.described(folder)
+        if row is None or row.crash or system is None or folder.benchmark not in ledger.fixed.benchmarks:
             continue
-        factor = row.columns.get(f"{folder.folder.benchmark}:rcp_scaling_factor", 1.0)
+        factor = row.columns.get(f"{folder.benchmark}:rcp_scaling_factor", 1.0)
         scaled = factor != 1.0 and 0 < factor < LARGEST_FACTOR
-        minutes = [time * factor for log in folder.folder.logs if (time := minutes_of(log)) is not None]
-        score = row.minutes.get(folder.folder.path)
+        minutes = [time * factor for log in folder.logs if (time := minutes_of(log)) is not None]
         ledger.scores.append(
             Score(
-                path=ledger.shown(root, folder.folder.path),
+                path=ledger.shown(root, folder.path),
                 submitter=printable(str(row.columns.get("submitter", ""))),
-                system=printable(folder.folder.system),
-                workload=folder.folder.benchmark,
+                system=printable(folder.system),
+                workload=folder.benchmark,
                 division="closed" if system.division == "closed" else "open",  # as the official tools take it
                 framework=printable(str(row.columns.get("framework", ""))),
                 training=TimeToTarget(
-                    runs=len(folder.folder.logs),
+                    runs=len(folder.logs),
                     converged=len(minutes),
-                    score_s=_seconds(score),
+                    score_s=_seconds(row.minutes.get(folder.path)),
                     fastest_s=_seconds(min(minutes, default=None)),
                     slowest_s=_seconds(max(minutes, default=None)),
                     scaled_by=factor if scaled else None,
                 ),
-                official=_official_row(row, folder.folder.benchmark),
+                official=_official_row(row, folder.benchmark),
                 nodes=node_count(system.document["number_of_nodes"]),
             )
         )
@@ -340,12 +312,10 @@ def _plain(value: Any) -> Any:
 
 def _loose_logs(ledger: _Ledger, scope: TrainingScope, readers: _Readers) -> None:
     sized = [(path.relative_to(scope.base).as_posix(), path.stat().st_size) for path in scope.logs]
-    for chunk in readers.read(scope.base, sized):
-        for log in chunk:
-            problems = [] if log.verdict is None else log.verdict.problems
-            failed = ledger.add_all(scope.base, [(rule, _placed(problem, log)) for rule, problem in problems])
-            if log.refused is not None:
-                refused = Problem(f"the log {log.refused}", path=log.path)
-                failed |= ledger.add(scope.base, "official-crash", refused).fails
-            ledger.item(scope.base, log.path, "log", failed, log_outcome(log))
-            ledger.fold()
+    for log in (log for chunk in readers.read(scope.base, sized) for log in chunk):
+        failed = ledger.add_all(scope.base, _of_log(log))
+        if log.refused is not None:
+            refused = Problem(f"the log {log.refused}", path=log.path)
+            failed |= ledger.add(scope.base, "official-crash", refused).fails
+        ledger.item(scope.base, log.path, "log", failed, log.official)
+        ledger.fold()

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from checker.core.files import BOM, HEAD, STATES, FileState, state_of, state_of_tail, tail_of
 from checker.core.findings import Problem
+from checker.core.outcome import OfficialOutcome
 from checker.core.tree import RefusedError, Tree
-from checker.families.mlperf_training.facts import KEYS, PREFIXES, TEXTS, LogFacts, LogVerdict, gather
+from checker.families.mlperf_training.facts import KEYS, PREFIXES, TEXTS, LogFacts, gather
 from checker.families.mlperf_training.reading import TOKEN, LogReading, Wanted, read
 from rules.training import TrainingPackage
 
@@ -20,9 +21,9 @@ class Judge:
     """What judges a log by itself, and the keys whose records it must be given."""
 
     keys: frozenset[str]
-    judge: Callable[[LogReading], LogVerdict]
+    judge: Callable[[LogReading], OfficialOutcome]
 
-    def __call__(self, reading: LogReading) -> LogVerdict:
+    def __call__(self, reading: LogReading) -> OfficialOutcome:
         """Judge a log as read."""
         return self.judge(reading)
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
 from checker.families.mlperf_training.checks import check
-from checker.families.mlperf_training.facts import RecordPlace
 from checker.families.mlperf_training.integrity import FolderCase
+from checker.families.mlperf_training.reading import ReadRecord
 
 WORDS = re.compile(r"[^\W_]+")
 SHOWN = 3  # names shown of a result whose logs say several
-Said = list[tuple[str, RecordPlace]]  # logs, and where each says what
+Said = list[tuple[str, ReadRecord]]  # logs, and where each says what
 
 
 @check("log-of-submitter", "result")
@@ -51,15 +51,15 @@ def log_filled_in(case: FolderCase) -> Iterator[Problem]:
 
 def _submitters(case: FolderCase) -> tuple[str, str]:
     """Return whose folder it is, and whom the system description names, "" where there is none."""
-    system = case.review.organisation.systems.get(case.folder.folder.system)
-    return case.review.organisation.tree.root.resolve().name, "" if system is None else system.stated("submitter")
+    system = case.organisation.described(case.folder)
+    return case.organisation.tree.root.resolve().name, "" if system is None else system.stated("submitter")
 
 
 def _said(case: FolderCase, key: str) -> Said:
-    return [(log.path, log.kept[key][0]) for log in case.folder.folder.logs if log.kept.get(key)]
+    return [(log.path, log.kept[key][0]) for log in case.folder.logs if log.kept.get(key)]
 
 
-def _placeholder(case: FolderCase, key: str, place: RecordPlace) -> bool:
+def _placeholder(case: FolderCase, key: str, place: ReadRecord) -> bool:
     """Whether a value is none, or holds one of the words that stand where none was filled in."""
     if place.value is None:
         return True
@@ -97,5 +97,5 @@ def _folded(case: FolderCase, what: str, expected: str, said: Said) -> Problem:
     """Make one problem of what several logs of a result say, at the line of the first."""
     path, place = said[0]
     if len(said) > 1:
-        what += f" (in {len(said)} of the {len(case.folder.folder.logs)} runs)"
+        what += f" (in {len(said)} of the {len(case.folder.logs)} runs)"
     return Problem(what, expected, brief(place.value), path, place.line)

@@ -16,7 +16,8 @@ from typing import Any
 from checker.core.tree import RefusedError
 from checker.families.mlperf_training.convergence import mean_of
 from checker.families.mlperf_training.facts import LogFacts
-from checker.families.mlperf_training.official import FolderReview, OrganisationReview, gather_convergence
+from checker.families.mlperf_training.official import gather_convergence
+from checker.families.mlperf_training.organisation import Folder, Organisation
 from checker.families.mlperf_training.power import PowerError, energy_of
 from checker.families.mlperf_training.systems import SystemFile
 from rules.training import TrainingPackage
@@ -52,32 +53,32 @@ def olympic_score(minutes: Sequence[float], dropped: int, trimmed: int) -> float
     return sum(counted) / len(counted) if counted else None
 
 
-def rows(review: OrganisationReview, fixed: TrainingPackage) -> list[Row]:
+def rows(organisation: Organisation) -> list[Row]:
     """Return the rows of one organisation, one for each folder of results/, by name."""
-    if not review.organisation.has_results:
+    if not organisation.has_results:
         return [Row("", crash="FileNotFoundError: results")]
-    by_system: dict[str, list[FolderReview]] = {}
-    for name, entry in review.organisation.tree.inside("results").items():
+    by_system: dict[str, list[Folder]] = {}
+    for name, entry in organisation.tree.inside("results").items():
         if entry.kind == "folder":
             by_system[name] = []
-    for folder in review.folders:
-        by_system[folder.folder.system].append(folder)
-    return [_row(review, name, folders, fixed) for name, folders in sorted(by_system.items())]
+    for folder in organisation.folders:
+        by_system[folder.system].append(folder)
+    return [_row(organisation, name, folders) for name, folders in sorted(by_system.items())]
 
 
-def _row(review: OrganisationReview, name: str, folders: list[FolderReview], fixed: TrainingPackage) -> Row:
+def _row(organisation: Organisation, name: str, folders: list[Folder]) -> Row:
     row = Row(name)
-    system = review.organisation.systems.get(name)
+    system = organisation.systems.get(name)
     if system is None:
         row.crash = f"systems/{name}.json is missing: the summariser makes no row"
         return row
     try:
-        row.columns = dict(_described(system, fixed))
+        row.columns = dict(_described(system, organisation.fixed))
         for folder in folders:
-            if folder.folder.scaling == "weak":
-                _weak(row, folder, fixed)
+            if folder.scaling == "weak":
+                _weak(row, folder, organisation.fixed)
             else:
-                _strong(row, review, folder, system, fixed)
+                _strong(row, organisation, folder, system)
     except StoppedError as stopped:
         row.crash = str(stopped)
     return row
@@ -130,18 +131,16 @@ def _described(system: SystemFile, fixed: TrainingPackage) -> Mapping[str, Any]:
     return {column: value for column, value in columns.items() if value not in ("", None)}
 
 
-def _strong(
-    row: Row, review: OrganisationReview, folder: FolderReview, system: SystemFile, fixed: TrainingPackage
-) -> None:
-    benchmark = fixed.columns.get(folder.folder.benchmark, folder.folder.benchmark)
+def _strong(row: Row, organisation: Organisation, folder: Folder, system: SystemFile) -> None:
+    fixed = organisation.fixed
+    benchmark = fixed.columns.get(folder.benchmark, folder.benchmark)
     if benchmark not in fixed.benchmarks:
-        raise StoppedError(f"AssertionError: {folder.folder.path}: no column for this benchmark")
+        raise StoppedError(f"AssertionError: {folder.path}: no column for this benchmark")
     minutes, energies, dropped = [], [], 0
-    power = review.organisation.tree.at(f"{folder.folder.path}/power")
+    power = organisation.tree.at(f"{folder.path}/power")
     has_power = power is not None and power.kind == "folder"
-    for log in folder.folder.logs:
-        if log.refused is not None or (log.verdict is not None and log.verdict.answer == "crash"):
-            raise StoppedError(f"{log.path}: {log.refused or (log.verdict and log.verdict.cause)}")
+    for log in folder.logs:
+        _stop_at(log)
         time = minutes_of(log)
         if time is None:
             dropped += 1
@@ -150,14 +149,14 @@ def _strong(
         if has_power:
             name = log.path.rpartition("/")[2].split(".")[0]
             try:
-                energies.append(energy_of(review.organisation, folder.folder, name, time * MINUTE))
+                energies.append(energy_of(organisation, folder, name, time * MINUTE))
             except PowerError as error:
                 raise StoppedError(str(error)) from None
     trimmed = fixed.trimmed(benchmark)
-    factor = scaling_of(review, folder)
+    factor = scaling_of(organisation, folder)
     score = olympic_score(minutes, dropped, trimmed)
     row.columns[f"{benchmark}:rcp_scaling_factor"] = factor
-    row.minutes[folder.folder.path] = None if score is None else score * factor
+    row.minutes[folder.path] = None if score is None else score * factor
     if score is not None:
         row.columns[f"{benchmark}:time_to_train"] = score * factor
     if energies and dropped <= trimmed:
@@ -169,9 +168,14 @@ def _strong(
         _convergence(row.columns, benchmark, folder, fixed)
 
 
-def _convergence(columns: dict[str, Any], benchmark: str, folder: FolderReview, fixed: TrainingPackage) -> None:
+def _stop_at(log: LogFacts) -> None:
+    if log.official is not None and log.official.answer == "crash":
+        raise StoppedError(f"{log.path}: {log.refused or log.official.cause}")
+
+
+def _convergence(columns: dict[str, Any], benchmark: str, folder: Folder, fixed: TrainingPackage) -> None:
     decision = folder.decision
-    gathered = gather_convergence(folder.folder.logs)
+    gathered = gather_convergence(folder.logs)
     if decision is None or isinstance(gathered, str):
         return  # the summariser notes that the convergence check stopped, and leaves these columns empty
     message = decision.message
@@ -192,18 +196,18 @@ LARGEST_FACTOR = 1e6  # by which times are scaled; a submission's scaling.json c
 NEVER_S = 1e12  # seconds; 30,000 years, beyond any run
 
 
-def scaling_of(review: OrganisationReview, folder: FolderReview) -> float:
+def scaling_of(organisation: Organisation, folder: Folder) -> float:
     """Return the factor in scaling.json after the package checker ran: its own, else the published."""
     decision = folder.decision
     if decision is not None and decision.mean is not None:
         return 1.0 if decision.scaling is None else decision.scaling
-    published = published_scaling(review, folder)
+    published = published_scaling(organisation, folder)
     return 1.0 if published is None else published
 
 
-def published_scaling(review: OrganisationReview, folder: FolderReview) -> float | None:
+def published_scaling(organisation: Organisation, folder: Folder) -> float | None:
     """Return the factor in the submission's own scaling.json; None where there is no such file."""
-    tree, path = review.organisation.tree, f"{folder.folder.path}/scaling.json"
+    tree, path = organisation.tree, f"{folder.path}/scaling.json"
     if not tree.is_file(path):
         return None
     try:
@@ -212,13 +216,12 @@ def published_scaling(review: OrganisationReview, folder: FolderReview) -> float
         raise StoppedError(f"{path}: {type(error).__name__}: {error}") from None
 
 
-def _weak(row: Row, folder: FolderReview, fixed: TrainingPackage) -> None:
+def _weak(row: Row, folder: Folder, fixed: TrainingPackage) -> None:
     """Weak scaling: all models trained side by side, from the first start to the last stop."""
-    benchmark = folder.folder.benchmark
+    benchmark = folder.benchmark
     start, stop, models, scale = math.inf, -math.inf, 0, None
-    for log in folder.folder.logs:
-        if log.refused is not None or (log.verdict is not None and log.verdict.answer == "crash"):
-            raise StoppedError(f"{log.path}: {log.refused or (log.verdict and log.verdict.cause)}")
+    for log in folder.logs:
+        _stop_at(log)
         if minutes_of(log) is None or log.started is None or log.stopped is None:
             continue
         start, stop, models = min(start, log.started), max(stop, log.stopped), models + 1

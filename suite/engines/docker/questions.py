@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from rules.errors import MachineError
 from rules.text import printable
 from suite.engines.base import EngineLostError, Host, SandboxLimits
-from suite.engines.docker.connection import name, reason, sentences
+from suite.engines.docker.connection import CLOSED, name, reason, sentences
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.labels import labels
 from suite.engines.docker.sandbox import ContainerSandbox, mount, options
@@ -33,7 +33,7 @@ from suite.host import cache
 from suite.images import archive
 from suite.images.files import Layer
 from suite.images.matrix import Cell
-from suite.inputs.source import ROOT
+from suite.inputs.source import ROOT, SUPERVISOR, loaded
 from suite.targets.data import NOTHING, Access
 from suite.targets.program import program
 
@@ -42,7 +42,6 @@ ANSWER_S = 30
 PROBE_S = 60
 SMALL = 256 << 20  # bytes of memory
 FACTS = TypeAdapter(dict[str, str])
-SUPERVISED = ("__init__.py", "harness/__init__.py", "harness/supervisor.py")
 
 
 def host(client: docker.DockerClient) -> Host:
@@ -73,11 +72,8 @@ def refusal(client: docker.DockerClient, architecture: str, access: Access = NOT
             [PROGRAM],
             name=trial,
             labels=labels("trial"),
-            network_mode="none",
-            read_only=True,
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges:true"],
             mem_limit="64m",
+            **CLOSED,
             **options(access),
         )
         client.api.start(trial)
@@ -106,19 +102,19 @@ def _smallest(client: docker.DockerClient, architecture: str) -> str:
             info.mode, info.size = 0o755, len(content)
             tar.addfile(info, io.BytesIO(content))
         diff_id = hashlib.sha256(place.read_bytes()).hexdigest()
-        made = archive.config(
-            architecture=architecture, epoch=0, layers={diff_id: "assay trial"}, environment={}, labels={}
-        )
+        made = archive.config(architecture=architecture, epoch=0, layers={diff_id: "assay trial"})
         tag, store = f"assay/trial-{architecture}:{diff_id[:12]}", DockerImages(client)
         return store.find(tag, [diff_id]) or store.load(made, [Layer(place, diff_id)], tag, lambda *_: None)
 
 
 def machine(client: docker.DockerClient, image: str) -> dict[str, Any]:
     """Return what the kernel under the engine says of the machine (`suite.harness.probe`)."""
-    files = {f"suite/{file}": ROOT / "suite" / file for file in (*SUPERVISED, "harness/probe.py")}
-    found, said = _answer(
-        client, image, command("suite.harness.probe"), {}, SandboxLimits("", SMALL), files, "probe.json"
+    start, limits, files = (
+        command("suite.harness.probe"),
+        SandboxLimits("", SMALL),
+        loaded(SUPERVISOR, "suite.harness.probe"),
     )
+    found, said = _answer(client, image, start, {}, limits, files, "probe.json")
     if not found:
         raise MachineError(f"the probe container reported nothing about this machine: {said}")
     facts: dict[str, Any] = json.loads(found)
@@ -134,8 +130,7 @@ def facts(
     """
     there = tuple(path for path in reads if has(client, image, mount(path)))
     limits = SandboxLimits(cpuset="", memory_bytes=SMALL, access=access, reads=there)
-    files = {f"suite/{file}": ROOT / "suite" / file for file in SUPERVISED}
-    files["host.py"] = ROOT / "suite/targets/host.py"
+    files = loaded(SUPERVISOR) | {"host.py": (ROOT / "suite/targets/host.py").read_bytes()}
     start = [cell.interpreter, *command("host")[1:]]
     found, said = _answer(client, image, start, cell.environment, limits, files, "facts.json")
     try:

@@ -25,7 +25,6 @@ class ProcessRunner(Runner):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What processes of a run hold."""
         return self._environment("job")
 
     def _environment(self, job: str) -> dict[str, str]:
@@ -54,7 +53,7 @@ class ProcessRunner(Runner):
 
     def observer(self, cpuset: str, _sources: Sequence[str], _access: Access) -> ProcessSandbox:
         """Return processes of the same interpreter: what this user may read is read."""
-        return self._sandbox("observer", SandboxLimits(cpuset=cpuset, memory_bytes=0), "suite.observe")
+        return self._sandbox("observer", SandboxLimits(cpuset=cpuset, memory_bytes=0), "suite.sampler")
 
     def _sandbox(self, job: str, limits: SandboxLimits, module: str) -> ProcessSandbox:
         place = self._folder / job

@@ -11,6 +11,7 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from suite.harness.device import DEVICE as NAME
 
 DEVICE = torch.device(NAME)  # where there is none, the first tensor put there fails
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
 def version() -> str:

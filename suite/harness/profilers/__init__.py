@@ -1,1 +1,1 @@
-"""Seconds by operation, by each framework's own profiler: for `assay profile` alone, so no part of what results ran."""
+"""`operations` trains under a framework's own profiler: for `assay profile` alone, so no part of what results ran."""

@@ -17,10 +17,8 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from suite.serve.protocol import Array
-from suite.workloads.sentence_embedding.serve.task import WEIGHTS, WIDTH, Task, pearson
+from suite.workloads.sentence_embedding.serve.task import EPSILON, HEADS, LAYERS, WEIGHTS, WIDTH, Task, pearson
 
-LAYERS, HEADS = 6, 12
-EPSILON = 1e-12  # of layer normalisation
 # Two judged documents, two of the background (one longer than the model reads), three words.
 SAMPLES = [0, 21, 50, 341, 343, 500, 779]
 DIGITS = 10  # significant, of what is written

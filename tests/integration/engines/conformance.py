@@ -25,10 +25,9 @@ from suite.engines import output
 from suite.engines.base import Ended, Engine, EngineLostError, Runner, Sandbox, SandboxLimits
 from suite.host.diagnosis import Level
 from suite.images.matrix import target
-from suite.inputs.source import ROOT
+from suite.inputs.source import ROOT, SUPERVISOR, loaded
 from suite.meters.sampler import Observer
 
-SUPERVISED = ("suite/__init__.py", "suite/harness/__init__.py", "suite/harness/supervisor.py")
 SECRET = "ASSAY_CONFORMANCE_SECRET"  # of our own environment, which no job may see
 
 
@@ -62,7 +61,7 @@ class Ran:
 
 def job(program: str) -> list[tuple[str, bytes | Path]]:
     """Files of a job whose module `work` is `program`, one of them in a folder and given by its path."""
-    files: list[tuple[str, bytes | Path]] = [(f"source/{name}", (ROOT / name).read_bytes()) for name in SUPERVISED]
+    files = [(f"source/{name}", content) for name, content in loaded(SUPERVISOR).items()]
     return [*files, ("source/work.py", program.encode()), ("data/deep/file", Path(__file__))]
 
 

@@ -51,7 +51,7 @@ def serve(client) -> Serve:
             "tokens": rules.tokens,
             "submission": {"org": "tests", "platform": "box"},
             "ruleset": RULESET,
-            "source_sha256": source.digest(code),
+            **source.digests(code),
             "data": rules.data,
             "sut": {"threads": 1, "batch": 4, "precision": "float32", "workers": 1},
             "warmup_limit_s": rules.warmup_limit_s,

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from checker.families.assay.inference.rules.outputs import relative_difference
 from rules.serving import loadgen_rules, serving_rules
-from suite.inference.reference_check import reference_outputs, relative_difference
+from suite.inference.reference_check import reference_outputs
 from suite.result.job import Finished
 from suite.workloads.text_generation.serve.task import NEW_TOKENS
 from tests.integration.language.conftest import RULESET, Serve
@@ -121,4 +122,4 @@ def details(log: bytes) -> dict[str, Any]:
 def test_a_precision_that_a_model_does_not_offer_is_refused(serve: Serve) -> None:
     finished = serve("sentence-embedding", "onnxruntime", "outputs", sut=COLD["sut"] | {"precision": "int4"})
     assert finished.ended.status != 0
-    assert any("precision 'int4' is not float32" in line for line in finished.watch.words)
+    assert any("precision 'int4' is not offered, only float32" in line for line in finished.watch.words)

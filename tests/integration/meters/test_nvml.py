@@ -66,7 +66,7 @@ def observe(library: Path, tmp_path: Path) -> Observe:
         environment = os.environ | {"LD_LIBRARY_PATH": str(library), "NVML_ZERO": str(zero)}
         environment["NVML_CURVE"] = ",".join(f"{at}:{power}" for at, power in curve)
         environment |= {f"NVML_{name.upper()}": str(value) for name, value in how.items()}
-        command = [sys.executable, "-m", "suite.observe", str(tmp_path)]
+        command = [sys.executable, "-m", "suite.sampler", str(tmp_path)]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
             time.sleep(seconds + STARTING_S)
             process.send_signal(signal.SIGTERM)
@@ -179,7 +179,7 @@ def test_a_gpu_that_answers_nothing_is_there_all_the_same(observe: Observe) -> N
 def test_without_a_driver_the_reason_is_given(library: Path, tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text(json.dumps({"period_s": 0.1, "sources": ["nvml"]}))
     environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
-    command = ["timeout", "1.5", sys.executable, "-m", "suite.observe", str(tmp_path)]
+    command = ["timeout", "1.5", sys.executable, "-m", "suite.sampler", str(tmp_path)]
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout
     head = json.loads(said.splitlines()[0])
     assert head["channels"] == []

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from rules.serving import Seeds, loadgen_rules
-from suite.inference.outcome import judge
+from suite.inference.context import judge
 from suite.inputs import source
 from suite.result.job import Finished
 
@@ -67,7 +67,7 @@ def toy_job(
         "tokens": False,
         "submission": {"org": "tests", "platform": "box"},
         "ruleset": RULESET,
-        "source_sha256": source.digest(code),
+        **source.digests(code),
         "data": {},
         "sut": {"threads": 1, "batch": 4, "precision": "float32", "workers": 1},
         "warmup_limit_s": 2.0,

@@ -78,7 +78,7 @@ def run_job(client: docker.DockerClient, images: dict[str, BuiltImage], fashion:
             "threads": 1,
             "submission": {"org": "tests", "platform": "tests"},
             "ruleset": "assay/1.0",
-            "source_sha256": source.digest(code),
+            **source.digests(code),
             "data": rules.data,
             "hyperparameters": rules.hyperparameters | short | dict(hyperparameters or {}),
             "evaluation": {"first_step": 8, "every_steps": 3},

@@ -1,6 +1,7 @@
-"""The recipe "Add a workload": a folder and a rule file, and it runs in every framework, is proven, judged and shown.
+"""The recipes "Add a workload" and "Add a framework", in a round that extends the newest: run, proven, judged, shown.
 
-The toy is of another kind than what ships: a regression on tables, pretrained, by AdamW, whose error must fall.
+The toy is of another kind than what ships: a regression on tables, pretrained, by AdamW, whose error must fall. The
+framework that is added is numpy.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 
-TOY = Path(__file__).parent / "toy_regression"
-WORKLOAD = "toy-regression"
-FRAMEWORKS = ("pytorch", "tensorflow", "jax")
+TOY, FRAMEWORK = (Path(__file__).parent / name for name in ("toy_regression", "toy_framework"))
+WORKLOAD, ROUND = "toy-regression", "assay/1.1"
+FRAMEWORKS = ("pytorch", "tensorflow", "jax", "numpy")
 
 
 def stored(tensors: dict[str, np.ndarray]) -> bytes:
@@ -60,24 +62,61 @@ def data() -> bytes:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout with the toy: exactly what the recipe in CONTRIBUTING.md says, nothing else."""
+    """A checkout with a round of its own that has the toy, in a framework more: by the recipes, and nothing else."""
     root, top = Path(__file__).parents[3], tmp_path_factory.mktemp("checkout")
     hidden = shutil.ignore_patterns("__pycache__", "corpus")
     for room in ("rules", "checker", "suite", "images", "docs"):
         shutil.copytree(root / room, top / room, ignore=hidden)
+    added_round(top / "rules" / ROUND)
+    added_workload(top)
+    added_framework(top)
+    return top
+
+
+def added_round(folder: Path) -> None:
+    """Add a round: it extends the newest and says what differs, here nothing yet."""
+    folder.mkdir()
+    (folder / "ruleset.yaml").write_text("{title: A round with a toy, extends: assay/1.0}\n")
+
+
+def added_workload(top: Path) -> None:
+    """Add a workload: a folder, its rule file in the round, and what `assay reference` would write of it."""
     (top / "data").mkdir()
     (top / "data/toy.safetensors").write_bytes(content := data())
     shutil.copytree(TOY, top / "suite/workloads/toy_regression", ignore=shutil.ignore_patterns("rules.yaml"))
     text = (TOY / "rules.yaml").read_text().replace("{digest}", hashlib.sha256(content).hexdigest())
-    (top / f"rules/assay/1.0/workloads/{WORKLOAD}.yaml").write_text(text)
-    # What `assay reference` would write of twenty runs that reach the target at the first evaluation.
+    runs = f"references/{WORKLOAD}/made.json"
+    # Twenty runs that reach the target at the first evaluation.
     needed = [{"framework": "jax", "seed": n, "samples": 320, "log_sha256": "0" * 64} for n in range(20)]
-    runs = top / f"rules/assay/1.0/references/{WORKLOAD}/made.json"
-    runs.parent.mkdir()
-    runs.write_text(json.dumps(needed))
-    with (top / "rules/assay/1.0/published.yaml").open("a") as file:
-        file.write(f"{WORKLOAD}:\n- {{source_sha256: {'0' * 64!r}, references: references/{WORKLOAD}/made.json}}\n")
-    return top
+    write(top / "rules" / ROUND / f"workloads/{WORKLOAD}.yaml", text)
+    write(top / "rules" / ROUND / runs, json.dumps(needed))
+    listed = {WORKLOAD: [{"source_sha256": "0" * 64, "references": runs}]}
+    write(top / "rules" / ROUND / "published.yaml", yaml.safe_dump(listed))
+
+
+def added_framework(top: Path) -> None:
+    """Add a framework: numpy. Its lock has the wheels that every image has, as `assay images lock` would write it."""
+    write(top / "suite/harness/frameworks/numpy.py", (FRAMEWORK / "framework.py").read_text())
+    write(top / "suite/harness/trainers/numpy.py", (FRAMEWORK / "trainer.py").read_text())
+    matrix, locked = top / "images/matrix.yaml", (top / "images/wheels/jax-cpu.txt").read_text()
+    lock = "".join(re.findall(r"^(?:numpy|safetensors)==(?:.*\\\n)*.*\n", locked, re.MULTILINE))
+    write(top / "images/wheels/numpy-cpu.txt", lock)
+    version = re.search(r"numpy==\S+", lock)
+    assert version is not None
+    cells = f"cells:\n  - {{framework: numpy, target: cpu, requirements: [{version[0]}], lock: wheels/numpy-cpu.txt}}\n"
+    matrix.write_text(matrix.read_text().replace("cells:\n", cells))
+    wheels = {"wheels": ["numpy"], "wheel_lock_sha256": hashlib.sha256(lock.encode()).hexdigest()}
+    images = {"targets": {"cpu": {"frameworks": {"numpy": wheels}}}}
+    write(top / "rules" / ROUND / "images.yaml", yaml.safe_dump(images))
+    workload = top / "suite/workloads/toy_regression"
+    write(workload / "numpy.py", (FRAMEWORK / "model.py").read_text())
+    with (workload / "workload.yaml").open("a") as file:
+        file.write("  numpy: {threads: 1, memory_mib: 1024}\n")
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
 def assay(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -110,6 +149,20 @@ def test_the_rules_have_no_mistake(checkout: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_a_framework_that_is_added_is_measured_and_judged_by_the_round_that_has_it(
+    submission: Path, checkout: Path
+) -> None:
+    [record] = submission.glob(f"results/*_numpy/{WORKLOAD}/result_0.json")
+    said = json.loads(record.read_text())
+    assert (said["ruleset"], said["framework"]) == (ROUND, "numpy")
+    assert (
+        record.parents[3] / f"benchmarks/{WORKLOAD}/implementations/numpy/suite/harness/trainers/numpy.py"
+    ).is_file()
+    judged = assay(checkout, "check", str(record.parent), "--format", "json")
+    assert json.loads(judged.stdout)["ruleset"] == ROUND
+    assert judged.returncode == 0, judged.stdout
+
+
 def test_every_framework_trains_it_until_the_error_is_small(submission: Path) -> None:
     for framework in FRAMEWORKS:
         [folder] = submission.glob(f"results/*_{framework}/{WORKLOAD}")
@@ -122,7 +175,7 @@ def test_every_framework_trains_it_until_the_error_is_small(submission: Path) ->
 
 
 def test_the_frameworks_take_the_same_steps_in_double_precision(submission: Path, checkout: Path) -> None:
-    [path] = (checkout / f"rules/assay/1.0/parity/{WORKLOAD}").glob("*.json")
+    [path] = (checkout / f"rules/{ROUND}/parity/{WORKLOAD}").glob("*.json")
     certificate = json.loads(path.read_text())
     assert {side["framework"] for side in certificate["frameworks"]} == set(FRAMEWORKS)
     assert max(certificate["weight_differences"].values()) < 1e-9

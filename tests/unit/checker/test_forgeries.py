@@ -568,6 +568,34 @@ def the_source_is_another_and_all_digests_follow(submission: Built) -> None:
     resource(submission, lambda files: files.update({"suite/harness/train.py": b"fast()\n" * 200}))
 
 
+def apart(submission: Built, transport: bytes, loop: bytes = b"") -> None:
+    """Have records state digests apart, of a transport and of the rest, to which `loop` is added."""
+    name = "suite/harness/transport/progress.py"
+    carried = sha(f"{sha(transport)}  {name}\n")
+    resource(submission, lambda files: files.update({"suite/harness/train.py": files["suite/harness/train.py"] + loop}))
+    submission.write(f"{{source}}/{name}", transport)
+    every(submission, lambda _, body: body.update(transport_sha256=carried))
+
+
+@forgery("assay-source-published", "warning")
+def the_transport_is_one_that_nobody_read(submission: Built) -> None:
+    apart(submission, b"rewrite_the_log()\n")
+
+
+@forgery("assay-source-digest")
+def the_transport_is_changed_after_the_run(submission: Built) -> None:
+    apart(submission, b"print()\n")
+    submission.write("{source}/suite/harness/transport/progress.py", b"rewrite_the_log()\n")
+
+
+@forgery("assay-source-digest")
+def the_loop_passes_for_transport(submission: Built) -> None:
+    apart(submission, b"print()\n")
+    submission.path("{source}/suite/harness/train.py").rename(
+        submission.path("{source}/suite/harness/transport/train.py")
+    )
+
+
 @forgery("assay-source-files")
 def the_source_is_one_readme(submission: Built) -> None:
     def change(files: dict[str, bytes]) -> None:

@@ -45,6 +45,26 @@ def test_a_wall_clock_set_back_by_five_milliseconds(key: str, built: Callable[..
     assert warned(judged(submission)) == set()
 
 
+def test_a_block_of_steps_shorter_than_the_log_counts(built: Callable[..., Built]) -> None:
+    """The log counts milliseconds: quick steps start and end within one."""
+    submission = built()
+
+    def change(records: Records, body: Body) -> None:
+        for position, record in enumerate(records):
+            if record["key"] == "block_stop":
+                moved = record["time_ms"] - records[position - 1]["time_ms"]
+                for later in records[position:]:
+                    later["time_ms"] -= moved
+                for later in range(position, len(records)):
+                    body["receipts"][later] -= moved / 1000
+        body["steps"]["seconds"] = [1e-6] * len(body["steps"]["seconds"])
+
+    for run in runs(submission):
+        rewrite(submission, run, change)
+    submission.seal()
+    assert "assay-step-times" not in warned(submission.check())
+
+
 @pytest.mark.parametrize("key", ["submission_benchmark", "seed", "warmup_stop", "block_start", "eval_stop"])
 def test_an_engine_that_stalls_once_is_a_warning(key: str, built: Callable[..., Built]) -> None:
     """Lines written during the stall arrive together at its end; run_stop is not among them, run_start may be."""

@@ -36,7 +36,7 @@ def job(tmp_path: Path) -> Path:
         "threads": 1,
         "submission": {"org": "tests", "platform": "tests"},
         "ruleset": "assay/1.0",
-        "source_sha256": source.digest(files),
+        **source.digests(files),
         "data": {"pictures": hashlib.sha256(b"pictures").hexdigest()},
         "hyperparameters": {},
         "evaluation": {"first_step": 1, "every_steps": 1},
@@ -71,6 +71,11 @@ def refused(folder: Path, *words: str) -> None:
 def test_a_changed_source_file_is_refused(job: Path) -> None:
     (job / "source/suite/workloads/image_classification/jax.py").write_text("# changed")
     refused(job, "source is not what the host put here")
+
+
+def test_a_changed_transport_is_refused_by_its_own_name(job: Path) -> None:
+    (job / "source/suite/harness/transport/supervisor.py").write_text("# changed")
+    refused(job, "transport is not what the host put here")
 
 
 def test_a_source_file_too_many_is_refused(job: Path) -> None:

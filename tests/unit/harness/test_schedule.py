@@ -40,6 +40,7 @@ def job(**hyperparameters: Any) -> Job:
         submission={},
         ruleset="assay/1.0",
         source_sha256="",
+        transport_sha256="",
         data={},
         hyperparameters=CLOSED | hyperparameters,
         evaluation={},

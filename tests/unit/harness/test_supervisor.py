@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.harness import supervisor
+from suite.harness.transport import supervisor
 
 V1 = {"memory/memory.max_usage_in_bytes": "734003200\n", "memory/memory.oom_control": "under_oom 0\noom_kill 2\n"}
 V2 = {"memory.peak": "734003200\n", "memory.events": "low 0\nhigh 0\nmax 7\noom 1\noom_kill 1\n"}

@@ -121,7 +121,7 @@ def record(framework: str, system: str, run: int, seed: int, outcome: str, step_
         "final_weights": {"path": log.replace(".txt", ".safetensors"), "sha256": sha(f"file {seed}")},
         "threads": 1,
         "hyperparameters": {"global_batch_size": 128, "opt_name": "sgd", "opt_weight_decay": 5e-4},
-        "arguments": ["/opt/venv/bin/python", "-m", "suite.harness.supervisor", "/io/job"],
+        "arguments": ["/opt/venv/bin/python", "-m", "suite.harness.transport.supervisor", "/io/job"],
         "environment": {"PYTHONPATH": "/io/job/source", "OMP_NUM_THREADS": "1"},
         "container": {
             "engine": "Docker 20.10",

@@ -7,19 +7,20 @@ import math
 
 import pytest
 
+from checker.families.assay.inference.rules.outputs import relative_difference
 from rules.documents import Container
 from rules.errors import UsageError
 from rules.serving import serving_rules
 from rules.serving_documents import Probe, ServingOutcome
 from suite.engines.base import Ended
-from suite.harness.job import JobError
-from suite.inference.outcome import judge
-from suite.inference.reference_check import reference_outputs, relative_difference
+from suite.harness.job import JobError, load
+from suite.inference.context import judge
+from suite.inference.reference_check import reference_outputs
 from suite.inference.search import never_valid
 from suite.inference.tree import accuracy
 from suite.result.job import Finished, RunWatch
 from suite.result.staging import sha256
-from suite.serve.job import load
+from suite.serve.job import described
 from tests.integration.serving.toys import toy, toy_job
 
 CONTAINER = Container(
@@ -98,7 +99,7 @@ def test_accuracy_is_written_in_the_fields_words_where_it_has_some():
     ("change", "words"),
     [
         ({"mode": "train"}, "unknown mode"),
-        ({"scenario": "Server2"}, "unknown mode 'loadgen' or scenario 'Server2'"),
+        ({"scenario": "Server2"}, "unknown scenario 'Server2'"),
         ({"sut": {"threads": 0, "batch": 1, "precision": "float32", "workers": 1}}, "whole numbers from 1"),
         ({"sut": {"threads": 1}}, "missing 3 required"),
         ({"sut": None}, "must be a mapping"),
@@ -110,12 +111,12 @@ def test_accuracy_is_written_in_the_fields_words_where_it_has_some():
 def test_a_job_that_is_not_as_described_is_refused(tmp_path, change, words):
     (tmp_path / "job.json").write_text(json.dumps(toy_job(toy()) | change))
     with pytest.raises(JobError, match=words):
-        load(tmp_path)
+        load(tmp_path, described)
 
 
 def test_a_job_as_the_host_writes_it_is_read(tmp_path):
     (tmp_path / "job.json").write_text(json.dumps(toy_job(toy())))
-    job = load(tmp_path)
+    job = load(tmp_path, described)
     assert (job.scenario, job.sut.batch, job.out) == ("SingleStream", 4, tmp_path / "out")
 
 

@@ -10,7 +10,7 @@ import pytest
 from checker.loadgen.early_stopping import met, place
 from rules.serving import serving_rules
 from suite.inference.loadgen_config import may_be_late
-from suite.serve.lateness import bears
+from suite.serve.late_budget import tolerated
 
 SERVER = serving_rules("assay-inference/1.0", "image-classification").scenarios["Server"]
 KNOWN = may_be_late("Server", SERVER, 1 << 20)
@@ -18,7 +18,7 @@ KNOWN = may_be_late("Server", SERVER, 1 << 20)
 
 def late(run: int, least: int = 0) -> tuple[int, int]:
     """How many queries a probe has, and how many of them LoadGen's percentile lets be late."""
-    count, percentile = bears(run, KNOWN, 2, least)
+    count, percentile = tolerated(run, KNOWN, 2, least)
     return count, count - 1 - floor(count * percentile)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from suite.observe import procfs, sysfs
-from suite.observe.source import MissingError
+from suite.sampler import procfs, sysfs
+from suite.sampler.source import MissingError
 
 
 def tree(root: Path, **files: str) -> Path:

@@ -13,7 +13,7 @@ from rules.observation import Observation
 from suite.images.matrix import matrix
 from suite.meters.power_log import PowerLog
 from suite.meters.sampler import ALWAYS, BYTES, VALUES, assembled, beside, encoded
-from suite.observe.__main__ import SOURCES
+from suite.sampler.__main__ import SOURCES
 
 BOOTED = 1_790_000_000.0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
@@ -10,34 +9,37 @@ from checker.core.mllog import ParsedLog
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Run
+from rules.source import listing_sha256, source_digests
 
 SOURCE_BYTES = 1 << 20  # of a source file whose lines are counted
 
 
 @check("source-digest", "result")
 def source_digest(result: Result) -> Iterator[Problem]:
-    """Judge that the source in the submission is the one that each run executed.
+    """Judge that the source in the submission is the one that each run executed, by the digests of `rules.source`.
 
-    The digest is SHA-256 over lines `<sha256>  <relative path>`, sorted by path.
+    A record that states none of the transport was written before there was one: its source's covers all files.
     """
     if not result.framework:
         return
-    lines = []
+    found = {}
     files = result.tree.files(result.implementation)
     if not files:
         yield Problem("the source that ran is not in the submission", "its files", "none", result.implementation)
         return
     for entry in sorted(files, key=lambda e: e.path):
+        name = entry.path.removeprefix(f"{result.implementation}/")
         try:
-            lines.append(f"{result.sha256(entry.path)}  {entry.path.removeprefix(f'{result.implementation}/')}\n")
+            found[name] = result.sha256(entry.path)
         except RefusedError as error:
             yield Problem(f"the source file {error}", "a plain file", "", entry.path)
             return
-    found = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    apart, together = source_digests(found), {"source_sha256": listing_sha256(found)}
     for record in result.records:
-        if record.model.source_sha256 != found:
-            message = f"the source in {result.implementation} is not what this run executed"
-            yield record.problem(message, record.model.source_sha256, found, "source_sha256")
+        for member, digest in (together if record.model.transport_sha256 is None else apart).items():
+            if getattr(record.model, member) != digest:
+                message = f"the source in {result.implementation} is not what this run executed"
+                yield record.problem(message, getattr(record.model, member), digest, member)
 
 
 @check("log-source", "run")

@@ -23,8 +23,7 @@ class Model:
     """See `suite.serve.protocol.Model`. Precisions: float32, bfloat16; float64 for comparison."""
 
     def __init__(self, folder: Path, sut: Sut) -> None:
-        if sut.precision not in PRECISIONS:
-            raise ValueError(f"precision {sut.precision} is not offered in JAX, only {', '.join(PRECISIONS)}")
+        sut.require(PRECISIONS)
         framework.configure(sut.precision)
         self._batch, self._dtype = sut.batch, sut.precision
         # The weights are constants of the program, so that the compiler can fold normalisation into convolution.

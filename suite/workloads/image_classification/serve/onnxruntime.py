@@ -27,8 +27,7 @@ class Model:
     """See `suite.serve.protocol.Model`. Precision: float32."""
 
     def __init__(self, folder: Path, sut: Sut) -> None:
-        if sut.precision != "float32":
-            raise ValueError(f"precision {sut.precision} is not offered in ONNX Runtime, only float32")
+        sut.require(["float32"])
         self._batch = sut.batch
         model = graph(load_file(folder / WEIGHTS)).SerializeToString(deterministic=True)
         self._session = session(model, sut.threads)

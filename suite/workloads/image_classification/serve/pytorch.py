@@ -10,22 +10,19 @@ from safetensors.numpy import load_file
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from suite.harness.frameworks.pytorch import DEVICE, version
+from suite.harness.frameworks.pytorch import DEVICE, PRECISIONS, version
 from suite.serve.job import Sut
 from suite.workloads.image_classification.pytorch import ResNet8
 from suite.workloads.image_classification.serve.task import WEIGHTS
 from suite.workloads.image_classification.task import SIDE
 from suite.workloads.protocol import Array
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
-
 
 class Model:
     """See `suite.serve.protocol.Model`. Precisions: float32, bfloat16; float64 for reference outputs."""
 
     def __init__(self, folder: Path, sut: Sut) -> None:
-        if sut.precision not in PRECISIONS:
-            raise ValueError(f"precision {sut.precision} is not offered in PyTorch, only {', '.join(PRECISIONS)}")
+        sut.require(PRECISIONS)
         torch.set_num_threads(sut.threads)
         self._dtype, self._batch = PRECISIONS[sut.precision], sut.batch
         model = ResNet8()

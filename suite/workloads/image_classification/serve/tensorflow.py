@@ -24,8 +24,7 @@ class Model:
     """See `suite.serve.protocol.Model`. Precisions: float32; float64 for comparison."""
 
     def __init__(self, folder: Path, sut: Sut) -> None:
-        if sut.precision not in PRECISIONS:
-            raise ValueError(f"precision {sut.precision} is not offered in TensorFlow, only {', '.join(PRECISIONS)}")
+        sut.require(PRECISIONS)
         tf.config.threading.set_intra_op_parallelism_threads(sut.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.config.experimental.enable_tensor_float_32_execution(False)  # of XLA's own products on a GPU

@@ -12,10 +12,18 @@ from safetensors.numpy import load_file
 
 from suite.harness.frameworks import jax as framework
 from suite.serve.protocol import Array, Sut
-from suite.workloads.sentence_embedding.serve.task import LONGEST, TOGETHER, WEIGHTS, WIDTH, Tokens, groups
+from suite.workloads.sentence_embedding.serve.task import (
+    EPSILON,
+    HEADS,
+    LAYERS,
+    LONGEST,
+    TOGETHER,
+    WEIGHTS,
+    WIDTH,
+    Tokens,
+    groups,
+)
 
-LAYERS, HEADS = 6, 12
-EPSILON = 1e-12  # of layer normalisation
 STEP = 16  # tokens, between the lengths compiled for long texts: padding to powers of two would nearly double the work
 
 
@@ -23,8 +31,7 @@ class Model:
     """The encoder; see `suite.serve.protocol.Model`."""
 
     def __init__(self, folder: Path, sut: Sut) -> None:
-        if sut.precision != "float32":
-            raise ValueError(f"precision {sut.precision!r} is not float32")
+        sut.require(["float32"])
         framework.configure(sut.precision)
         self._batch = sut.batch
         weights = {name.removeprefix("encoder."): value for name, value in load_file(folder / WEIGHTS).items()}

@@ -11,10 +11,17 @@ from safetensors.numpy import load_file
 
 from suite.harness.frameworks.onnxruntime import session, version
 from suite.serve.protocol import Array, Sut
-from suite.workloads.sentence_embedding.serve.task import LONGEST, TOGETHER, WEIGHTS, WIDTH, Tokens, groups
+from suite.workloads.sentence_embedding.serve.task import (
+    EPSILON,
+    HEADS,
+    LAYERS,
+    WEIGHTS,
+    WIDTH,
+    Tokens,
+    groups,
+    made_up,
+)
 
-LAYERS, HEADS = 6, 12
-EPSILON = 1e-12  # of layer normalisation
 OPSET = 23  # the first with attention as an operator
 IR_VERSION = 11
 
@@ -23,8 +30,7 @@ class Model:
     """The encoder; see `suite.serve.protocol.Model`."""
 
     def __init__(self, folder: Path, sut: Sut) -> None:
-        if sut.precision != "float32":
-            raise ValueError(f"precision {sut.precision!r} is not float32")
+        sut.require(["float32"])
         self._batch = sut.batch
         self._session = session(Graph(load_file(folder / WEIGHTS)).model(), sut.threads)
 
@@ -32,10 +38,8 @@ class Model:
 
     def warm_up(self) -> None:
         """Embed texts of every length, and a whole batch of those that are embedded together."""
-        for length in range(3, LONGEST + 1):
-            self.infer([np.full(length, 1000, np.int32)])
-        for length in TOGETHER:
-            self.infer([np.full(length, 1000, np.int32)] * self._batch)
+        for batch in made_up(self._batch):
+            self.infer(batch)
 
     def infer(self, batch: Tokens) -> Array:
         """Return the embeddings (n, 384), each of length 1."""

@@ -5,26 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from safetensors.torch import load_file
 
-from suite.harness.frameworks.pytorch import DEVICE, linear, version
+from suite.harness.frameworks.pytorch import DEVICE, PRECISIONS, linear, version
 from suite.serve.protocol import Array, Sut
-from suite.workloads.sentence_embedding.serve.task import LONGEST, TOGETHER, WEIGHTS, WIDTH, Tokens, groups
-
-LAYERS, HEADS = 6, 12
-EPSILON = 1e-12  # of layer normalisation
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
+from suite.workloads.sentence_embedding.serve.task import (
+    EPSILON,
+    HEADS,
+    LAYERS,
+    WEIGHTS,
+    WIDTH,
+    Tokens,
+    groups,
+    made_up,
+)
 
 
 class Model:
     """The encoder; see `suite.serve.protocol.Model`."""
 
     def __init__(self, folder: Path, sut: Sut) -> None:
-        if sut.precision not in PRECISIONS:
-            raise ValueError(f"precision {sut.precision!r} is not one of {', '.join(PRECISIONS)}")
+        sut.require(PRECISIONS)
         torch.set_num_threads(sut.threads)
         self._batch = sut.batch
         self._given = torch.float64 if sut.precision == "float64" else torch.float32  # of the embeddings
@@ -45,10 +48,8 @@ class Model:
 
     def warm_up(self) -> None:
         """Embed texts of every length, and a whole batch of those that are embedded together."""
-        for length in range(3, LONGEST + 1):
-            self.infer([np.full(length, 1000, np.int32)])
-        for length in TOGETHER:
-            self.infer([np.full(length, 1000, np.int32)] * self._batch)
+        for batch in made_up(self._batch):
+            self.infer(batch)
 
     def infer(self, batch: Tokens) -> Array:
         """Return the embeddings (n, 384), each of length 1."""

@@ -20,7 +20,8 @@ from suite.workloads.sentence_embedding.serve.wordpiece import WordPiece
 DOCUMENTS, BACKGROUND, JUDGED = "lee.cor", "lee_background.cor", "similarities0-1.txt"
 WORDS = "wordsim353.tsv"
 WEIGHTS, VOCABULARY = "model.safetensors", "vocab.txt"
-WIDTH = 384  # of an embedding
+WIDTH, LAYERS, HEADS = 384, 6, 12
+EPSILON = 1e-12  # of layer normalisation
 LONGEST = 256  # tokens, as the model was trained: sentence_bert_config.json of its package
 TOGETHER = (8, 16, 32, 64)  # tokens; see `groups`
 
@@ -52,6 +53,13 @@ def groups(batch: Tokens) -> Iterator[Group]:
             yield Group(places, ids, lengths[places])
     for place in np.flatnonzero(lengths > longest):
         yield Group(np.array([place]), batch[place][None], lengths[[place]])
+
+
+def made_up(batch: int) -> Iterator[Tokens]:
+    """Yield a text of every length, and a whole batch of those that are embedded together: every shape there can be."""
+    texts: dict[int, Array] = {length: np.full(length, 1000, np.int32) for length in range(3, LONGEST + 1)}
+    yield from ([text] for text in texts.values())
+    yield from ([texts[length]] * batch for length in TOGETHER)
 
 
 class Task:

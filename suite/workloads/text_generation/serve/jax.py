@@ -25,8 +25,7 @@ class Model:
     """The decoder; see `suite.serve.protocol.TokenModel`."""
 
     def __init__(self, folder: Path, sut: Sut) -> None:
-        if sut.precision not in PRECISIONS:
-            raise ValueError(f"precision {sut.precision!r} is not one of {', '.join(PRECISIONS)}")
+        sut.require(PRECISIONS)
         framework.configure(sut.precision)
         self._batch = sut.batch
         config, weights = llama.read(folder)

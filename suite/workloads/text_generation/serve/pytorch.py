@@ -10,20 +10,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 
-from suite.harness.frameworks.pytorch import DEVICE, linear, version
+from suite.harness.frameworks.pytorch import DEVICE, PRECISIONS, linear, version
 from suite.serve.protocol import ENDED, Array, Sut
 from suite.workloads.text_generation.serve import llama
 from suite.workloads.text_generation.serve.task import END, NEW_TOKENS, PROMPT_TOKENS, SCORED_TOKENS, Tokens
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
 class Model:
     """The decoder; see `suite.serve.protocol.TokenModel`."""
 
     def __init__(self, folder: Path, sut: Sut) -> None:
-        if sut.precision not in PRECISIONS:
-            raise ValueError(f"precision {sut.precision!r} is not one of {', '.join(PRECISIONS)}")
+        sut.require(PRECISIONS)
         torch.set_num_threads(sut.threads)
         self._batch, self._dtype = sut.batch, PRECISIONS[sut.precision]
         self._config, weights = llama.read(folder)

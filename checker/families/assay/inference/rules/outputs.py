@@ -36,7 +36,7 @@ def outputs_agree(result: InferenceResult, outputs: Outputs, rules: ServingRules
     """Judge that the outputs are the reference's, of the round's samples, as closely as the precision must be."""
     model, agreed = outputs.model, rules.outputs
     reference = result.ruleset.data("outputs", f"{rules.workload}.json")
-    expected = _read(reference, agreed.reference_sha256) if reference is not None else []
+    expected = read_reference(reference, agreed.reference_sha256) if reference is not None else []
     most = agreed.tolerance.get(model.precision)
     if model.samples != agreed.samples:
         yield outputs.problem("the outputs are of other samples", agreed.samples, model.samples, "samples")
@@ -48,12 +48,12 @@ def outputs_agree(result: InferenceResult, outputs: Outputs, rules: ServingRules
         yield outputs.problem("the round knows no such precision", known, model.precision, "precision")
     else:
         for position, (given, wanted) in enumerate(zip(model.outputs, expected, strict=False)):
-            if (apart := _difference(given, wanted)) > most:
+            if (apart := relative_difference(given, wanted)) > most:
                 message = f"the outputs of sample {model.samples[position]} are not the reference's"
                 yield outputs.problem(message, f"within {most:g} of them", f"{apart:.3g}", "outputs", position)
 
 
-def _difference(found: Sequence[float], wanted: Sequence[float]) -> float:
+def relative_difference(found: Sequence[float], wanted: Sequence[float]) -> float:
     """Return max|found - wanted| / max|wanted|; infinity for another number of them."""
     if len(found) != len(wanted):
         return inf
@@ -62,11 +62,11 @@ def _difference(found: Sequence[float], wanted: Sequence[float]) -> float:
 
 
 @cache
-def _read(path: Path, digest: str) -> list[list[float]]:
+def read_reference(path: Path, digest: str) -> list[list[float]]:
     """Return the rule set's outputs; ValueError, a defect of the rule set, where the file is not the one it names."""
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
-        raise ValueError(f"{path} is not the file that the rules name")
+        raise ValueError(f"{path}: its SHA-256 is not the one that the rules name")
     outputs: list[list[float]] = json.loads(content)["outputs"]
     return outputs
 

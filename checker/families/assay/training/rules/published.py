@@ -10,7 +10,7 @@ from checker.families.assay.checks import check
 from checker.families.assay.training.parity import relative_difference
 from checker.families.assay.training.submission import TrainingResult
 from rules.documents import FrameworkParity, ParityCertificate, RunRecord
-from rules.published import certificates, sources
+from rules.published import certificates, sources, transports
 from rules.thresholds import training_thresholds
 
 Certificate = ValidDocument[ParityCertificate]
@@ -85,11 +85,20 @@ def parity_versions(certificate: Certificate, first_record: ValidDocument[RunRec
 
 @check("source-published", "result")
 def source_published(result: TrainingResult, first_record: ValidDocument[RunRecord]) -> Iterator[Problem]:
-    """Point at source that is not the published one: its own certificate speaks for it, and a reviewer reads it."""
+    """Point at source that is not the published one: its own certificate speaks for it, and a reviewer reads it.
+
+    So too at a transport of which no round says that it was read; nothing else speaks for one.
+    """
     published = [one.source_sha256 for one in sources(result.ruleset.name, result.workload)]
-    if published and result.source_sha256 not in published:
-        message = "the source is not the published one"
-        yield first_record.problem(message, published[0], result.source_sha256, "source_sha256")
+    if not published:
+        return
+    source, transport = first_record.model.source_sha256, first_record.model.transport_sha256
+    if source not in published:
+        yield first_record.problem("the source is not the published one", published[0], source, "source_sha256")
+    known = transports(result.ruleset.name)
+    if transport is not None and transport not in known:
+        message = "the transport is not a published one"
+        yield first_record.problem(message, next(reversed(known), ""), transport, "transport_sha256")
 
 
 @check("source-files", "result")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 
 
-def bears(run: int, known: Sequence[Sequence[int]], late: int, least: int) -> tuple[int, float]:
+def tolerated(run: int, known: Sequence[Sequence[int]], late: int, least: int) -> tuple[int, float]:
     """Return how many queries a probe has, and the percentile that must keep its bound in it.
 
     `run` is how many queries the run has that the probe stands for; `known` are pairs, of a number of queries and how

@@ -1,4 +1,4 @@
-"""`python -m suite.observe FOLDER`: print what can be sampled, then samples until the container is ended.
+"""`python -m suite.sampler FOLDER`: print what can be sampled, then samples until the container is ended.
 
 Lines on standard output, JSON each: first `{"channels", "unavailable", "period_s"}`, then samples
 `[monotonic seconds, wall-clock seconds, value, ...]`. `job.json` has `period_s` and `sources`.
@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from suite.observe import nvml, procfs, sysfs
-from suite.observe.source import MissingError, Source
+from suite.sampler import nvml, procfs, sysfs
+from suite.sampler.source import MissingError, Source
 
 SOURCES: dict[str, Callable[[], Source]] = {
     "processors": procfs.ProcessorUse,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from suite.observe.source import File, MeterChannel
+from suite.sampler.source import File, MeterChannel
 
 PROC = Path("/proc")
 USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL = range(8)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from suite.observe.source import File, MeterChannel, MissingError
+from suite.sampler.source import File, MeterChannel, MissingError
 
 SYS = Path("/sys")
 NOTHING = "it shows no power or energy"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from suite.observe.source import MeterChannel, MissingError
+from suite.sampler.source import MeterChannel, MissingError
 
 # nvml.h, nvmlClocksEventReasons: what takes clocks away against the user's will.
 SLOWED = 0x8 | 0x20 | 0x40 | 0x80  # hardware slowdown, software thermal, hardware thermal, power brake
