@@ -27,7 +27,7 @@ from checker.report.page.chart import (
     picture,
     y_axis,
 )
-from checker.report.page.layout import section
+from checker.report.page.layout import note, section, side_by_side
 from checker.report.page.markup import Markup, tag
 from checker.report.page.quantity import number
 from rules.training import package_rules
@@ -58,13 +58,11 @@ def convergence_section(round_name: str, scores: Sequence[Score]) -> Markup | No
         "convergence",
         "Convergence against the reference points",
         key(legend),
-        tag("div", charts, class_="charts"),
-        tag(
-            "p",
+        side_by_side(charts),
+        note(
             "Each mark is a result of the closed division: the olympic mean of where its runs converged, at its global "
             "batch size; its name shows when pointed at. Batch sizes are on a logarithmic axis. Hollow: reference "
-            "points that the official tool prunes. Left of the first reference point a result is held against it.",
-            class_="note",
+            "points that the official tool prunes. Left of the first reference point a result is held against it."
         ),
     )
 
