@@ -24,14 +24,8 @@ from checker.families.mlperf_inference.cases import ResultCase, ResultTrace
 from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.detect import round_mismatch
 from checker.families.mlperf_inference.facts import read_result
-from checker.families.mlperf_inference.modular.official import (
-    Options,
-    ResultReview,
-    SubmitterFacts,
-    judge_result,
-    problems_of,
-    submitter_stops,
-)
+from checker.families.mlperf_inference.modular.case import Options, ResultReview, SubmitterFacts
+from checker.families.mlperf_inference.modular.official import judge_result, problems_of, submitter_stops
 from checker.families.mlperf_inference.modular.outcome import PHASES, Stop
 from checker.families.mlperf_inference.rules.explained import explained
 from checker.families.mlperf_inference.rules.integrity import (
@@ -40,7 +34,9 @@ from checker.families.mlperf_inference.rules.integrity import (
     submitter_problems,
     trace,
 )
-from checker.families.mlperf_inference.single_file.check import Judged, ScenarioVerdict, judge, look_above
+from checker.families.mlperf_inference.single_file.case import Judged, ScenarioVerdict
+from checker.families.mlperf_inference.single_file.check import judge
+from checker.families.mlperf_inference.single_file.submitter import look_above
 from checker.families.mlperf_inference.single_file.table import score as single_file_score
 from checker.families.mlperf_inference.table import score
 from checker.families.mlperf_inference.walk import InferenceScope, ResultFolder, find, read_submitter

@@ -11,8 +11,8 @@ from typing import Any
 from checker.core.findings import Score
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.models import SCENARIOS
-from checker.families.mlperf_inference.modular.official import ResultReview
-from checker.families.mlperf_inference.single_file.check import ScenarioVerdict
+from checker.families.mlperf_inference.modular.case import ResultReview
+from checker.families.mlperf_inference.single_file.case import ScenarioVerdict
 from checker.families.mlperf_inference.table import measured, row, unit_of
 from rules.scenarios import scenario_named
 from rules.single_file import single_file_rules
