@@ -13,8 +13,9 @@ from checker.families.assay.page.evidence import ResultEvidence, gather, groups
 from checker.families.assay.page.machine import cost_section, machine_section
 from checker.families.assay.page.parity import parity_section
 from checker.families.assay.page.provenance import provenance_section
-from checker.families.assay.page.serving import ServedResult, gather_serving, serving_parts
+from checker.families.assay.page.serving import ServedResult, serving_parts
 from checker.families.assay.page.summary import header, results_section
+from checker.report.page.layout import note
 from checker.report.page.markup import Markup, tag
 from checker.report.page.objections import findings_section
 from checker.report.page.shell import shell
@@ -27,11 +28,11 @@ def page(path: Path, report: Report, prices: Prices | None = None) -> str:
 
     With a price list it says what results cost.
     """
-    results, more = gather(path, report, _round(report, "training", DEFAULT))
-    served, further = gather_serving(path, report, _round(report, "inference", SERVING))
+    results, more = gather(ResultEvidence, path, report, _round(report, "training", DEFAULT))
+    served, further = gather(ServedResult, path, report, _round(report, "inference", SERVING))
     parts = _parts(report, results, more, served, further)
     if results or served:
-        parts.insert(-1, ("machine", "Machine", machine_section(results, served, report)))
+        parts.insert(-1, ("machine", "Machine", machine_section(results, served)))
     if prices is not None:
         parts.insert(-1, ("cost", "Cost", cost_section(report, prices)))
     links = [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts]
@@ -45,7 +46,7 @@ def page(path: Path, report: Report, prices: Prices | None = None) -> str:
             header(report, results, served),
             tag("nav", tag("ul", links), aria_label="Contents"),
             tag("main", [part for _, _, part in parts]),
-            tag("footer", tag("p", f"Made by `assay report`, Assay {report.assay}.", class_="note")),
+            tag("footer", note(f"Made by `assay report`, Assay {report.assay}.")),
             class_="page",
         ),
     )
