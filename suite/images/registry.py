@@ -75,9 +75,5 @@ def _uncompress(source: IO[bytes], place: Path) -> None:
     """Copy a layer as it is, or unpacked where the engine's store keeps it compressed."""
     start = source.read(2)
     source.seek(0)
-    with place.open("wb") as out:
-        if start == _GZIP:
-            with gzip.open(source) as unpacked:
-                shutil.copyfileobj(unpacked, out, 1 << 20)
-        else:
-            shutil.copyfileobj(source, out, 1 << 20)
+    with place.open("wb") as out, gzip.open(source) if start == _GZIP else source as unpacked:
+        shutil.copyfileobj(unpacked, out, 1 << 20)

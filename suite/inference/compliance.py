@@ -26,7 +26,7 @@ from rules.serving import Seeds, loadgen_rules, serving_rules
 from rules.text import printable
 
 
-def told(ruleset: str, test: Test, scenario: str) -> tuple[str | None, Seeds]:
+def told(ruleset: str, test: str, scenario: str) -> tuple[str | None, Seeds]:
     """Return `audit.config` and the seeds of `test`: what LoadGen is told beside the performance run's `user.conf`.
 
     A blank on either side of `=`, without which LoadGen ignores a line.

@@ -6,8 +6,7 @@ from math import ceil, log
 
 from checker.loadgen.early_stopping import CONFIDENCE, place
 from rules.scenarios import Scenario, scenario_named
-from rules.serving import LoadGenRules, ScenarioRules, Seeds, ServingRules
-from rules.serving_documents import RunName
+from rules.serving import LoadGenRules, ScenarioRules, ServingRules
 from rules.thresholds import inference_thresholds
 from suite.inference.plan import InferencePlan
 
@@ -104,23 +103,3 @@ def may_be_late(scenario: Scenario, its: ScenarioRules, longest: int) -> list[tu
         sizes.add(queries)
         queries = queries * 5 // 4
     return [(queries, place(queries, percentile) or 0) for queries in sorted(sizes)]
-
-
-def run_job_of(
-    plan: InferencePlan,
-    rules: ServingRules,
-    scenario: Scenario,
-    run: RunName,
-    conf: str,
-    audit: str | None,
-    seeds: Seeds,
-) -> dict[str, object]:
-    """Return the job of one LoadGen run."""
-    told = {
-        "mode": "accuracy" if run == "accuracy" else "performance",
-        "test": None if run in ("performance", "accuracy") else run,
-        "user_conf": conf,
-        "audit_config": audit,
-        "seeds": seeds.model_dump(),
-    }
-    return job(plan, rules, "loadgen", scenario, loadgen=told)

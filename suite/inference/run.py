@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rules.documents import FileDigest
@@ -60,12 +61,12 @@ def _loadgen(context: InferenceContext, scenario: Scenario, run: RunName, title:
     for number in range(1, TRIES + 1):
         if queries / rate > limit_s:
             break
-        conf, audit, seeds = _told(context, scenario, run, rate)
-        job = told.run_job_of(context.plan, context.rules, scenario, run, conf, audit, seeds)
+        asked = _asked(context, scenario, run, rate)
+        job = told.job(context.plan, context.rules, "loadgen", scenario, loadgen=asked)
         ran = context.run(f"{scenario}-{run}", title, job, limit_s)
         result = ran.finished.result()
         if run != "performance" or result.get("validity") == "VALID":
-            _keep(context, scenario, run, ran, conf, audit)
+            _keep(context, scenario, run, ran, asked)
             return
         tried = rate
         unmet = result.get("unmet")
@@ -81,21 +82,28 @@ def _loadgen(context: InferenceContext, scenario: Scenario, run: RunName, title:
     )
 
 
-def _told(context: InferenceContext, scenario: Scenario, run: RunName, rate: float) -> tuple[str, str | None, Any]:
-    """Return user.conf, audit.config and seeds of a run; those that test the performance run are told what it was."""
-    plan = context.plan
+def _asked(context: InferenceContext, scenario: Scenario, run: RunName, rate: float) -> dict[str, Any]:
+    """Return what LoadGen is told of a run; those that test the performance run are told what it was."""
+    plan, is_test = context.plan, run not in ("performance", "accuracy")
     if run != "performance" and (first := context.work.record(scenario, "performance")):
         conf = first.user_conf
     else:
         more = inference_thresholds(plan.ruleset).search.expected
         expected = rate if scenario_named(scenario).is_bounded else rate * more
         conf = told.user_conf(scenario, plan.scenarios[scenario], expected, context.rules.tokens)
-    if run == "performance" or run == "accuracy":
-        return conf, None, loadgen_rules(plan.ruleset).seeds
-    return conf, *compliance.told(plan.ruleset, run, scenario)
+    audit, seeds = (
+        compliance.told(plan.ruleset, run, scenario) if is_test else (None, loadgen_rules(plan.ruleset).seeds)
+    )
+    return {
+        "mode": "accuracy" if run == "accuracy" else "performance",
+        "test": run if is_test else None,
+        "user_conf": conf,
+        "audit_config": audit,
+        "seeds": seeds.model_dump(),
+    }
 
 
-def _keep(context: InferenceContext, scenario: Scenario, run: RunName, ran: Ran, conf: str, audit: str | None) -> None:
+def _keep(context: InferenceContext, scenario: Scenario, run: RunName, ran: Ran, asked: Mapping[str, Any]) -> None:
     """Record a LoadGen run; note and raise one of which no record can be made."""
     work, ours, result = context.work, f"{context.plan.ours}/{scenario}/{run}", ran.finished.result()
     files, seen = work.places(scenario, run, ran.finished.files), f"{ours}/observation.json"
@@ -111,8 +119,8 @@ def _keep(context: InferenceContext, scenario: Scenario, run: RunName, ran: Ran,
             files=[FileDigest(path=name, sha256=sha256(content)) for name, content in sorted(files.items())],
             sut=context.plan.sut,
             loadgen=str(result["loadgen"]),
-            user_conf=conf,
-            audit_config=audit,
+            user_conf=asked["user_conf"],
+            audit_config=asked["audit_config"],
             load_s=result["load_s"],
             warm_up_s=result["warmup_s"],
             loading_s=result.get("loading_s"),

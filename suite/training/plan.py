@@ -97,11 +97,8 @@ def invalid_hyperparameters(values: dict[str, Value], rules: WorkloadRules) -> I
     if needed is None or not values.keys() >= set(needed) or values["gradient_accumulation_steps"] != 1:
         own = rules.hyperparameters["opt_name"]
         yield f"only opt_name {own} with gradient_accumulation_steps 1 is implemented"
-    batch, steps = values["global_batch_size"], values["opt_learning_rate_training_steps"]
-    warmup = values["opt_learning_rate_warmup_steps"]
-    assert isinstance(batch, int)
-    assert isinstance(steps, int)
-    assert isinstance(warmup, int)
+    batch, steps = int(values["global_batch_size"]), int(values["opt_learning_rate_training_steps"])
+    warmup = int(values["opt_learning_rate_warmup_steps"])
     if not 1 <= batch <= rules.train_samples:
         yield f"global_batch_size is {batch}, not from 1 to {rules.train_samples}"
     if not warmup < steps:

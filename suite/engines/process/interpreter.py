@@ -30,12 +30,7 @@ def ask(python: Path) -> Interpreter:
     path = os.path.abspath(python)  # noqa: PTH100 (resolve() would follow it)
     try:
         done = subprocess.run(
-            [path, "-c", program],
-            capture_output=True,
-            env=inherited(),
-            cwd="/",
-            timeout=ANSWER_S,
-            check=False,
+            [path, "-c", program], capture_output=True, env=inherited(), cwd="/", timeout=ANSWER_S, check=False
         )
     except OSError as error:
         raise UsageError(f"{shown}: {error.strerror}", fix=fix) from None
