@@ -187,7 +187,7 @@ def test_a_build_killed_midway_leaves_nothing_half_and_the_next_one_cleans_up(
         "from suite.images import build; from suite.images.matrix import cell\n"
         "tiny = dataclasses.replace(cell('jax', 'cpu', 'mmdebstrap'), framework='tiny',\n"
         "    requirements=('opt-einsum==3.4.0',), wheel_lock=pathlib.Path(sys.argv[1]))\n"
-        "build.build(images(), tiny, lambda phase, *_: print(phase, flush=True))\n"
+        "build.build(images(), tiny, lambda _done, _total, what: print(what, flush=True))\n"
     )
     shelf = cache.root() / "scratch"
     others = set(shelf.iterdir())  # of builds that may run on this machine beside the test
