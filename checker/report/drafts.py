@@ -76,7 +76,7 @@ def _ours(path: Path) -> bool:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file whole or not at all; OSError where it cannot be written."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.parent / f".{path.name}.{os.getpid()}.partial"
     try:
         with partial.open("xb") as file:
             file.write(content)
