@@ -12,7 +12,8 @@ from typing import Any
 
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.facts import read_result
-from checker.families.mlperf_inference.modular.official import Options, SubmitterFacts, judge_result
+from checker.families.mlperf_inference.modular.case import Options, SubmitterFacts
+from checker.families.mlperf_inference.modular.official import judge_result
 from checker.families.mlperf_inference.rules.integrity import result_case
 from checker.families.mlperf_inference.table import measured, row
 from checker.families.mlperf_inference.walk import find, read_submitter
