@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from checker.core.detection import named_otherwise
-from checker.core.findings import Finding, Item, Problem, Report, Verdict
+from checker.core.findings import Finding, Item, Problem, Report, Score, Verdict
 from checker.core.ledger import Ledger, Subject, system_of
 from checker.core.outcome import OfficialOutcome
 from checker.core.waivers import Waivers
@@ -285,21 +285,20 @@ def _submitter(
 def _result(settled: _Settled, result: _Judged, case: ResultCase) -> bool:
     """Add the findings on a result and the result as an item; return whether it fails by our verdict."""
     judged, failed = result.review, settled.settle(result.problems)
+    phases = {str(name): judged.phases[name].passed for name in PHASES} if judged.told else None
     path = settled.ledger.shown(settled.root, judged.place.path)
-    settled.ledger.scores.append(score(case, judged, path))
-    phases: dict[str, bool] | None = None
-    if judged.told:
-        phases = {name: judged.phases[name].passed for name in PHASES}
-    settled.ledger.items.append(
-        Item(
-            path=path,
-            kind="result",
-            verdict="fail" if failed else "pass",
-            official_verdict="pass" if judged.valid else "fail",
-            official_crash=None if judged.stop is None else printable(judged.stop.cause),
-            official_phases=phases,
-        )
-    )
+    crash = None if judged.stop is None else judged.stop.cause
+    return _item(settled, score(case, judged, path), failed, judged.valid, crash, phases)
+
+
+def _item(
+    settled: _Settled, score: Score, failed: bool, valid: bool, crash: str | None, phases: dict[str, bool] | None = None
+) -> bool:
+    """Note a result with its score, our verdict and the official one; return whether it failed by ours."""
+    ours: Verdict = "fail" if failed else "pass"
+    settled.ledger.scores.append(score)
+    cause = None if crash is None else printable(crash)
+    settled.ledger.items.append(Item(score.path, "result", ours, "pass" if valid else "fail", cause, phases))
     return failed
 
 
@@ -326,8 +325,5 @@ def _single_file_result(settled: _Settled, result: ScenarioVerdict, judged: Resu
     failed = settled.settle(result.outcome.problems)
     failed |= settled.settle(result_problems(case))
     path = settled.ledger.shown(settled.root, result.place.path)
-    settled.ledger.scores.append(single_file_score(case, judged, result, path))
-    crash = printable(result.outcome.cause) if result.outcome.answer == "crash" else None
-    ours: Verdict = "fail" if failed else "pass"
-    settled.ledger.items.append(Item(path, "result", ours, "pass" if result.listed else "fail", crash))
-    return failed
+    crash = result.outcome.cause if result.outcome.answer == "crash" else None
+    return _item(settled, single_file_score(case, judged, result, path), failed, result.listed, crash)
