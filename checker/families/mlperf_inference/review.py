@@ -48,7 +48,7 @@ from rules.single_file import single_file_rules
 from rules.text import printable
 
 CHECKERS = ("modular", "single-file")
-CHUNK, LARGEST_CHUNK = 8, 48  # results given to a process at a time; those of one system share logs
+CHUNK, LARGEST_CHUNK = 8, 48  # results given to a process at a time; those of one benchmark share logs
 
 
 def review(
@@ -108,6 +108,16 @@ class _Judged:
 
 
 @dataclass
+class _Told:
+    """A judged result, and what follows from it alone."""
+
+    judged: _Judged
+    case: ResultCase
+    score: Score
+    trace: ResultTrace
+
+
+@dataclass
 class _Bench:
     """What judging needs: every submitter's folder, listed, and how the official checker was called."""
 
@@ -150,7 +160,7 @@ def _work(position: int, places: list[ResultFolder]) -> list[_Judged]:
 
 @contextmanager
 def _judged(bench: _Bench, scope: InferenceScope, jobs: int | None) -> Iterator[Iterator[Iterator[_Judged]]]:
-    """Yield, submitter by submitter, its results in the official checker's order as they are judged."""
+    """Yield, submitter by submitter, its results as they are judged."""
     wanted = jobs if jobs is not None else min(2, os.cpu_count() or 1)
     chunks = [list(_chunks(facts, scope)) for facts in bench.submitters]
     if wanted < 2 or scope.only:
@@ -171,8 +181,9 @@ def _done(futures: list[Future[list[_Judged]]]) -> Iterator[_Judged]:
 
 def _chunks(facts: SubmitterFacts, scope: InferenceScope) -> Iterator[list[ResultFolder]]:
     chunk = list[ResultFolder]()
-    for place in filter(scope.wanted, facts.submitter.places):
-        if chunk and len(chunk) >= (CHUNK if place.system != chunk[-1].system else LARGEST_CHUNK):
+    places = filter(scope.wanted, facts.submitter.places)
+    for place in sorted(places, key=lambda place: (place.benchmark, place.system, place.scenario)):
+        if chunk and len(chunk) >= (CHUNK if place.benchmark != chunk[-1].benchmark else LARGEST_CHUNK):
             yield chunk
             chunk = []
         chunk.append(place)
@@ -246,49 +257,56 @@ def _submitter(
     root = facts.submitter.root
     settled = _Settled(ledger, root)
     failed, refused = False, list[str]()
-    by_place = {result.review.place: result for result in results}
-    cases = {place: result_case(facts, result.review) for place, result in by_place.items()}
-    logs = (result.review.facts.performance for result in by_place.values())
+    by_place = {told.case.facts.place: told for told in _told(ledger, facts, results)}
+    by_place = {place: by_place[place] for place in sorted(by_place)}  # in the official checker's order
+    logs = (told.case.facts.performance for told in by_place.values())
     if (wrong := round_mismatch(logs, ledger.by.name)) is not None:
         failed |= settled.settle([("round-as-given", replace(wrong, path=scope.only or "."))])
     if above is not None:
-        read = [one.review.facts for one in by_place.values()]
+        read = [told.case.facts for told in by_place.values()]
         single = judge(facts.submitter, facts.rules, read, above.get(facts.submitter.division))
         refused += _refused(single)
         failed |= settled.settle(problem for outcome in single.shared for problem in outcome.problems)
         for place, result in single.results.items():
-            failed |= _single_file_result(settled, result, by_place[place].review, cases[place])
+            failed |= _single_file_result(settled, result, by_place[place])
     for what in submitter_stops(facts, scope) if above is None else ():
         if isinstance(what, Stop):
             course.ends(what, ledger.shown(root, what.path))
             failed |= settled.settle([(what.rule, what.problem)])
             refused.append(what.cause)
             continue
-        judged = by_place[what].review
+        judged = by_place[what].judged.review
         course.result()
         if judged.stop is not None:
             course.ends(judged.stop, ledger.shown(root, judged.stop.path))
             refused.append(judged.stop.cause)
         elif not judged.valid:
             refused.append("")
-        failed |= _result(settled, by_place[what], cases[what])
+        failed |= _result(settled, by_place[what])
     if not scope.only:
-        failed |= settled.settle(submitter_problems(facts, list(cases.values())))
+        failed |= settled.settle(submitter_problems(facts, [told.case for told in by_place.values()]))
         verdict: Verdict = "fail" if refused else "pass"
         cause = next((printable(cause) for cause in refused if cause), None)
         ours: Verdict = "fail" if failed else "pass"
         ledger.items.append(Item(ledger.shown(root, "."), "organisation", ours, verdict, cause))
     ledger.fold()
-    return [trace(case, lambda path: ledger.shown(root, path)) for case in cases.values()]
+    return [told.trace for told in by_place.values()]
 
 
-def _result(settled: _Settled, result: _Judged, case: ResultCase) -> bool:
+def _told(ledger: Ledger, facts: SubmitterFacts, results: Iterator[_Judged]) -> Iterator[_Told]:
+    """Yield what is told of results as they come, while others are judged in other processes."""
+    for judged in results:
+        case = result_case(facts, judged.review)
+        told = score(case, judged.review, ledger.shown(facts.submitter.root, case.path))
+        yield _Told(judged, case, told, trace(case, lambda path: ledger.shown(facts.submitter.root, path)))
+
+
+def _result(settled: _Settled, told: _Told) -> bool:
     """Add the findings on a result and the result as an item; return whether it fails by our verdict."""
-    judged, failed = result.review, settled.settle(result.problems)
+    judged, failed = told.judged.review, settled.settle(told.judged.problems)
     phases = {str(name): judged.phases[name].passed for name in PHASES} if judged.told else None
-    path = settled.ledger.shown(settled.root, judged.place.path)
     crash = None if judged.stop is None else judged.stop.cause
-    return _item(settled, score(case, judged, path), failed, judged.valid, crash, phases)
+    return _item(settled, told.score, failed, judged.valid, crash, phases)
 
 
 def _item(
@@ -320,10 +338,10 @@ def _refused(judged: Judged) -> list[str]:
     return [outcome.cause for outcome in outcomes if outcome.answer != "pass"]
 
 
-def _single_file_result(settled: _Settled, result: ScenarioVerdict, judged: ResultReview, case: ResultCase) -> bool:
+def _single_file_result(settled: _Settled, result: ScenarioVerdict, told: _Told) -> bool:
     """Add the findings on a result and the result as an item, the official verdict the single-file checker's."""
     failed = settled.settle(result.outcome.problems)
-    failed |= settled.settle(result_problems(case))
-    path = settled.ledger.shown(settled.root, result.place.path)
+    failed |= settled.settle(result_problems(told.case))
+    row = single_file_score(told.case, told.judged.review, result, told.score)
     crash = result.outcome.cause if result.outcome.answer == "crash" else None
-    return _item(settled, single_file_score(case, judged, result, path), failed, result.listed, crash)
+    return _item(settled, row, failed, result.listed, crash)
