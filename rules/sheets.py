@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 import rules.round
-from rules.errors import UsageError, unknown
+from rules.errors import UsageError
 from rules.round import Strict, content, validated
 from rules.ruleset import load
 
@@ -113,14 +113,6 @@ def sheets(round_name: str) -> Mapping[str, Sheet]:
             _resolve(sheet, written, resolved, done, name)
         resolved = {**{k: v for k, v in resolved.items() if k not in written}, **done}
     return resolved
-
-
-def sheet(round_name: str, name: str) -> Sheet:
-    """Return one sheet of a round."""
-    known = sheets(round_name)
-    if name not in known:
-        raise unknown("sheet", name, known)
-    return known[name]
 
 
 def _written(folder: Path) -> dict[str, tuple[Path, SheetFile | None]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any, Literal, TypeVar, get_args
 
 from checker.core.findings import Problem, limited
@@ -30,10 +31,10 @@ class Check:
 
 
 class Checks:
-    """A family's checks, filled by its modules, which are imported when the first check is asked for."""
+    """A family's checks, filled by its modules, or by those of a package, when the first check is asked for."""
 
     def __init__(self, *modules: str) -> None:
-        self._modules = modules
+        self._unread = [*modules]
         self._table: dict[str, Check] = {}
 
     def check(self, name: str, unit: Unit) -> Callable[[F], F]:
@@ -60,8 +61,10 @@ class Checks:
 
     def all(self) -> Mapping[str, Check]:
         """Return every check by its name."""
-        for module in self._modules:
-            importlib.import_module(module)
+        while self._unread:
+            name = self._unread.pop()
+            parts = iter_modules(getattr(import_module(name), "__path__", ()), f"{name}.")
+            self._unread += [part.name for part in parts]
         return self._table
 
     def of(self, ruleset: RuleSet, unit: Unit, division: str | None = None) -> Iterator[tuple[Card, Function]]:

@@ -63,15 +63,19 @@ def differences(named: Sequence[tuple[str, Spread]]) -> list[Difference]:
     Sources: B. L. Welch, Biometrika 34 (1947) 28-35, with Satterthwaite's degrees of freedom; S. Holm, Scandinavian
     Journal of Statistics 6 (1979) 65-70. The intervals are of each pair by itself.
     """
-    pairs = sorted((_welch(a, b) for a, b in combinations(named, 2)), key=lambda pair: pair.probability)
-    corrected, least = [], 0.0
-    for rank, pair in enumerate(pairs):
-        least = max(least, min(1.0, (len(pairs) - rank) * pair.probability))
-        corrected.append(replace(pair, probability=least))
-    return corrected
+    return corrected(sorted((welch(a, b) for a, b in combinations(named, 2)), key=lambda pair: pair.probability))
 
 
-def _welch(a: tuple[str, Spread], b: tuple[str, Spread]) -> Difference:
+def corrected(pairs: Sequence[Difference]) -> list[Difference]:
+    """Return comparisons with the p values corrected after Holm for all of them together."""
+    found, least = list(pairs), 0.0
+    for rank, at in enumerate(sorted(range(len(pairs)), key=lambda at: pairs[at].probability)):
+        least = max(least, min(1.0, (len(pairs) - rank) * pairs[at].probability))
+        found[at] = replace(pairs[at], probability=least)
+    return found
+
+
+def welch(a: tuple[str, Spread], b: tuple[str, Spread]) -> Difference:
     """Compare two results of at least two values each."""
     (fast, f), (slow, s) = sorted((a, b), key=lambda one: fmean(one[1].values))
     gap = fmean(s.values) - fmean(f.values)

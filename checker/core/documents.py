@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import islice
@@ -37,13 +38,30 @@ class ValidDocument(Generic[M_co]):
     def _lines(self) -> Lines:
         return Lines(self.raw)
 
+    def value(self, *place: str | int) -> Any:
+        """Return the member at `place`; None where what it is a member of is None."""
+        found: Any = self.model
+        for name in place:
+            found = getattr(found, str(name)) if isinstance(found, BaseModel) else found and found[name]
+        return found
+
+    def cited(self, *place: str | int) -> str:
+        """Return file and line of the member at `place`, as a sentence names them."""
+        return f"{self.path.rpartition('/')[2]} line {self.line(*place)}"
+
     def problem(self, message: str, expected: Any, found: Any, *place: str | int) -> Problem:
         """Return a problem with the member at `place`; `expected` and `found` are values or, as text, words."""
-        return Problem(message, _words(expected), _words(found), self.path, self.line(*place))
+        return Problem(message, words(expected), words(found), self.path, self.line(*place))
+
+    def require(self, message: str, wanted: Any, *place: str | int) -> Iterator[Problem]:
+        """Yield a problem where the member at `place` is not `wanted`."""
+        if (found := self.value(*place)) != wanted:
+            yield self.problem(message, wanted, found, *place)
 
 
-def _words(value: Any) -> str:
-    return printable(value) if isinstance(value, str) else brief(value)
+def words(value: Any) -> str:
+    """Return what was expected or found, a value or words already, as a problem says it."""
+    return printable(str(value)) if isinstance(value, str | BaseModel) else brief(value)
 
 
 def read_json(tree: Tree, path: str) -> tuple[bytes, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -248,6 +249,15 @@ def brief(value: Any) -> str:
     if isinstance(value, list | dict):
         return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
     return "nothing"  # a member that is not there
+
+
+def plain(value: Any) -> Any:
+    """Return a value as a report may hold it: a description's members can be anything."""
+    if isinstance(value, str):
+        return printable(value, 2000)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or (isinstance(value, bool | int) and abs(value) < 10**30) else brief(value)
 
 
 def limited(problems: Iterable[Problem], most: int = 10) -> Iterator[Problem]:

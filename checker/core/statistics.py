@@ -60,16 +60,15 @@ def t_cdf(t: float, freedom: float) -> float:
 
 
 def t_quantile(p: float, freedom: float) -> float:
-    """Return the t with P(T <= t) = `p`, for 0 < p < 1, by bisection to 1e-12."""
+    """Return the t with P(T <= t) = `p`, for 0 < p < 1, by bisection to the last digit."""
     if p < 0.5:
         return -t_quantile(1 - p, freedom)
     low, high = 0.0, 1.0
     while t_cdf(high, freedom) < p:
         high *= 2
-    while high - low > 1e-12 * max(1.0, high):
-        middle = (low + high) / 2
+    while low < (middle := (low + high) / 2) < high:
         low, high = (middle, high) if t_cdf(middle, freedom) < p else (low, middle)
-    return (low + high) / 2
+    return middle
 
 
 def fastest_mean(reference: Sequence[float], runs: int, significance: float) -> float:

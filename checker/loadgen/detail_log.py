@@ -96,7 +96,7 @@ class Said:
     has_value: bool = True
 
 
-@dataclass(slots=True)
+@dataclass
 class DetailLog:
     """A detail log as read; lines count from 1.
 

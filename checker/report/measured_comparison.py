@@ -1,13 +1,13 @@
-"""Two submissions whose results each measured a metric, beside each other: for a person, and for programs."""
+"""Two results that each measured a metric, beside each other."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from checker.core.findings import InferenceScore
-from checker.report.comparison import Differing, members, wrapped
+from checker.report.comparison import ComparedPair, Differing, differing, members, wrapped
 from checker.report.page.quantity import significant
 from rules.scenarios import scenario_named
 
@@ -27,7 +27,27 @@ class MeasuredSide:
 
 
 @dataclass(frozen=True)
-class MeasuredComparison:
+class MeasuredResult:
+    """One result with what is compared beside its metric, as safe text."""
+
+    side: MeasuredSide
+    model: str
+    system: dict[str, str]
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Model and scenario."""
+        return f"{self.model} {self.side.measured.scenario}"
+
+    @property
+    def namesake(self) -> str:
+        """The system's name."""
+        return self.side.system
+
+
+@dataclass(frozen=True)
+class MeasuredComparison(ComparedPair):
     """One model and scenario on a system of each side."""
 
     model: str
@@ -47,37 +67,35 @@ class MeasuredComparison:
             return "one run each: whether they differ by more than chance cannot be told"
         return f"one run each; repeated runs came out up to {max(scatter):.2g} % off"
 
+    def body(self) -> dict[str, Any]:
+        """Return all members, and what can be said of chance."""
+        return {**asdict(self), "noise": self.noise}
 
-@dataclass(frozen=True)
-class MeasuredComparisons:
-    """All that both submissions have results of, and what only one has."""
-
-    ruleset: str
-    a: str
-    b: str
-    method: str
-    results: tuple[MeasuredComparison, ...]
-    only_a: tuple[str, ...]
-    only_b: tuple[str, ...]
-
-
-def as_json(compared: MeasuredComparisons) -> str:
-    """Return the comparison as indented JSON that ends with a newline."""
-    body = asdict(compared)
-    for one, comparison in zip(body["results"], compared.results, strict=True):
-        one["noise"] = comparison.noise
-    return json.dumps(body, indent=2, allow_nan=False) + "\n"
+    def lines(self) -> Iterator[str]:
+        """Yield the verdict, both sides, and what differs."""
+        yield from wrapped("", f"{self.model}, {self.scenario}: {verdict(self)}")
+        yield ""
+        yield f"    {'':<2}{self.unit:>16}{'per chip':>12}{'p50, ms':>12}{'p99, ms':>12}{'power':>14}"
+        yield from _side("A", self.a)
+        yield from _side("B", self.b)
+        yield from members("system", self.system)
+        yield from members("LoadGen's settings", self.settings)
 
 
-def as_text(compared: MeasuredComparisons) -> str:
-    """Return the comparison as text of 80 columns that ends with a newline."""
-    lines = [*wrapped("A  ", compared.a), *wrapped("B  ", compared.b), ""]
-    for comparison in compared.results:
-        lines += [*_comparison(comparison), ""]
-    for name, only in (("A", compared.only_a), ("B", compared.only_b)):
-        lines += wrapped(f"Only in {name}: ", ", ".join(only)) if only else []
-    lines += wrapped("Method: ", compared.method)
-    return "\n".join(lines) + "\n"
+def beside(one: MeasuredResult, other: MeasuredResult) -> MeasuredComparison:
+    """Compare two results; a ratio only of two metrics in one unit."""
+    mine, theirs = one.side.measured, other.side.measured
+    comparable = mine.metric and theirs.metric and mine.unit == theirs.unit
+    return MeasuredComparison(
+        model=one.model,
+        scenario=mine.scenario,
+        unit=", ".join(dict.fromkeys((mine.unit, theirs.unit))),
+        a=one.side,
+        b=other.side,
+        ratio=theirs.metric / mine.metric if comparable and mine.metric and theirs.metric else None,
+        system=differing(one.system, other.system),
+        settings=differing(one.settings, other.settings),
+    )
 
 
 def verdict(one: MeasuredComparison) -> str:
@@ -85,25 +103,11 @@ def verdict(one: MeasuredComparison) -> str:
     if one.ratio is None:
         return "not compared: one of the two has no metric, or in another unit"
     percent = (one.ratio - 1) * 100
-    lower_is_better = one.unit.startswith("Latency")
     if percent == 0:
         return f"no difference; {one.noise}"
-    better = (percent < 0) == lower_is_better
-    return f"B is {abs(percent):.1f} % {'lower' if percent < 0 else 'higher'}, {_judged(better)}; {one.noise}"
-
-
-def _judged(better: bool) -> str:
-    return "which is better" if better else "which is worse"
-
-
-def _comparison(one: MeasuredComparison) -> Iterator[str]:
-    yield from wrapped("", f"{one.model}, {one.scenario}: {verdict(one)}")
-    yield ""
-    yield f"    {'':<2}{one.unit:>16}{'per chip':>12}{'p50, ms':>12}{'p99, ms':>12}{'power':>14}"
-    yield from _side("A", one.a)
-    yield from _side("B", one.b)
-    yield from members("system", one.system)
-    yield from members("LoadGen's settings", one.settings)
+    better = (percent < 0) == one.unit.startswith("Latency")
+    judged = "which is better" if better else "which is worse"
+    return f"B is {abs(percent):.1f} % {'lower' if percent < 0 else 'higher'}, {judged}; {one.noise}"
 
 
 def _side(name: str, side: MeasuredSide) -> Iterator[str]:
@@ -111,13 +115,11 @@ def _side(name: str, side: MeasuredSide) -> Iterator[str]:
     latencies = found.first_token_ms or found.latency_ms if not scenario_named(found.scenario).is_one_query else {}
     chip = found.metric / side.chips if found.metric and side.chips and not found.unit.startswith("Latency") else None
     power = "-" if found.power is None else f"{significant(found.power)} {found.power_unit}"
-    figures = [significant(found.metric) + ("" if side.valid else "*"), _dash(chip)]
-    figures += [_dash(latencies.get("50")), _dash(latencies.get("99"))]
-    row = f"{figures[0]:>16}" + "".join(f"{figure:>12}" for figure in figures[1:]) + f"{power:>14}"
-    yield f"    {name:<2}{row}"
-    yield from wrapped(
-        "      ", f"{side.system}: " + ", ".join(f"{n} {significant(v)}" for n, v in found.accuracy.items())
-    )
+    metric = significant(found.metric) + ("" if side.valid else "*")
+    figures = "".join(f"{_dash(value):>12}" for value in (chip, latencies.get("50"), latencies.get("99")))
+    yield f"    {name:<2}{metric:>16}{figures}{power:>14}"
+    accuracy = ", ".join(f"{n} {significant(v)}" for n, v in found.accuracy.items())
+    yield from wrapped("      ", f"{side.system}: {accuracy}")
     if not side.valid:
         yield "      * refused by the official checker"
 

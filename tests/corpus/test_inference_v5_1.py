@@ -13,7 +13,7 @@ import pytest
 
 import checker
 from checker.core.findings import Item, Report
-from checker.families.mlperf_inference.modular.official import Options, ResultReview
+from checker.families.mlperf_inference.modular.case import Options, ResultReview
 from checker.families.mlperf_inference.review import review
 from checker.report.render import json as as_json
 from tests.corpus.rounds import unpacked, verdicts

@@ -10,13 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from checker.families.mlperf_inference.facts import read_result
-from checker.families.mlperf_inference.modular.official import (
-    Options,
-    ResultReview,
-    SubmitterFacts,
-    judge_result,
-    submitter_stops,
-)
+from checker.families.mlperf_inference.modular.case import Options, ResultReview, SubmitterFacts
+from checker.families.mlperf_inference.modular.official import judge_result, submitter_stops
 from checker.families.mlperf_inference.modular.outcome import Stop
 from checker.families.mlperf_inference.walk import find, read_submitter
 from rules.errors import NothingToCheckError

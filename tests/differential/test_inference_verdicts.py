@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.families.mlperf_inference.modular.official import SubmitterFacts
+from checker.families.mlperf_inference.modular.case import SubmitterFacts
 from checker.families.mlperf_inference.walk import ResultFolder, read_submitter
 from rules.inference import inference_rules
 from rules.ruleset import load

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from checker.families.mlperf_inference.facts import ResultFacts, read_result
-from checker.families.mlperf_inference.modular.official import SubmitterFacts
-from checker.families.mlperf_inference.single_file.check import Judged, ScenarioVerdict, judge, look_above
+from checker.families.mlperf_inference.modular.case import SubmitterFacts
+from checker.families.mlperf_inference.single_file.case import Judged, ScenarioVerdict
+from checker.families.mlperf_inference.single_file.check import judge
+from checker.families.mlperf_inference.single_file.submitter import look_above
 from checker.families.mlperf_inference.walk import find, read_submitter
 from rules.inference import inference_rules
 from rules.ruleset import load

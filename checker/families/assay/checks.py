@@ -1,39 +1,52 @@
-"""The checks of Assay's own rounds: these modules register them."""
+"""The checks of Assay's own rounds: the modules of these packages register them, and say what each looks at."""
 
 from __future__ import annotations
 
-from checker.core.checks import Checks
+from collections.abc import Callable, Iterator
+from inspect import signature
+from typing import Any
+
+from checker.core.checks import Checks, F, Unit
+from checker.core.findings import Problem
 
 CHECKS = Checks(
-    "checker.families.assay.inference.rules.accuracy",
-    "checker.families.assay.inference.rules.layout",
-    "checker.families.assay.inference.rules.loadgen",
-    "checker.families.assay.inference.rules.origin",
-    "checker.families.assay.inference.rules.outputs",
-    "checker.families.assay.inference.rules.recomputed",
-    "checker.families.assay.inference.rules.tests",
-    "checker.families.assay.inference.rules.tokens",
-    "checker.families.assay.rules.environment",
-    "checker.families.assay.rules.image",
-    "checker.families.assay.rules.limits",
-    "checker.families.assay.rules.log",
-    "checker.families.assay.rules.manifest",
-    "checker.families.assay.rules.observation",
-    "checker.families.assay.rules.receipts",
-    "checker.families.assay.rules.record",
-    "checker.families.assay.rules.source",
-    "checker.families.assay.rules.system",
-    "checker.families.assay.rules.tree",
-    "checker.families.assay.training.rules.comparison",
-    "checker.families.assay.training.rules.configuration",
-    "checker.families.assay.training.rules.distinct",
-    "checker.families.assay.training.rules.idle",
-    "checker.families.assay.training.rules.layout",
-    "checker.families.assay.training.rules.published",
-    "checker.families.assay.training.rules.record",
-    "checker.families.assay.training.rules.runs",
-    "checker.families.assay.training.rules.steps",
-    "checker.families.assay.training.rules.system",
-    "checker.families.assay.training.rules.weights",
+    "checker.families.assay.rules",
+    "checker.families.assay.training.rules",
+    "checker.families.assay.inference.rules",
 )
-check, flaws = CHECKS.check, CHECKS.flaws
+flaws = CHECKS.flaws
+# What a check of each unit is given.
+FACTS: dict[Unit, tuple[str, ...]] = {
+    "log": ("log",),
+    "run": ("result", "run"),
+    "scenario": ("result", "scenario"),
+    "result": ("result",),
+    "results": ("results",),
+    "submitter": ("submission",),
+}
+
+
+def check(name: str, unit: Unit) -> Callable[[F], F]:
+    """Register the decorated procedure as check `name`.
+
+    Its parameters say what it looks at: `result`, `run`, … as `FACTS` names them, or an attribute of the last of these
+    that has it, such as `record`. Where one of them is None there is nothing to judge.
+    """
+
+    def register(function: F) -> F:
+        names = tuple(signature(function).parameters)
+
+        def informed(*facts: Any) -> Iterator[Problem]:
+            known = dict(zip(FACTS[unit], facts, strict=True))
+            given = [known[one] if one in known else _attribute(facts, one) for one in names]
+            if all(one is not None for one in given):
+                yield from function(*given)
+
+        CHECKS.check(name, unit)(informed)
+        return function
+
+    return register
+
+
+def _attribute(facts: tuple[Any, ...], name: str) -> Any:
+    return next(getattr(fact, name) for fact in reversed(facts) if hasattr(fact, name))

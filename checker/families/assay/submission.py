@@ -7,21 +7,22 @@ What training and inference read otherwise is in their own `submission.py`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from checker.core.documents import M, ValidDocument, read_document, read_json
+from checker.core.documents import M, ValidDocument, read_document, read_json, words
 from checker.core.files import HEAD, state_of, state_of_tail, tail_of
-from checker.core.findings import Problem
-from checker.core.mllog import TOKEN, ParsedLog, read_log
+from checker.core.findings import Problem, brief
+from checker.core.mllog import TOKEN, LogRecord, ParsedLog, read_log
 from checker.core.strict_json import JsonError
 from checker.core.tree import Entry, RefusedError, Tree
 from rules.documents import Manifest, Record, SystemDescription
+from rules.expressions import same
 from rules.observation import Observation
-from rules.ruleset import RuleSet
+from rules.ruleset import RuleSet, Steadiness
 from rules.serving import ServingRules
 from rules.workload import WorkloadRules
 
@@ -60,9 +61,26 @@ class Run:
         """The most memory its container took, where that is known."""
         return self.record.model.memory.peak_bytes if self.record and self.record.model.memory else None
 
+    def first(self, key: str) -> LogRecord | None:
+        """Return the log's first line of `key`; None where there is none, or no log."""
+        return self.log.first(key) if self.log else None
+
+    def value(self, key: str) -> Any:
+        """Return the log's first value of `key`; None where there is none, or no log."""
+        return self.log.value(key) if self.log else None
+
     def interval(self, start: str, stop: str) -> float | None:
         """Return the seconds from the first `start` to the first `stop` by the log's clock; None where unknown."""
         return self.log.interval(start, stop) if self.log else None
+
+    def problem(self, message: str, expected: Any, found: str, line: LogRecord | None = None) -> Problem:
+        """Return a problem with a line of the log, or with the log."""
+        return Problem(message, words(expected), found, self.log_path, line.number if line else None)
+
+    def require(self, message: str, wanted: Any, key: str) -> Iterator[Problem]:
+        """Yield a problem where the log's first value of `key`, if there is one, is not `wanted`."""
+        if (line := self.first(key)) is not None and not same(line.value, wanted):
+            yield self.problem(message, wanted, brief(line.value), line)
 
     def read(self, tree: Tree) -> None:
         """Read log, record and samples."""
@@ -121,6 +139,11 @@ class Result:
         raise NotImplementedError
 
     @property
+    def steadiness(self) -> Steadiness | None:
+        """What the round tolerates of a machine while it is measured."""
+        return self.ruleset.steadiness
+
+    @property
     def logged_workload(self) -> str | None:
         """The workload whose rules the lines of the result's logs are judged by; None: those of every workload."""
         return None
@@ -141,19 +164,24 @@ class Result:
         return [run.record for run in self.runs if run.record]
 
     @property
+    def first_record(self) -> ValidDocument[Record] | None:
+        """The first record that could be read."""
+        return next(iter(self.records), None)
+
+    @property
     def framework(self) -> str:
         """The framework, by the first record; empty where there is none."""
-        return next((record.model.framework for record in self.records), "")
+        return self.first_record.model.framework if self.first_record else ""
 
     @property
     def division(self) -> str:
         """The division, by the folder, else by the first record; closed where nothing says otherwise."""
-        return self.division_of_folder or next((record.model.division for record in self.records), "closed")
+        return self.division_of_folder or (self.first_record.model.division if self.first_record else "closed")
 
     @property
     def source_sha256(self) -> str:
         """Digest of the source that ran, by the first record; empty where there is none."""
-        return next((record.model.source_sha256 for record in self.records), "")
+        return self.first_record.model.source_sha256 if self.first_record else ""
 
     @property
     def sbom_path(self) -> str:

@@ -50,10 +50,15 @@ def detect_round(path: Path) -> DetectedRound | None:
 
 def round_mismatch(logs: Iterable[DetailLog | None], round_name: str) -> Problem | None:
     """Return what is wrong with judging these logs by `round_name`; None unless all have seeds of other rounds."""
-    said = [_rounds_with(_logged(log)) for log in logs if log is not None]
-    if not said or not all(said) or any(round_name in rounds for rounds in said):
+    said = set[str]()
+    for log in filter(None, logs):
+        rounds = _rounds_with(_logged(log))
+        if not rounds or round_name in rounds:
+            return None
+        said.update(rounds)
+    if not said:
         return None
-    found = ordered({name for rounds in said for name in rounds})
+    found = ordered(said)
     known = rulesets()
     without = "" if any(name in known for name in found) else ", which Assay has no rules for"
     what = f"the seeds are those of {' or '.join(found)}{without}; you asked for {round_name}"

@@ -22,7 +22,7 @@ SUMMARY = "mlperf_log_summary.txt"
 TEXT = 16 << 20  # bytes of accuracy.txt or a verify_*.txt
 
 
-@dataclass(slots=True)
+@dataclass
 class Text:
     """A text file's lines with their ends; `crash` is why the official checker stops reading it."""
 
@@ -33,7 +33,7 @@ class Text:
     state: FileState | None = None  # what the file is where it is no text
 
 
-@dataclass(slots=True)
+@dataclass
 class JsonFile:
     """A JSON file's value; `crash` is why the official checker stops reading it."""
 
@@ -45,7 +45,7 @@ class JsonFile:
     twice: str | None = None  # a member that it gives twice, where that was looked for
 
 
-@dataclass(slots=True)
+@dataclass
 class TestFacts:
     """A compliance test's folder: `{compliance}/{test}`. What is not there is None."""
 
@@ -63,7 +63,7 @@ class TestFacts:
         return self.log if self.name in TIMED else None
 
 
-@dataclass(slots=True)
+@dataclass
 class Paths:
     """Where a result's files are, relative to the submitter's folder; it depends on the round."""
 
@@ -72,7 +72,7 @@ class Paths:
     tests: dict[str, str]  # compliance test -> its folder
 
 
-@dataclass(slots=True)
+@dataclass
 class ResultFacts:
     """All that was read of one result. What is not there is None."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 from checker.core.detection import DetectedRound
@@ -49,10 +48,9 @@ class MLPerfInference(Family):
     def compare(self, a: Path, b: Path, round_name: str) -> Compared:
         """Compare metrics, systems and LoadGen's settings."""
         from checker.families.mlperf_inference.compare import compare
-        from checker.report.measured_comparison import as_json, as_text
 
         compared = compare(a, b, round_name)
-        return Compared(partial(as_text, compared), partial(as_json, compared))
+        return Compared(compared.as_text, compared.as_json)
 
     def differences(self, before: str, after: str) -> Iterator[str]:
         """Yield what differs in models, in what every result must hold, and in integrity checks."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from checker.core.findings import Score
 from checker.report.page.chart import BOTTOM, HEIGHT, LEFT, RIGHT, STYLES, TOP, WIDTH, key, mark, nothing, picture
-from checker.report.page.layout import section
+from checker.report.page.layout import note, section, side_by_side
 from checker.report.page.markup import Markup, tag
 from checker.report.page.measured_results import ResultGroup, grouped, label_of
 from checker.report.page.quantity import number
@@ -76,22 +76,20 @@ def latency_section(round_name: str, scores: Sequence[Score]) -> Markup | None:
         if len(parts) >= CHARTS:
             more += 1
         elif charts:
-            body = (tag("h3", group.name), key(_names(group)), tag("div", charts, class_="charts"))
+            body = (tag("h3", group.name), key(_names(group)), side_by_side(charts))
             parts.append(tag("div", *body, class_="double" if len(charts) > 1 else None))
     if not parts:
         return None
     return section(
         "latency",
         "Latency",
-        tag(
-            "p",
+        note(
             "Percentiles as LoadGen logged them, or an endpoint reported: of a query, or for token models of the first "
             f"token and of each later one. Of each benchmark and scenario the {SHOWN} best that were measured, not "
-            "inferred, are drawn. Dotted: the bound of the 99th percentile. Times are on a logarithmic axis.",
-            class_="note",
+            "inferred, are drawn. Dotted: the bound of the 99th percentile. Times are on a logarithmic axis."
         ),
         tag("div", parts, class_="groups"),
-        tag("p", f"{more:,} further benchmarks and scenarios are not drawn.", class_="note") if more else None,
+        note(f"{more:,} further benchmarks and scenarios are not drawn.") if more else None,
     )
 
 

@@ -6,6 +6,7 @@ when the official checker looks such a thing up is raised here too: there it fai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -41,6 +42,7 @@ class Models:
     of_tokens: tuple[str, ...]
     of_endpoints: tuple[str, ...]
     over_data_once: tuple[str, ...]
+    guesses: Sequence[tuple[str, str]] = GUESSES
 
     def of(self, benchmark: Any, mapping: Any = None) -> Any:
         """Return the model that a benchmark's folder is of; `mapping` is the submitter's own, of the open division.
@@ -53,7 +55,7 @@ class Models:
             return found
         if mapping is not None and (found := mapping.get(benchmark)):
             return found
-        guessed = next((model for part, model in GUESSES if part in benchmark), benchmark)
+        guessed = next((model for part, model in self.guesses if part in benchmark), benchmark)
         return self.names.get(guessed, guessed)
 
     def rules(self, model: Any) -> ModelRules:
@@ -115,12 +117,15 @@ def _known(model: Any, value: Any) -> Any:
 @cache
 def models(round_name: str) -> Models:
     """Return the models of a round."""
-    given = inference_rules(round_name)
-    rules = given.models
+    return models_of(round_name, inference_rules(round_name).models)
+
+
+def models_of(round_name: str, rules: dict[str, ModelRules], guesses: Sequence[tuple[str, str]] = GUESSES) -> Models:
+    """Return the models of a round as these rules have them."""
 
     def those(member: str) -> tuple[str, ...]:
         return tuple(name for name, model in rules.items() if getattr(model, member))
 
-    return Models(
-        rules, given.package.names, those("listed"), those("tokens"), those("endpoints"), those("pass_over_data")
-    )
+    names = inference_rules(round_name).package.names
+    members = (those("listed"), those("tokens"), those("endpoints"), those("pass_over_data"))
+    return Models(rules, names, *members, guesses)

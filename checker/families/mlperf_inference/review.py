@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from checker.core.detection import named_otherwise
-from checker.core.findings import Finding, Item, Problem, Report, Verdict
+from checker.core.findings import Finding, Item, Problem, Report, Score, Verdict
 from checker.core.ledger import Ledger, Subject, system_of
 from checker.core.outcome import OfficialOutcome
 from checker.core.waivers import Waivers
@@ -24,14 +24,8 @@ from checker.families.mlperf_inference.cases import ResultCase, ResultTrace
 from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.detect import round_mismatch
 from checker.families.mlperf_inference.facts import read_result
-from checker.families.mlperf_inference.modular.official import (
-    Options,
-    ResultReview,
-    SubmitterFacts,
-    judge_result,
-    problems_of,
-    submitter_stops,
-)
+from checker.families.mlperf_inference.modular.case import Options, ResultReview, SubmitterFacts
+from checker.families.mlperf_inference.modular.official import judge_result, problems_of, submitter_stops
 from checker.families.mlperf_inference.modular.outcome import PHASES, Stop
 from checker.families.mlperf_inference.rules.explained import explained
 from checker.families.mlperf_inference.rules.integrity import (
@@ -40,7 +34,9 @@ from checker.families.mlperf_inference.rules.integrity import (
     submitter_problems,
     trace,
 )
-from checker.families.mlperf_inference.single_file.check import Judged, ScenarioVerdict, judge, look_above
+from checker.families.mlperf_inference.single_file.case import Judged, ScenarioVerdict
+from checker.families.mlperf_inference.single_file.check import judge
+from checker.families.mlperf_inference.single_file.submitter import look_above
 from checker.families.mlperf_inference.single_file.table import score as single_file_score
 from checker.families.mlperf_inference.table import score
 from checker.families.mlperf_inference.walk import InferenceScope, ResultFolder, find, read_submitter
@@ -52,7 +48,7 @@ from rules.single_file import single_file_rules
 from rules.text import printable
 
 CHECKERS = ("modular", "single-file")
-CHUNK, LARGEST_CHUNK = 8, 48  # results given to a process at a time; those of one system share logs
+CHUNK, LARGEST_CHUNK = 8, 48  # results given to a process at a time; those of one benchmark share logs
 
 
 def review(
@@ -112,6 +108,16 @@ class _Judged:
 
 
 @dataclass
+class _Told:
+    """A judged result, and what follows from it alone."""
+
+    judged: _Judged
+    case: ResultCase
+    score: Score
+    trace: ResultTrace
+
+
+@dataclass
 class _Bench:
     """What judging needs: every submitter's folder, listed, and how the official checker was called."""
 
@@ -154,7 +160,7 @@ def _work(position: int, places: list[ResultFolder]) -> list[_Judged]:
 
 @contextmanager
 def _judged(bench: _Bench, scope: InferenceScope, jobs: int | None) -> Iterator[Iterator[Iterator[_Judged]]]:
-    """Yield, submitter by submitter, its results in the official checker's order as they are judged."""
+    """Yield, submitter by submitter, its results as they are judged."""
     wanted = jobs if jobs is not None else min(2, os.cpu_count() or 1)
     chunks = [list(_chunks(facts, scope)) for facts in bench.submitters]
     if wanted < 2 or scope.only:
@@ -175,8 +181,9 @@ def _done(futures: list[Future[list[_Judged]]]) -> Iterator[_Judged]:
 
 def _chunks(facts: SubmitterFacts, scope: InferenceScope) -> Iterator[list[ResultFolder]]:
     chunk = list[ResultFolder]()
-    for place in filter(scope.wanted, facts.submitter.places):
-        if chunk and len(chunk) >= (CHUNK if place.system != chunk[-1].system else LARGEST_CHUNK):
+    places = filter(scope.wanted, facts.submitter.places)
+    for place in sorted(places, key=lambda place: (place.benchmark, place.system, place.scenario)):
+        if chunk and len(chunk) >= (CHUNK if place.benchmark != chunk[-1].benchmark else LARGEST_CHUNK):
             yield chunk
             chunk = []
         chunk.append(place)
@@ -250,53 +257,60 @@ def _submitter(
     root = facts.submitter.root
     settled = _Settled(ledger, root)
     failed, refused = False, list[str]()
-    by_place = {result.review.place: result for result in results}
-    cases = {place: result_case(facts, result.review) for place, result in by_place.items()}
-    logs = (result.review.facts.performance for result in by_place.values())
+    by_place = {told.case.facts.place: told for told in _told(ledger, facts, results)}
+    by_place = {place: by_place[place] for place in sorted(by_place)}  # in the official checker's order
+    logs = (told.case.facts.performance for told in by_place.values())
     if (wrong := round_mismatch(logs, ledger.by.name)) is not None:
         failed |= settled.settle([("round-as-given", replace(wrong, path=scope.only or "."))])
     if above is not None:
-        read = [one.review.facts for one in by_place.values()]
+        read = [told.case.facts for told in by_place.values()]
         single = judge(facts.submitter, facts.rules, read, above.get(facts.submitter.division))
         refused += _refused(single)
         failed |= settled.settle(problem for outcome in single.shared for problem in outcome.problems)
         for place, result in single.results.items():
-            failed |= _single_file_result(settled, result, by_place[place].review, cases[place])
+            failed |= _single_file_result(settled, result, by_place[place])
     for what in submitter_stops(facts, scope) if above is None else ():
         if isinstance(what, Stop):
             course.ends(what, ledger.shown(root, what.path))
             failed |= settled.settle([(what.rule, what.problem)])
             refused.append(what.cause)
             continue
-        judged = by_place[what].review
+        judged = by_place[what].judged.review
         course.result()
         if judged.stop is not None:
             course.ends(judged.stop, ledger.shown(root, judged.stop.path))
             refused.append(judged.stop.cause)
         elif not judged.valid:
             refused.append("")
-        failed |= _result(settled, by_place[what], cases[what])
+        failed |= _result(settled, by_place[what])
     if not scope.only:
-        failed |= settled.settle(submitter_problems(facts, list(cases.values())))
+        failed |= settled.settle(submitter_problems(facts, [told.case for told in by_place.values()]))
         verdict: Verdict = "fail" if refused else "pass"
         cause = next((printable(cause) for cause in refused if cause), None)
         ours: Verdict = "fail" if failed else "pass"
         ledger.items.append(Item(ledger.shown(root, "."), "organisation", ours, verdict, cause))
     ledger.fold()
-    return [trace(case, lambda path: ledger.shown(root, path)) for case in cases.values()]
+    return [told.trace for told in by_place.values()]
 
 
-def _result(settled: _Settled, result: _Judged, case: ResultCase) -> bool:
+def _told(ledger: Ledger, facts: SubmitterFacts, results: Iterator[_Judged]) -> Iterator[_Told]:
+    """Yield what is told of results as they come, while others are judged in other processes."""
+    for judged in results:
+        case = result_case(facts, judged.review)
+        told = score(case, judged.review, ledger.shown(facts.submitter.root, case.path))
+        yield _Told(judged, case, told, trace(case, lambda path: ledger.shown(facts.submitter.root, path)))
+
+
+def _result(settled: _Settled, told: _Told) -> bool:
     """Add the findings on a result and the result as an item; return whether it fails by our verdict."""
-    judged, failed = result.review, settled.settle(result.problems)
-    path = settled.ledger.shown(settled.root, judged.place.path)
-    settled.ledger.scores.append(score(case, judged, path))
+    judged, failed = told.judged.review, settled.settle(told.judged.problems)
+    settled.ledger.scores.append(told.score)
     phases: dict[str, bool] | None = None
     if judged.told:
         phases = {name: judged.phases[name].passed for name in PHASES}
     settled.ledger.items.append(
         Item(
-            path=path,
+            path=told.score.path,
             kind="result",
             verdict="fail" if failed else "pass",
             official_verdict="pass" if judged.valid else "fail",
@@ -325,13 +339,12 @@ def _refused(judged: Judged) -> list[str]:
     return [outcome.cause for outcome in outcomes if outcome.answer != "pass"]
 
 
-def _single_file_result(settled: _Settled, result: ScenarioVerdict, judged: ResultReview, case: ResultCase) -> bool:
+def _single_file_result(settled: _Settled, result: ScenarioVerdict, told: _Told) -> bool:
     """Add the findings on a result and the result as an item, the official verdict the single-file checker's."""
     failed = settled.settle(result.outcome.problems)
-    failed |= settled.settle(result_problems(case))
-    path = settled.ledger.shown(settled.root, result.place.path)
-    settled.ledger.scores.append(single_file_score(case, judged, result, path))
+    failed |= settled.settle(result_problems(told.case))
+    settled.ledger.scores.append(single_file_score(told.case, told.judged.review, result, told.score))
     crash = printable(result.outcome.cause) if result.outcome.answer == "crash" else None
     ours: Verdict = "fail" if failed else "pass"
-    settled.ledger.items.append(Item(path, "result", ours, "pass" if result.listed else "fail", crash))
+    settled.ledger.items.append(Item(told.score.path, "result", ours, "pass" if result.listed else "fail", crash))
     return failed

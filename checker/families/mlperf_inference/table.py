@@ -12,7 +12,7 @@ from typing import Any
 from checker.core.findings import InferenceScore, Score
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles, number_at
-from checker.families.mlperf_inference.modular.official import ResultReview
+from checker.families.mlperf_inference.modular.case import ResultReview
 from checker.loadgen.detail_log import DetailLog, finite
 from rules.scenarios import logged_scenario, scenario_named
 from rules.systems import node_count

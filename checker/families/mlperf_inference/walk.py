@@ -23,7 +23,7 @@ ELSEWHERE = "a link to what is no folder of this round"
 FIX = "give a round (a folder that holds closed/, network/ or open/), or a submitter's or a result's folder in one"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class ResultFolder:
     """A result: one scenario folder. Names are path components, as they stand."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from checker.core.detection import DetectedRound
@@ -43,10 +42,9 @@ class MLPerfTiny(Family):
     def compare(self, a: Path, b: Path, round_name: str) -> Compared:
         """Compare what devices measured, and their descriptions."""
         from checker.families.mlperf_tiny.compare import compare
-        from checker.report.measured_comparison import as_json, as_text
 
         compared = compare(a, b, round_name)
-        return Compared(partial(as_text, compared), partial(as_json, compared))
+        return Compared(compared.as_text, compared.as_json)
 
     def differences(self, before: str, after: str) -> Iterator[str]:
         """Yield what differs in benchmarks, runners and files."""

@@ -8,7 +8,6 @@ CHECKS = Checks(
     "checker.families.mlperf_training.copies",
     "checker.families.mlperf_training.integrity",
     "checker.families.mlperf_training.measured",
-    "checker.families.mlperf_training.readable",
     "checker.families.mlperf_training.repository",
     "checker.families.mlperf_training.submitter",
 )

@@ -6,11 +6,12 @@ A score is one number; whether two of them differ by more than chance shows in t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
-from checker.core.comparison import Difference, Spread, differences, spread
+from checker.core.comparison import Difference, corrected, spread, welch
 from checker.core.findings import brief
 from checker.core.links import LinkedTree
 from checker.families.mlperf_training.discovery import find
@@ -19,10 +20,20 @@ from checker.families.mlperf_training.log_verdict import log_judge
 from checker.families.mlperf_training.official import judge_organisation
 from checker.families.mlperf_training.organisation import Folder, Organisation, find_organisation
 from checker.families.mlperf_training.scan import scan
-from checker.families.mlperf_training.systems import SystemFile
 from checker.families.mlperf_training.table import LARGEST_FACTOR, NEVER_S, Row, minutes_of, rows
-from checker.report.comparison import Differing, listed, refuse_many
-from rules.errors import NothingToCheckError, UsageError
+from checker.report.comparison import (
+    Beside,
+    ComparedPair,
+    Comparisons,
+    Differing,
+    differing,
+    members,
+    paired,
+    told,
+    wrapped,
+)
+from checker.report.render.text import duration
+from rules.errors import UsageError
 from rules.ruleset import load
 from rules.text import printable
 from rules.training import TrainingPackage, package_rules
@@ -54,9 +65,20 @@ class Side:
         """Whether every run has a time, and there are enough for a spread."""
         return len(self.times_s) == self.runs > 1
 
+    def lines(self, name: str) -> Iterator[str]:
+        """Yield times and convergence under the name of the side."""
+        at = "-"
+        if self.converged_at:
+            least, most = min(self.converged_at), max(self.converged_at)
+            at = f"{fmean(self.converged_at):,.6g} ({least:,.6g}-{most:,.6g})"
+        times = (self.score_s, min(self.times_s, default=None), max(self.times_s, default=None))
+        row = f"{len(self.times_s)}/{self.runs}".rjust(7) + "".join(f"{duration(time):>11}" for time in times)
+        yield f"    {name:<2}{row}  {at:>26}"
+        yield from wrapped("      ", self.system)
+
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(ComparedPair):
     """One benchmark on a system of each side."""
 
     benchmark: str
@@ -73,57 +95,63 @@ class Comparison:
         """Whether the scores differ by more than the runs scatter; None where that was not tested."""
         return None if self.difference is None else self.difference.probability < SIGNIFICANCE
 
+    def body(self) -> dict[str, Any]:
+        """Return all members, and whether the difference is more than noise."""
+        return {**asdict(self), "more_than_noise": self.more_than_noise}
 
-@dataclass(frozen=True)
-class Comparisons:
-    """All benchmarks that both submissions have results of, and those that only one has."""
+    def lines(self) -> Iterator[str]:
+        """Yield the verdict, both sides, and what differs."""
+        yield from wrapped("", f"{self.benchmark}: {verdict(self)}")
+        yield ""
+        yield f"    {'':<2}{'runs':>7}{'score':>11}{'fastest':>11}{'slowest':>11}{'converged at, ' + self.unit:>28}"
+        yield from (*self.a.lines("A"), *self.b.lines("B"))
+        yield from (*members("system", self.system), *members("hyperparameters", self.hyperparameters))
 
-    ruleset: str
-    a: str
-    b: str
-    method: str
-    benchmarks: tuple[Comparison, ...]
-    only_a: tuple[str, ...]
-    only_b: tuple[str, ...]
+
+def verdict(one: Comparison) -> str:
+    """Return in words whether two scores differ by more than noise."""
+    found = one.difference
+    if found is None:
+        return f"not tested: {one.untested}"
+    if found.seconds == 0 and found.probability == 1:
+        return "no difference"
+    by = f"{found.slower.upper()} takes {found.seconds:,.2f} s longer on average"
+    by += f" ({(found.ratio - 1) * 100:.1f} %)" if found.ratio is not None else ""
+    # Below this the t distribution's tail is rounding, and "p = 0" would claim too much.
+    chance = f"p = {found.probability:.2g}" if found.probability >= 1e-12 else "p < 1e-12"
+    interval = f"95 % interval {found.low:,.2f} to {found.high:,.2f} s, {chance}"
+    if one.more_than_noise:
+        return f"more than noise: {by}; {interval}"
+    return f"not more than noise: {by}, which the scatter of the runs explains; {interval}"
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A results folder and what was made of it."""
+    """A results folder and what was made of it; its counterpart lies at the same path."""
 
     side: Side
-    benchmark: str
-    description: SystemFile | None
+    name: str  # the benchmark
+    unit: str
+    description: dict[str, str]
     settings: dict[str, str]
 
+    @property
+    def namesake(self) -> str:
+        return self.side.path
 
-def compare(a: Path, b: Path, round_name: str) -> Comparisons:
+
+def compare(a: Path, b: Path, round_name: str) -> Comparisons[Comparison]:
     """Compare two organisations, systems or results of an MLPerf round.
-
-    A system is compared with its namesake; one that has none, with each of the other side that has none either.
 
     Raises NothingToCheckError where they have no benchmark in common, UsageError for a path that holds no or several
     submissions.
     """
     fixed = package_rules(round_name)
     first, second = _submission(a, fixed, round_name), _submission(b, fixed, round_name)
-    mine, theirs = ({folder.benchmark for folder in one.folders} for one in (first, second))
-    common = mine & theirs
-    if not common:
-        what = f"no common benchmark: {listed(mine)} in the one, {listed(theirs)} in the other"
-        raise NothingToCheckError(what, fix="give two submissions that ran the same benchmark")
-    found = [_results(one, common, fixed, round_name) for one in (first, second)]
-    pairs = list(_pairs(*found))
-    refuse_many(pairs)
-    return Comparisons(
-        ruleset=round_name,
-        a=printable(str(a)),
-        b=printable(str(b)),
-        method=METHOD,
-        benchmarks=tuple(_tested([_beside(one, other, fixed) for one, other in pairs])),
-        only_a=tuple(sorted(map(printable, mine - theirs))),
-        only_b=tuple(sorted(map(printable, theirs - mine))),
-    )
+    sides = Beside(a, b, *({folder.benchmark for folder in one.folders} for one in (first, second)))
+    common = sides.common("benchmark")
+    pairs = paired(_results(first, common, round_name), _results(second, common, round_name), _beside)
+    return sides.comparisons(round_name, METHOD, "benchmarks", _tested(pairs))
 
 
 def _submission(path: Path, fixed: TrainingPackage, round_name: str) -> Organisation:
@@ -138,17 +166,18 @@ def _submission(path: Path, fixed: TrainingPackage, round_name: str) -> Organisa
     return found
 
 
-def _results(organisation: Organisation, common: set[str], fixed: TrainingPackage, round_name: str) -> list[_Found]:
+def _results(organisation: Organisation, common: set[str], round_name: str) -> list[_Found]:
     """Read the logs of the benchmarks that are compared, and score them as the official table does."""
+    fixed, judge = organisation.fixed, log_judge(round_name)
     organisation.folders = [
         f for f in organisation.folders if f.benchmark in common and f.benchmark in fixed.benchmarks
     ]
-    judge = log_judge(round_name)
     for folder in organisation.folders:
         folder.logs = [scan(organisation.tree, log, fixed, judge) for log in folder.log_paths]
     judge_organisation(organisation, round_name)
     table = {row.system: row for row in rows(organisation)}
-    return [_found(organisation, folder, table.get(folder.system)) for folder in organisation.folders]
+    found = (_found(organisation, folder, table.get(folder.system)) for folder in organisation.folders)
+    return sorted(found, key=lambda one: (one.name, one.side.path))
 
 
 def _found(organisation: Organisation, folder: Folder, row: Row | None) -> _Found:
@@ -167,7 +196,10 @@ def _found(organisation: Organisation, folder: Folder, row: Row | None) -> _Foun
         scaling=factor,
         converged_at=tuple(float(at) for log in folder.logs if (at := _place(log)) is not None),
     )
-    return _Found(side, folder.benchmark, organisation.systems.get(folder.system), _settings(folder.logs))
+    unit = "samples" if folder.benchmark in organisation.fixed.counted_in_samples else "epochs"
+    system = organisation.described(folder)
+    description = told(system.document if system is not None else None)
+    return _Found(side, folder.benchmark, unit, description, _settings(folder.logs))
 
 
 def _seconds(log: LogFacts) -> float | None:
@@ -188,63 +220,28 @@ def _settings(logs: list[LogFacts]) -> dict[str, str]:
     for log in logs:
         for key, places in log.kept.items():
             value = brief(places[0].value)
-            if key not in IDENTITY and value not in values.setdefault(key, []):
-                values[key].append(value)
+            if key not in IDENTITY and value not in values.setdefault(printable(key, 80), []):
+                values[printable(key, 80)].append(value)
     return {key: " or ".join(some[:3]) + (" or more" if len(some) > 3 else "") for key, some in values.items()}
 
 
-def _pairs(first: list[_Found], second: list[_Found]) -> Iterator[tuple[_Found, _Found]]:
-    for one in sorted(first, key=lambda f: (f.benchmark, f.side.path)):
-        others = sorted((o for o in second if o.benchmark == one.benchmark), key=lambda f: f.side.path)
-        same = [other for other in others if other.side.path == one.side.path]
-        taken = {f.side.path for f in first if f.benchmark == one.benchmark}
-        yield from ((one, other) for other in same or [o for o in others if o.side.path not in taken])
-
-
-def _beside(one: _Found, other: _Found, fixed: TrainingPackage) -> Comparison:
-    unit = "samples" if one.benchmark in fixed.counted_in_samples else "epochs"
+def _beside(one: _Found, other: _Found) -> Comparison:
     lacking = [side for side in (one.side, other.side) if not side.whole]
     return Comparison(
-        benchmark=one.benchmark,
+        benchmark=one.name,
         a=one.side,
         b=other.side,
-        unit=unit,
-        system=_differing(_members(one.description), _members(other.description)),
-        hyperparameters=_differing(one.settings, other.settings),
+        unit=one.unit,
+        system=differing(one.description, other.description),
+        hyperparameters=differing(one.settings, other.settings),
         difference=None,
         untested="; ".join(f"{s.system}: {len(s.times_s)} of {s.runs} runs have a time" for s in lacking),
     )
 
 
-def _members(system: SystemFile | None) -> dict[str, str]:
-    document = system.document if system is not None else None
-    return {printable(name, 80): brief(value) for name, value in document.items()} if isinstance(document, dict) else {}
-
-
-def _differing(a: dict[str, str], b: dict[str, str]) -> tuple[Differing, ...]:
-    names = sorted(name for name in {*a, *b} if a.get(name) != b.get(name))
-    return tuple(Differing(printable(name, 80), a.get(name, "not there"), b.get(name, "not there")) for name in names)
-
-
-def _tested(compared: list[Comparison]) -> Iterator[Comparison]:
+def _tested(pairs: list[Comparison]) -> Iterator[Comparison]:
     """Test what can be; Holm's correction is for these comparisons, not for every pair of results."""
-    raw = {
-        position: differences([("a", _spread(one.a)), ("b", _spread(one.b))])[0]
-        for position, one in enumerate(compared)
-        if not one.untested
-    }
-    corrected, least = {}, 0.0
-    for rank, position in enumerate(sorted(raw, key=lambda position: raw[position].probability)):
-        least = max(least, min(1.0, (len(raw) - rank) * raw[position].probability))
-        corrected[position] = replace(raw[position], probability=least)
-    for position, one in enumerate(compared):
-        yield replace(one, difference=corrected.get(position))
-
-
-def _spread(side: Side) -> Spread:
-    return spread(side.times_s)
-
-
-def mean_of_convergence(side: Side) -> float | None:
-    """Return where a result's runs converged on average; None where none did."""
-    return fmean(side.converged_at) if side.converged_at else None
+    whole = [one for one in pairs if not one.untested]
+    raw = [welch(("a", spread(one.a.times_s)), ("b", spread(one.b.times_s))) for one in whole]
+    found = iter(corrected(raw))
+    yield from (replace(one, difference=None if one.untested else next(found)) for one in pairs)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
-from checker.families.mlperf_training.student import quantile
+from checker.core.statistics import t_quantile
 from rules.training import package_rules, references
 
 TOLERANCE = 1e-4  # width at which the official bisection stops
+_quantile = cache(t_quantile)
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,9 @@ class Decision:
     @property
     def scaling(self) -> float | None:
         """The factor the official tool writes to scaling.json; None where it writes none."""
-        below = self.passed and self.reference is not None and self.mean is not None and self.threshold is not None
-        if not below or self.mean < self.threshold or not self.mean < self.reference.mean:  # type: ignore[operator,union-attr]
+        if not self.passed or self.reference is None or self.mean is None or self.threshold is None:
             return None
-        return self.normalisation
+        return self.normalisation if self.threshold <= self.mean < self.reference.mean else None
 
 
 def total(values: Sequence[float]) -> float:
@@ -95,7 +95,7 @@ def least_mean(mean: float, deviation: float, runs: int, of_reference: int, sign
     counted = runs - 2
     freedom = of_reference + counted - 2
     pooled = math.sqrt(((of_reference - 1) * deviation**2 + (counted - 1) * deviation**2) / freedom)
-    limit = mean - quantile(1 - significance, freedom) * pooled * math.sqrt(1 / of_reference + 1 / counted)
+    limit = mean - _quantile(1 - significance, freedom) * pooled * math.sqrt(1 / of_reference + 1 / counted)
     low, high = 0.0, mean
     middle = (low + high) / 2
     while high - low > TOLERANCE:
@@ -125,8 +125,9 @@ class ReferenceSet:
         least = least_mean(mean, deviation, self.runs, 2 * self.runs, self.significance)
         return ReferencePoint(batch_size, mean, deviation, least, interpolated=True)
 
-    def pruned(self) -> tuple[ReferencePoint, ...]:
-        """Return the points that count: none smaller than the fastest, none slower than its neighbours say."""
+    @cached_property
+    def counted(self) -> tuple[ReferencePoint, ...]:
+        """The points that are not pruned: none smaller than the fastest, none slower than its neighbours say."""
         fastest = min(self.points, key=lambda point: point.mean)
         kept = [point for point in self.points if point.batch_size >= fastest.batch_size]
         at = 1
@@ -143,16 +144,15 @@ class ReferenceSet:
         decision = self._decide(batch_size, converged)
         missing = f"Missing RCP, please submit RCP with BS = {batch_size}"
         if bypass and not decision.passed and decision.message in ("RCP found", "RCP Interpolation", missing):
-            passed = f"{decision.message} passed using rcp_bypass"
-            return Decision(True, passed, decision.normalisation, decision.mean, decision.reference, decision.threshold)
+            return replace(decision, passed=True, message=f"{decision.message} passed using rcp_bypass")
         return decision
 
     def _decide(self, batch_size: float, converged: Sequence[float]) -> Decision:
-        points = pruned(self)
+        points = self.counted
         missing = f"Missing RCP, please submit RCP with BS = {batch_size}"
-        for point in points:
-            if point.batch_size == batch_size:
-                return self._compare(point, converged, "RCP found", "RCP found")
+        same = next((point for point in points if point.batch_size == batch_size), None)
+        if same is not None:
+            return self._compare(same, converged, "RCP found", "RCP found")
         lower = [point for point in points if point.batch_size < batch_size and point.batch_size > 0]
         upper = [point for point in points if batch_size < point.batch_size < 1e9]
         if lower and upper:
@@ -179,12 +179,6 @@ class ReferenceSet:
 
 def _line(x: float, x0: float, x1: float, y0: float, y1: float) -> float:
     return (y1 - y0) / (x1 - x0) * (x - x0) + y0
-
-
-@cache
-def pruned(points: ReferenceSet) -> tuple[ReferencePoint, ...]:
-    """Return `points.pruned()`, computed once."""
-    return points.pruned()
 
 
 @cache

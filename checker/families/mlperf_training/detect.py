@@ -6,14 +6,13 @@ a submission pass: it is judged by a round that somebody named, or by the only o
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
 
 from checker.core.detection import DetectedRound
-from checker.core.discovery import discover, stated_benchmark
+from checker.core.discovery import discover, folders_in, stated_benchmark
 from checker.core.findings import Problem
 from checker.families.mlperf_training.discovery import find
 from rules.errors import AssayError, UsageError
@@ -24,7 +23,6 @@ from rules.text import printable
 from rules.training import FAMILIES, package_rules
 
 LEVELS = ("strong", "weak")  # between system and benchmark in HPC rounds
-MOST = 5000  # entries of a folder that are looked at
 LOGS = 100  # loose logs that are looked into
 
 
@@ -115,17 +113,9 @@ def _names(path: Path, logs_only: bool) -> Iterator[str]:
 
 def _folders(root: Path) -> Iterator[str]:
     """Yield the names of the folders below those of results/, which are the systems'."""
-    for system in _inside(root / "results"):
-        for name in (folder.name for folder in _inside(system)):
+    for system in folders_in(root / "results"):
+        for name in (folder.name for folder in folders_in(system)):
             if name in LEVELS:
-                yield from (folder.name for folder in _inside(system / name))
+                yield from (folder.name for folder in folders_in(system / name))
             else:
                 yield name
-
-
-def _inside(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as listing:
-            return [Path(item.path) for item in islice(listing, MOST) if item.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []

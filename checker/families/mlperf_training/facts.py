@@ -67,15 +67,6 @@ class Converged:
 
 
 @dataclass(slots=True)
-class Order:
-    """What is out of order in a log, as the lines that show it, the first few of each kind."""
-
-    backwards: list[tuple[int, float]] = field(default_factory=list)  # line, by how many ms
-    unpaired: list[tuple[int, str]] = field(default_factory=list)  # line, key
-    negative: list[tuple[int, str]] = field(default_factory=list)  # an interval that ends before it begins
-
-
-@dataclass(slots=True)
 class LogFacts:
     """All that is kept of a log once it was read."""
 
@@ -97,7 +88,10 @@ class LogFacts:
     init_start: ReadRecord | None = None
     kept: dict[str, list[ReadRecord]] = field(default_factory=dict)
     evaluations: list[ReadRecord] = field(default_factory=list)
-    order: Order = field(default_factory=Order)
+    # What is out of order, as the lines that show it, the first few of each kind.
+    backwards: list[tuple[int, float]] = field(default_factory=list)  # line, by how many ms
+    unpaired: list[tuple[int, str]] = field(default_factory=list)  # line, key
+    negative: list[tuple[int, str]] = field(default_factory=list)  # an interval that ends before it begins
     curve: str = ""  # digest of the evaluations and losses, "" where there are too few to tell runs apart
     pace: str = ""  # digest of the times between those lines, from run_start to run_stop
     checksum: int = 0  # of the file's bytes: equal files have equal ones, and little else has
@@ -125,7 +119,7 @@ def gather(path: str, reading: LogReading, fixed: TrainingPackage) -> LogFacts:
     facts.crash = reading.crash
     facts.parse_error = next((line.line for line in reading.malformed if not line.crash), None)
     facts.checksum = reading.checksum
-    facts.order.backwards = reading.backwards
+    facts.backwards = reading.backwards
     _keep(facts, reading.records)
     facts.converged = _converged(reading, fixed)
     _seeds(facts, reading)
@@ -136,7 +130,7 @@ def gather(path: str, reading: LogReading, fixed: TrainingPackage) -> LogFacts:
 def _keep(facts: LogFacts, records: Iterable[ReadRecord]) -> None:
     curve, pace = hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
     distinct, latest = 0, math.nan  # time of the line before; none before the first
-    kept, order, opened = facts.kept, facts.order, dict[str, ReadRecord]()
+    kept, opened = facts.kept, dict[str, ReadRecord]()
 
     for record in records:
         key = record.key
@@ -150,16 +144,16 @@ def _keep(facts: LogFacts, records: Iterable[ReadRecord]) -> None:
             if key in METRICS and len(facts.evaluations) < MOST:
                 facts.evaluations.append(record)
         elif key in STARTS:
-            if key in opened and len(order.unpaired) < NOTED:
-                order.unpaired.append((opened[key].line, key))
+            if key in opened and len(facts.unpaired) < NOTED:
+                facts.unpaired.append((opened[key].line, key))
             opened[key] = record
         elif key in STOPS:
             start = opened.pop(STOPS[key], None)
             if start is None:
-                if len(order.unpaired) < NOTED:
-                    order.unpaired.append((record.line, key))
-            elif record.time_ms < start.time_ms and len(order.negative) < NOTED:
-                order.negative.append((record.line, key))
+                if len(facts.unpaired) < NOTED:
+                    facts.unpaired.append((record.line, key))
+            elif record.time_ms < start.time_ms and len(facts.negative) < NOTED:
+                facts.negative.append((record.line, key))
         elif key == "run_start":
             facts.run_start = facts.run_start or record
             latest = facts.run_start.time_ms
@@ -173,7 +167,7 @@ def _keep(facts: LogFacts, records: Iterable[ReadRecord]) -> None:
             places = kept.setdefault(key, [])
             places += [record] if len(places) < 64 else []
     for key, record in opened.items():
-        order.unpaired.append((record.line, key))
+        facts.unpaired.append((record.line, key))
     if distinct >= 4:
         facts.curve, facts.pace = curve.hexdigest(), pace.hexdigest()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from checker.core.detection import DetectedRound
@@ -54,10 +53,9 @@ class MLPerfTraining(Family):
     def compare(self, a: Path, b: Path, round_name: str) -> Compared:
         """Compare times, systems and hyperparameters."""
         from checker.families.mlperf_training.compare import compare
-        from checker.families.mlperf_training.compare_text import as_json, as_text
 
         compared = compare(a, b, round_name)
-        return Compared(partial(as_text, compared), partial(as_json, compared))
+        return Compared(compared.as_text, compared.as_json)
 
     def differences(self, before: str, after: str) -> Iterator[str]:
         """Yield what differs in sheets, runs and reference points."""
@@ -67,7 +65,7 @@ class MLPerfTraining(Family):
 
     def explained(self, ruleset: RuleSet, card: Card) -> Iterator[str]:
         """Yield what the round's sheets demand of the keys that a card answers for."""
-        from checker.families.mlperf_training.sheets.answers import answered
+        from checker.families.mlperf_training.sheets.demands import answered
 
         if card.sheets:
             yield from answered(ruleset, card)

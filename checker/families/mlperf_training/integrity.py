@@ -78,7 +78,7 @@ def time_forward(case: RunCase) -> Iterator[Problem]:
     allowed, stop = case.fixed.reviewed.backwards_s, case.log.run_stop
     # What other processes wrote meanwhile often reaches the file only when they end.
     last = math.inf if stop is None else stop.line
-    back = [(line, ms) for line, ms in case.log.order.backwards if ms > allowed * 1000 and line <= last]
+    back = [(line, ms) for line, ms in case.log.backwards if ms > allowed * 1000 and line <= last]
     if back:
         line, back_ms = max(back, key=lambda one: one[1])
         what = "the time of this line lies before that of an earlier one"
@@ -104,11 +104,11 @@ def stops_at_target(case: RunCase) -> Iterator[Problem]:
 @check("intervals-paired", "run")
 def intervals_paired(case: RunCase) -> Iterator[Problem]:
     """Judge that each block, epoch and evaluation that starts also stops, before the next of its kind."""
-    for key, lines in _by_key(case.log.order.unpaired):
+    for key, lines in _by_key(case.log.unpaired):
         kind = "is not followed by its stop" if key.endswith("_start") else "stops what was not started"
         found = f"{counted(len(lines))} alone"
         yield Problem(f"'{key}' {kind}", "pairs of start and stop", found, case.log.path, lines[0])
-    for key, lines in _by_key(case.log.order.negative):
+    for key, lines in _by_key(case.log.negative):
         what = f"'{key}' lies before its start, by the clock"
         yield Problem(what, "after its start", f"{counted(len(lines))} before it", case.log.path, lines[0])
 

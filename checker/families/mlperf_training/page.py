@@ -11,9 +11,23 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from checker.core.findings import Score
-from checker.families.mlperf_training.convergence import ReferencePoint, ReferenceSet, reference_set
-from checker.report.page.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, key, mark, nothing, picture, y_axis
-from checker.report.page.layout import section
+from checker.families.mlperf_training.convergence import ReferenceSet, reference_set
+from checker.report.page.chart import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    WIDTH,
+    Axis,
+    Point,
+    key,
+    levels,
+    mark,
+    nothing,
+    picture,
+    y_axis,
+)
+from checker.report.page.layout import note, section, side_by_side
 from checker.report.page.markup import Markup, tag
 from checker.report.page.quantity import number
 from rules.training import package_rules
@@ -44,13 +58,11 @@ def convergence_section(round_name: str, scores: Sequence[Score]) -> Markup | No
         "convergence",
         "Convergence against the reference points",
         key(legend),
-        tag("div", charts, class_="charts"),
-        tag(
-            "p",
+        side_by_side(charts),
+        note(
             "Each mark is a result of the closed division: the olympic mean of where its runs converged, at its global "
             "batch size; its name shows when pointed at. Batch sizes are on a logarithmic axis. Hollow: reference "
-            "points that the official tool prunes. Left of the first reference point a result is held against it.",
-            class_="note",
+            "points that the official tool prunes. Left of the first reference point a result is held against it."
         ),
     )
 
@@ -61,8 +73,7 @@ def _chart(round_name: str, benchmark: str, points: ReferenceSet, scores: Sequen
     text = f"{len(placed)} results and {len(points.points)} reference points."
     if not placed:
         return nothing(benchmark, "no result states batch size and convergence")
-    counted = points.pruned()
-    mean, least = _lines(points, counted)
+    mean, least = _lines(points)
     scale, unit = _unit(samples, max(y for _, y in mean))
     sizes = [x for x, _ in mean] + [x for x, _, _ in placed]
     heights = [y for _, y in mean] + [y for _, y in least] + [y for _, y, _ in placed]
@@ -84,7 +95,7 @@ def _chart(round_name: str, benchmark: str, points: ReferenceSet, scores: Sequen
     for point in points.points:
         a, b = at(point.batch_size, point.mean)
         title = tag("title", f"reference, batch size {point.batch_size:,.0f}: {point.mean:,.2f}")
-        drawn = mark(REFERENCE, a, b) if point in counted else tag("circle", cx=a, cy=b, r=3.2, class_="dot")
+        drawn = mark(REFERENCE, a, b) if point in points.counted else tag("circle", cx=a, cy=b, r=3.2, class_="dot")
         body.append(tag("g", title, drawn, class_=f"series s{REFERENCE}"))
     for x, y, score in placed:
         a, b = at(x, y)
@@ -104,12 +115,10 @@ def _unit(samples: bool, most: float) -> tuple[float, str]:
     )
 
 
-def _lines(
-    points: ReferenceSet, counted: Sequence[ReferencePoint]
-) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+def _lines(points: ReferenceSet) -> tuple[list[Point], list[Point]]:
     """Return the reference mean and the least accepted mean over batch size, as the official tool interpolates."""
-    line = [counted[0]]
-    for low, high in pairwise(counted):
+    line = [points.counted[0]]
+    for low, high in pairwise(points.counted):
         for step in range(1, STEPS):
             size = low.batch_size * (high.batch_size / low.batch_size) ** (step / STEPS)
             line.append(points.between(size, low, high))
@@ -140,16 +149,9 @@ def _axes(sizes: Sequence[float], at: Callable[[float, float], tuple[float, floa
         if x - half_width >= free:
             parts.append(tag("text", label, x=x, y=bottom + 16, text_anchor="middle", class_="tick"))
             free = x + half_width + CHARACTER
-    for value in up.ticks():
-        y = round(up.at(value), 1)
-        parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"))
-        parts.append(tag("text", up.word(value), x=LEFT - 6, y=y + 4, text_anchor="end", class_="tick"))
     middle = round((LEFT + WIDTH - RIGHT) / 2, 1)
-    parts.append(tag("text", "global batch size", x=middle, y=bottom + 36, text_anchor="middle", class_="axis"))
-    half = round((TOP + bottom) / 2, 1)
-    turned = f"translate(11 {half}) rotate(-90)"
-    parts.append(tag("text", up.label, transform=turned, text_anchor="middle", class_="axis"))
-    return tag("g", parts, aria_hidden="true")
+    name = tag("text", "global batch size", x=middle, y=bottom + 36, text_anchor="middle", class_="axis")
+    return tag("g", parts, name, levels(up), aria_hidden="true")
 
 
 def _short(size: float) -> str:

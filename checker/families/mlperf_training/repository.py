@@ -1,9 +1,13 @@
-"""The repository checks: names and sizes that a Git host refuses, links and where they lead."""
+"""What is checked of files whatever they hold: names and sizes that a Git host refuses, links, and what is no text.
+
+Of logs it is told where they are read what they are instead.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from checker.core.files import look
 from checker.core.findings import Problem
 from checker.core.links import dead, followed
 from checker.families.mlperf_training.checks import check
@@ -53,3 +57,24 @@ def links_followed(organisation: Organisation) -> Iterator[Problem]:
     for entry, lead in organisation.tree.links():
         if lead.real is not None:
             yield Problem(followed(lead), "a plain file or folder", "a link", entry.path)
+
+
+@check("training-file-readable", "submitter")
+def file_readable(organisation: Organisation) -> Iterator[Problem]:
+    """Judge that each system's description is JSON."""
+    tree = organisation.tree
+    for system in organisation.systems.values():
+        state = look(tree, system.path, "json") if system.unreadable else None
+        if state is not None:
+            yield state.problem(system.path, "a JSON document")
+
+
+@check("training-side-file-readable", "submitter")
+def side_file_readable(organisation: Organisation) -> Iterator[Problem]:
+    """Judge that logs of power are text."""
+    tree = organisation.tree
+    for folder in organisation.folders:
+        for entry in tree.files(folder.power) if folder.power is not None else ():
+            state = look(tree, entry.path) if entry.path.endswith(".txt") else None
+            if state is not None and state.name != "byte-order mark":
+                yield state.problem(entry.path, "a log of power, as MLCommons' logger writes it")

@@ -6,7 +6,6 @@ organisation is dropped before the next is judged, so memory does not grow with 
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 
 from checker.core.checks import MOST
 from checker.core.detection import named_otherwise
-from checker.core.findings import Problem, Report, Score, TimeToTarget, brief, limited
+from checker.core.findings import Problem, Report, Score, TimeToTarget, limited, plain
 from checker.core.ledger import Ledger, Subject, system_of
 from checker.core.links import LinkedTree
 from checker.core.waivers import Waivers
@@ -295,16 +294,7 @@ def _seconds(minutes: float | None) -> float | None:
 
 def _official_row(row: Row, benchmark: str) -> dict[str, Any]:
     mine: Mapping[str, Any] = {**row.columns, **row.weak}
-    return {name: _plain(value) for name, value in mine.items() if ":" not in name or name.startswith(f"{benchmark}:")}
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as a report may hold it: a description's members can be anything."""
-    if isinstance(value, str):
-        return printable(value, 2000)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or (isinstance(value, bool | int) and abs(value) < 10**30) else brief(value)
+    return {name: plain(value) for name, value in mine.items() if ":" not in name or name.startswith(f"{benchmark}:")}
 
 
 # Loose logs

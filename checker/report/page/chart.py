@@ -319,12 +319,16 @@ def _columns(across: Axis, top: float, bottom: float) -> Markup:
 
 
 def _grid(across: Axis, up: Axis) -> Markup:
-    parts = [_columns(across, TOP, HEIGHT - BOTTOM)]
+    return tag("g", _columns(across, TOP, HEIGHT - BOTTOM), levels(up), aria_hidden="true")
+
+
+def levels(up: Axis) -> list[Markup]:
+    """Return the lines and names of an upright axis."""
+    parts = []
     for value in up.ticks():
         y = round(up.at(value), 1)
         parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"))
         parts.append(tag("text", up.word(value), x=LEFT - 6, y=y + 4, text_anchor="end", class_="tick"))
     middle = round((TOP + HEIGHT - BOTTOM) / 2, 1)
     turned = f"translate(11 {middle}) rotate(-90)"
-    parts.append(tag("text", up.label, transform=turned, text_anchor="middle", class_="axis"))
-    return tag("g", parts, aria_hidden="true")
+    return [*parts, tag("text", up.label, transform=turned, text_anchor="middle", class_="axis")]

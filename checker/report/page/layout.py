@@ -53,6 +53,21 @@ def facts(pairs: Iterable[tuple[str, Child]]) -> Markup:
     return tag("dl", [tag("div", tag("dt", name), tag("dd", value)) for name, value in pairs], class_="facts")
 
 
+def note(*children: Child) -> Markup:
+    """Return a paragraph on how to read what stands around it."""
+    return tag("p", *children, class_="note")
+
+
+def side_by_side(*children: Child) -> Markup:
+    """Return charts side by side, as many as there is room for."""
+    return tag("div", *children, class_="charts")
+
+
+def listing(caption: str, heads: tuple[str, str], pairs: Iterable[tuple[str, Child]]) -> Markup:
+    """Return a table of names and what each is, in words or in the machine's own."""
+    return table(caption, heads, list(pairs), words=(1,))
+
+
 def code(text: str) -> Markup:
     """Return text in the machine's own words: a path, a digest, a command."""
     return tag("code", text)

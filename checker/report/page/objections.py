@@ -36,7 +36,7 @@ def findings_section(report: Report, results: Sequence[NamedResult]) -> Markup:
         "findings",
         f"Findings ({len(report.findings)})",
         tag("p", f"{more:,} further findings are not shown; `assay check` lists them all.") if more else None,
-        _filter_bar(shown),
+        filter_bar(shown, "Search rule, file or words"),
         [_group(name, some) for name, some in _by_result(shown, results).items()],
     )
 
@@ -51,18 +51,19 @@ def _by_result(findings: Sequence[Finding], results: Sequence[NamedResult]) -> d
     return found
 
 
-def _filter_bar(findings: Sequence[Finding]) -> Markup:
+def filter_bar(findings: Sequence[Finding], search_in: str, *choices: Markup) -> Markup:
     """Return the controls; hidden until the script that serves them runs."""
     boxes = []
     for severity, plural in SEVERITIES:
         many = sum(finding.severity == severity for finding in findings)
         box = tag("input", type="checkbox", value=severity, checked=True, name="severity")
-        boxes.append(tag("label", box, f" {plural} ({many})"))
+        boxes.append(tag("label", box, f" {plural} ({many:,})"))
     search = tag("input", type="search", id="search", autocomplete="off", spellcheck="false")
     return tag(
         "div",
         tag("fieldset", tag("legend", "Show"), boxes),
-        tag("label", "Search rule, file or words ", search, for_="search"),
+        *choices,
+        tag("label", f"{search_in} ", search, for_="search"),
         tag("p", role="status", id="shown"),
         class_="filter",
         id="filter",

@@ -11,7 +11,7 @@ from checker.core.findings import Finding, Report
 from checker.core.tree import Tree
 from checker.report.page.layout import code, folded, section
 from checker.report.page.markup import Markup, escaped, tag
-from checker.report.page.objections import SEVERITIES
+from checker.report.page.objections import SEVERITIES, filter_bar
 from checker.report.page.round_results import naming, order_of
 from rules.ruleset import RuleSet
 
@@ -45,7 +45,13 @@ def findings_section(base: Path, report: Report, ruleset: RuleSet) -> Markup:
         tag("p", f"Of {unread:,} findings the lines of the log are not quoted here.", class_="note")
         if unread
         else None,
-        _filter_bar(shown, sorted(groups, key=str.casefold)),
+        filter_bar(
+            shown,
+            "Search",
+            _choice("Organisation", "organisation", sorted(groups, key=str.casefold)),
+            _choice("Rule", "rule", sorted({finding.rule for finding in shown})),
+            _choice("Authority", "authority", ("official", "assay")),
+        ),
         [_organisation(name, numbers[name], some, lines) for name, some in groups.items()],
     )
 
@@ -68,32 +74,6 @@ def _lines(base: Path, findings: Sequence[Finding], ruleset: RuleSet) -> tuple[d
             break
         found.update({(path, number): around for number, around in excerpts(tree, path, numbers).items()})
     return found, sum((finding.path, finding.line) not in found for finding in placed)
-
-
-def _filter_bar(findings: Sequence[Finding], organisations: Sequence[str]) -> Markup:
-    """Return the controls; hidden until the script that serves them runs."""
-    many = Counter[str](finding.severity for finding in findings)
-    boxes = [
-        tag(
-            "label",
-            tag("input", type="checkbox", value=severity, checked=True, name="severity"),
-            f" {plural} ({many[severity]:,})",
-        )
-        for severity, plural in SEVERITIES
-    ]
-    search = tag("input", type="search", id="search", autocomplete="off", spellcheck="false")
-    return tag(
-        "div",
-        tag("fieldset", tag("legend", "Show"), boxes),
-        _choice("Organisation", "organisation", organisations),
-        _choice("Rule", "rule", sorted({finding.rule for finding in findings})),
-        _choice("Authority", "authority", ("official", "assay")),
-        tag("label", "Search ", search, for_="search"),
-        tag("p", role="status", id="shown"),
-        class_="filter",
-        id="filter",
-        hidden=True,
-    )
 
 
 def _choice(name: str, member: str, values: Sequence[str]) -> Markup:

@@ -6,14 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from checker.core.findings import Finding, Item, Report, Score, TimeToTarget
+from checker.core.findings import Finding, Item, Report, Score, TimeToTarget, Verdict
 from checker.report.page.layout import ROWS, code, searchable, section, table, verdict_mark
 from checker.report.page.markup import Child, Markup, tag
-from checker.report.page.quantity import count, fixed
+from checker.report.page.quantity import NONE, count, fixed
 
 REFUSED = 200  # things of which it is said why they are refused
 KINDS = ("log", "system", "rcp", "result", "organisation")
-NONE = "none"
 
 
 def naming(report: Report) -> Callable[[str], str]:
@@ -48,14 +47,16 @@ def organisations_section(report: Report) -> Markup:
     for name in sorted((name for name in names if items[name]), key=str.casefold):
         kinds = Counter(item.kind for item in items[name])
         refused = sum(item.kind == judged and item.official_verdict == "fail" for item in items[name])
-        official = "fail" if any(i.official_verdict == "fail" and i.kind != "log" for i in items[name]) else "pass"
+        official: Verdict = (
+            "fail" if any(i.official_verdict == "fail" and i.kind != "log" for i in items[name]) else "pass"
+        )
         failed = found[name, "error"] or any(i.verdict == "fail" and i.kind != "log" for i in items[name])
-        assay = "fail" if failed else "pass"
+        assay: Verdict = "fail" if failed else "pass"
         rows.append(
             (
                 tag("a", name, href=f"#of-{names[name]}") if _any(found, name) else name,
-                _mark(official),
-                _mark(assay),
+                verdict_mark(official),
+                verdict_mark(assay),
                 count(kinds["result"]),
                 *([count(kinds["log"])] if logs else []),
                 *(_some(n) for n in (refused, *(found[name, head.lower().removesuffix("s")] for head in counts))),
@@ -169,8 +170,8 @@ def _row(score: Score, organisation: str) -> Sequence[Child]:
     return (
         organisation,
         tag("span", score.system, title=str(stated.get("system", ""))),
-        _mark(score.official_verdict or "fail"),
-        _mark(score.verdict),
+        verdict_mark(score.official_verdict or "fail"),
+        verdict_mark(score.verdict),
         tag("strong", _minutes(found.score_s, "no score")),
         _minutes(found.fastest_s),
         _minutes(found.slowest_s),
@@ -193,7 +194,3 @@ def _some(many: int) -> Child:
 
 def _any(found: Mapping[tuple[str, str], int], name: str) -> bool:
     return any(found.get((name, severity)) for severity in ("error", "warning", "note", "waived"))
-
-
-def _mark(verdict: str) -> Markup:
-    return verdict_mark("pass" if verdict == "pass" else "fail")

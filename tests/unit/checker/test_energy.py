@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from checker.core.findings import Report, Score
-from checker.families.assay.page.evidence import gather
+from checker.families.assay.page.evidence import ResultEvidence, gather
 from checker.families.assay.page.machine import machine_section
 from checker.report.render import json as as_json
 from checker.report.render import text as as_text
@@ -97,8 +97,8 @@ def test_every_form_of_the_report_says_energy_and_memory(result: Built) -> None:
         "disturbed": 0,
         "unobserved": 0,
     }
-    results, _ = gather(Path(result.submissions), report, load("assay/1.0"))
-    shown = str(machine_section(results, [], report))
+    results, _ = gather(ResultEvidence, Path(result.submissions), report, load("assay/1.0"))
+    shown = str(machine_section(results, []))
     assert "Processors busy" in shown
     assert ">Power<" in shown
     assert "nvml/0/energy" in shown

@@ -186,10 +186,10 @@ def test_runs_that_take_no_more_than_the_idle_machine_leave_no_figure() -> None:
 
 
 def test_the_page_gives_both(result: Built) -> None:
-    from checker.families.assay.page.evidence import gather
+    from checker.families.assay.page.evidence import ResultEvidence, gather
     from checker.families.assay.page.machine import machine_section
     from rules.ruleset import load
 
     report = declared(result, idle()).check()
-    results, _ = gather(Path(result.submissions), report, load("assay/1.0"))
-    assert "above idle" in str(machine_section(results, [], report))
+    results, _ = gather(ResultEvidence, Path(result.submissions), report, load("assay/1.0"))
+    assert "above idle" in str(machine_section(results, []))

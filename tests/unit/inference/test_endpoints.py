@@ -19,7 +19,8 @@ from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.detect import detect_round
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles
 from checker.families.mlperf_inference.facts import JsonFile, read_result
-from checker.families.mlperf_inference.modular.official import Options, SubmitterFacts, judge_result
+from checker.families.mlperf_inference.modular.case import Options, SubmitterFacts
+from checker.families.mlperf_inference.modular.official import judge_result
 from checker.families.mlperf_inference.rules.integrity import result_case, result_problems, trace
 from checker.families.mlperf_inference.walk import read_submitter
 from checker.report.page.measured_results import grouped

@@ -12,7 +12,7 @@ import pytest
 
 import checker
 from checker.core.findings import Item, Report
-from checker.families.mlperf_inference.modular.official import Options
+from checker.families.mlperf_inference.modular.case import Options
 from checker.families.mlperf_inference.review import review
 from checker.report.render import json as as_json
 from rules.cards import Card

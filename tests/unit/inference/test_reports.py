@@ -15,7 +15,6 @@ import checker
 from checker.core.waivers import read
 from checker.families.mlperf_inference.compare import compare
 from checker.families.mlperf_inference.latency_page import Scale
-from checker.report.measured_comparison import as_json, as_text
 from checker.report.render.json import render as as_report
 from checker.report.render.text import render as as_lines
 from rules.errors import NothingToCheckError, UsageError
@@ -127,15 +126,15 @@ def test_two_submissions_beside_each_other(tmp_path: Path) -> None:
     score = logged(other / faster / RUN)["result_samples_per_second"]
     say(other / faster / RUN, result_samples_per_second=score * 1.1)  # type: ignore[operator]
     compared = compare(tmp_path / "closed/Example", tmp_path / "closed/Other", ROUND)
-    offline = next(one for one in compared.results if one.scenario == "Offline")
+    offline = next(one for one in compared.pairs if one.scenario == "Offline")
     assert offline.ratio == pytest.approx(1.1)
     assert {member.name for member in offline.system} == {"submitter"}
     assert offline.settings == ()
     assert "one run each; repeated runs came out up to" in offline.noise
-    text = as_text(compared)
+    text = compared.as_text()
     assert "resnet, Offline: B is 10.0 % higher, which is better" in text
     assert "resnet, SingleStream: no difference" in text
-    assert json.loads(as_json(compared))["results"][0]["noise"]
+    assert json.loads(compared.as_json())["results"][0]["noise"]
     assert max(map(len, text.splitlines())) <= 80
 
 

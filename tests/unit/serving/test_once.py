@@ -11,6 +11,7 @@ import pytest
 from checker.families.assay.inference.answers import Answer
 from checker.families.assay.inference.rules.accuracy import _once
 from rules.compliance import compliance_rules
+from rules.scenarios import scenario_named
 from rules.serving import ServingRules, serving_rules
 
 RULES = serving_rules("assay-inference/1.0", "sentence-embedding").model_copy(
@@ -31,10 +32,8 @@ def said(
     result: Any = SimpleNamespace(
         compliance=compliance_rules("assay-inference/1.0"), workload=rules.workload, rules=rules, division=division
     )
-    run: Any = SimpleNamespace(
-        scenario=scenario, detail={"effective_samples_per_query": 8}, answers_path="mlperf_log_accuracy.json"
-    )
-    run.detail |= dict.fromkeys(("effective_min_duration_ms", "effective_min_query_count"))
+    asked: Any = rules.scenarios.get(scenario)  # type: ignore[call-overload]
+    run: Any = SimpleNamespace(its=scenario_named(scenario), asked=asked, answers_path="mlperf_log_accuracy.json")
     return [problem.message.partition(":")[0] for problem in _once(result, run, logged, rules)]
 
 

@@ -148,7 +148,7 @@ def test_two_systems_are_compared_with_how_far_their_windows_scatter(root: Path)
     shutil.rmtree(other / "results/box/ic")
     tiny_passing.classification(other / "results/box/ic", throughput=200.0)
     compared = compare(root / "closed/Example", other, ROUND)
-    by_name = {one.model: one for one in compared.results}
+    by_name = {one.model: one for one in compared.pairs}
     assert by_name["ic"].ratio == pytest.approx(2)
     assert "repeated runs came out up to 0" in by_name["ic"].noise
     with pytest.raises(NothingToCheckError):

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from checker.families import family_of
-from checker.families.mlperf_training.compare import Comparisons, compare
-from checker.families.mlperf_training.compare_text import as_json, as_text
+from checker.families.mlperf_training.compare import Comparison, compare
+from checker.report.comparison import Comparisons
 from rules.errors import NothingToCheckError, UsageError
 from suite.cli import app
 from tests.differential import passing
@@ -28,9 +28,9 @@ def submission(root: Path, minutes: list[float], system: str = "box", benchmark:
     return root
 
 
-def rendered(compared: Comparisons) -> str:
-    json.loads(as_json(compared))
-    text = as_text(compared)
+def rendered(compared: Comparisons[Comparison]) -> str:
+    json.loads(compared.as_json())
+    text = compared.as_text()
     assert text.replace("\n", "").isprintable()
     assert all(len(line) <= 80 for line in text.splitlines())
     return text
@@ -41,7 +41,7 @@ SCATTERED = [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]
 
 def test_twice_the_time_is_more_than_noise(tmp_path: Path) -> None:
     a, b = (submission(tmp_path / name, [m * t for t in SCATTERED]) for name, m in (("a", 1), ("b", 2)))
-    (one,) = compare(a, b, ROUND).benchmarks
+    (one,) = compare(a, b, ROUND).pairs
     assert one.more_than_noise is True
     assert one.difference is not None
     assert one.difference.slower == "b"
@@ -52,14 +52,14 @@ def test_twice_the_time_is_more_than_noise(tmp_path: Path) -> None:
 def test_a_hundredth_more_in_runs_that_scatter_is_noise(tmp_path: Path) -> None:
     a, b = (submission(tmp_path / name, [m * t for t in SCATTERED]) for name, m in (("a", 1.01), ("b", 1)))
     compared = compare(a, b, ROUND)
-    assert compared.benchmarks[0].more_than_noise is False
+    assert compared.pairs[0].more_than_noise is False
     assert "not more than noise: A takes" in rendered(compared)
 
 
 def test_a_submission_does_not_differ_from_itself(tmp_path: Path) -> None:
     a = submission(tmp_path / "a", list(SCATTERED))
     compared = compare(a, a, ROUND)
-    (one,) = compared.benchmarks
+    (one,) = compared.pairs
     assert (one.system, one.hyperparameters, one.more_than_noise) == ((), (), False)
     assert f"{BENCHMARK}: no difference" in rendered(compared)
 
@@ -70,8 +70,8 @@ def test_the_correction_is_for_all_comparisons_together(tmp_path: Path) -> None:
     for benchmark in ("llama31_8b", "flux1", "rgat"):
         for root in (a, b):
             passing.organisation(root, ROUND, (benchmark,))
-    alone = compare(a / "results/box" / BENCHMARK, b / "results/box" / BENCHMARK, ROUND).benchmarks[0]
-    together = next(one for one in compare(a, b, ROUND).benchmarks if one.benchmark == BENCHMARK)
+    alone = compare(a / "results/box" / BENCHMARK, b / "results/box" / BENCHMARK, ROUND).pairs[0]
+    together = next(one for one in compare(a, b, ROUND).pairs if one.benchmark == BENCHMARK)
     assert alone.difference is not None
     assert together.difference is not None
     assert together.difference.probability == pytest.approx(4 * alone.difference.probability)
@@ -82,7 +82,7 @@ def test_a_result_with_a_run_short_of_its_target_is_not_tested_and_said_why(tmp_
     log = b / "results/box" / BENCHMARK / "result_3.txt"
     log.write_text(log.read_text().replace('"status": "success"', '"status": "aborted"'))
     compared = compare(a, b, ROUND)
-    assert compared.benchmarks[0].more_than_noise is None
+    assert compared.pairs[0].more_than_noise is None
     assert "not tested: box: 9 of 10 runs have a time" in rendered(compared)
 
 
@@ -92,7 +92,7 @@ def test_members_and_hyperparameters_that_differ_are_named_with_both_values(tmp_
     (b / "systems" / "box.json").write_text(json.dumps(described))
     for log in (b / "results/box" / BENCHMARK).iterdir():
         log.write_text(log.read_text().replace('"key": "lora_rank", "value": 16', '"key": "lora_rank", "value": 8'))
-    (one,) = compare(a, b, ROUND).benchmarks
+    (one,) = compare(a, b, ROUND).pairs
     assert [(d.name, d.a, d.b) for d in one.system] == [("accelerators_per_node", '"8"', '"16"')]
     assert [(d.name, d.a, d.b) for d in one.hyperparameters] == [("lora_rank", "16", "8")]
 
@@ -100,7 +100,7 @@ def test_members_and_hyperparameters_that_differ_are_named_with_both_values(tmp_
 def test_systems_of_other_names_are_compared_each_with_each(tmp_path: Path) -> None:
     a, b = submission(tmp_path / "a", [], "one"), submission(tmp_path / "b", [], "two")
     submission(tmp_path / "b", [], "three")
-    names = [(one.a.system, one.b.system) for one in compare(a, b, ROUND).benchmarks]
+    names = [(one.a.system, one.b.system) for one in compare(a, b, ROUND).pairs]
     assert names == [("one", "three"), ("one", "two")]
 
 

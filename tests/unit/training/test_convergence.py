@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checker.core.statistics import t_cdf, t_quantile
 from checker.families.mlperf_training.convergence import deviation_of, mean_of, olympic, reference_set
-from checker.families.mlperf_training.student import distribution, quantile
 from rules.training import package_rules
 
 ROUNDS = [f"mlperf-training/{v}" for v in ("3.0", "3.1", "4.0", "4.1", "5.0", "5.1", "6.0", "6.1")]
@@ -21,17 +21,17 @@ CASES = [(name, benchmark) for name in ROUNDS for benchmark in package_rules(nam
     [(0.95, 1, 6.314), (0.95, 10, 1.812), (0.95, 26, 1.706), (0.975, 5, 2.571), (0.99, 120, 2.358)],
 )
 def test_quantiles_are_those_of_the_printed_table(probability: float, freedom: int, t: float) -> None:
-    assert quantile(probability, freedom) == pytest.approx(t, abs=5e-4)
+    assert t_quantile(probability, freedom) == pytest.approx(t, abs=5e-4)
 
 
 @given(st.floats(0.6, 0.999), st.integers(1, 400))
-def test_a_quantile_undoes_the_distribution(probability: float, freedom: int) -> None:
-    assert distribution(quantile(probability, freedom), freedom) == pytest.approx(probability, abs=1e-11)
+def test_a_quantile_undoes_the_t_cdf(probability: float, freedom: int) -> None:
+    assert t_cdf(t_quantile(probability, freedom), freedom) == pytest.approx(probability, abs=1e-11)
 
 
 @given(st.floats(0, 50), st.integers(1, 200))
 def test_the_distribution_is_symmetric(t: float, freedom: int) -> None:
-    assert distribution(-t, freedom) + distribution(t, freedom) == pytest.approx(1, abs=1e-12)
+    assert t_cdf(-t, freedom) + t_cdf(t, freedom) == pytest.approx(1, abs=1e-12)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300))
@@ -68,14 +68,14 @@ def test_reference_points_and_their_thresholds_are_the_official_ones_to_the_last
         record = by_size[point.batch_size]
         found = (point.mean, point.deviation, point.least)
         assert found == (record["RCP Mean"], record["RCP Stdev"], record["Min Epochs"])
-    assert [point.batch_size for point in ours.pruned()] == [r["BS"] for r in theirs.pruned_rcp_data.values()]
+    assert [point.batch_size for point in ours.counted] == [r["BS"] for r in theirs.pruned_rcp_data.values()]
 
 
 @pytest.mark.parametrize(("name", "benchmark"), CASES)
 def test_converging_like_the_reference_passes_and_at_once_fails(name: str, benchmark: str) -> None:
     points = reference_set(name, benchmark)
     assert points is not None
-    for point in points.pruned():
+    for point in points.counted:
         assert points.decide(point.batch_size, [point.mean] * points.runs).passed
         assert not points.decide(point.batch_size, [0.0] * points.runs).passed
 

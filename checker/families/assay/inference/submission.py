@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem
+from checker.core.findings import Problem, brief
 from checker.core.tree import Entry, RefusedError, Tree
 from checker.families.assay.inference.answers import Answer, read_answers
 from checker.families.assay.inference.compliance import PerformanceTest
@@ -22,7 +22,7 @@ from checker.families.assay.submission import Result, Run, Scenario, Submission
 from checker.loadgen.detail_log import DetailLog, read_detail
 from rules.compliance import ComplianceRules, compliance_rules
 from rules.errors import UsageError
-from rules.scenarios import SCENARIOS
+from rules.scenarios import SCENARIOS, LoadGenScenario, scenario_named
 from rules.serving import ScenarioRules, ServingRules, serving_rules
 from rules.serving_documents import OutputsCertificate, SearchRecord, ServingRecord, ServingSystem
 
@@ -63,7 +63,26 @@ class LoadGenRun(Run):
     summary_path: str
     latencies_path: str  # what LoadGen's trace was reduced to
     answers_path: str  # LoadGen's accuracy log, whole
+    fixed: ScenarioRules | None = None  # what the round asks of its scenario
+    told: bool = False  # whether its division lets LoadGen be told otherwise
     record: ValidDocument[ServingRecord] | None = None
+
+    @property
+    def its(self) -> LoadGenScenario:
+        """What LoadGen makes of its scenario."""
+        return scenario_named(self.scenario)
+
+    @cached_property
+    def asked(self) -> ScenarioRules | None:
+        """What its scenario asks for: by the round, or, in the open division, by what LoadGen was told."""
+        if self.fixed is None or not self.told:
+            return self.fixed
+        changed = {
+            member: self.detail[f"effective_{member}"]
+            for member in ("min_duration_ms", "min_query_count", "samples_per_query")
+            if type(self.detail[f"effective_{member}"]) is int and getattr(self.fixed, member) is not None
+        }
+        return self.fixed.model_copy(update=changed)
 
     @cached_property
     def detail(self) -> DetailLog:
@@ -71,10 +90,21 @@ class LoadGenRun(Run):
         log = read_detail(self.tree, self.detail_path)
         return log if log.state is None else replace(log, refused=log.state.what)
 
+    @property
+    def whole(self) -> DetailLog | None:
+        """LoadGen's detail log, where it was read to its end."""
+        return self.detail if self.detail.refused is None else None
+
     @cached_property
     def latencies(self) -> Latencies | None:
         """The run's latencies; None where they cannot be had, which `flaws["latencies"]` explains."""
         return self._read("latencies", self.latencies_path, read_latencies, "latencies.bin as the harness writes it")
+
+    @property
+    def timed(self) -> Latencies | None:
+        """The latencies of a run in performance mode whose log is whole and whose scenario the round has."""
+        known = self.asked is not None and self.whole is not None and self.name in PERFORMANCE
+        return self.latencies if known else None
 
     @cached_property
     def answers(self) -> list[Answer] | None:
@@ -93,9 +123,18 @@ class LoadGenRun(Run):
         """What the run measured, for verdicts of compliance."""
         return PerformanceTest(self.scenario, self.detail.values, self.tokens, self.latencies)
 
-    def said(self, key: str, message: str, expected: str, found: str) -> Problem:
-        """Return a problem with a line of LoadGen's detail log."""
-        return Problem(message, expected, found, self.detail_path, self.detail.at(key))
+    def said(self, key: str, message: str, expected: str) -> Problem:
+        """Return a problem with what LoadGen's detail log says of `key`."""
+        return Problem(message, expected, brief(self.detail[key]), self.detail_path, self.detail.at(key))
+
+    def with_latencies(self, message: str, expected: str, found: str) -> Problem:
+        """Return a problem with the latencies."""
+        return Problem(message, expected, found, self.latencies_path)
+
+    def require_said(self, message: str, wanted: Any, key: str) -> Iterator[Problem]:
+        """Yield a problem where LoadGen's detail log, read to its end, has not `wanted` as the value of `key`."""
+        if self.whole is not None and self.detail[key] != wanted:
+            yield self.said(key, message, brief(wanted))
 
 
 def loadgen_run(tree: Tree, scenario: str, name: str, results: str, ours: str, tokens: bool) -> LoadGenRun:
@@ -208,6 +247,9 @@ class InferenceResult(Result):
             for one in there.values():
                 one.read(self.tree)
             self.scenarios[name] = ScenarioResult(name=name, folder=folder, ours=ours, rules=rules, runs=there)
+        for scenario in self.scenarios.values():
+            for run in scenario.runs.values():
+                run.fixed, run.told = scenario.rules, self.division != "closed"
 
     def _named(self) -> Iterator[str]:
         """Yield the scenarios there is anything of, in the field's order, unknown ones last."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from checker.core.comparison import CONFIDENCE, LEVEL, Difference, differences, spread
 from checker.families.assay.page.evidence import ResultEvidence, WorkloadGroup
 from checker.report.page.chart import Interval, interval_chart
-from checker.report.page.layout import section, table
+from checker.report.page.layout import note, section, table
 from checker.report.page.markup import Markup, tag
 from checker.report.page.quantity import NOT_MEASURED, fixed
 
@@ -36,7 +36,7 @@ def comparison_section(group: WorkloadGroup, name: str) -> Markup:
         f"Comparison: {group.name}",
         tag("ul", sentences, class_="sentences") if sentences else None,
         interval_chart("Time to target", words, bars, "seconds"),
-        tag("p", words, class_="note"),
+        note(words),
         table(
             "Pairs of results",
             ("Pair", "Difference, s", f"{LEVEL} interval, s", "Ratio", "p, corrected"),
@@ -44,11 +44,9 @@ def comparison_section(group: WorkloadGroup, name: str) -> Markup:
         )
         if rows
         else None,
-        tag(
-            "p",
+        note(
             "Welch's t test on the single runs' times, two-sided; p values corrected after Holm for all pairs. ",
             _confounders(group),
-            class_="note",
         )
         if rows
         else None,
@@ -92,7 +90,8 @@ def _confounders(group: WorkloadGroup) -> str:
         differing.append("the cores used")
     if len({record.container.memory_bytes for record in records}) > 1:
         differing.append("memory limits")
-    captures = [result.description.assay for result in group.results if result.description is not None]
+    described = [result.found.system_document for result in group.results]
+    captures = [document.model.assay for document in described if document is not None]
     if len({(c.cpus, c.memory_bytes, c.kernel, c.engine) for c in captures}) > 1:
         differing.append("the machines or their kernels")
     if not differing:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from checker.families.assay.page.evidence import LoggedValue, ResultEvidence, RunEvidence, WorkloadGroup
 from checker.report.page.chart import ChartLine, Interval, histogram, interval_chart, key, line_chart
-from checker.report.page.layout import folded, section, table
+from checker.report.page.layout import folded, note, section, side_by_side, table
 from checker.report.page.markup import Child, Markup, tag
 from checker.report.page.quantity import NOT_MEASURED, count, fixed, mebibytes, number, percentile
 
@@ -17,7 +17,8 @@ PERCENTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
 def curves_section(group: WorkloadGroup, name: str) -> Markup:
     """Return the metric against time and samples, and the training loss, one line per run."""
     labels = group.labels()
-    quality = group.results[0].rules.quality if group.results[0].rules else None
+    rules = group.results[0].found.rules
+    quality = rules.quality if rules else None
     target = (quality.target, f"target {quality.shown(quality.target)}") if quality else None
     metric, unit = (quality.metric, quality.unit) if quality else ("metric", "")
     axis = f"{metric}, {unit}" if unit else metric
@@ -45,14 +46,12 @@ def curves_section(group: WorkloadGroup, name: str) -> Markup:
         name,
         f"Convergence: {group.name}",
         key([(label, i) for i, label in enumerate(labels)]),
-        tag(
-            "div",
+        side_by_side(
             line_chart(f"{title} time", evaluated, by_time, seconds, (axis, None), target=target),
             line_chart(f"{title} samples", evaluated, by_samples, samples, (axis, None), target=target),
             line_chart("Training loss against samples", averaged, losses, samples, ("training loss", 0.0)),
-            class_="charts",
         ),
-        tag("p", reading, class_="note"),
+        note(reading),
         folded("Every evaluation as a table", tables),
     )
 
@@ -75,7 +74,7 @@ def memory_section(group: WorkloadGroup, name: str) -> Markup:
         name,
         f"Memory: {group.name}",
         interval_chart("Peak memory", words, bars, "MiB"),
-        tag("p", words, class_="note"),
+        note(words),
         table(
             "Peak memory of the runs",
             ("Result", "Lowest, MiB", "Highest, MiB", "Runs measured", "Container limit, MiB", "Source"),
@@ -104,7 +103,7 @@ def steps_section(group: WorkloadGroup, name: str) -> Markup:
     return section(
         name,
         f"Step time: {group.name}",
-        tag("div", charts, class_="charts"),
+        side_by_side(charts),
         _remarks(labels, group.results),
         table(
             "Step time per run",
@@ -129,7 +128,7 @@ def _remarks(labels: Sequence[str], results: Sequence[ResultEvidence]) -> Child:
         f"{calls}: several steps run in one call and each has its call's mean; the spread inside a call is not seen."
     )
     return [
-        tag("p", merged, class_="note") if together else None,
+        note(merged) if together else None,
         tag("p", f"Not one duration per step, so not step times: {'; '.join(odd)}.", class_="warning") if odd else None,
     ]
 

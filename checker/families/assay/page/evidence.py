@@ -6,21 +6,24 @@ The page judges nothing: verdict, findings and scores are the checker's. This on
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
 
-from checker.core.findings import Item, Report, Score, Verdict
+from checker.core.findings import Report, Score, Verdict
 from checker.core.mllog import LogRecord, ParsedLog
 from checker.core.tree import Tree
 from checker.families.assay.discovery import discover, suite_of
+from checker.families.assay.kinds import KINDS
 from checker.families.assay.page.traces import Seen, seen
-from checker.families.assay.training.submission import TrainingResult, TrainingRun, TrainingSubmission
+from checker.families.assay.submission import Result
+from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from checker.report.page.quantity import number
-from rules.documents import FileDigest, Outcome, ParityCertificate, RunRecord, SystemDescription
+from rules.documents import Outcome, RunRecord
 from rules.ruleset import RuleSet
 from rules.text import printable
-from rules.workload import WorkloadRules
 
 RESULTS = 40  # shown on one page
 RUNS = 100  # of one result
@@ -68,31 +71,60 @@ class RunEvidence:
         return self.seconds if self.reached and self.outcome == Outcome.SUCCESS.value else None
 
 
+R = TypeVar("R", bound=Result)
+
+
 @dataclass(frozen=True)
-class ResultEvidence:
-    """One result: a system on a workload, its runs and what stands beside them."""
+class JudgedResult(Generic[R]):
+    """One result as judged: what was found of it, and what the report says of each path."""
+
+    SUITE: ClassVar[str]
 
     path: str  # relative to the path that was checked
-    verdict: Verdict
-    score: Score | None
-    submitter: str
-    system: str
-    workload: str
-    division: str
-    framework: str
-    runs: tuple[RunEvidence, ...]
-    more_runs: int  # found, not shown
-    declared_runs: int | None
-    files: tuple[FileDigest, ...]  # as the manifest lists them
-    rules: WorkloadRules | None
-    description: SystemDescription | None
-    parity: ParityCertificate | None
-    parity_problem: str  # why there is none
+    found: R
+    verdicts: Mapping[str, Verdict]
+    scores: Mapping[str, Score]
+
+    @property
+    def framework(self) -> str:
+        """The framework, in words where it is not known."""
+        return printable(self.found.framework, 100) or "framework not stated"
+
+    @property
+    def system(self) -> str:
+        """The system."""
+        return printable(self.found.system, 100)
+
+    @property
+    def workload(self) -> str:
+        """The workload."""
+        return printable(self.found.workload, 100)
 
     @property
     def name(self) -> str:
         """The result in a few words."""
-        return f"{self.framework}, {self.system}, {self.workload}, {self.division}"
+        return f"{self.framework}, {self.system}, {self.workload}, {self.found.division}"
+
+
+class ResultEvidence(JudgedResult[TrainingResult]):
+    """A result of training: a system on a workload, and its runs."""
+
+    SUITE = "training"
+
+    @cached_property
+    def runs(self) -> list[RunEvidence]:
+        """The runs that are shown."""
+        return [_run(run) for run in self.found.runs[:RUNS]]
+
+    @property
+    def score(self) -> Score | None:
+        """The score."""
+        return self.scores.get(self.path)
+
+    @property
+    def submitter(self) -> str:
+        """The submitter, in words where it is not known."""
+        return self.found.submitter or (self.score.submitter if self.score else "") or "submitter not stated"
 
     def times_to_target(self) -> list[float]:
         """Return the seconds of every run that reached the target, in the order of the runs."""
@@ -101,6 +133,9 @@ class ResultEvidence:
     def first(self) -> RunRecord | None:
         """Return the first run's record that could be read."""
         return next((run.record for run in self.runs if run.record is not None), None)
+
+
+J = TypeVar("J", bound=JudgedResult[Any])
 
 
 @dataclass(frozen=True)
@@ -118,74 +153,51 @@ class WorkloadGroup:
 
     def labels(self) -> list[str]:
         """Return the shortest names that tell the results apart."""
-        for names in (
+        return telling_apart(
             [r.framework for r in self.results],
             [f"{r.framework} · {r.system}" for r in self.results],
             [f"{r.framework} · {r.system} · {r.submitter}" for r in self.results],
-        ):
-            if len(set(names)) == len(names):
-                return names
-        return [f"{r.framework} · {r.path}" for r in self.results]
+            [f"{r.framework} · {r.path}" for r in self.results],
+        )
+
+
+def telling_apart(*namings: list[str]) -> list[str]:
+    """Return the first of `namings` in which no name is another's, else the last."""
+    return next((names for names in namings if len(set(names)) == len(names)), namings[-1])
 
 
 def groups(results: Iterable[ResultEvidence]) -> list[WorkloadGroup]:
     """Return the results by workload and division, in the order in which these first occur."""
     found: dict[tuple[str, str], list[ResultEvidence]] = {}
     for result in results:
-        found.setdefault((result.workload, result.division), []).append(result)
+        found.setdefault((result.workload, result.found.division), []).append(result)
     return [WorkloadGroup(workload, division, tuple(some)) for (workload, division), some in found.items()]
 
 
-def gather(path: Path, report: Report, ruleset: RuleSet) -> tuple[list[ResultEvidence], int]:
-    """Read what `report` judged below `path`; return the results, and how many more there are than are shown."""
+def gather(kind: type[J], path: Path, report: Report, ruleset: RuleSet) -> tuple[list[J], int]:
+    """Read the results of a kind that `report` judged below `path`; return those shown, and how many more there are."""
     found = discover(path)
-    judged = {item.path: item for item in report.items if item.kind == "result"}
+    verdicts = {item.path: item.verdict for item in report.items if item.kind == "result"}
     scores = {score.path: score for score in report.scores}
-    results: list[ResultEvidence] = []
+    results: list[J] = []
     more = 0
-    for root in (root for root in found.submitters if suite_of(root) == "training"):
-        submitted = TrainingSubmission(root, found.scope, Tree(root, ruleset.limits), ruleset)
-        for folder in submitted.result_folders:
+    for root in (root for root in found.submitters if suite_of(root) == kind.SUITE):
+        submission = KINDS[kind.SUITE].submission(root, found.scope, Tree(root, ruleset.limits), ruleset)
+        for folder in submission.result_folders:
             shown = printable(Path(os.path.relpath(root / folder, found.base)).as_posix(), 1000)
-            if shown in judged and len(results) == RESULTS:
+            if not any(f"{judged}/".startswith(f"{shown}/") for judged in verdicts):
+                continue
+            if len(results) == RESULTS:
                 more += 1
-            elif shown in judged:
-                results.append(_result(submitted.read(folder), judged[shown], scores.get(shown)))
+            else:
+                results.append(kind(shown, submission.read(folder), verdicts, scores))
     return results, more
 
 
-def _result(found: TrainingResult, item: Item, score: Score | None) -> ResultEvidence:
-    system = found.system_document
-    absent = "the submission holds no parity certificate" if "parity-document" not in found.flaws else ""
-    return ResultEvidence(
-        path=item.path,
-        verdict=item.verdict,
-        score=score,
-        submitter=found.submitter or (score.submitter if score else "") or "submitter not stated",
-        system=found.system,
-        workload=found.workload,
-        division=found.division,
-        framework=found.framework or (score.framework if score else "") or "framework not stated",
-        runs=tuple(_run(run) for run in found.runs[:RUNS]),
-        more_runs=len(found.runs[RUNS:]),
-        declared_runs=found.manifest.model.runs if found.manifest else None,
-        files=tuple(found.manifest.model.files) if found.manifest else (),
-        rules=found.rules,
-        description=system.model if system else None,
-        parity=found.certificate.model if found.certificate else None,
-        parity_problem=absent or "; ".join(p.message for p in found.flaws["parity-document"]),
-    )
-
-
 def _run(run: TrainingRun) -> RunEvidence:
-    record = run.record.model if run.record else None
+    record, start, stop = run.record.model if run.record else None, run.first("run_start"), run.stop
     flaws = [p for name in ("log-present", "record") for p in run.flaws.get(name, [])]
-    problems = tuple(f"{problem.path}: {problem.message}" for problem in flaws)
-    if run.log is None:
-        return RunEvidence(run.index, record, problems=problems, unobserved=run.unobserved)
-    log = run.log
-    start, stop = log.first("run_start"), log.first("run_stop")
-    first = number(log.records[0].time_ms) if log.records else None
+    first = number(run.log.records[0].time_ms) if run.log and run.log.records else None
     return RunEvidence(
         index=run.index,
         record=record,
@@ -193,27 +205,28 @@ def _run(run: TrainingRun) -> RunEvidence:
         seconds=None if stop is None else _between(start, stop),
         samples=None if stop is None else number(stop.metadata.get("samples_count")),
         reached=None if stop is None else run.converged,
-        metric=_moments(log, run.metric, start),
-        loss=_moments(log, "train_loss", start),
-        digests={key: value for key in LOGGED_DIGESTS if isinstance(value := log.value(key), str)},
-        clock_gap_s=_clock_gap(log, record),
-        problems=problems,
-        seen=seen(run),
+        metric=_moments(run, run.metric, start),
+        loss=_moments(run, "train_loss", start),
+        digests={key: value for key in LOGGED_DIGESTS if isinstance(value := run.value(key), str)},
+        clock_gap_s=_clock_gap(run.log, record),
+        problems=tuple(f"{problem.path}: {problem.message}" for problem in flaws),
+        seen=seen(run) if run.log else None,
         unobserved=run.unobserved,
     )
 
 
-def _clock_gap(log: ParsedLog, record: RunRecord | None) -> float | None:
+def _clock_gap(log: ParsedLog | None, record: RunRecord | None) -> float | None:
     """Return how far the log's times and the host's receipts of its lines part; None where they do not pair up."""
-    if record is None or not record.receipts or len(record.receipts) != len(log.records):
+    if log is None or record is None or not record.receipts or len(record.receipts) != len(log.records):
         return None
     times = [number(line.time_ms) for line in log.records]
     gaps = [abs(host - own / 1000) for host, own in zip(record.receipts, times, strict=True) if own is not None]
     return max(gaps, default=None)
 
 
-def _moments(log: ParsedLog, key: str, start: LogRecord | None) -> tuple[LoggedValue, ...]:
-    found = ((_between(start, r), number(r.metadata.get("samples_count")), number(r.value)) for r in log.all(key))
+def _moments(run: TrainingRun, key: str, start: LogRecord | None) -> tuple[LoggedValue, ...]:
+    lines = run.log.all(key) if run.log else ()
+    found = ((_between(start, r), number(r.metadata.get("samples_count")), number(r.value)) for r in lines)
     return tuple(LoggedValue(s, n, v) for s, n, v in found if s is not None and n is not None and v is not None)
 
 

@@ -11,7 +11,7 @@ from checker.families.assay.page.serving import ServedResult
 from checker.families.assay.page.traces import SHOWN, Seen, seen
 from checker.machine.cost import Cost, costs
 from checker.report.page.chart import ChartLine, line_chart, thinned
-from checker.report.page.layout import facts, folded, section, table
+from checker.report.page.layout import facts, folded, note, section, side_by_side, table
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import NOT_MEASURED, fixed, mebibytes
 from checker.report.render.text import energy
@@ -33,32 +33,29 @@ class Machine:
     runs: tuple[tuple[str, Seen | None, str], ...]
 
 
-def machine_section(results: Sequence[ResultEvidence], served: Sequence[ServedResult], report: Report) -> Markup:
+def machine_section(results: Sequence[ResultEvidence], served: Sequence[ServedResult]) -> Markup:
     """Return, for every result, what it took of its machine and what was sampled of it over time."""
     return section(
         "machine",
         "Machine",
-        tag(
-            "p",
+        note(
             "Sampled beside the runs; time is counted from the start of the clock, and two seconds on either side are "
             "drawn. Energy is a meter's word or missing: nothing is estimated. Idle power is taken off only where a "
-            "baseline was measured, and then both energies are shown.",
-            class_="note",
+            "baseline was measured, and then both energies are shown."
         ),
-        [_one(machine) for machine in _machines(results, served, report)],
+        [_one(machine) for machine in _machines(results, served)],
     )
 
 
-def _machines(results: Sequence[ResultEvidence], served: Sequence[ServedResult], report: Report) -> Iterator[Machine]:
+def _machines(results: Sequence[ResultEvidence], served: Sequence[ServedResult]) -> Iterator[Machine]:
     for result in results:
         runs = tuple((f"run {run.index}", run.seen, run.unobserved) for run in result.runs)
         yield Machine(result.name, result.score, runs)
-    scores = {score.path: score for score in report.scores}
     for one in served:
-        for name, scenario in one.result.scenarios.items():
+        for name, scenario in one.found.scenarios.items():
             run = scenario.performance
             watched = (("performance run", seen(run), run.unobserved),) if run is not None else ()
-            yield Machine(f"{one.name}, {printable(name, 60)}", scores.get(f"{one.path}/{name}"), watched)
+            yield Machine(f"{one.name}, {printable(name, 60)}", one.scores.get(f"{one.path}/{name}"), watched)
 
 
 def _one(machine: Machine) -> Markup:
@@ -68,9 +65,7 @@ def _one(machine: Machine) -> Markup:
         tag("h3", machine.name),
         facts(list(_facts(score))),
         tag("p", f"Not observed: {'; '.join(sorted(why))}.", class_="missing") if why else None,
-        tag("div", [chart for quantity in SHOWN if (chart := _chart(quantity, found))], class_="charts")
-        if found
-        else None,
+        side_by_side([chart for quantity in SHOWN if (chart := _chart(quantity, found))]) if found else None,
         folded("What was sampled", _channels(*found[0])) if found else None,
     )
 
@@ -124,7 +119,7 @@ def _channels(label: str, one: Seen) -> list[Child]:
     heads = ("Channel", "Source", "Unit", "Samples a second", "Meter's own uncertainty")
     return [
         table(f"Channels of {label}", heads, rows, words=(1, 2, 4)),
-        tag("p", f"Not there: {'; '.join(missing)}.", class_="note") if missing else None,
+        note(f"Not there: {'; '.join(missing)}.") if missing else None,
     ]
 
 
@@ -140,7 +135,7 @@ def cost_section(report: Report, prices: Prices) -> Markup:
         "cost",
         "Cost",
         table("Cost by the price list; results that failed are not ranked", heads, rows, words=(2, 3, 9)),
-        tag("p", "Prices: ", "; ".join(_quoted(prices)), ".", class_="note"),
+        note("Prices: ", "; ".join(_quoted(prices)), "."),
     )
 
 

@@ -8,7 +8,7 @@ from itertools import combinations
 from checker.families.assay.page.evidence import ResultEvidence
 from checker.families.assay.training.parity import relative_difference
 from checker.report.page.chart import ChartLine, key, line_chart
-from checker.report.page.layout import code, facts, folded, section, table
+from checker.report.page.layout import code, facts, folded, note, section, side_by_side, table
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import NOT_MEASURED, NOT_STATED, count, scientific
 from rules.documents import FrameworkParity, ParityCertificate
@@ -27,15 +27,14 @@ def parity_section(results: Sequence[ResultEvidence]) -> Markup:
     carried: list[tuple[ParityCertificate, list[ResultEvidence]]] = []
     without = []
     for result in results:
-        if result.parity is None:
-            without.append(tag("li", f"{result.name}: {result.parity_problem}."))
-            continue
-        for certificate, carriers in carried:
-            if certificate == result.parity:
-                carriers.append(result)
-                break
+        if (held := result.found.certificate) is None:
+            why = "; ".join(problem.message for problem in result.found.flaws.get("parity-document", ()))
+            why = why or "the submission holds no parity certificate"
+            without.append(tag("li", f"{result.name}: {why}."))
+        elif carriers := next((carriers for certificate, carriers in carried if certificate == held.model), None):
+            carriers.append(result)
         else:
-            carried.append((result.parity, [result]))
+            carried.append((held.model, [result]))
     return section(
         "parity",
         "Parity",
@@ -52,7 +51,7 @@ def parity_section(results: Sequence[ResultEvidence]) -> Markup:
 def _certificate(certificate: ParityCertificate, carriers: Sequence[ResultEvidence]) -> Markup:
     sides = certificate.frameworks[:SIDES]
     pairs = [(f"{a.framework}, {b.framework}", a, b) for a, b in combinations(sides, 2)]
-    rules = carriers[0].rules.parity if carriers[0].rules else None
+    rules = carriers[0].found.rules.parity if carriers[0].found.rules else None
     bound = rules.losses_float64 if rules else None
     return fragment(
         tag("h3", "Certificate of ", ", ".join(side.framework for side in sides)),
@@ -67,8 +66,7 @@ def _certificate(certificate: ParityCertificate, carriers: Sequence[ResultEviden
         ),
         _differences(certificate, pairs, rules),
         key([(name, i) for i, (name, _, _) in enumerate(pairs)]),
-        tag(
-            "div",
+        side_by_side(
             _curve(
                 "Relative loss difference, float64",
                 pairs,
@@ -76,13 +74,10 @@ def _certificate(certificate: ParityCertificate, carriers: Sequence[ResultEviden
                 bound,
             ),
             _curve("Relative loss difference, float32", pairs, lambda side: side.losses_float32),
-            class_="charts",
         ),
-        tag(
-            "p",
+        note(
             f"Differences of exactly zero are drawn at {FLOOR:.0e}. In float32 only the first steps are judged: beyond "
-            "them, training amplifies rounding in any framework, so the curve is shown and not judged.",
-            class_="note",
+            "them, training amplifies rounding in any framework, so the curve is shown and not judged."
         ),
         folded("Losses of every step", [_losses(side) for side in sides]),
         folded("Gradients and weights, tensor by tensor", _tensors(certificate)),

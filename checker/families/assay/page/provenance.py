@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
 
-from checker.families.assay.page.evidence import ResultEvidence, RunEvidence
-from checker.report.page.layout import code, facts, folded, section, table
+from checker.families.assay.page.evidence import JudgedResult, ResultEvidence, RunEvidence
+from checker.report.page.layout import code, facts, folded, listing, note, section, table
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import NOT_STATED, count, fixed, mebibytes
-from rules.documents import ImageIdentity, RunRecord, SystemDescription
+from rules.documents import ImageIdentity, Record, RunRecord, SystemDescription
 
 UNSTATED = frozenset({"", "unknown", "not stated"})
 NEEDLESS = frozenset({"n/a", "na", "not applicable"})
@@ -43,63 +45,70 @@ def provenance_section(results: Sequence[ResultEvidence]) -> Markup:
 
 def _provenance(result: ResultEvidence) -> Markup:
     record = result.first()
-    if record is None:
-        return fragment(
-            tag("h3", result.name),
-            tag(
-                "p", "No run record of this result could be read; nothing is known of its provenance.", class_="missing"
-            ),
-            described(result.description),
-        )
-    container = record.container
-    records = [run.record for run in result.runs if run.record is not None]
+    hyperparameters = record.hyperparameters if record else {}
+    every_run = folded("Weights and clocks of every run", _weights(result.runs))
+    return provenance(result, (), every_run, "Hyperparameters", hyperparameters)
+
+
+def provenance(
+    result: JudgedResult[Any],
+    measured_with: Iterable[tuple[str, Child]],
+    every_run: Markup,
+    parameters: str,
+    values: Mapping[str, bool | float | str],
+) -> Markup:
+    """Return what a result was made of; what `measured_with`, its runs and its parameters are is its suite's."""
+    records = [record.model for record in result.found.records]
+    document, manifest = result.found.system_document, result.found.manifest
+    system = _described(document.model if document else None)
+    if not records:
+        sentence = "No run record of this result could be read; nothing is known of its provenance."
+        return fragment(tag("h3", result.name), tag("p", sentence, class_="missing"), system)
+    record, box = records[0], records[0].container
+    files = manifest.model.files if manifest else []
     return fragment(
         tag("h3", result.name),
         facts(
             [
+                *measured_with,
                 *_made_of(records),
                 ("Source", _same(records, lambda r: r.source_sha256)),
-                ("Network", container.network),
-                ("Root", "read-only" if container.read_only else "writable"),
-                ("User", container.user),
-                ("Capabilities dropped", ", ".join(container.cap_drop) or "none"),
-                ("Security options", ", ".join(container.security_opt) or "none"),
-                (
-                    "Limits",
-                    f"cores {container.cpuset}; {mebibytes(container.memory_bytes)} MiB; "
-                    f"{count(container.pids)} processes",
-                ),
-                ("Engine", container.engine),
+                ("Network", box.network),
+                ("Root", "read-only" if box.read_only else "writable"),
+                ("User", box.user),
+                ("Capabilities dropped", ", ".join(box.cap_drop) or "none"),
+                ("Security options", ", ".join(box.security_opt) or "none"),
+                ("Limits", f"cores {box.cpuset}; {mebibytes(box.memory_bytes)} MiB; {count(box.pids)} processes"),
+                ("Engine", box.engine),
                 ("Written by", f"Assay {record.assay}"),
             ]
         ),
-        folded("Weights and clocks of every run", _weights(result.runs)),
-        folded("Data", _digests("Data files", record.data.items())),
+        every_run,
+        folded("Data", listing("Data files", ("File", "SHA-256 of the decompressed bytes"), _codes(record.data))),
         _layers(record.image),
         folded(
             f"Packages ({len(record.versions)})",
-            table(
-                "Packages",
-                ("Package", "Version"),
-                [(n, v) for n, v in sorted(record.versions.items())][:LISTED],
-                words=(1,),
-            ),
+            listing("Packages", ("Package", "Version"), sorted(record.versions.items())[:LISTED]),
         ),
-        folded("Arguments, environment, hyperparameters", _setting(record)),
-        folded("System", described(result.description)),
         folded(
-            f"Files of the result ({len(result.files)})",
-            table(
-                "As the manifest lists them",
-                ("File", "SHA-256"),
-                [(f.path, code(f.sha256)) for f in result.files],
-                words=(1,),
-            ),
+            f"Arguments, environment, {parameters.lower()}",
+            tag("p", "Arguments: ", code(shlex.join(record.arguments[:LISTED])) if record.arguments else "none"),
+            listing("Environment", ("Variable", "Value"), _codes(dict(sorted(record.environment.items())))),
+            table(parameters, ("Key", "Value"), [(n, _value(v)) for n, v in sorted(values.items())[:LISTED]]),
+        ),
+        folded("System", system),
+        folded(
+            f"Files of the result ({len(files)})",
+            listing("As the manifest lists them", ("File", "SHA-256"), ((f.path, code(f.sha256)) for f in files)),
         ),
     )
 
 
-def _same(records: Sequence[RunRecord], value: Callable[[RunRecord], str]) -> Child:
+def _codes(texts: Mapping[str, str]) -> Iterator[tuple[str, Child]]:
+    return ((name, code(text)) for name, text in islice(texts.items(), LISTED))
+
+
+def _same(records: Sequence[Record], value: Callable[[Record], str]) -> Child:
     """Return the value all records share, or the first one's and that others differ."""
     values = list(dict.fromkeys(value(record) for record in records))
     if len(values) == 1:
@@ -107,10 +116,11 @@ def _same(records: Sequence[RunRecord], value: Callable[[RunRecord], str]) -> Ch
     return fragment(code(values[0]), tag("strong", f" differs between runs: {len(values)} values"))
 
 
-def _made_of(records: Sequence[RunRecord]) -> list[tuple[str, Child]]:
+def _made_of(records: Sequence[Record]) -> list[tuple[str, Child]]:
     """Return what ran: the image by its digests, or the interpreter of an uncontained run."""
-    image, interpreter = records[0].image, records[0].interpreter
+    image = records[0].image
     if image is None:
+        interpreter = records[0].interpreter if isinstance(records[0], RunRecord) else None
         version = f"{interpreter.implementation} {interpreter.version}" if interpreter else NOT_STATED
         return [("Image", "none: not contained"), ("Interpreter", version)]
     return [
@@ -146,24 +156,7 @@ def _weights(runs: Sequence[RunEvidence]) -> Markup:
     heads = ("Run", "Initial weights", "Final weights, by the log", "Final weights, by the record", "Clock gap, ms")
     return fragment(
         table("Weights and clocks", heads, rows, words=(1, 2, 3)),
-        tag(
-            "p", "Clock gap: largest difference between a line's own time and the host's receipt of it.", class_="note"
-        ),
-    )
-
-
-def _digests(caption: str, digests: Iterable[tuple[str, str]]) -> Markup:
-    rows = [(name, code(digest)) for name, digest in digests]
-    return table(caption, ("File", "SHA-256 of the decompressed bytes"), rows[:LISTED], words=(1,))
-
-
-def _setting(record: RunRecord) -> Markup:
-    variables = sorted(record.environment.items())[:LISTED]
-    values = sorted(record.hyperparameters.items())[:LISTED]
-    return fragment(
-        tag("p", "Arguments: ", code(shlex.join(record.arguments[:LISTED])) if record.arguments else "none"),
-        table("Environment", ("Variable", "Value"), [(n, code(v)) for n, v in variables], words=(1,)),
-        table("Hyperparameters", ("Key", "Value"), [(n, _value(v)) for n, v in values]),
+        note("Clock gap: largest difference between a line's own time and the host's receipt of it."),
     )
 
 
@@ -171,7 +164,7 @@ def _value(value: bool | float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else count(value)
 
 
-def described(description: SystemDescription | None) -> Markup:
+def _described(description: SystemDescription | None) -> Markup:
     """Return a system's description: what was stated and what the program saw."""
     if description is None:
         return tag("p", "The system description could not be read.", class_="missing")
@@ -183,10 +176,10 @@ def described(description: SystemDescription | None) -> Markup:
     needless = [name for name, value in stated.items() if str(value).strip().lower() in NEEDLESS]
     rows = [(name, _stated(value)) for name, value in stated.items() if name not in {*missing, *needless}]
     return fragment(
-        table("As described (MLPerf's fields)", ("Field", "Value"), rows, words=(1,)),
+        listing("As described (MLPerf's fields)", ("Field", "Value"), rows),
         tag("p", tag("strong", "Not stated: "), ", ".join(missing) or "nothing", "."),
         tag("p", tag("strong", "Does not apply: "), ", ".join(needless), ".") if needless else None,
-        table("As captured by the program", ("Field", "Value"), [(n, _stated(v)) for n, v in seen.items()], words=(1,)),
+        listing("As captured by the program", ("Field", "Value"), ((n, _stated(v)) for n, v in seen.items())),
     )
 
 

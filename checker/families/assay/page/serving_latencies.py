@@ -14,7 +14,7 @@ from checker.families.assay.inference.latencies import PERCENTILES, percentile
 from checker.families.assay.inference.rules.tokens import token_counts, told
 from checker.families.assay.inference.submission import InferenceResult, LoadGenRun, ScenarioResult
 from checker.report.page.chart import ChartLine, key, line_chart
-from checker.report.page.layout import section, table
+from checker.report.page.layout import note, section, side_by_side, table
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import fixed, number
 from rules.scenarios import scenario_named
@@ -40,7 +40,7 @@ class Times:
 
 def measured_of(run: LoadGenRun | None) -> PerformanceTest | None:
     """Return what a run in performance mode measured; None where its logs cannot be read."""
-    if run is None or run.detail.refused is not None or run.latencies is None:
+    if run is None or run.whole is None or run.latencies is None:
         return None
     return run.measured
 
@@ -55,13 +55,11 @@ def latencies_section(result: InferenceResult, title: str, name: str) -> Markup:
     return section(
         name,
         f"Latencies: {title}",
-        tag(
-            "p",
+        note(
             "From every latency that LoadGen recorded. First: the share answered within a time, without the slowest. "
             "Then: the time by percentile, on a logarithmic axis and an axis of nines, to the slowest of all; "
             "dotted are the bound and the percentile that counts. MultiStream: of queries of eight samples. "
-            "Offline is one query: its samples' latencies say when each was done.",
-            class_="note",
+            "Offline is one query: its samples' latencies say when each was done."
         ),
         [_scenario(result, scenario) for scenario in result.scenarios.values()],
     )
@@ -77,7 +75,7 @@ def _scenario(result: InferenceResult, scenario: ScenarioResult) -> Markup:
     return fragment(
         tag("h3", title),
         key([(called(name), COMPARED.index(name)) for name in runs]),
-        tag("div", [_charts(scenario, times) for times in kinds], class_="charts"),
+        side_by_side([_charts(scenario, times) for times in kinds]),
         [
             table(
                 f"{title}, {called(first)}: {len(times.by_run[first]):,} times, {times.what}",

@@ -8,7 +8,7 @@ from checker.core.comparison import LEVEL, spread
 from checker.core.findings import Report
 from checker.families.assay.page.evidence import ResultEvidence, RunEvidence
 from checker.families.assay.page.serving import ServedResult
-from checker.report.page.layout import code, facts, section, table, verdict_mark
+from checker.report.page.layout import code, facts, note, section, table, verdict_mark
 from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import NOT_MEASURED, NOT_STATED, count, day, fixed, mebibytes, number
 from rules.text import printable
@@ -37,8 +37,8 @@ def header(report: Report, results: Sequence[ResultEvidence], served: Sequence[S
         facts(
             [
                 ("Measured", _listed([*(_goal(r) for r in results), *(_served(one) for one in served)])),
-                ("By", _listed([*(r.submitter for r in results), *(one.result.submitter or "" for one in served)])),
-                ("Systems", _listed([*(r.system for r in results), *(one.result.system for one in served)])),
+                ("By", _listed([*(r.submitter for r in results), *(one.found.submitter or "" for one in served)])),
+                ("Systems", _listed([*(r.system for r in results), *(one.found.system for one in served)])),
                 ("Logged", _days(results, served)),
                 ("Rule set", report.ruleset),
                 ("Judged by", f"Assay {report.assay}"),
@@ -56,7 +56,7 @@ def _headline(results: Sequence[ResultEvidence], served: Sequence[ServedResult])
 
 
 def _served(one: ServedResult) -> str:
-    return f"{one.workload} in {', '.join(printable(name, 60) for name in one.result.scenarios)}"
+    return f"{one.workload} in {', '.join(printable(name, 60) for name in one.found.scenarios)}"
 
 
 def results_section(results: Sequence[ResultEvidence], more: int) -> Markup:
@@ -70,15 +70,13 @@ def results_section(results: Sequence[ResultEvidence], more: int) -> Markup:
         "results",
         "Results",
         table("Time from run start to the evaluation that reached the target", heads, rows, words=(1, 11, 12)),
-        tag("p", f"{more} further results were judged and are not shown.", class_="note") if more else None,
-        tag(
-            "p",
+        note(f"{more} further results were judged and are not shown.") if more else None,
+        note(
             "Score: olympic mean of the times to target, that is, the mean without the fastest and the slowest run. ",
             f"Interval: Student's t interval at {LEVEL} around the mean of all runs that reached the target, n - 1 "
             "degrees of freedom; it covers run-to-run variation (seed and machine noise) on this machine only, "
             "and is cut at zero. ",
             "Spread: standard deviation over the mean. Peak memory: the highest of all runs.",
-            class_="note",
         ),
         [_run_table(result) for result in results],
     )
@@ -88,10 +86,11 @@ def _row(result: ResultEvidence) -> Sequence[Child]:
     s, score = spread(result.times_to_target()), result.score
     peaks = [run.record.memory.peak_bytes for run in result.runs if run.record and run.record.memory]
     threads = sorted({str(run.record.threads) for run in result.runs if run.record})
-    declared = "" if result.declared_runs is None else f" of {count(result.declared_runs)}"
+    manifest = result.found.manifest
+    declared = "" if manifest is None else f" of {count(manifest.model.runs)}"
     return (
         result.framework,
-        verdict_mark(result.verdict),
+        verdict_mark(result.verdicts[result.path]),
         tag("strong", fixed(score.training.score_s if score and score.training else None, 2, "no score")),
         fixed(s.mean, 2),
         f"{fixed(s.low, 2)} to {fixed(s.high, 2)}" if s.low is not None else "needs two runs",
@@ -102,7 +101,7 @@ def _row(result: ResultEvidence) -> Sequence[Child]:
         ", ".join(threads) or NOT_STATED,
         mebibytes(max(peaks, default=None)),
         result.system,
-        result.division,
+        result.found.division,
     )
 
 
@@ -111,7 +110,7 @@ def _run_table(result: ResultEvidence) -> Markup:
         "Run", "Outcome", "Time to target, s", "Samples to target", "Last metric", "Seed", "Threads",
         "Peak memory, MiB", "Earlier attempts",
     )  # fmt: skip
-    rows = [_run_row(run) for run in result.runs]
+    rows, more = [_run_row(run) for run in result.runs], len(result.found.runs) - len(result.runs)
     explained = [
         tag("li", f"Run {run.index}: {run.record.explanation}")
         for run in result.runs
@@ -120,7 +119,7 @@ def _run_table(result: ResultEvidence) -> Markup:
     explained += [tag("li", f"Run {run.index}: {problem}") for run in result.runs for problem in run.problems]
     return fragment(
         table(f"Every run: {result.name}", heads, rows, words=(1, 8)),
-        tag("p", f"{result.more_runs} further runs are in the folder and not shown.") if result.more_runs else None,
+        tag("p", f"{more} further runs are in the folder and not shown.") if more else None,
         tag("ul", explained, class_="sentences") if explained else None,
     )
 
@@ -162,7 +161,7 @@ def _official(report: Report) -> str:
 def _days(results: Sequence[ResultEvidence], served: Sequence[ServedResult]) -> str:
     """Return when the first and the last run began, by their logs."""
     began = [run.began_s for result in results for run in result.runs if run.began_s is not None]
-    logs = [run.log for one in served for run in one.result.runs if run.log is not None and run.log.records]
+    logs = [run.log for one in served for run in one.found.runs if run.log is not None and run.log.records]
     times = [number(log.records[0].time_ms) for log in logs]
     began += [time / 1000 for time in times if time is not None]
     first, last = day(min(began, default=None)), day(max(began, default=None))
@@ -170,9 +169,9 @@ def _days(results: Sequence[ResultEvidence], served: Sequence[ServedResult]) -> 
 
 
 def _goal(result: ResultEvidence) -> str:
-    if result.rules is None:
+    if result.found.rules is None:
         return f"{result.workload}, a workload this rule set does not know"
-    return f"{result.workload} to {result.rules.quality.goal}"
+    return f"{result.workload} to {result.found.rules.quality.goal}"
 
 
 def _emulation(frameworks: Sequence[str]) -> str:

@@ -12,7 +12,6 @@ from checker.core.findings import Problem, brief
 from checker.core.strict_json import JsonError
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
-from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.submission import Result, Run
 from rules.documents import ImageIdentity, Record
 from rules.images import images
@@ -21,7 +20,7 @@ MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}  # an engine's name of an arch
 WHEEL = re.compile(r"pkg:pypi/([^@?#]{1,200})@([^?#]{1,200})")
 
 
-@judge_record("image")
+@check("image", "run")
 def image(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
     """Judge that the image is one the round has: framework, target, architecture, layers, the framework's wheel."""
     known, model, made = images(result.ruleset), record.model, record.model.image
@@ -35,29 +34,24 @@ def image(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[P
         named = ", ".join(target.frameworks)
         yield record.problem("the round has no image of this framework", named, model.framework, "framework")
         return
-    found = made.architecture
-    if found != target.architecture:
-        wanted = target.architecture
-        yield record.problem("the image's architecture does not match", wanted, found, "image", "architecture")
-    system = result.system_document
-    if system is not None and not model.emulated:
-        kernel = system.model.assay.architecture
-        if kernel not in (found, MACHINE.get(found)):
-            message = "the image's architecture does not match the machine's, and nothing was emulated"
-            yield record.problem(message, kernel, found, "image", "architecture")
+    place = ("image", "architecture")
+    yield from record.require("the image's architecture does not match", target.architecture, *place)
+    found, system = made.architecture, result.system_document
+    if system is not None and not model.emulated and system.model.assay.architecture not in (found, MACHINE.get(found)):
+        message = "the image's architecture does not match the machine's, and nothing was emulated"
+        yield record.problem(message, system.model.assay.architecture, found, *place)
     if len(made.diff_ids) < 2 or len(set(made.diff_ids)) != len(made.diff_ids):
         layers = str(len(made.diff_ids))
         yield record.problem("an image is a base and wheels", "at least 2 layers, all different", layers, "image")
     wheels = target.frameworks[model.framework].wheels
     versions = [made.versions[name] for name in wheels if name in made.versions]
-    logged = run.log.first("framework") if run.log else None
+    logged = run.first("framework")
     if not versions:
         wanted = " or ".join(wheels)
         yield record.problem("the image lacks the framework's wheel", wanted, "none", "image", "versions")
     elif logged is not None and not any(names_version(logged.value, model.framework, one) for one in versions):
         wanted = f"{model.framework} {versions[0]}"
-        message = "the logged framework is not the image's"
-        yield Problem(message, wanted, brief(logged.value), run.log_path, logged.number)
+        yield run.problem("the logged framework is not the image's", wanted, brief(logged.value), logged)
 
 
 @check("image-wheels", "result")
@@ -118,7 +112,7 @@ def sbom_agrees(result: Result) -> Iterator[Problem]:
     for name in sorted({*listed, *made.versions}):
         recorded = made.versions.get(name)
         if recorded != listed.get(name):
-            at = f"{recorded or 'nothing'} ({record.path.rpartition('/')[2]} line {record.line('image', 'versions')})"
+            at = f"{recorded or 'nothing'} ({record.cited('image', 'versions')})"
             message = f"bill of materials and record differ in wheel {brief(name)}"
             yield Problem(message, at, listed.get(name, "nothing"), path)
 

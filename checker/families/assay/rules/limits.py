@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
-from checker.families.assay.rules.recorded import judge_record
-from checker.families.assay.submission import Result, Run
+from checker.families.assay.checks import check
+from checker.families.assay.submission import Result
 from checker.machine.use import cpus
-from rules.documents import Record, RunRecord, SystemDescription
+from rules.documents import Record, RunRecord
 from rules.serving_documents import ServingRecord
 
 MIB = 1 << 20
@@ -18,24 +18,22 @@ SLACK = 16 * MIB  # a kernel charges in batches, and some of its own memory even
 MOST_MACHINES = 16  # a limit this many times a machine's memory is none
 
 
-@judge_record("limits")
-def limits(result: Result, _run: Run, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+@check("limits", "run")
+def limits(result: Result, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge threads, processors and memory of a run against each other and against the system's description."""
     text, threads = record.model.container.cpuset, record.model.threads
     processors = cpus(text)
     if processors is None:
         message = "the container's processors are not a list of the kernel's"
         yield record.problem(message, "e.g. 0-3 or 1,3", text, "container", "cpuset")
-    else:
-        if len(processors) != threads:
-            message = "the container's processors do not match the declared threads"
-            yield record.problem(message, f"{threads} processors", text, "container", "cpuset")
-        yield from _beyond(result, record, processors)
-    yield from _machine(result, record)
+    elif len(processors) != threads:
+        message = "the container's processors do not match the declared threads"
+        yield record.problem(message, f"{threads} processors", text, "container", "cpuset")
+    yield from _machine(result, record, processors)
 
 
-@judge_record("serving-limits")
-def serving_limits(result: Result, _run: Run, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
+@check("serving-limits", "run")
+def serving_limits(result: Result, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
     """Judge processors and memory of a container against the declared threads and the machine.
 
     It may have more processors than the system under test has threads: LoadGen's own thread runs on one of them.
@@ -45,33 +43,24 @@ def serving_limits(result: Result, _run: Run, record: ValidDocument[ServingRecor
     if processors is None or len(processors) < threads:
         message = "the container had fewer processors than threads were declared"
         yield record.problem(message, f"{threads} processors", text, "container", "cpuset")
-    else:
-        yield from _beyond(result, record, processors)
-    yield from _machine(result, record)
+        processors = None
+    yield from _machine(result, record, processors)
 
 
-def _beyond(result: Result, record: ValidDocument[Record], processors: set[int]) -> Iterator[Problem]:
-    """Yield where the container had processors that the machine has not."""
-    system = result.system_document
-    if system is not None and max(processors) >= system.model.assay.cpus:
-        message, there = "the container had processors that the machine has not", f"0 to {system.model.assay.cpus - 1}"
+def _machine(result: Result, record: ValidDocument[Record], processors: set[int] | None) -> Iterator[Problem]:
+    """Judge processors, where they are known, memory and engine of a container against the system's description."""
+    system = result.system_document.model.assay if result.system_document else None
+    if system is not None and processors is not None and max(processors) >= system.cpus:
+        message, there = "the container had processors that the machine has not", f"0 to {system.cpus - 1}"
         yield record.problem(message, there, record.model.container.cpuset, "container", "cpuset")
+    yield from _memory(record, system.memory_bytes if system is not None else None)
+    if system is not None:
+        yield from record.require("the container's engine is not the system's", system.engine, "container", "engine")
 
 
-def _machine(result: Result, record: ValidDocument[Record]) -> Iterator[Problem]:
-    """Judge memory and engine of a container against the system's description."""
-    system = result.system_document.model if result.system_document else None
-    yield from _memory(record, system)
-    engine = record.model.container.engine
-    if system is not None and engine != system.assay.engine:
-        message = "the container's engine is not the system's"
-        yield record.problem(message, system.assay.engine, engine, "container", "engine")
-
-
-def _memory(record: ValidDocument[Record], system: SystemDescription | None) -> Iterator[Problem]:
+def _memory(record: ValidDocument[Record], machine: int | None) -> Iterator[Problem]:
     """Judge limit and peak of a container's memory against each other and the machine's."""
     limit, memory = record.model.container.memory_bytes, record.model.memory
-    machine = system.assay.memory_bytes if system is not None else None
     if machine is not None and limit > MOST_MACHINES * machine:
         message = "the container's memory limit is far beyond the machine's memory"
         yield record.problem(message, f"{machine} bytes or less", str(limit), "container", "memory_bytes")
@@ -86,6 +75,5 @@ def _memory(record: ValidDocument[Record], system: SystemDescription | None) -> 
             message = f"the peak memory is above {what}"
             yield record.problem(message, f"at most {bytes_}", str(memory.peak_bytes), "memory", "peak_bytes")
     if memory.peak_bytes < LEAST_PEAK:
-        found = str(memory.peak_bytes)
         message = "the peak memory is too small for an interpreter"
-        yield record.problem(message, f"at least {LEAST_PEAK}", found, "memory", "peak_bytes")
+        yield record.problem(message, f"at least {LEAST_PEAK}", memory.peak_bytes, "memory", "peak_bytes")

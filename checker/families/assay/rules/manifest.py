@@ -4,49 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check, flaws
 from checker.families.assay.submission import Result
+from rules.documents import Manifest
 
 flaws("result", "manifest")
 flaws("result", "sbom")
 
 
 @check("manifest-digests", "result")
-def manifest_digests(result: Result) -> Iterator[Problem]:
+def manifest_digests(result: Result, manifest: ValidDocument[Manifest]) -> Iterator[Problem]:
     """Judge that each listed file is there, inside the submission, with the listed digest."""
-    if result.manifest is None:
-        return
     own = _own(result)
-    for position, file in enumerate(result.manifest.model.files):
+    for position, file in enumerate(manifest.model.files):
         if result.framework and file.path not in own and result.tree.is_file(file.path):
             message = "the manifest lists a file that is not the result's"
-            yield result.manifest.problem(message, "files of the result", file.path, "files", position, "path")
+            yield manifest.problem(message, "files of the result", file.path, "files", position, "path")
             continue
         try:
             found = result.sha256(file.path)
         except RefusedError as error:
             message = f"the manifest lists a file that {error}"
-            yield result.manifest.problem(message, file.path, "", "files", position, "path")
+            yield manifest.problem(message, file.path, "", "files", position, "path")
             continue
         if found != file.sha256:
-            listed = f"{file.sha256} (manifest line {result.manifest.line('files', position, 'sha256')})"
+            listed = f"{file.sha256} (manifest line {manifest.line('files', position, 'sha256')})"
             yield Problem("the file is not the one the manifest lists", listed, found, file.path)
 
 
 @check("manifest-complete", "result")
-def manifest_complete(result: Result) -> Iterator[Problem]:
+def manifest_complete(result: Result, manifest: ValidDocument[Manifest]) -> Iterator[Problem]:
     """Judge that every file of the result is listed exactly once."""
-    if result.manifest is None:
-        return
     listed: set[str] = set()
-    for position, file in enumerate(result.manifest.model.files):
+    for position, file in enumerate(manifest.model.files):
         if file.path in listed:
-            yield result.manifest.problem("the file is listed twice", "once", file.path, "files", position)
+            yield manifest.problem("the file is listed twice", "once", file.path, "files", position)
         listed.add(file.path)
     for path in _own(result):
-        if path != result.manifest.path and path not in listed:
+        if path != manifest.path and path not in listed:
             yield Problem("the manifest does not list this file", "every file of the result", "not listed", path)
 
 

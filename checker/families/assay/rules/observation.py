@@ -12,7 +12,6 @@ from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check, flaws
-from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.submission import Result, Run
 from checker.machine.energy import timed
 from checker.machine.metering import METERS
@@ -20,22 +19,22 @@ from checker.machine.use import disturbed
 from rules.documents import Record
 from rules.images import images
 from rules.observation import Observation
+from rules.ruleset import Steadiness
 
 flaws("run", "observation")
 
 ALWAYS = ("busy", "steal", "queue", "swap")  # any Linux kernel says these
 
 
-@judge_record("observed")
-def observed(_result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
+@check("observed", "run")
+def observed(run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
     """Point at a run whose machine nobody watched, but for one that is no performance result anyway."""
-    if record.model.observation is not None or record.model.emulated:
-        return
-    message = "nothing of the machine was sampled during the run"
-    yield record.problem(message, run.observation_path, record.model.unobserved or "no reason given", "observation")
+    if record.model.observation is None and not record.model.emulated:
+        message, why = "nothing of the machine was sampled during the run", record.model.unobserved or "no reason given"
+        yield record.problem(message, run.observation_path, why, "observation")
 
 
-@judge_record("observation-digest")
+@check("observation-digest", "run")
 def observation_digest(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
     """Judge that the observation is the one the record names, and stands where it belongs."""
     yield from samples_digest(result, record, "observation", run.observation_path, run.observation)
@@ -45,7 +44,7 @@ def samples_digest(
     result: Result, record: ValidDocument[Record], member: str, path: str, there: ValidDocument[Observation] | None
 ) -> Iterator[Problem]:
     """Yield where the samples in `path`, `there` as read, are not those that `member` of the record names."""
-    stated = getattr(record.model, member)
+    stated = record.value(member)
     if stated is None:
         if there is not None:
             yield Problem("the record does not name these samples", "null", "a file", path)
@@ -63,12 +62,11 @@ def samples_digest(
 
 
 @check("observation-covers", "run")
-def observation_covers(result: Result, run: Run) -> Iterator[Problem]:
+def observation_covers(run: Run, observation: ValidDocument[Observation], steadiness: Steadiness) -> Iterator[Problem]:
     """Judge that samples enclose the timed region, are frequent enough, and hold what any kernel says."""
-    tolerates, at = result.ruleset.steadiness, timed(run)
-    if tolerates is None or at is None or run.observation is None:
+    at, tolerates, seen, times = timed(run), steadiness, observation, observation.model.times_s
+    if at is None:
         return
-    seen, times = run.observation, run.observation.model.times_s
     if not times or times[0] > at.start_s or times[-1] < at.stop_s:
         found = f"{times[0] - at.start_s:+.1f} s to {times[-1] - at.stop_s:+.1f} s" if times else "no samples"
         message = "the samples do not enclose the run, by the machine's clock"
@@ -89,12 +87,12 @@ def observation_covers(result: Result, run: Run) -> Iterator[Problem]:
 
 
 @check("observation-meters", "run")
-def observation_meters(result: Result, run: Run) -> Iterator[Problem]:
+def observation_meters(
+    result: Result, observation: ValidDocument[Observation], record: ValidDocument[Record]
+) -> Iterator[Problem]:
     """Judge that every meter of the target was read or is said to be missing, and that no other one was."""
-    if run.observation is None or run.record is None:
-        return
-    seen, known = run.observation, images(result.ruleset)
-    target = known.targets.get(run.record.model.target) if known else None
+    seen, known = observation, images(result.ruleset)
+    target = known.targets.get(record.model.target) if known else None
     families = {channel.name.partition("/")[0] for channel in seen.model.channels}
     missing = {one.source.partition("/")[0] for one in seen.model.unavailable}
     for meter in target.meters if target else ():

@@ -8,11 +8,14 @@ written.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
-from checker.core.mllog import LogRecord
+from checker.core.mllog import LogRecord, ParsedLog
 from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Run
+from rules.documents import Record
 
 BACK_S = 0.010  # a host's clock that is being synchronised may go back so much
 # A line seems received before it was written by at most so much: the two clocks may be of two machines, each within
@@ -31,41 +34,35 @@ EARLIEST_S, LATEST_S = 1_735_689_600, 4_102_444_800
 
 
 @check("receipts-complete", "run")
-def receipts_complete(_result: Result, run: Run) -> Iterator[Problem]:
+def receipts_complete(log: ParsedLog, record: ValidDocument[Record]) -> Iterator[Problem]:
     """Judge that there is one receipt for each `:::MLLOG` line."""
-    if run.record is None or run.log is None:
-        return
-    wanted, found = run.log.tokens, len(run.record.model.receipts)
+    wanted, found = log.tokens, len(record.model.receipts)
     if wanted != found:
         message = "the log's lines are not those that were received"
-        yield run.record.problem(message, f"{wanted} receipts", f"{found} receipts", "receipts")
+        yield record.problem(message, f"{wanted} receipts", f"{found} receipts", "receipts")
 
 
 @check("receipts-order", "run")
-def receipts_order(_result: Result, run: Run) -> Iterator[Problem]:
+def receipts_order(record: ValidDocument[Record]) -> Iterator[Problem]:
     """Judge that receipts never go back in time, but for what setting a clock right takes."""
-    times = run.record.model.receipts if run.record else []
-    for position in range(1, len(times)):
-        if times[position] < times[position - 1] - BACK_S:
-            assert run.record is not None
+    for position, (before, after) in enumerate(pairwise(record.model.receipts), 1):
+        if after < before - BACK_S:
             message = f"receipt {position + 1} is earlier than the one before it"
-            expected = f"at least {times[position - 1]:.3f}"
-            yield run.record.problem(message, expected, f"{times[position]:.3f}", "receipts", position)
+            yield record.problem(message, f"at least {before:.3f}", f"{after:.3f}", "receipts", position)
 
 
 @check("receipts-dates", "run")
-def receipts_dates(_result: Result, run: Run) -> Iterator[Problem]:
+def receipts_dates(run: Run) -> Iterator[Problem]:
     """Judge that the run has a date that can be, and that log and host date it alike."""
     pairs = _pairs(run)
+    usual = _usual(pairs)
     for record, receipt in pairs[:1]:
         for what, time in (("dated", record.time_ms / 1000), ("received", receipt)):
             if not EARLIEST_S <= time <= LATEST_S:
                 message = f"the run is {what} at a time when it cannot have been"
-                yield Problem(message, "from 2025 to 2099", f"{time:.0f} s", run.log_path, record.number)
-    usual = _usual(pairs)
-    if pairs and abs(usual) > DAY_S:
-        message = "log and receipts date the run apart"
-        yield Problem(message, "within a day", f"{usual:+.0f} s", run.log_path, pairs[0][0].number)
+                yield run.problem(message, "from 2025 to 2099", f"{time:.0f} s", record)
+        if abs(usual) > DAY_S:
+            yield run.problem("log and receipts date the run apart", "within a day", f"{usual:+.0f} s", record)
 
 
 @check("receipts-clock", "run")
@@ -80,7 +77,7 @@ def receipts_clock(result: Result, run: Run) -> Iterator[Problem]:
         early = usual - (receipt - record.time_ms / 1000)
         if early > most:
             message = f"'{record.key}' was received {early:.3f} s before its own time"
-            yield Problem(message, "after its own time", f"{-early:+.3f} s", run.log_path, record.number)
+            yield run.problem(message, "after its own time", f"{-early:+.3f} s", record)
     stalls: list[float] = []
     for record, receipt, late in _late(pairs, result.ruleset.receipt_tolerance_s):
         if not stalls or receipt > stalls[-1] + TOGETHER_S:
@@ -88,20 +85,20 @@ def receipts_clock(result: Result, run: Run) -> Iterator[Problem]:
             if len(stalls) > STALLS:
                 message = f"'{record.key}' has a time that its receipt contradicts by {late:.3f} s"
                 expected = f"clocks that advance alike, but for {STALLS} delays at most"
-                yield Problem(message, expected, f"delay {len(stalls)}", run.log_path, record.number)
+                yield run.problem(message, expected, f"delay {len(stalls)}", record)
 
 
 @check("receipts-delay", "run")
 def receipts_delay(result: Result, run: Run) -> Iterator[Problem]:
     """Point at lines that took long to the host."""
-    for record, _, late in _late(_pairs(run), result.ruleset.receipt_tolerance_s):
-        message = f"'{record.key}' was received late"
-        expected = f"within {result.ruleset.receipt_tolerance_s:g} s"
-        yield Problem(message, expected, f"{late:.3f} s after its own time", run.log_path, record.number)
+    most = result.ruleset.receipt_tolerance_s
+    for record, _, late in _late(_pairs(run), most):
+        message, found = f"'{record.key}' was received late", f"{late:.3f} s after its own time"
+        yield run.problem(message, f"within {most:g} s", found, record)
 
 
 @check("receipts-score", "run")
-def receipts_score(_result: Result, run: Run) -> Iterator[Problem]:
+def receipts_score(run: Run) -> Iterator[Problem]:
     """Judge that by the host's clock, too, the run was as fast as its log says.
 
     A host that saw less time pass than the log claims is no gain; that a line came before its time is judged elsewhere.
@@ -113,8 +110,7 @@ def receipts_score(_result: Result, run: Run) -> Iterator[Problem]:
     logged, received = (stop.time_ms - start.time_ms) / 1000, ended - began
     if received > logged + max(SCORE_S, SCORE * logged):
         message = "the run took longer by its receipts than by its log"
-        expected, found = f"{logged:.3f} s (as logged)", f"{received:.3f} s (as received)"
-        yield Problem(message, expected, found, run.log_path, stop.number)
+        yield run.problem(message, f"{logged:.3f} s (as logged)", f"{received:.3f} s (as received)", stop)
 
 
 @check("receipts-runs", "result")
@@ -125,8 +121,7 @@ def receipts_runs(result: Result) -> Iterator[Problem]:
         apart = offset - offsets[0][1]
         if abs(apart) > APART_S:
             message = "log and receipts of this run are apart otherwise than those of the first"
-            expected = f"within {APART_S:g} s of result_{offsets[0][0].name}"
-            yield Problem(message, expected, f"{apart:+.3f} s", run.log_path)
+            yield run.problem(message, f"within {APART_S:g} s of result_{offsets[0][0].name}", f"{apart:+.3f} s")
 
 
 def _pairs(run: Run) -> list[tuple[LogRecord, float]]:

@@ -3,39 +3,71 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from itertools import product
 from typing import Any
 
 from checker.core.documents import ValidDocument
 from checker.core.findings import Problem, brief
+from checker.core.mllog import ParsedLog
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check, flaws
-from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.submission import Result, Run
 from rules.documents import Record
 from rules.expressions import same
+from rules.serving import ServingRules
+from rules.workload import WorkloadRules
 
 flaws("run", "log-present")
 flaws("run", "record")
 
 USER = re.compile(r"[1-9]\d{0,9}:[1-9]\d{0,9}", re.ASCII)
+# What is a run's own in any record; but for more of the same, all else is the configuration, which the runs share.
+OWN = ("run", "outcome", "explanation", "earlier_attempts", "log", "receipts", "observation", "memory")
 
 
 def differs(record: ValidDocument[Record], run: Run, key: str, *place: str) -> Iterator[Problem]:
     """Yield a problem where the log's first `key` is not the record's value at `place`."""
-    logged = run.log.first(key) if run.log else None
-    if logged is None:
-        return
-    wanted: Any = record.model
-    for name in place:
-        wanted = wanted[name] if isinstance(wanted, dict) else getattr(wanted, name)
-    if not same(logged.value, wanted):
-        at = f"{brief(wanted)} ({record.path.rpartition('/')[2]} line {record.line(*place)})"
+    logged, wanted = run.first(key), record.value(*place)
+    if logged is not None and not same(logged.value, wanted):
         message = f"the log's '{key}' differs from the record's {'.'.join(place)}"
-        yield Problem(message, at, brief(logged.value), run.log_path, logged.number)
+        yield run.problem(message, f"{brief(wanted)} ({record.cited(*place)})", brief(logged.value), logged)
 
 
-@judge_record("record-place")
+@check("workload-known", "result")
+def workload_known(result: Result) -> Iterator[Problem]:
+    """Judge that the round has rules on the workload."""
+    if result.rules is None:
+        known = ", ".join(result.ruleset.workloads())
+        yield Problem("the round has no rules on this workload", known, result.workload, result.folder)
+
+
+def attempts_before(record: ValidDocument[Any], ended: Collection[str] = ()) -> Iterator[Problem]:
+    """Yield a problem for each earlier attempt at a run, but for those that `ended` as a run of a result does."""
+    for position, attempt in enumerate(record.model.earlier_attempts):
+        if attempt.outcome not in ended:
+            message, found = f"an earlier attempt ended as {attempt.outcome}", brief(attempt.explanation)
+            yield record.problem(message, "one attempt", found, "earlier_attempts", position, "outcome")
+
+
+def alike(result: Result, own: Collection[str], message: str, *parts: str) -> Iterator[Problem]:
+    """Yield a problem where a record differs from the first: in a member that is not a run's `own`, or in `parts`."""
+    for first, record in product(result.records[:1], result.records[1:]):
+        shared = [name for name in type(first.model).model_fields if name not in (*OWN, *own)]
+        for place in (name.split(".") for name in (*shared, *parts)):
+            if record.value(*place) != first.value(*place):
+                near = f"as in {first.path.removeprefix(f'{result.folder}/')} line {first.line(*place)}"
+                yield record.problem(message.format(".".join(place)), near, "another value", *place)
+
+
+def bound(document: ValidDocument[Any], whose: str, record: ValidDocument[Record], *members: str) -> Iterator[Problem]:
+    """Yield a problem where a member of a document on a whole result is not that of its runs' record."""
+    for member in members:
+        yield from document.require(f"the {whose} {member} does not match", record.value(member), member)
+
+
+@check("record-place", "run")
 def record_place(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
     """Judge that the record is of the submitter, system, workload, division and run that its place says."""
     stated = {
@@ -47,34 +79,25 @@ def record_place(result: Result, run: Run, record: ValidDocument[Record]) -> Ite
         **run.place,
     }
     for member, wanted in stated.items():
-        found = getattr(record.model, member)
-        if wanted is not None and found != wanted:
-            yield record.problem(f"the record's {member} does not match its folder", wanted, found, member)
+        if wanted is not None:
+            yield from record.require(f"the record's {member} does not match its folder", wanted, member)
     for member in ("framework", "target") if record.model.image else ():
-        found, wanted = getattr(record.model.image, member), getattr(record.model, member)
-        if found != wanted:
-            yield record.problem(f"the image's {member} does not match", wanted, found, "image", member)
+        yield from record.require(f"the image's {member} does not match", record.value(member), "image", member)
 
 
-@judge_record("log-digest")
-def log_digest(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
+@check("log-digest", "run")
+def log_digest(result: Result, run: Run, log: ParsedLog, record: ValidDocument[Record]) -> Iterator[Problem]:
     """Judge that the log is the one the record was written for."""
-    stated = record.model.log
-    if run.log is None:
-        return
-    if stated.path != run.log_path:
-        yield record.problem("the record names another log", run.log_path, stated.path, "log", "path")
-    try:
-        found = result.sha256(run.log_path)
-    except RefusedError:
-        return
-    if found != stated.sha256:
-        wanted = f"{stated.sha256} ({run.record_path.rpartition('/')[2]} line {record.line('log', 'sha256')})"
-        yield Problem("the log was changed after it was recorded", wanted, found, run.log_path)
+    yield from record.require("the record names another log", log.path, "log", "path")
+    with suppress(RefusedError):
+        found, stated = result.sha256(log.path), record.model.log.sha256
+        if found != stated:
+            wanted = f"{stated} ({record.cited('log', 'sha256')})"
+            yield run.problem("the log was changed after it was recorded", wanted, found)
 
 
-@judge_record("hardening")
-def hardening(_result: Result, _run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
+@check("hardening", "run")
+def hardening(record: ValidDocument[Record]) -> Iterator[Problem]:
     """Judge that the container had no network, a read-only root, no capabilities and an unprivileged user."""
     box = record.model.container
     if box.network != "none":
@@ -85,8 +108,7 @@ def hardening(_result: Result, _run: Run, record: ValidDocument[Record]) -> Iter
         found = ", ".join(box.cap_drop) or "none dropped"
         yield record.problem("the container kept capabilities", '"ALL"', found, "container", "cap_drop")
     if not USER.fullmatch(box.user):
-        message = "the container did not run as an unprivileged numeric user"
-        found = box.user or "nothing"
+        message, found = "the container did not run as an unprivileged numeric user", box.user or "nothing"
         yield record.problem(message, "number:number of an unprivileged user", found, "container", "user")
     if box.security_opt != ["no-new-privileges:true"]:
         found = ", ".join(box.security_opt) or "nothing"
@@ -98,11 +120,9 @@ def hardening(_result: Result, _run: Run, record: ValidDocument[Record]) -> Iter
 
 
 @check("data-digests", "run")
-def data_digests(result: Result, run: Run) -> Iterator[Problem]:
+def data_digests(run: Run, rules: WorkloadRules | ServingRules) -> Iterator[Problem]:
     """Judge that log and record name exactly the rule set's data files, with their digests."""
-    if result.rules is None:
-        return
-    wanted = result.rules.data
+    wanted = rules.data
     if run.record is not None:
         recorded = run.record.model.data
         for name in sorted({*wanted, *recorded}):
@@ -119,7 +139,7 @@ def data_digests(result: Result, run: Run) -> Iterator[Problem]:
         if known is None or line.value != known or name in seen:
             message = f"the log's digest of data file {brief(name)} is not the rule set's"
             expected = known or f"one of {', '.join(sorted(wanted)) or 'no files'}"
-            yield Problem(message, expected, brief(line.value), run.log_path, line.number)
+            yield run.problem(message, expected, brief(line.value), line)
         seen.add(name if isinstance(name, str) else None)
     for name in sorted(set(wanted) - seen):
-        yield Problem(f"the log has no digest of data file '{name}'", wanted[name], "nothing", run.log_path)
+        yield run.problem(f"the log has no digest of data file '{name}'", wanted[name], "nothing")

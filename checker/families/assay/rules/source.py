@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
+from checker.core.mllog import ParsedLog
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Run
@@ -42,12 +43,10 @@ def source_digest(result: Result) -> Iterator[Problem]:
 
 
 @check("log-source", "run")
-def log_source(result: Result, run: Run) -> Iterator[Problem]:
+def log_source(result: Result, run: Run, log: ParsedLog) -> Iterator[Problem]:
     """Judge that each record names a file of the submitted source, and a line that the file has."""
-    if run.log is None or not result.framework:
-        return
     lines: dict[str, int | None] = {}
-    for record in run.log.records:
+    for record in log.records if result.framework else ():
         file, number = record.metadata.get("file"), record.metadata.get("lineno")
         if not isinstance(file, str) or type(number) is not int:
             continue
@@ -58,7 +57,7 @@ def log_source(result: Result, run: Run) -> Iterator[Problem]:
             message = f"'{record.key}' was not logged by the submitted source"
             wanted = f"a file of {result.implementation}" if count is None else f"line 1 to {count} of {file}"
             found = brief(file) if count is None else str(number)
-            yield Problem(message, wanted, found, run.log_path, record.number)
+            yield run.problem(message, wanted, found, record)
             return
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from checker.core.documents import ValidDocument, read_document
+from checker.core.mllog import LogRecord
 from checker.core.tree import Entry, Tree
 from checker.families.assay.submission import Result, Run, Submission, read_if_there
-from rules.documents import ParityCertificate, RunRecord, SystemDescription
+from rules.documents import ParityCertificate, RunRecord, Steps, SystemDescription
 from rules.errors import UsageError
 from rules.observation import Observation
 from rules.workload import WorkloadRules
@@ -31,10 +32,19 @@ class TrainingRun(Run):
     record: ValidDocument[RunRecord] | None = None
 
     @property
+    def steps(self) -> Steps | None:
+        """What its steps took, by the record."""
+        return self.record.model.steps if self.record else None
+
+    @property
+    def stop(self) -> LogRecord | None:
+        """The line of the log that ends the timed region."""
+        return self.first("run_stop")
+
+    @property
     def converged(self) -> bool:
         """Whether the log says that the target was reached."""
-        stop = self.log.first("run_stop") if self.log else None
-        return stop is not None and stop.metadata.get("status") == "success"
+        return self.stop is not None and self.stop.metadata.get("status") == "success"
 
 
 @dataclass(kw_only=True)

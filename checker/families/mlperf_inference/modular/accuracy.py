@@ -1,143 +1,56 @@
-"""The accuracy phase: accuracy.txt line by line, the accuracy log's size, errors, whether the whole data set was asked.
+"""The accuracy phase: accuracy.txt, the accuracy log's size, errors, whether the whole data set was asked.
 
-A metric below its target on any line fails, also after one that met it; reading stops once every metric met its target
-and a hash was seen. In the open division any value will do, but it has to be one.
+In the open division any value will do, but it has to be one.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Iterator
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.families.mlperf_inference.facts import Text
-from checker.families.mlperf_inference.models import Models, models
-from checker.families.mlperf_inference.modular.outcome import Check, ResultPhase, View
-from checker.families.mlperf_inference.modular.performance import FORGIVEN, endpoints_model
-from checker.families.mlperf_inference.walk import Listing
-from rules.inference import InferenceRules
-
-HASH = re.compile(r"hash=(\w+)$")
-
-
-@dataclass
-class AccuracyRun:
-    """An accuracy run and what it is of."""
-
-    rules: InferenceRules
-    view: View
-    listing: Listing
-    folder: str  # accuracy/
-    text: Text | None  # accuracy.txt
-    division: str
-    model: Any
-    asked: str
-    is_endpoints: bool
-    strict_errors: bool
-    extra_files: bool  # pictures and videos are asked for
-    metrics: Any = None  # what accuracy.txt says, by metric, once it was read
-    noted: bool = False  # whether `metrics` were set
-
-    @property
-    def models(self) -> Models:
-        """The round's models."""
-        return models(self.rules.name)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether no target holds."""
-        return self.division.lower() == "open"
+from checker.families.mlperf_inference.accuracy_text import AccuracyText
+from checker.families.mlperf_inference.modular.case import LogRun
+from checker.families.mlperf_inference.modular.outcome import Checks, ResultPhase, judge_phase
+from checker.families.mlperf_inference.modular.performance import (
+    FORGIVEN,
+    endpoints_model,
+    error_problem,
+    logged_errors,
+)
 
 
-def judge_accuracy(run: AccuracyRun) -> ResultPhase:
-    """Judge an accuracy run; its metrics are noted in `run`."""
-    phase = ResultPhase("accuracy")
+def judge_accuracy(run: LogRun) -> ResultPhase:
+    """Judge an accuracy run; its metrics are noted."""
+    return judge_phase("accuracy", CHECKS, run, _folder(run), run.view)
 
-    def check(name: str, rule: str, function: Check) -> None:
-        phase.run(f"{name}_check", f"official-{rule}", function, run.folder, run.view)
 
-    check("accuracy_result", "accuracy", lambda: _endpoints_result(run) if run.is_endpoints else _result(run))
-    if not run.is_endpoints:
-        check("accuracy_json", "accuracy-log", lambda: _log_size(run))
-    check("loadgen_errors", "accuracy-errors", lambda: _errors(run))
-    check("dataset", "data-set", lambda: _data_set(run))
-    check("extra_files", "accuracy-files", lambda: _extra_files(run))
+def _folder(run: LogRun) -> str:
+    return f"{run.place.path}/accuracy"
+
+
+def _result(run: LogRun) -> Iterator[Problem]:
     if run.is_endpoints:
-        check("endpoints_model", "endpoints-model", lambda: endpoints_model(run.models, run.model, run.folder))
-    return phase
-
-
-@cache
-def pattern(round_name: str, metric: str, expression: str) -> re.Pattern[str]:  # noqa: ARG001 - the names are the key
-    """Return a metric's expression, compiled."""
-    return re.compile(expression)
-
-
-@dataclass
-class _Reading:
-    """What reading accuracy.txt comes to."""
-
-    values: dict[str, str] = field(default_factory=dict)
-    met: set[str] = field(default_factory=set)
-    hashed: bool = False
-    problems: list[Problem] = field(default_factory=list)
-
-
-def patterns(rules: InferenceRules, metrics: Iterable[str]) -> dict[str, re.Pattern[str]]:
-    """Return the expressions of metrics' lines."""
-    return {name: pattern(rules.name, name, rules.package.metrics[name]) for name in metrics}
-
-
-def _result(run: AccuracyRun) -> Iterator[Problem]:
+        yield from _endpoints_result(run)
+        return
+    text = run.facts.accuracy_text
     targets = run.models.targets(run.model, run.asked)
     limits = run.models.rules(run.model).accuracy_at_most
-    if run.text is None:
+    if text is None:
         raise TypeError("accuracy.txt is missing")
-    reading = _read(run, run.text, targets, limits)
-    if not reading.hashed:
-        what = "there is no hash of the accuracy log: a line hash=…, nothing else on it"
-        reading.problems.append(Problem(what, "hash=<SHA-256 of the whole accuracy log>", "none", run.text.path))
-    for metric in (name for name in targets if name not in reading.met and name not in reading.values):
-        expected = f"{metric} of at least {targets[metric]:.9g}"
-        reading.problems.append(Problem("the accuracy is not there", expected, "no such line", run.text.path))
-    run.metrics, run.noted = reading.values, True
+    reading = AccuracyText(text.path, targets, limits)
+    reading.read(text.lines, run.rules)
+    run.review.accuracies = reading.values
     if not run.is_open:
-        yield from reading.problems
+        yield from (*reading.problems, *reading.unhashed(), *reading.absent())
 
 
-def _read(run: AccuracyRun, text: Text, targets: dict[str, float], limits: dict[str, float]) -> _Reading:
-    reading, wanted, bounded = _Reading(), patterns(run.rules, targets), patterns(run.rules, limits)
-    for number, line in enumerate(text.lines, 1):
-        reading.hashed |= HASH.match(line) is not None
-        for metric, expression in wanted.items():
-            if (match := expression.match(line)) is None:
-                continue
-            value = match.group(1)
-            if float(value) >= targets[metric]:
-                reading.met.add(metric)
-            else:
-                expected = f"{metric} of at least {targets[metric]:.9g}"
-                reading.problems.append(Problem("the accuracy is too low", expected, value, text.path, number))
-            reading.values[metric] = value
-        for metric, expression in bounded.items():
-            if (match := expression.match(line)) is not None and float(match.group(1)) > limits[metric]:
-                expected = f"{metric} of at most {limits[metric]:.9g}"
-                what = "the value is above its upper limit"
-                reading.problems.append(Problem(what, expected, match.group(1), text.path, number))
-        if reading.hashed and len(reading.met) == len(targets):
-            break
-    return reading
-
-
-def _endpoints_result(run: AccuracyRun) -> Iterator[Problem]:
+def _endpoints_result(run: LogRun) -> Iterator[Problem]:
     score = run.view["accuracy_score"]
     if score is None:
         yield Problem("there is no accuracy score", "accuracy_scores", "none", run.view.log.path)
         return
-    run.metrics, run.noted = score, True
+    run.review.accuracies = score
     if run.is_open or run.model != "qwen3-vl-235b-a22b":
         return
     targets = run.models.targets(run.model, run.asked)
@@ -173,31 +86,29 @@ def _float(text: str) -> float | None:
         return None
 
 
-def _log_size(run: AccuracyRun) -> Iterator[Problem]:
-    path, most = f"{run.folder}/mlperf_log_accuracy.json", run.rules.package.limits.accuracy_log_bytes
+def _log_size(run: LogRun) -> Iterator[Problem]:
+    path, most = f"{_folder(run)}/mlperf_log_accuracy.json", run.rules.package.limits.accuracy_log_bytes
+    if run.is_endpoints:
+        return
     if not run.listing.exists(path):
         yield Problem("the accuracy log is missing", path.rpartition("/")[2], "no such file", path)
     elif (size := run.listing.size(path)) is not None and size > most:
         yield Problem("the accuracy log was not truncated", f"at most {most:,} bytes", f"{size:,}", path)
 
 
-def _errors(run: AccuracyRun) -> Iterator[Problem]:
-    log = run.view.log
+def _errors(run: LogRun) -> Iterator[Problem]:
+    log, forgives = run.view.log, run.options.submission_exceptions
     if run.is_endpoints:
         count = run.view["num_errors"] or 0
-        if count != 0 and not run.strict_errors:
-            yield Problem("requests failed", "none", brief(count), run.view.log.path)
+        if count != 0 and not forgives:
+            yield Problem("requests failed", "none", brief(count), log.path)
         return
-    if log.unflagged is not None:
-        raise KeyError(log.unflagged)
-    for error in log.errors:
-        if not error.has_value:
-            raise KeyError("value")
-        if not run.strict_errors or FORGIVEN not in error.value:
-            yield Problem("LoadGen logged an error", "no errors", brief(error.value), log.path, error.line)
+    for error in logged_errors(log):
+        if not forgives or FORGIVEN not in error.value:
+            yield error_problem(log, error)
 
 
-def _data_set(run: AccuracyRun) -> Iterator[Problem]:
+def _data_set(run: LogRun) -> Iterator[Problem]:
     wanted = run.models.accuracy_samples(run.model, run.asked)
     own = "effective_accuracy_sample_count"
     key = own if own in run.view.log else "qsl_reported_total_count"
@@ -206,14 +117,23 @@ def _data_set(run: AccuracyRun) -> Iterator[Problem]:
         yield run.view.problem("the accuracy run does not cover the data set", f"{expected} samples", key)
 
 
-def _extra_files(run: AccuracyRun) -> Iterator[Problem]:
-    if not run.extra_files:
-        return
-    for folder, names in run.models.rules(run.model).extra_files.items():
-        path = f"{run.folder}/{folder}"
+def _extra_files(run: LogRun) -> Iterator[Problem]:
+    wanted = run.models.rules(run.model).extra_files if run.options.extra_files else {}
+    for folder, names in wanted.items():
+        path = f"{_folder(run)}/{folder}"
         if not run.listing.is_folder(path):
             yield Problem("the folder of outputs to look at is missing", folder, "no such folder", path)
             continue
         there = {name.split(".")[0] for name in run.listing.files(path)}
         if absent := [name for name in names if name not in there]:
             yield Problem("outputs to look at are missing", ", ".join(names), f"without {', '.join(absent)}", path)
+
+
+CHECKS: Checks[LogRun] = (
+    ("accuracy_result", "accuracy", _result),
+    ("accuracy_json", "accuracy-log", _log_size),
+    ("loadgen_errors", "accuracy-errors", _errors),
+    ("dataset", "data-set", _data_set),
+    ("extra_files", "accuracy-files", _extra_files),
+    ("endpoints_model", "endpoints-model", lambda run: endpoints_model(run, _folder(run))),
+)

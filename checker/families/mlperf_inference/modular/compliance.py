@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from checker.core.findings import Problem, brief
+from checker.families.mlperf_inference.accuracy_text import patterns, values_of
 from checker.families.mlperf_inference.facts import JsonFile, TestFacts, Text
-from checker.families.mlperf_inference.models import models
-from checker.families.mlperf_inference.modular.accuracy import patterns
-from checker.families.mlperf_inference.modular.outcome import Check, ResultPhase, View, unanswerable
+from checker.families.mlperf_inference.modular.outcome import Checks, ResultPhase, View, judge_phase, unanswerable
 from checker.families.mlperf_inference.modular.performance import PerformanceRun, judge_performance
 from checker.families.mlperf_inference.walk import Listing
 
@@ -25,43 +24,37 @@ ACCURACY = frozenset(("mlperf_log_accuracy.json", "accuracy.txt", "baseline_accu
 PASS = "TEST PASS"  # noqa: S105 - what a script writes when its test passed
 
 
-@dataclass
+@dataclass(frozen=True)
 class Compliance:
     """A result's compliance tests; `run` is its performance run."""
 
     run: PerformanceRun
-    listing: Listing
-    folders: dict[str, str]  # test -> its folder
-    facts: dict[str, TestFacts]
     audits: dict[str, JsonFile]  # test -> audit/audit_*.json, of an endpoint's submission
+
+    @property
+    def listing(self) -> Listing:
+        """What lies in the submitter's folder."""
+        return self.run.listing
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """The folder of each test."""
+        return self.run.facts.paths.tests
 
     @property
     def tests(self) -> list[str]:
         """The tests that the model needs."""
-        return models(self.run.rules.name).tests(self.run.model)
+        return self.run.models.tests(self.run.model)
 
     def of(self, test: str) -> TestFacts:
         """Return what there is of a test."""
-        return self.facts.get(test) or TestFacts(test, self.folders[test])
+        return self.run.facts.tests.get(test) or TestFacts(test, self.folders[test])
 
 
 def judge_compliance(of: Compliance) -> ResultPhase:
     """Judge a result's compliance tests."""
-    phase = ResultPhase("compliance")
-
-    def check(name: str, rule: str, function: Check, view: View | None = None) -> None:
-        phase.run(f"{name}_check", f"official-{rule}", function, of.run.path, view)
-
-    if of.run.is_endpoints:
-        check("compliance_endpoints", "audits", lambda: _audits(of), of.run.view)
-        return phase
-    if of.run.division.lower() == "open":
-        return phase
-    check("dir_exists", "compliance-files", lambda: _files(of))
-    check("performance", "compliance-performance", lambda: _performance(of))
-    check("accuracy", "compliance-accuracy", lambda: _accuracy(of))
-    check("compliance_performance", "compliance-pass", lambda: _passes(of))
-    return phase
+    checks = OF_ENDPOINTS if of.run.is_endpoints else () if of.run.is_open else CHECKS
+    return judge_phase("compliance", checks, of, of.run.path, of.run.view if of.run.is_endpoints else None)
 
 
 def _files(of: Compliance) -> Iterator[Problem]:
@@ -88,15 +81,7 @@ def _performance(of: Compliance) -> Iterator[Problem]:
         if log is None:
             raise TypeError(f"{test} has no performance log")
         view = View(log)
-        run = replace(
-            of.run,
-            view=view,
-            path=of.folders[test],
-            of_test=True,
-            missing=(),
-            unknown=(),
-            ran=view["effective_scenario"],
-        )
+        run = replace(of.run, view=view, path=of.folders[test], of_test=True, ran=view["effective_scenario"])
         for _, problem in judge_performance(run).problems:
             yield replace(problem, message=f"{test}: {problem.message}")
 
@@ -136,7 +121,9 @@ def _lines(text: Text | None, test: str) -> list[str]:
     return text.lines
 
 
-def _whole(text: Text) -> list[str]:
+def _whole(text: Text | None) -> list[str]:
+    if text is None:
+        raise OSError("a file of TEST01's accuracy is no plain file")
     if text.crash is not None:
         raise ValueError(text.crash)
     return text.lines
@@ -153,15 +140,9 @@ def _test01(of: Compliance, facts: TestFacts) -> Iterator[Problem]:
     if differing := _differing(of.listing, folder, ACCURACY, frozenset()):
         yield differing
         return
-    run, baseline, compliance = of.run, dict[str, float](), dict[str, float]()
+    run = of.run
     expressions = patterns(run.rules, run.models.targets(run.model, run.asked))
-    for values, text in ((baseline, facts.baseline), (compliance, facts.compliance)):
-        if text is None:
-            raise OSError("a file of TEST01's accuracy is no plain file")
-        for line in _whole(text):
-            for metric, expression in expressions.items():
-                if (match := expression.match(line)) is not None:
-                    values[metric] = float(match.group(1))
+    baseline, compliance = (values_of(_whole(text), expressions) for text in (facts.baseline, facts.compliance))
     for metric in expressions:
         before, after = baseline.get(metric, 0), compliance.get(metric, 0)
         if before == 0 or after == 0:
@@ -256,3 +237,12 @@ def _audit(document: JsonFile | None, name: str, path: str) -> Iterator[Problem]
         yield Problem("the audit is of another test", name, brief(value["test"]), path)
     elif not value.get("passed"):
         yield Problem("the audit did not pass", "passed: true", brief(value.get("passed", "")), path)
+
+
+CHECKS: Checks[Compliance] = (
+    ("dir_exists", "compliance-files", _files),
+    ("performance", "compliance-performance", _performance),
+    ("accuracy", "compliance-accuracy", _accuracy),
+    ("compliance_performance", "compliance-pass", _passes),
+)
+OF_ENDPOINTS: Checks[Compliance] = (("compliance_endpoints", "audits", _audits),)

@@ -8,199 +8,26 @@ it would have with those results taken out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
-
-import yaml
 
 from checker.core.files import look
 from checker.core.findings import Problem, brief
-from checker.core.tree import RefusedError
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles, as_log, read_files
-from checker.families.mlperf_inference.facts import JsonFile, Paths, ResultFacts, read_document
+from checker.families.mlperf_inference.facts import JsonFile, ResultFacts, read_document
 from checker.families.mlperf_inference.models import KINDS, SCENARIOS, Models, models
-from checker.families.mlperf_inference.modular.accuracy import AccuracyRun, judge_accuracy
+from checker.families.mlperf_inference.modular.accuracy import judge_accuracy
+from checker.families.mlperf_inference.modular.case import Judging, LogRun, Options, ResultReview, SubmitterFacts
 from checker.families.mlperf_inference.modular.compliance import Compliance, audits_folder, judge_compliance
-from checker.families.mlperf_inference.modular.describing import Described, judge_measurements, judge_system
+from checker.families.mlperf_inference.modular.describing import judge_measurements, judge_system
 from checker.families.mlperf_inference.modular.outcome import PHASES, RAISED, Name, ResultPhase, Stop, View
 from checker.families.mlperf_inference.modular.performance import PerformanceRun, judge_performance
 from checker.families.mlperf_inference.power.check import has_power, judge_power
 from checker.families.mlperf_inference.walk import MAPPING, InferenceScope, Listing, ResultFolder, Submitter
 from checker.loadgen.detail_log import DetailLog
-from rules import hostile_yaml
-from rules.inference import InferenceRules, SystemKind
+from rules.inference import SystemKind
 from rules.power import power_rules
 
-YAML = 1 << 20  # bytes of a list of power supplies
 UNKNOWN = "model not known: "  # what its checks raise on a benchmark that a table lacks
-
-
-@dataclass(frozen=True)
-class Options:
-    """How the official checker was called; as recorded for published rounds, neither."""
-
-    submission_exceptions: bool = False  # LoadGen's errors in a performance log fail it; an uncommitted one is forgiven
-    extra_files: bool = False  # without --skip-extra-accuracy-files-check: pictures and videos have to be there
-
-
-@dataclass
-class SystemVerdict:
-    """A system with results. `stop` is why the official checker ends before it comes to any of them."""
-
-    name: str
-    path: str  # systems/{system}.json
-    description: dict[str, Any] = field(default_factory=dict)
-    described: bool = False  # there is a description, and it is an object
-    supplies_path: str | None = None
-    supplies: Any = None
-    stop: Stop | None = None
-
-
-@dataclass
-class ResultReview:
-    """One result, judged. `stop` is why the official checker ends at it; then it has no official phases."""
-
-    place: ResultFolder
-    facts: ResultFacts
-    system: SystemVerdict
-    model: Any
-    is_endpoints: bool = False
-    endpoint: EndpointFiles | None = None  # what an endpoint's result is read from, where there is any of it
-    performance: DetailLog | None = None  # what the performance phase read, an endpoint's files included
-    accuracy: DetailLog | None = None
-    phases: dict[Name, ResultPhase] = field(default_factory=dict)  # all six, unless a log they need is missing
-    stop: Stop | None = None
-    unwritten: bool = False  # it ends where it writes a valid result into its table
-    metric: Any = None  # as the official table has it; None where the performance phase came to none
-    metric_key: str = ""  # the key that it was read from
-    inferred: bool = False
-    accuracies: Any = None  # metric -> value as accuracy.txt says it
-    power_metric: float | None = None  # W, or mJ per query
-    power_efficiency: float | None = None
-    has_power: bool = False
-    design_power: Any = None
-
-    @property
-    def told(self) -> bool:
-        """Whether the official checker comes to judge its six phases, be it that it cannot write them down."""
-        return (self.stop is None or self.unwritten) and len(self.phases) == len(PHASES)
-
-    @property
-    def valid(self) -> bool:
-        """Whether the official checker accepts it."""
-        return self.stop is None and self.told and all(phase.passed for phase in self.phases.values())
-
-    @property
-    def failed(self) -> list[str]:
-        """The official checks that fail, as `phase.check`."""
-        return [f"{name}.{check}" for name in PHASES if name in self.phases for check in self.phases[name].failed]
-
-
-class SubmitterFacts:
-    """One submitter's folder and what all its results share."""
-
-    def __init__(self, submitter: Submitter, rules: InferenceRules) -> None:
-        self.submitter = submitter
-        self.rules = rules
-        self.mapping: Any = {}  # own benchmark names -> models, open division
-        self.stop: Stop | None = None
-        self._scenarios: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
-        try:
-            self._read()
-        except Stop as stop:
-            self.stop = stop
-        self.systems = {name: self._system(name) for name in submitter.systems}
-
-    def paths(self, place: ResultFolder) -> Paths:
-        """Return where a result's files are."""
-        layout, names = self.rules.package.layout, _names(place)
-        tests = {test: path.format(**names) for test, path in layout.compliance.items()}
-        folder = layout.measurements.rpartition("/")[0].format(**names)
-        if not layout.measurements.endswith("{file}"):
-            return Paths(layout.measurements.format(**names), folder, tests)
-        files = self.submitter.listing.files(folder)
-        named = (name for name in files if name.startswith(place.system) and name.endswith(".json"))
-        return Paths(f"{folder}/{next(named, None)}", folder, tests)
-
-    def scenarios(self, place: ResultFolder, model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return which required scenarios of a benchmark are missing, and which folders are of none it has."""
-        key = (place.system, place.benchmark)
-        if key not in self._scenarios:
-            self._scenarios[key] = self._compared(place, model)
-        return self._scenarios[key]
-
-    def _compared(self, place: ResultFolder, model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        kind = KINDS.get(str(self.systems[place.system].description.get("system_type")))
-        if place.division == "open" or kind is None:
-            return (), ()
-        wanted = models(self.rules.name).scenarios(model, kind)
-        if wanted is None:
-            return (), ()
-        there = [scenario.lower() for scenario in self.submitter.scenarios(place.system, place.benchmark)]
-        required, optional = ([s.lower() for s in those] for those in (wanted.required, wanted.optional))
-        missing: list[str] = [SCENARIOS[scenario] for scenario in required if scenario not in there]
-        unknown = [scenario for scenario in there if scenario not in required + optional]
-        if {"interactive", "server"} <= set(optional) and not {"interactive", "server"} & set(there):
-            missing.append("Interactive or Server")
-        return tuple(missing), tuple(unknown)
-
-    def _read(self) -> None:
-        listing, path = self.submitter.listing, MAPPING
-        if self.submitter.division == "open" and listing.exists(path):
-            document = read_document(self.submitter.tree, path)
-            if document.crash is not None:
-                raise Stop("the submitter's model mapping cannot be read", document.crash, path, document.crash_line)
-            self.mapping = document.value
-        if not listing.is_folder("results"):
-            cause = "NotADirectoryError: results" if listing.exists("results") else "FileNotFoundError: results"
-            raise Stop("the submitter has no results", cause, "results")
-
-    def _system(self, name: str) -> SystemVerdict:
-        system = SystemVerdict(name, f"systems/{name}.json")
-        try:
-            self._describe(system)
-        except Stop as stop:
-            system.stop = stop
-        return system
-
-    def _describe(self, system: SystemVerdict) -> None:
-        listing, tree, path = self.submitter.listing, self.submitter.tree, system.path
-        if not listing.exists(path):
-            raise Stop("the system has no description", f"AttributeError: no {path}", path)
-        document = read_document(tree, path)
-        if document.crash is not None:
-            raise Stop("the system's description cannot be read", document.crash, path, document.crash_line)
-        if not isinstance(document.value, dict):
-            cause = f"AttributeError: the description is {brief(document.value)}"
-            raise Stop("the system's description is no object", cause, path)
-        system.description, system.described = document.value, True
-        supplies = self.rules.package.layout.power_supplies
-        if supplies is not None:
-            system.supplies_path = supplies.format(system=system.name)
-            if listing.exists(system.supplies_path):
-                system.supplies = self._supplies(system.supplies_path)
-        kind, benchmarks = document.value.get("system_type"), self.submitter.benchmarks(system.name)
-        if self.submitter.division != "open" and benchmarks and kind not in list(KINDS):
-            what = "the system is of no type that has scenarios"
-            raise Stop(what, f"ValueError: invalid system type: {brief(kind)}", path)
-
-    def _supplies(self, path: str) -> Any:
-        try:
-            return hostile_yaml.loads(self.submitter.tree.read(path, YAML).decode())
-        except RefusedError as error:
-            cause = f"the file {error}"
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            cause = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise Stop("the list of power supplies cannot be read", cause, path)
-
-
-def _names(place: ResultFolder) -> dict[str, str]:
-    return {
-        "system": place.system,
-        "benchmark": place.benchmark,
-        "scenario": place.scenario,
-        "file": "",
-    }
 
 
 def judge_result(case: SubmitterFacts, facts: ResultFacts, options: Options) -> ResultReview:
@@ -208,11 +35,12 @@ def judge_result(case: SubmitterFacts, facts: ResultFacts, options: Options) -> 
     place = facts.place
     system = case.systems[place.system]
     review = ResultReview(place, facts, system, place.benchmark)
+    of = Judging(case, review, options)
     stops = list(_stops(case, review))
     review.stop = case.stop or system.stop or next(iter(stops), None)
-    _judge(case, review, options)
+    _judge(of)
     if review.valid:
-        review.stop = _table_stop(review)
+        review.stop = _table_stop(of)
         review.unwritten = review.stop is not None
     return review
 
@@ -328,68 +156,28 @@ def _endpoints_scenario_told(review: ResultReview) -> bool:
     return asked in ("singlestream", "interactive") or str(ran).lower() == "interactive" or isinstance(ran, str)
 
 
-def _judge(case: SubmitterFacts, review: ResultReview, options: Options) -> None:
+def _judge(of: Judging) -> None:
     """Judge the phases that what is there allows."""
-    place, facts, system, rules = review.place, review.facts, review.system, case.rules
-    tree, listing = case.submitter.tree, case.submitter.listing
-    review.has_power = has_power(tree, place.path)
-    described = Described(
-        rules=rules,
-        listing=listing,
-        division=place.division,
-        submitter=place.submitter,
-        system_path=system.path,
-        system=system.description,
-        supplies_path=system.supplies_path,
-        supplies=system.supplies,
-        has_power=review.has_power,
-        measurements=facts.measurements,
-        measurements_path=facts.paths.measurements,
-        measurements_folder=facts.paths.measurements_folder,
-        is_endpoints=review.is_endpoints,
-    )
-    if system.described:
-        review.phases["system"] = judge_system(described)
-        review.design_power = described.design_power
-    review.phases["measurements"] = judge_measurements(described)
+    review, phases = of.review, of.review.phases
+    review.has_power = has_power(of.case.submitter.tree, review.place.path)
+    if of.system.described:
+        phases["system"] = judge_system(of)
+    phases["measurements"] = judge_measurements(of)
     if review.accuracy is not None:
-        review.phases["accuracy"] = _accuracy(case, review, review.accuracy, options)
-    if review.performance is None:
+        phases["accuracy"] = judge_accuracy(LogRun(of.case, review, of.options, View(review.accuracy)))
+    if (log := review.performance) is None:
         return
-    run = _run(case, review, review.performance, options)
-    review.phases["performance"] = judge_performance(run)
+    ran = log.values.get("effective_scenario")
+    ran = _endpoints_scenario(ran, of.asked) if review.is_endpoints else ran
+    run = PerformanceRun(of.case, review, of.options, View(log), review.place.path, ran)
+    phases["performance"] = judge_performance(run)
     review.metric, review.metric_key = run.metric, run.metric_key
     review.inferred = isinstance(run.ran, str) and run.inferred
-    audits = {} if not review.is_endpoints else _audits(case, facts)
+    audits = _audits(of) if review.is_endpoints else {}
     if review.endpoint is not None:
         review.endpoint.audits = audits
-    of = Compliance(run, listing, facts.paths.tests, facts.tests, audits)
-    review.phases["compliance"] = judge_compliance(of)
-    review.phases["power"] = _power(case, review, review.performance)
-
-
-def _run(case: SubmitterFacts, review: ResultReview, log: DetailLog, options: Options) -> PerformanceRun:
-    place, view = review.place, View(log)
-    missing, unknown = case.scenarios(review.place, review.model)
-    ran = log.values.get("effective_scenario")
-    asked = place.scenario
-    if review.is_endpoints:
-        asked = "server" if asked.lower() == "online" else asked
-        ran = _endpoints_scenario(ran, asked)
-    return PerformanceRun(
-        rules=case.rules,
-        view=view,
-        path=place.path,
-        division=place.division,
-        model=review.model,
-        asked=asked,
-        ran=ran,
-        system=review.system.description,
-        is_endpoints=review.is_endpoints,
-        strict_errors=options.submission_exceptions,
-        missing=missing,
-        unknown=unknown,
-    )
+    phases["compliance"] = judge_compliance(Compliance(run, audits))
+    phases["power"] = _power(of, log)
 
 
 def _endpoints_scenario(ran: Any, asked: str) -> Any:
@@ -400,40 +188,18 @@ def _endpoints_scenario(ran: Any, asked: str) -> Any:
     return "Server" if isinstance(ran, str) and ran.lower() == "online" else ran
 
 
-def _accuracy(case: SubmitterFacts, review: ResultReview, log: DetailLog, options: Options) -> ResultPhase:
-    place = review.place
-    run = AccuracyRun(
-        rules=case.rules,
-        view=View(log),
-        listing=case.submitter.listing,
-        folder=f"{place.path}/accuracy",
-        text=review.facts.accuracy_text,
-        division=place.division,
-        model=review.model,
-        asked="server" if review.is_endpoints and place.scenario.lower() == "online" else place.scenario,
-        is_endpoints=review.is_endpoints,
-        strict_errors=options.submission_exceptions,
-        extra_files=options.extra_files,
-    )
-    phase = judge_accuracy(run)
-    review.accuracies = run.metrics
-    return phase
-
-
-def _audits(case: SubmitterFacts, facts: ResultFacts) -> dict[str, JsonFile]:
-    folder, named = audits_folder(facts.paths.tests), case.rules.package.endpoints.audits
+def _audits(of: Judging) -> dict[str, JsonFile]:
+    folder, named = audits_folder(of.facts.paths.tests), of.rules.package.endpoints.audits
     paths = {test: f"{folder}/audit_{name}.json" for test, name in named.items()}
-    listing, tree = case.submitter.listing, case.submitter.tree
-    return {test: read_document(tree, path) for test, path in paths.items() if listing.exists(path)}
+    return {test: read_document(of.listing.tree, path) for test, path in paths.items() if of.listing.exists(path)}
 
 
-def _power(case: SubmitterFacts, review: ResultReview, log: DetailLog) -> ResultPhase:
-    phase = ResultPhase("power")
+def _power(of: Judging, log: DetailLog) -> ResultPhase:
+    phase, review = ResultPhase("power"), of.review
     if not review.has_power:
         return phase
     metric = review.metric if isinstance(review.metric, int | float) else None
-    fixed = power_rules(case.rules.name)
-    judged = judge_power(case.submitter.tree, review.place.path, log.__getitem__, metric, fixed)
+    judged = judge_power(of.listing.tree, review.place.path, log.__getitem__, metric, power_rules(of.rules.name))
     phase.problems += judged.outcome.problems
     if judged.outcome.answer != "pass":
         phase.failed.append("power")
@@ -441,35 +207,33 @@ def _power(case: SubmitterFacts, review: ResultReview, log: DetailLog) -> Result
     return phase
 
 
-def _table_stop(review: ResultReview) -> Stop | None:
+def _table_stop(of: Judging) -> Stop | None:
     """Return why the official program ends where it writes a valid result down; None where it does not."""
-    system, path = review.system.description, review.system.path
-    scenario = "server" if review.is_endpoints and review.place.scenario.lower() == "online" else review.place.scenario
+    system, path = of.system.description, of.system.path
     what = "the result is valid and cannot be written into the table"
     try:
         int(system["number_of_nodes"]) * int(system["accelerators_per_node"])
     except RAISED as error:
         found = f"{brief(system.get('number_of_nodes'))} nodes of {brief(system.get('accelerators_per_node'))}"
         return Stop(what, f"{type(error).__name__}: {found} accelerators: {error}", path)
-    if (notes := _notes(system)) is not None:
-        return Stop(what, notes, path)
-    if scenario not in SCENARIOS and scenario not in SCENARIOS.values():
-        return Stop(what, f"KeyError: {scenario!r}", review.place.path)
-    if not isinstance(review.model, str):
-        return Stop(what, f"TypeError: the model is {brief(review.model)}", MAPPING)
-    return None
-
-
-def _notes(system: dict[str, Any]) -> str | None:
-    """Return why the notes on hardware and software cannot be joined, None where they can."""
     try:
-        notes = system.get("hw_notes", "")
-        if system.get("sw_notes"):
-            notes = notes + ". " if notes else ""
-            notes + system["sw_notes"]
+        joined_notes(system)
     except TypeError as error:
-        return f"TypeError: hw_notes and sw_notes: {error}"
+        return Stop(what, f"TypeError: hw_notes and sw_notes: {error}", path)
+    if of.asked not in SCENARIOS and of.asked not in SCENARIOS.values():
+        return Stop(what, f"KeyError: {of.asked!r}", of.place.path)
+    if not isinstance(of.model, str):
+        return Stop(what, f"TypeError: the model is {brief(of.model)}", MAPPING)
     return None
+
+
+def joined_notes(system: dict[str, Any]) -> Any:
+    """Return the notes on hardware and software as one; TypeError where they are no texts."""
+    notes = system.get("hw_notes", "")
+    if system.get("sw_notes"):
+        notes = notes + ". " if notes else ""
+        notes = notes + system["sw_notes"]
+    return notes
 
 
 def problems_of(review: ResultReview) -> Iterator[tuple[str, Problem]]:

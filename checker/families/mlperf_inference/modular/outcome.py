@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from checker.core.findings import Problem, brief
 from checker.loadgen.detail_log import DetailLog
@@ -58,17 +58,13 @@ class View:
         self.last = key
         return self.log[key]
 
-    def at(self, key: str) -> int | None:
-        """Return the line of a key's first message."""
-        return self.log.at(key) or None
-
     def problem(self, message: str, expected: str, key: str) -> Problem:
         """Return a problem with the value of `key`."""
-        found = brief(self.log[key]) if key in self.log else f"{key} is not logged"
-        return Problem(message, expected, found, self.log.path, self.at(key))
+        return self.log.problem(message, expected, key)
 
 
-Check = Callable[[], Iterable[Problem]]
+T = TypeVar("T")
+Checks = Iterable[tuple[str, str, Callable[[T], Iterable[Problem]]]]  # what it and the rule are called, the check
 
 
 @dataclass
@@ -84,18 +80,22 @@ class ResultPhase:
         """Whether every check passed."""
         return not self.failed
 
-    def run(self, check: str, rule: str, function: Check, path: str, view: View | None = None) -> None:
-        """Run one check: any problem, and anything raised, fails it."""
+
+def judge_phase(name: Name, checks: Checks[T], case: T, path: str, view: View | None = None) -> ResultPhase:
+    """Run the checks of a phase: any problem, and anything raised, fails one."""
+    phase = ResultPhase(name)
+    for check, rule, function in checks:
         problems: list[Problem] = []
         if view is not None:
             view.last = None
         try:
-            problems.extend(function())
+            problems.extend(function(case))
         except RAISED as error:
             problems.append(unanswerable(error, path, view))
         if problems:
-            self.failed.append(check)
-            self.problems += ((rule, problem) for problem in problems)
+            phase.failed.append(f"{check}_check")
+            phase.problems += ((f"official-{rule}", problem) for problem in problems)
+    return phase
 
 
 def unanswerable(error: Exception, path: str, view: View | None) -> Problem:
@@ -106,4 +106,4 @@ def unanswerable(error: Exception, path: str, view: View | None) -> Problem:
         return Problem(what, "", cause, path)
     key = view.last
     found = brief(view.log.values[key]) if key in view.log.values else "no value" if key in view.log else "not logged"
-    return Problem(f"{what} ({cause})", f"a value of {key} that it can use", found, view.log.path, view.at(key))
+    return Problem(f"{what} ({cause})", f"a value of {key} that it can use", found, view.log.path, view.log.at(key))

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.core.findings import Problem, brief
-from checker.families.mlperf_inference.models import SCENARIOS, Models, models
-from checker.families.mlperf_inference.modular.outcome import Check, ResultPhase, View
-from rules.inference import InferenceRules, ModelRules
+from checker.families.mlperf_inference.models import SCENARIOS
+from checker.families.mlperf_inference.modular.case import Judging, LogRun
+from checker.families.mlperf_inference.modular.outcome import Checks, ResultPhase, judge_phase
+from checker.loadgen.detail_log import DetailLog, Said
+from rules.inference import ModelRules
 from rules.scenarios import logged_scenario, scenario_named
 
 NS = 1_000_000  # of a millisecond
@@ -24,34 +26,14 @@ SHOWN = 20  # unknown scenarios that are named
 
 
 @dataclass
-class PerformanceRun:
-    """A performance log and what it is of. `asked` is the scenario of the folder, `ran` that of the log."""
+class PerformanceRun(LogRun):
+    """A performance log and what it is of. `ran` is the log's scenario, of a compliance test's run if `of_test`."""
 
-    rules: InferenceRules
-    view: View
     path: str  # the folder or log that problems without a line are said of
-    division: str
-    model: Any
-    asked: str
     ran: Any
-    system: dict[str, Any]
-    is_endpoints: bool
-    strict_errors: bool  # LoadGen's errors fail a run
-    of_test: bool = False  # a compliance test's
-    missing: tuple[str, ...] = ()  # scenarios of the benchmark
-    unknown: tuple[str, ...] = ()
+    of_test: bool = False
     metric: Any = None  # what was measured, once it was told
     metric_key: str = ""  # the key it was read from
-
-    @property
-    def models(self) -> Models:
-        """The round's models."""
-        return models(self.rules.name)
-
-    @property
-    def model_rules(self) -> ModelRules:
-        """What the round says of the model."""
-        return self.models.rules(self.model)
 
     @property
     def inferred(self) -> bool:
@@ -59,66 +41,60 @@ class PerformanceRun:
         pair = (self.ran.lower(), self.asked.lower())
         return pair[0] != pair[1] and pair != ("server", "interactive")
 
+    @property
+    def model_rules(self) -> ModelRules:
+        """What the round says of the model."""
+        return self.models.rules(self.model)
+
 
 def judge_performance(run: PerformanceRun) -> ResultPhase:
     """Judge a run; its metric is noted in `run`."""
-    phase = ResultPhase("performance")
-
-    def check(name: str, rule: str, function: Check) -> None:
-        phase.run(f"{name}_check", f"official-{rule}", function, run.path, run.view)
-
-    check("scenarios", "scenarios", lambda: _scenarios(run))
-    check("loadgen_errors", "loadgen-errors", lambda: _errors(run))
-    if not run.is_endpoints:
-        check("performance_sample_count", "performance-samples", lambda: _samples(run))
-    check("seeds", "seeds", lambda: _seeds(run))
-    check("latency", "latency", lambda: _latency(run))
-    if not run.is_endpoints:
-        check("min_query_count", "query-count", lambda: _queries(run))
-    check("min_duration", "duration", lambda: _duration(run))
-    check("network", "network", lambda: _network(run))
-    check("llm", "token-latency", lambda: _tokens(run))
-    check("inferred", "inferred", lambda: _inferred(run))
-    check("get_performance_metric", "metric", lambda: _metric(run))
-    if run.is_endpoints:
-        check("endpoints_model", "endpoints-model", lambda: endpoints_model(run.models, run.model, run.path))
-    return phase
+    return judge_phase("performance", CHECKS, run, run.path, run.view)
 
 
-def endpoints_model(known: Models, model: Any, path: str) -> Iterator[Problem]:
-    """Object to a model that has no endpoint's submission."""
-    if model not in known.of_endpoints:
-        listed = ", ".join(known.of_endpoints)
-        yield Problem("this model is not submitted by an endpoint's logs", listed, brief(model), path)
+def endpoints_model(run: Judging, path: str) -> Iterator[Problem]:
+    """Object to an endpoint's result of a model that has no endpoint's submission."""
+    known = run.models.of_endpoints
+    if run.is_endpoints and run.model not in known:
+        yield Problem("this model is not submitted by an endpoint's logs", ", ".join(known), brief(run.model), path)
 
 
 def _scenarios(run: PerformanceRun) -> Iterator[Problem]:
-    for scenario in run.missing:
-        what = "a required scenario is missing"
-        yield Problem(what, scenario, "no such folder", run.path.rpartition("/")[0])
-    for scenario in run.unknown[:SHOWN]:
-        what = "the benchmark has no such scenario on a system of this type"
-        yield Problem(what, "", scenario, run.path.rpartition("/")[0])
+    missing, unknown = run.case.scenarios(run.place, run.model) if not run.of_test else ((), ())
+    path = run.path.rpartition("/")[0]
+    for scenario in missing:
+        yield Problem("a required scenario is missing", scenario, "no such folder", path)
+    for scenario in unknown[:SHOWN]:
+        yield Problem("the benchmark has no such scenario on a system of this type", "", scenario, path)
 
 
 def _errors(run: PerformanceRun) -> Iterator[Problem]:
-    log = run.view.log
     if run.is_endpoints:
         return
+    for error in logged_errors(run.view.log, read=run.options.submission_exceptions):
+        twice = TWICE_CONFIGURED in error.value
+        if (FORGIVEN not in error.value and not twice) or (twice and not run.of_test):
+            yield error_problem(run.view.log, error)
+
+
+def logged_errors(log: DetailLog, read: bool = True) -> Iterator[Said]:
+    """Yield what LoadGen called errors; KeyError where a message does not say whether it is one, or none of its own."""
     if log.unflagged is not None:
         raise KeyError(log.unflagged)
-    if not run.strict_errors:
-        return
-    for error in log.errors:
+    for error in log.errors if read else ():
         if not error.has_value:
             raise KeyError("value")
-        text = error.value
-        twice = TWICE_CONFIGURED in text
-        if (FORGIVEN not in text and not twice) or (twice and not run.of_test):
-            yield Problem("LoadGen logged an error", "no errors", brief(text), log.path, error.line)
+        yield error
+
+
+def error_problem(log: DetailLog, error: Said) -> Problem:
+    """Return what is said of an error that LoadGen logged."""
+    return Problem("LoadGen logged an error", "no errors", brief(error.value), log.path, error.line)
 
 
 def _samples(run: PerformanceRun) -> Iterator[Problem]:
+    if run.is_endpoints:
+        return
     least, key = run.models.performance_samples(run.model), "effective_performance_sample_count"
     if run.view[key] < least:
         yield run.view.problem("too few samples were loaded at a time", f"at least {least}", key)
@@ -136,9 +112,8 @@ def _latency(run: PerformanceRun) -> Iterator[Problem]:
     view = run.view
     if logged_scenario(run.ran).stops_early and not run.is_endpoints:
         if not view["early_stopping_met"]:
-            yield view.problem(
-                "early stopping was not met: too few queries for the latency", "true", "early_stopping_met"
-            )
+            what = "early stopping was not met: too few queries for the latency"
+            yield view.problem(what, "true", "early_stopping_met")
             return
         most, key = run.models.latency(run.model, run.ran), "effective_target_latency_ns"
         if most and view[key] > most:
@@ -148,14 +123,15 @@ def _latency(run: PerformanceRun) -> Iterator[Problem]:
         return
     key = "result_99.00_percentile_latency_ns"
     measured = view[key]
-    scenario = run.asked or run.ran
-    most = run.models.latency(run.model, SCENARIOS.get(scenario.lower(), scenario))
+    most = run.models.latency(run.model, SCENARIOS.get(run.asked.lower(), run.asked))
     if most and measured > most:
         yield view.problem("the latency is above the limit", f"at most {most} ns at the 99th percentile", key)
 
 
 def _queries(run: PerformanceRun) -> Iterator[Problem]:
     view = run.view
+    if run.is_endpoints:
+        return
     samples, queries = view["effective_samples_per_query"], view["effective_min_query_count"]
     if not logged_scenario(run.ran).stops_early:
         least = run.models.queries(run.model, run.ran)
@@ -169,7 +145,7 @@ def _queries(run: PerformanceRun) -> Iterator[Problem]:
         offline = run.model_rules.offline_samples
         if offline is None:
             raise KeyError(run.model)
-        if samples < offline and run.division.lower() == "closed":
+        if samples < offline and run.place.division == "closed":
             what = "the Offline query has too few samples"
             yield view.problem(what, f"at least {offline}", "effective_samples_per_query")
 
@@ -183,9 +159,9 @@ def _duration(run: PerformanceRun) -> Iterator[Problem]:
 
 
 def _network(run: PerformanceRun) -> Iterator[Problem]:
-    is_network = over_network(run.system)
-    if (problem := network_problem(run.division, is_network, run.path)) is not None:
-        yield problem
+    is_network = over_network(run.system.description)
+    yield from (wrong := list(network_problem(run.place.division, is_network, run.path)))
+    if wrong:
         return
     name = run.view["sut_name"]
     if is_network and OVER_NETWORK not in name:
@@ -198,12 +174,16 @@ def over_network(system: dict[str, Any]) -> bool:
     return False if said is None else said.lower() == "true"
 
 
-def network_problem(division: str, is_network: bool, path: str) -> Problem | None:
-    """Return what is wrong with a system's network mode in a division."""
-    if {"network": True, "closed": False}.get(division, is_network) is is_network:
-        return None
-    what = "is_network of the system description contradicts the division"
-    return Problem(what, "false in closed, true in network", str(is_network).lower(), path)
+def suits_division(division: str, is_network: bool) -> bool:
+    """Whether a division has systems of such a network mode."""
+    return {"network": True, "closed": False}.get(division, is_network) is is_network
+
+
+def network_problem(division: str, is_network: bool, path: str) -> Iterator[Problem]:
+    """Yield what is wrong with a system's network mode in a division."""
+    if not suits_division(division, is_network):
+        what = "is_network of the system description contradicts the division"
+        yield Problem(what, "false in closed, true in network", str(is_network).lower(), path)
 
 
 def _tokens(run: PerformanceRun) -> Iterator[Problem]:
@@ -239,7 +219,7 @@ def _inferred(run: PerformanceRun) -> Iterator[Problem]:
     view.last = "effective_scenario"
     if not run.inferred:
         return
-    pair, kind = (run.ran.lower(), run.asked.lower()), run.system["system_type"]
+    pair, kind = (run.ran.lower(), run.asked.lower()), run.system.description["system_type"]
     if "edge" not in kind.lower():
         what = f"a {run.asked} result of a {kind} system cannot be taken from a run of {run.ran}"
         yield view.problem(what, run.asked, "effective_scenario")
@@ -270,11 +250,7 @@ def _metric(run: PerformanceRun) -> Iterator[Problem]:
         if str(run.model).lower() == "wan-2.2-t2v-a14b":
             value /= 1000
     run.metric = None
-    problems: list[Problem] = []
-    metric: Any = value
-    if run.inferred:
-        metric, problems = _taken(run, value)
-    run.metric = metric
+    run.metric, problems = _taken(run, value) if run.inferred else (value, [])
     yield from problems
 
 
@@ -299,7 +275,22 @@ def _taken(run: PerformanceRun, value: Any) -> tuple[Any, list[Problem]]:
             problems.append(view.problem("too few queries for an estimate by early stopping", "above 0", key))
         value = estimate * scenario_named(asked).samples_per_query / NS
     if asked == "Interactive" and ran != "Server":
-        problems.append(
-            view.problem("an Interactive result is taken from a run of Server", "Server", "effective_scenario")
-        )
+        what = "an Interactive result is taken from a run of Server"
+        problems.append(view.problem(what, "Server", "effective_scenario"))
     return value, problems
+
+
+CHECKS: Checks[PerformanceRun] = (
+    ("scenarios", "scenarios", _scenarios),
+    ("loadgen_errors", "loadgen-errors", _errors),
+    ("performance_sample_count", "performance-samples", _samples),
+    ("seeds", "seeds", _seeds),
+    ("latency", "latency", _latency),
+    ("min_query_count", "query-count", _queries),
+    ("min_duration", "duration", _duration),
+    ("network", "network", _network),
+    ("llm", "token-latency", _tokens),
+    ("inferred", "inferred", _inferred),
+    ("get_performance_metric", "metric", _metric),
+    ("endpoints_model", "endpoints-model", lambda run: endpoints_model(run, run.path)),
+)

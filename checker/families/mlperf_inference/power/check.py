@@ -14,7 +14,7 @@ from checker.core.findings import Problem
 from checker.core.links import LinkedTree
 from checker.core.outcome import OfficialOutcome
 from checker.core.tree import RefusedError
-from checker.families.mlperf_inference.power.logs import mean_power, moment
+from checker.families.mlperf_inference.power.logs import load_samples, moment
 from checker.families.mlperf_inference.power.session import FAULTS, RANGING, TESTING, Session, judge_session
 from rules.power import PowerRules
 
@@ -87,19 +87,19 @@ def _measure(
     try:
         begin, end = moment(value("power_begin")), moment(value("power_end"))
         at = f"{folder}/{TESTING}/spl.txt"
-        mean = mean_power(tree.read(at, tree.limits.log_bytes), begin, end, with_factor=False)
-        if mean.watts is None:
+        result.watts = load_samples(tree.read(at, tree.limits.log_bytes), begin, end).watts
+        if result.watts is None:
             what = "the meter took no sample while the load lasted"
             result.outcome.fail("power-metric", Problem(what, f"between {begin} and {end}", "none", at))
             return
-        result.watts, at = mean.watts, f"{folder}/{TESTING}/mlperf_log_detail.txt"
+        at = f"{folder}/{TESTING}/mlperf_log_detail.txt"
         if scenario in ("offline", "server", "interactive"):
             if performance is None:
                 raise ValueError("the result has no performance metric")
-            result.metric, result.unit = mean.watts, "W"
-            result.efficiency = performance / mean.watts
+            result.metric, result.unit = result.watts, "W"
+            result.efficiency = performance / result.watts
         else:
-            _per_query(result, mean.watts * (end - begin).total_seconds(), scenario, value)
+            _per_query(result, result.watts * (end - begin).total_seconds(), scenario, value)
     except FAULTS as error:
         cause = f"it {error}" if isinstance(error, RefusedError) else f"{type(error).__name__}: {error}"
         what = "what the result drew cannot be computed"

@@ -8,7 +8,7 @@ from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.cases import ResultCase, when
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.power.check import has_power
-from checker.families.mlperf_inference.power.logs import DaemonEvent, longest_gap
+from checker.families.mlperf_inference.power.logs import DaemonEvent, load_samples
 from checker.families.mlperf_inference.power.logs import daemon_log as read_daemon_log
 from checker.families.mlperf_inference.power.session import (
     DAEMON,
@@ -49,14 +49,17 @@ def power_sampled(case: ResultCase) -> Iterator[Problem]:
     if begin is None or end is None or not has_power(tree, case.path):
         return
     try:
-        gap = longest_gap(tree.read(path, tree.limits.log_bytes), begin, end, most)
+        samples = load_samples(tree.read(path, tree.limits.log_bytes), begin, end)
     except FAULTS:
         return  # the official checks say that the samples cannot be read
-    if gap.line is not None and gap.seconds > most:
+    gaps = samples.gaps()
+    longest, line = max(gaps, key=lambda gap: gap[0])
+    if line is not None and longest > most:
+        many = sum(gap > most for gap, _ in gaps)
         what = "power was sampled more rarely than once a second during the load"
-        what += f" in {gap.many:,} places" if gap.many > 1 else ""
-        what += f"; {gap.dropped:,} samples are not above 0 W and do not count" if gap.dropped else ""
-        yield Problem(what, f"no gap above {most:g} s", f"{gap.seconds:,.3f} s without a sample", path, gap.line)
+        what += f" in {many:,} places" if many > 1 else ""
+        what += f"; {samples.dropped:,} samples are not above 0 W and do not count" if samples.dropped else ""
+        yield Problem(what, f"no gap above {most:g} s", f"{longest:,.3f} s without a sample", path, line)
 
 
 def _events(session: Session) -> Iterator[DaemonEvent]:

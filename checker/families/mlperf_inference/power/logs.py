@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import TextIO
 
 FORMAT = "%m-%d-%Y %H:%M:%S.%f"
@@ -87,71 +88,45 @@ def _anywhere(line: str) -> float:
 
 
 @dataclass(frozen=True)
-class Mean:
-    """Means of the meter's samples during a load; None where no sample counts."""
+class LoadSamples:
+    """The meter's samples strictly between a load's begin and end: those above zero, which alone count, and others."""
 
-    watts: float | None
-    power_factor: float | None
-    samples: int
+    watts: float | None  # mean; None where no sample counts
+    begin: datetime
+    end: datetime
+    counted: list[tuple[datetime, int]]  # when, and the line
+    dropped: int  # samples that are not above zero
+
+    def gaps(self) -> list[tuple[float, int | None]]:
+        """Return the seconds before each sample that counts, with its line, and those after the last."""
+        times = [(self.begin, None), *self.counted, (self.end, self.counted[-1][1] if self.counted else None)]
+        return [((at - last).total_seconds(), line) for (last, _), (at, line) in pairwise(times)]
 
 
-def mean_power(data: bytes, begin: datetime, end: datetime, with_factor: bool) -> Mean:
-    """Return the means over the samples strictly between `begin` and `end`; only values above zero count.
+@lru_cache(maxsize=1)
+def load_samples(data: bytes, begin: datetime, end: datetime, with_factor: bool = False) -> LoadSamples:
+    """Return the samples during a load; the last file's are kept, for the official checks and ours read the same.
 
     Raises IndexError and ValueError for a sample line that is cut or holds no number.
     """
-    watts: list[float] = []
-    factors: list[float] = []
     begin, end = begin.replace(tzinfo=None), end.replace(tzinfo=None)
+    watts, counted, dropped = list[float](), list[tuple[datetime, int]](), 0
     most = 10 if with_factor else 4
-    for line in text_of(data):
-        if not line.startswith("Time"):
-            continue
-        fields = line.split(",", most)
-        if not begin < moment(fields[1]) < end:
-            continue
-        value = float(fields[3])
-        if value > 0:
-            watts.append(value)
-        if with_factor and (factor := float(fields[9])) > 0:
-            factors.append(factor)
-    return Mean(
-        sum(watts) / len(watts) if watts else None, sum(factors) / len(factors) if factors else None, len(watts)
-    )
-
-
-@dataclass(frozen=True)
-class Gap:
-    """The longest time without a sample that counts during a load, and how many times are longer than a bound."""
-
-    seconds: float
-    line: int | None  # of the sample after it, or the last before the load's end; None where there is no sample
-    many: int
-    dropped: int  # samples during the load that are not above zero
-
-
-def longest_gap(data: bytes, begin: datetime, end: datetime, most_s: float) -> Gap:
-    """Return the longest time between samples above zero, which alone count for the mean, from `begin` to `end`.
-
-    Raises IndexError and ValueError for a sample line that is cut or holds no number.
-    """
-    begin, end = begin.replace(tzinfo=None), end.replace(tzinfo=None)
-    last, last_line, gaps, dropped = begin, None, list[tuple[float, int | None]](), 0
     for number, line in enumerate(text_of(data), 1):
         if not line.startswith("Time"):
             continue
-        fields = line.split(",", 4)
+        fields = line.split(",", most)
         at = moment(fields[1])
         if not begin < at < end:
             continue
-        if not float(fields[3]) > 0:
-            dropped += 1
+        if (value := float(fields[3])) > 0:
+            watts.append(value)
+            counted.append((at, number))
         else:
-            gaps.append(((at - last).total_seconds(), number))
-            last, last_line = at, number
-    gaps.append(((end - last).total_seconds(), last_line))
-    seconds, line_of = max(gaps, key=lambda gap: gap[0])
-    return Gap(seconds, line_of, sum(gap > most_s for gap, _ in gaps), dropped)
+            dropped += 1
+        if with_factor:
+            float(fields[9])  # of no use, but where it is no number the official checker stops
+    return LoadSamples(sum(watts) / len(watts) if watts else None, begin, end, counted, dropped)
 
 
 @dataclass(frozen=True)
@@ -225,12 +200,14 @@ class DaemonLog:
     @cached_property
     def _marked(self) -> list[tuple[int, str, float | None, str | None, str | None]]:
         """Lines with a warning or an error: number, line, its time if it bears one, what follows each of the marks."""
-        marked = []
+        marked, stamp, at = [], "", None
         for number, line in enumerate(self._lines, 1):
-            warning = _after(line, "WARNING:") if "WARNING:" in line else None
-            error = _after(line, "ERROR:") if "ERROR:" in line else None
-            if warning is not None or error is not None:
-                marked.append((number, line, _time(line), warning, error))
+            if "WARNING:" in line or "ERROR:" in line:
+                if line[:STAMP_LENGTH] != stamp:
+                    stamp, at = line[:STAMP_LENGTH], _time(line)
+                warning, error = _marks(line if at is None else line[STAMP_LENGTH:])
+                if warning is not None or error is not None:
+                    marked.append((number, line, at, warning, error))
         return marked
 
 
@@ -248,10 +225,16 @@ def _time(line: str) -> float | None:
         return None
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def daemon_log(data: bytes, session: str) -> DaemonLog:
-    """Return a daemon's log as read; the last one is kept, for the official checks and ours read the same."""
+    """Return a daemon's log as read; the last two are kept, for the official checks and ours read the same."""
     return DaemonLog(data, session)
+
+
+@lru_cache(1024)
+def _marks(text: str) -> tuple[str | None, str | None]:
+    """Return what follows the marks of a warning and of an error; most lines say the same, but for their time."""
+    return _after(text, "WARNING:"), _after(text, "ERROR:")
 
 
 def _after(line: str, mark: str) -> str | None:

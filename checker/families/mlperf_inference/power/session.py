@@ -19,7 +19,7 @@ from typing import Any
 from checker.core.findings import Problem, brief
 from checker.core.links import LinkedTree
 from checker.core.tree import RefusedError
-from checker.families.mlperf_inference.power.logs import StampError, load_times, mean_power
+from checker.families.mlperf_inference.power.logs import StampError, load_samples, load_times
 from checker.families.mlperf_inference.power.logs import daemon_log as read_daemon_log
 from rules.power import PowerRules
 
@@ -253,8 +253,8 @@ def _as_heavy(session: Session, spans: dict[str, tuple[float, float]]) -> None:
     watts = {}
     for run, (begin, end) in spans.items():
         limits = datetime.fromtimestamp(begin, tz=UTC), datetime.fromtimestamp(end, tz=UTC)
-        mean = mean_power(session.read(f"{run}/spl.txt"), *limits, with_factor=True)
-        watts[run] = round(-1.0 if mean.watts is None else mean.watts, 5)
+        mean = load_samples(session.read(f"{run}/spl.txt"), *limits, with_factor=True).watts
+        watts[run] = round(-1.0 if mean is None else mean, 5)
     percent = round((watts[TESTING] / watts[RANGING] - 1) * 100, 2)
     what = "the measured run drew less than the ranging run"
     least = f"at most {session.fixed.lower_at_most_percent:g}% less than {watts[RANGING]:g} W"

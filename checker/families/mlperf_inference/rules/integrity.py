@@ -17,7 +17,7 @@ from checker.families.mlperf_inference.endpoints.case import EndpointCase, endpo
 from checker.families.mlperf_inference.endpoints.logs import RESULTS, SUMMARY
 from checker.families.mlperf_inference.endpoints.marks import accuracy_mark, audit_marks, run_mark
 from checker.families.mlperf_inference.models import NOTHING
-from checker.families.mlperf_inference.modular.official import ResultReview, SubmitterFacts
+from checker.families.mlperf_inference.modular.case import ResultReview, SubmitterFacts
 from checker.families.mlperf_inference.power.check import has_power
 from rules.inference_review import review_rules
 from rules.ruleset import load

@@ -11,10 +11,10 @@ from itertools import chain
 
 from checker.core.files import FileState, look
 from checker.core.findings import Problem
+from checker.families.mlperf_inference.accuracy_text import HASH, patterns
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.facts import JsonFile, Text
-from checker.families.mlperf_inference.modular.accuracy import HASH, patterns
 from checker.families.mlperf_inference.modular.compliance import audits_folder
 from checker.families.mlperf_inference.power.check import SESSION_FILES, has_power
 from checker.families.mlperf_inference.power.session import RANGING, TESTING

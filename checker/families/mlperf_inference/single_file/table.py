@@ -11,10 +11,9 @@ from typing import Any
 from checker.core.findings import Score
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.models import SCENARIOS
-from checker.families.mlperf_inference.modular.official import ResultReview
-from checker.families.mlperf_inference.single_file.check import ScenarioVerdict
+from checker.families.mlperf_inference.modular.case import ResultReview
+from checker.families.mlperf_inference.single_file.case import ScenarioVerdict
 from checker.families.mlperf_inference.table import measured, row, unit_of
-from checker.families.mlperf_inference.table import score as modular_score
 from rules.scenarios import scenario_named
 from rules.single_file import single_file_rules
 from rules.text import printable
@@ -22,11 +21,9 @@ from rules.text import printable
 NOT_ITS_OWN = ("total_accelerators", "errors", "design_power_watts", "Power", "PowerUnits", "PowerEfficiency")
 
 
-def score(case: ResultCase, review: ResultReview, result: ScenarioVerdict, path: str) -> Score:
-    """Return a result for the report's table, with the row of the single-file checker."""
-    base = modular_score(case, review, path)
-    official = _row(case, review, result) if result.rows else None
-    return replace(base, official=official)
+def score(case: ResultCase, review: ResultReview, result: ScenarioVerdict, base: Score) -> Score:
+    """Return the modular checker's `base` with the row of the single-file checker."""
+    return replace(base, official=_row(case, review, result) if result.rows else None)
 
 
 def _row(case: ResultCase, review: ResultReview, result: ScenarioVerdict) -> dict[str, Any]:

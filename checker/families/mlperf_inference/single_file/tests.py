@@ -2,66 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from checker.core.findings import Problem
 from checker.core.outcome import OfficialOutcome
+from checker.families.mlperf_inference.accuracy_text import patterns, values_of
 from checker.families.mlperf_inference.facts import ResultFacts, TestFacts, Text
-from checker.families.mlperf_inference.single_file.log import (
-    Fixed,
-    PerformanceLog,
-    StopsError,
-    judge_run,
-    lines_of,
-    patterns,
-)
-from checker.families.mlperf_inference.walk import Listing
+from checker.families.mlperf_inference.single_file.case import RUN_FILES, Case, StopsError, lines_of
+from checker.families.mlperf_inference.single_file.log import PerformanceLog, judged_run
 
-RUN_FILES = ("mlperf_log_summary.txt", "mlperf_log_detail.txt")
 SAME = ("mlperf_log_accuracy.json", "accuracy.txt")
 DIFFERENT = (*SAME, "baseline_accuracy.txt", "compliance_accuracy.txt")
-ANYWHERE = frozenset({"mlperf_log_trace.json", "results.json", ".gitkeep"})
 RULE = "single-file-compliance"
-Judging = Callable[[Any, str], PerformanceLog]
 
 
-def judge_tests(
-    fixed: Fixed,
-    facts: ResultFacts,
-    run: Judging,
-    listing: Listing,
-    outcome: OfficialOutcome,
-    outside: Callable[[str], str],
-) -> bool:
+def judge_tests(case: Case, facts: ResultFacts, model: Any, scenario: str, outcome: OfficialOutcome) -> bool:
     """Judge a result's compliance tests and return whether they pass; StopsError where the checker ends."""
-    of = _Tests(fixed, facts, run, listing, outcome, outside)
-    wanted = fixed.model(of.model).tests if isinstance(of.model, str) else []
-    wanted = wanted if wanted or fixed.model(of.model).listed else ["TEST01", "TEST04"]
+    of = _Tests(case, facts, model, scenario, outcome)
+    rules = case.fixed.models.rules(model)
+    wanted = rules.tests if isinstance(model, str) else []
+    wanted = wanted if wanted or rules.listed else ["TEST01", "TEST04"]
     wanted = [test for test in ("TEST01", "TEST04", "TEST06") if test in wanted]
-    folder = of.folder
-    if wanted and not listing.exists(folder):
-        outcome.fail(RULE, Problem("there are no compliance tests", ", ".join(wanted), "no such folder", folder))
-        return False
+    if wanted and not case.listing.exists(of.folder):
+        return of.fail("there are no compliance tests", ", ".join(wanted), "no such folder", of.folder)
     passed = [of.performance(wanted)]
     passed += [of.accuracy(test) for test in ("TEST01", "TEST06") if test in wanted]
     return all(passed)
 
 
 class _Tests:
-    def __init__(
-        self,
-        fixed: Fixed,
-        facts: ResultFacts,
-        run: Judging,
-        listing: Listing,
-        outcome: OfficialOutcome,
-        outside: Callable[[str], str],
-    ) -> None:
-        self.fixed, self.facts, self.run = fixed, facts, run
-        self.listing, self.outcome, self.outside = listing, outcome, outside
-        self.model = run(None, "").model
-        place = facts.place
+    def __init__(self, case: Case, facts: ResultFacts, model: Any, scenario: str, outcome: OfficialOutcome) -> None:
+        self.case, self.facts, self.model, self.scenario, self.outcome = case, facts, model, scenario, outcome
+        self.listing, place = case.listing, facts.place
         self.folder = f"compliance/{place.system}/{place.benchmark}/{place.scenario}"
 
     def fail(self, what: str, expected: str, found: str, path: str) -> bool:
@@ -83,13 +56,9 @@ class _Tests:
                 continue
             if "TEST06" in wanted:
                 continue
-            run = self.run(test.log, f"{folder}/performance/run_1")
-            judge_run(run)
-            for problem in run.problems:
-                self.outcome.fail(RULE, problem)
-            for problem in run.tolerated:
-                self.outcome.warn("single-file-tolerated", problem)
-            last = last if run.raised else run.valid
+            run = PerformanceLog(self.case, test.log, f"{folder}/performance/run_1", self.model, self.scenario)
+            valid = judged_run(run, RULE, self.outcome)
+            last = last if run.raised else valid
             passed = passed and self._verified(test, folder)
             if passed and last is None:
                 raise StopsError("UnboundLocalError: compliance_perf_valid: the test's run cannot be judged", folder)
@@ -110,11 +79,9 @@ class _Tests:
         return self._files(run, RUN_FILES, ("mlperf_log_accuracy.json",)) and fine
 
     def _files(self, folder: str, wanted: Iterable[str], free: Iterable[str] = ()) -> bool:
-        if not self.listing.is_folder(folder):
-            raise StopsError(f"NotADirectoryError: {folder}", folder)
-        odd = (set(self.listing.files(folder)) ^ set(wanted)) - ANYWHERE - set(free)
-        found = ", ".join(f"{'no ' if name in set(wanted) else ''}{name}" for name in sorted(odd)[:10])
-        return not odd or self.fail("the test's files are not those wanted", ", ".join(wanted), found, folder)
+        differing = self.case.differing(folder, wanted, free)
+        what = "the test's files are not those wanted"
+        return not differing or self.fail(what, ", ".join(wanted), differing, folder)
 
     def accuracy(self, name: str) -> bool:
         """Judge a test's verify_accuracy.txt, and for answers that differ their accuracy."""
@@ -122,7 +89,7 @@ class _Tests:
         path = f"{folder}/verify_accuracy.txt"
         if not self.listing.exists(path):
             return self.fail("the test's verdict is missing", "verify_accuracy.txt", "no such file", folder)
-        if "TEST01" in self.outside(folder):
+        if "TEST01" in self.case.outside(folder):
             return self._same_answers(test, folder, _says_pass(test.accuracy, path))
         lines = {line.strip() for line in _whole(test.accuracy, path)}
         lacking = [
@@ -144,12 +111,12 @@ class _Tests:
             return False
         if same:
             return True
-        metrics = self.fixed.model(self.model).accuracy
+        metrics = self.case.fixed.models.rules(self.model).accuracy
         if not metrics:
             raise StopsError(f"ValueError: model not known: {self.model}", where)
         baseline = self._values(test.baseline, f"{where}/baseline_accuracy.txt", metrics)
         compliance = self._values(test.compliance, f"{where}/compliance_accuracy.txt", metrics)
-        limits = self.fixed.rules.package.limits
+        limits = self.case.fixed.rules.package.limits
         most = limits.test01_percent_strict if "99.9" in str(self.model) else limits.test01_percent
         for metric in metrics:
             before, after = baseline[metric], compliance[metric]
@@ -161,16 +128,10 @@ class _Tests:
         return True
 
     def _values(self, text: Text | None, path: str, metrics: Iterable[str]) -> dict[str, float]:
-        known = patterns(self.fixed, metrics)
-        values = dict.fromkeys(known, 0.0)
-        for line in _whole(text, path):
-            for name, pattern in known.items():
-                if match := pattern.match(line):
-                    try:
-                        values[name] = float(match[1])
-                    except ValueError as error:
-                        raise StopsError(f"ValueError: {str(error)[:100]}", path) from None
-        return values
+        try:
+            return dict.fromkeys(metrics, 0.0) | values_of(_whole(text, path), patterns(self.case.fixed.rules, metrics))
+        except ValueError as error:
+            raise StopsError(f"ValueError: {str(error)[:100]}", path) from None
 
 
 FIRST_TOKEN = {"First token check pass: True", "First token check pass: Skipped"}

@@ -1,19 +1,19 @@
-"""The demands on one key as the rules mean them, compiled, each with the rule card that answers for it."""
+"""The demands on one key as the rules mean them, compiled, and which rule card answers for each."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, cast
 
 from checker.families.mlperf_training.sheets.loose import DIVISION, SheetError
-from checker.families.mlperf_training.sheets.words import part_of
-from rules.cards import Part
+from checker.families.mlperf_training.sheets.words import members, part_of, wanted
+from rules.cards import Card, Part
 from rules.expressions import Event, ExpressionError, Moment, ValueKind, compile_expression, same
 from rules.ruleset import RuleSet, load
-from rules.sheets import Demand, TimeLimit
+from rules.sheets import Demand, TimeLimit, sheets
 
 Test = Callable[[Moment], bool]
 Division = Literal["closed", "open"]
@@ -77,15 +77,9 @@ def _tests(demand: Demand, truth: Callable[[str, str], Test]) -> Iterator[tuple[
     if demand.before:
         yield "before", lambda moment: not any(moment.counts.get(other) for other in demand.before)
     if demand.within is not None:
-        yield "within", _within(demand.within)
+        yield "within", partial(_within, demand.within)
     if demand.has:
-        yield (
-            "has",
-            lambda moment: (
-                isinstance(_event(moment).metadata, dict)
-                and any(name in _event(moment).metadata for name in demand.has)
-            ),
-        )
+        yield "has", lambda moment: _has_some(_event(moment).metadata, demand.has)
     if demand.equals is not None:
         yield "equals", lambda moment: same(_event(moment).value, demand.equals)
     if demand.one_of:
@@ -93,7 +87,7 @@ def _tests(demand: Demand, truth: Callable[[str, str], Test]) -> Iterator[tuple[
     for position, text in enumerate(demand.holds):
         yield f"holds.{position}", truth("holds", text)
     if demand.between is not None:
-        yield "between", _between(*demand.between)
+        yield "between", partial(_between, *demand.between)
 
 
 def tests_value(demand: Demand) -> bool:
@@ -106,12 +100,13 @@ def _event(moment: Moment) -> Event:
     return moment.event
 
 
-def _between(least: float, most: float) -> Test:
-    def test(moment: Moment) -> bool:
-        value = _event(moment).value
-        return type(value) in (int, float) and least <= value <= most
+def _has_some(metadata: Any, names: list[str]) -> bool:
+    return isinstance(metadata, dict) and any(name in metadata for name in names)
 
-    return test
+
+def _between(least: float, most: float, moment: Moment) -> bool:
+    value = _event(moment).value
+    return type(value) in (int, float) and least <= value <= most
 
 
 def _of_free_values(ruleset: RuleSet, key: str, division: Division) -> Iterator[tuple[str, str, Test]]:
@@ -137,18 +132,14 @@ def _not_negative(moment: Moment) -> bool:
     return type(value) not in (int, float) or not (value < 0 or value == math.inf)
 
 
-def _within(limit: TimeLimit) -> Test:
-    def test(moment: Moment) -> bool:
-        first = moment.held.get(FIRST_OF + limit.since)
-        if first is None:
-            return True  # the order of the two has its own rule
-        minutes = limit.minutes
-        if isinstance(minutes, dict):
-            division = moment.latest.get(DIVISION)
-            minutes = minutes["open" if division is not None and division.value == "open" else "closed"]
-        return bool(_event(moment).time_ms - first < minutes * 60_000)
-
-    return test
+def _within(limit: TimeLimit, moment: Moment) -> bool:
+    first, minutes = moment.held.get(FIRST_OF + limit.since), limit.minutes
+    if first is None:
+        return True  # the order of the two has its own rule
+    if isinstance(minutes, dict):
+        division = moment.latest.get(DIVISION)
+        minutes = minutes["open" if division is not None and division.value == "open" else "closed"]
+    return bool(_event(moment).time_ms - first < minutes * 60_000)
 
 
 @cache
@@ -177,3 +168,16 @@ def rule_for(ruleset: RuleSet, key: str, part: Part) -> str:
     if rule is None:
         raise SheetError(f"{ruleset.name}: no card answers for '{part}' of {key}")
     return rule
+
+
+def answered(ruleset: RuleSet, card: Card) -> Iterator[str]:
+    """Yield `sheet: key: what it asks for` for all that the card answers for in this round."""
+    for name, sheet in sheets(ruleset.name).items():
+        for key, demand in {**sheet.keys, **sheet.strict}.items():
+            asked = [
+                wanted(demand, member, key)
+                for member in members(demand)
+                if rule_for(ruleset, key, part_of(member)) == card.id
+            ]
+            if asked:
+                yield f"{name}: {key}: {'; '.join(asked)}"

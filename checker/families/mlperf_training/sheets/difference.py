@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from checker.core.findings import brief
-from checker.families.mlperf_training.sheets.words import listed, told, wanted
+from checker.families.mlperf_training.sheets.words import EMPTY, WANTED, listed, told, wanted
 from rules.sheets import Demand, Sheet, sheets
 from rules.training import package_rules
 
@@ -61,19 +61,7 @@ def _demand(old: Demand, new: Demand, key: str) -> Iterator[str]:
             yield f"now also {listed(come, 'and')}"
         if gone:
             yield f"no longer {listed(gone, 'or')}"
-    for member in (
-        "occurs",
-        "instead",
-        "after",
-        "before",
-        "within",
-        "has",
-        "equals",
-        "holds",
-        "between",
-        "first",
-        "reaches",
-    ):
+    for member in (name for name in WANTED if name != "one_of"):
         was, now = getattr(old, member), getattr(new, member)
         if was == now:
             continue
@@ -84,14 +72,10 @@ def _demand(old: Demand, new: Demand, key: str) -> Iterator[str]:
                 yield f"now {listed(come, 'and')} (was {listed(gone, 'and')})"
             elif come or gone:
                 yield f"now {listed(come, 'and')}" if come else f"no longer {listed(gone, 'and')}"
-            continue
-        empty: tuple[object, ...] = (None, [], "any")
-        if now in empty:
+        elif now in EMPTY:
             yield f"no longer {wanted(old, member, key)}"
-        elif was in empty:
-            yield f"now {wanted(new, member, key)}"
         else:
-            yield f"now {wanted(new, member, key)} (was {wanted(old, member, key)})"
+            yield f"now {wanted(new, member, key)}" + ("" if was in EMPTY else f" (was {wanted(old, member, key)})")
 
 
 def _package(before: str, after: str) -> Iterator[str]:

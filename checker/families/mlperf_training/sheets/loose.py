@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 from checker.families.mlperf_training.reading import ReadRecord
@@ -249,66 +250,33 @@ def _compile_key(sheet: Sheet, key: str, demand: Demand, watched: bool) -> Compi
 
 
 def _tests(demand: Demand, compiled: Callable[[str, str], Test]) -> Iterator[tuple[str, Test]]:
-    for other in demand.after:
-        yield "after", _after(other)
-    for other in demand.before:
-        yield "before", _before(other)
+    if demand.after:
+        yield "after", lambda moment: all(other in moment.counts for other in demand.after)
+    if demand.before:
+        yield "before", lambda moment: not any(other in moment.counts for other in demand.before)
     if demand.within is not None:
-        yield "within", _within(demand.within)
+        yield "within", partial(_within, demand.within)
     if demand.has:
-        yield "has", _has(tuple(demand.has))
+        yield "has", lambda moment: any(name in _event(moment).metadata for name in demand.has)
     if demand.equals is not None:
-        yield "equals", _equals(demand.equals)
+        yield "equals", lambda moment: _event(moment).value == demand.equals
     if demand.one_of:
-        yield "one_of", _one_of(frozenset(demand.one_of) if demand.single else demand.one_of)
+        wanted = frozenset(demand.one_of) if demand.single else demand.one_of
+        yield "one_of", lambda moment: _event(moment).value in wanted
     for position, text in enumerate(demand.holds):
         yield f"holds.{position}", compiled("holds", text)
     if demand.between is not None:
-        yield "between", _between(*demand.between)
+        least, most = demand.between
+        yield "between", lambda moment: least <= _event(moment).value <= most
 
 
-def _after(other: str) -> Test:
-    return lambda moment: other in moment.counts
+def _event(moment: Moment) -> Event:
+    return cast("Event", moment.event)
 
 
-def _before(other: str) -> Test:
-    return lambda moment: other not in moment.counts
-
-
-def _within(limit: TimeLimit) -> Test:
-    def test(moment: Moment) -> bool:
-        minutes = limit.minutes
-        if isinstance(minutes, dict):
-            minutes = _of_division(minutes, moment)
-        took = float(moment.event.time_ms) - moment.held[_EARLIEST]  # type: ignore[union-attr]
-        return bool(took < minutes * 60 * 1e3)
-
-    return test
-
-
-def _of_division(minutes: Mapping[str, float], moment: Moment) -> float:
-    """Return the limit of the division logged so far; whatever is not the open one is given the closed one's."""
-    division = moment.latest.get(DIVISION)
-    if division is None:
-        return 0.0
-    return minutes["open"] if division.value == "open" else minutes["closed"]
-
-
-def _has(names: tuple[str, ...]) -> Test:
-    if len(names) == 1:
-        name = names[0]
-        return lambda moment: name in moment.event.metadata  # type: ignore[union-attr]
-    first, second = names
-    return lambda moment: first in moment.event.metadata or second in moment.event.metadata  # type: ignore[union-attr]
-
-
-def _equals(wanted: Any) -> Test:
-    return lambda moment: moment.event.value == wanted  # type: ignore[union-attr]
-
-
-def _one_of(wanted: list[Any] | frozenset[Any]) -> Test:
-    return lambda moment: moment.event.value in wanted  # type: ignore[union-attr]
-
-
-def _between(least: float, most: float) -> Test:
-    return lambda moment: least <= moment.event.value <= most  # type: ignore[union-attr]
+def _within(limit: TimeLimit, moment: Moment) -> bool:
+    """Whether a line comes in time; a division logged that is not the open one is given the closed one's limit."""
+    minutes, division = limit.minutes, moment.latest.get(DIVISION)
+    if isinstance(minutes, dict):
+        minutes = 0.0 if division is None else minutes["open" if division.value == "open" else "closed"]
+    return bool(float(_event(moment).time_ms) - moment.held[_EARLIEST] < minutes * 60 * 1e3)

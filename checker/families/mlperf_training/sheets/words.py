@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from checker.core.findings import Problem, brief
 from rules.cards import Part
-from rules.sheets import Demand, sheets
+from rules.sheets import Demand, TimeLimit, sheets
 
 PARTS: dict[str, Part] = {
     "occurs": "lines",
@@ -33,65 +33,46 @@ def listed(names: list[Any], last: str = "or") -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
+OCCURS = {"once": "exactly one line", "some": "at least one line", "any": "any number of lines"}
+# What a member asks for, as the end of 'it should be …', in the order in which members are judged.
+WANTED: dict[str, Callable[[Demand, str], str]] = {
+    "occurs": lambda demand, _: OCCURS.get(str(demand.occurs), f"at least {demand.occurs} lines"),
+    "instead": lambda demand, key: f"a line of {listed([key, *demand.instead])}",
+    "after": lambda demand, _: f"after {listed(demand.after, 'and')}",
+    "before": lambda demand, _: f"before {listed(demand.before, 'and')}",
+    "within": lambda demand, _: _limit(demand.within),
+    "has": lambda demand, _: f"metadata with {listed(demand.has)}",
+    "equals": lambda demand, _: brief(demand.equals),
+    "one_of": lambda demand, _: f"one of {', '.join(brief(value) for value in demand.one_of)}",
+    "holds": lambda demand, _: " and ".join(demand.holds),
+    "between": lambda demand, _: "from {:g} to {:g}".format(*demand.between or ()),
+    "first": lambda demand, _: f"on the first line, {demand.first}",
+    "reaches": lambda demand, _: f"on some line, {demand.reaches}",
+}
+EMPTY: tuple[object, ...] = (None, [], "any")  # of a member that asks for nothing
+BEYOND = {"given": "a value", "sign": "a finite number, not below 0"}  # of hyperparameters that a sheet leaves free
+
+
 def wanted(demand: Demand, member: str, key: str) -> str:
-    """Return what one member of a demand asks for, as the end of 'it should be …'."""
+    """Return what one member of a demand asks for; of a list's position, `holds.0`, that one."""
     name, _, position = member.partition(".")
-    if name == "occurs":
-        return {"once": "exactly one line", "some": "at least one line", "any": "any number of lines"}.get(
-            str(demand.occurs), f"at least {demand.occurs} lines"
-        )
-    if name == "instead":
-        return f"a line of {listed([key, *demand.instead])}"
-    if name == "after":
-        return f"after {listed(demand.after, 'and')}"
-    if name == "before":
-        return f"before {listed(demand.before, 'and')}"
-    if name == "within":
-        assert demand.within is not None
-        minutes = demand.within.minutes
-        limit = f"{minutes:g}" if isinstance(minutes, float) else listed([f"{m:g} ({d})" for d, m in minutes.items()])
-        return f"under {limit} minutes after the first {demand.within.since}"
-    if name == "has":
-        return f"metadata with {listed(demand.has)}"
-    if name == "equals":
-        return brief(demand.equals)
-    if name == "one_of":
-        return f"one of {', '.join(brief(value) for value in demand.one_of)}"
-    if name == "holds":
-        return demand.holds[int(position)] if position else " and ".join(demand.holds)
-    if name == "between":
-        assert demand.between is not None
-        return f"from {demand.between[0]:g} to {demand.between[1]:g}"
-    if name == "given":
-        return "a value"
-    if name == "sign":
-        return "a finite number, not below 0"
-    if name == "first":
-        return f"on the first line, {demand.first}"
-    if name == "reaches":
-        return f"on some line, {demand.reaches}"
-    return "a value from which what follows can be computed"
+    if position and name == "holds":
+        return demand.holds[int(position)]
+    if name in WANTED:
+        return WANTED[name](demand, key)
+    return BEYOND.get(name, "a value from which what follows can be computed")
+
+
+def _limit(limit: TimeLimit | None) -> str:
+    assert limit is not None
+    minutes = limit.minutes
+    said = f"{minutes:g}" if isinstance(minutes, float) else listed([f"{m:g} ({d})" for d, m in minutes.items()])
+    return f"under {said} minutes after the first {limit.since}"
 
 
 def members(demand: Demand) -> Iterator[str]:
     """Yield the members of a demand that ask for something, in the order they are judged."""
-    for name in (
-        "occurs",
-        "instead",
-        "after",
-        "before",
-        "within",
-        "has",
-        "equals",
-        "one_of",
-        "holds",
-        "between",
-        "first",
-    ):
-        if getattr(demand, name) not in (None, [], "any"):
-            yield name
-    if demand.reaches is not None:
-        yield "reaches"
+    return (name for name in WANTED if getattr(demand, name) not in EMPTY)
 
 
 def told(demand: Demand, key: str) -> str:

@@ -12,9 +12,7 @@ from checker.families.assay.checks import check
 from checker.families.assay.inference.answers import Answer, by_sample
 from checker.families.assay.inference.compliance import differing
 from checker.families.assay.inference.metrics import recomputed
-from checker.families.assay.inference.rules.recomputed import wanted
 from checker.families.assay.inference.submission import LOGGED, InferenceResult, LoadGenRun, ScenarioResult
-from rules.scenarios import scenario_named
 from rules.serving import ServingRules
 
 CUT = 4096  # bytes of the accuracy log's beginning and end that the field keeps
@@ -30,11 +28,9 @@ def answers(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     """Judge that runs that log answers have them: an accuracy run each sample's once, each of the right size."""
     if run.name not in LOGGED:
         return
-    if run.answers is None:
-        yield from run.flaws["answers"]
-        return
     rules, logged = result.rules, run.answers
-    if rules is None:
+    if rules is None or logged is None:
+        yield from run.flaws.get("answers", ())
         return
     if run.name == "accuracy":
         yield from _once(result, run, logged, rules)
@@ -47,7 +43,7 @@ def answers(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
 
 def _once(result: InferenceResult, run: LoadGenRun, logged: Sequence[Answer], rules: ServingRules) -> Iterator[Problem]:
     """Yield what is wrong with the samples asked: each once, but for those that fill up MultiStream's last query."""
-    times, fill = Counter(answer.qsl_idx for answer in logged), _fill(result, run, rules)
+    times, fill = Counter(answer.qsl_idx for answer in logged), _fill(run, rules)
     missing = set(range(rules.samples)).difference(times)
     total, most = rules.samples + fill, 2 if fill else 1
     if missing or len(times) != rules.samples or len(logged) != total or max(times.values()) > most:
@@ -63,10 +59,9 @@ def _once(result: InferenceResult, run: LoadGenRun, logged: Sequence[Answer], ru
             yield Problem(message, fault.expected, fault.found, run.answers_path)
 
 
-def _fill(result: InferenceResult, run: LoadGenRun, rules: ServingRules) -> int:
+def _fill(run: LoadGenRun, rules: ServingRules) -> int:
     """Return how many samples LoadGen asks twice: it fills up the last query of MultiStream, of each set it loads."""
-    its = wanted(result, run)
-    width = its.samples_per_query if its is not None and scenario_named(run.scenario).by_query else None
+    width = run.asked.samples_per_query if run.asked is not None and run.its.by_query else None
     if width is None or width < 1:
         return 0
     sets, rest = divmod(rules.samples, rules.performance_samples)
@@ -98,25 +93,23 @@ def stated(result: InferenceResult, scenario: ScenarioResult) -> tuple[str, dict
 
 
 @check("serving-accuracy-hash", "scenario")
-def accuracy_hash(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
+def accuracy_hash(result: InferenceResult, scenario: ScenarioResult, accuracy: LoadGenRun) -> Iterator[Problem]:
     """Judge that accuracy.txt binds the whole accuracy log, and that the short one is its beginning and end."""
-    run = scenario.accuracy
-    if run is None:
-        return
+    kept = f"{scenario.folder}/accuracy/mlperf_log_accuracy.json"
     try:
         path, _, digest = stated(result, scenario)
-        wanted = result.sha256(run.answers_path)
+        wanted = result.sha256(accuracy.answers_path)
         if digest != wanted:
             message = "accuracy.txt lacks the hash of the whole accuracy log, or has another one"
             yield Problem(message, f"hash={wanted}", f"hash={digest}" if digest else "no such line", path)
-        whole = result.tree.read(run.answers_path, result.tree.limits.log_bytes)
-        short = result.tree.read(f"{scenario.folder}/accuracy/mlperf_log_accuracy.json", LARGEST)
+        whole = result.tree.read(accuracy.answers_path, result.tree.limits.log_bytes)
+        short = result.tree.read(kept, LARGEST)
     except RefusedError as error:
         yield Problem(f"an accuracy file {error}", "accuracy.txt and both logs", "", f"{scenario.folder}/accuracy")
         return
     if short != whole and not (len(short) >= 2 * CUT and short[:CUT] == whole[:CUT] and short[-CUT:] == whole[-CUT:]):
-        path = f"{scenario.folder}/accuracy/mlperf_log_accuracy.json"
-        yield Problem("the short and the whole accuracy log are of different runs", run.answers_path, "other", path)
+        message = "the short and the whole accuracy log are of different runs"
+        yield Problem(message, accuracy.answers_path, "other", kept)
 
 
 @check("serving-accuracy-target", "scenario")
@@ -139,14 +132,13 @@ def accuracy_target(result: InferenceResult, scenario: ScenarioResult) -> Iterat
 
 
 @check("serving-accuracy-recomputed", "scenario")
-def accuracy_recomputed(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
+def accuracy_recomputed(result: InferenceResult, scenario: ScenarioResult, accuracy: LoadGenRun) -> Iterator[Problem]:
     """Judge that the answers have the metrics that are stated, where the round has what they are compared with."""
-    run = scenario.accuracy
-    if run is None or run.answers is None or result.rules is None:
+    if accuracy.answers is None or result.rules is None:
         return
     try:
         path, found, _ = stated(result, scenario)
-        answers_ = {sample: bytes.fromhex(data) for sample, data in by_sample(run.answers).items()}
+        answers_ = {sample: bytes.fromhex(data) for sample, data in by_sample(accuracy.answers).items()}
     except (RefusedError, ValueError):
         return  # said by other rules
     for name, possible in recomputed(result.ruleset, result.rules, answers_).items():
@@ -161,4 +153,4 @@ def accuracy_recomputed(result: InferenceResult, scenario: ScenarioResult) -> It
         if result.division == "closed" and metric and possible.most - possible.least > metric.uncertain + CLOSE:
             message = f"the answers are so far from the reference's that {name} does not follow from them"
             found_ = f"{possible.least:.5g} to {possible.most:.5g}"
-            yield Problem(message, f"within {metric.uncertain:g}", found_, run.answers_path)
+            yield Problem(message, f"within {metric.uncertain:g}", found_, accuracy.answers_path)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from operator import attrgetter
 from typing import Any
 
 from checker.core.documents import ValidDocument
 from checker.core.findings import Problem, brief
+from checker.core.mllog import ParsedLog
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
+from checker.families.assay.inference.latencies import Latencies
 from checker.families.assay.inference.submission import LOGGED, PERFORMANCE, RUNS, InferenceResult, LoadGenRun
-from checker.families.assay.rules.record import differs
-from checker.families.assay.rules.recorded import judge_record
+from checker.families.assay.rules.record import alike, attempts_before, differs, workload_known
+from rules.documents import Manifest
 from rules.serving_documents import ServingOutcome, ServingRecord, SutParameters
 from rules.thresholds import inference_thresholds
-
-STATUSES = ("available", "preview", "rdi")
-
 
 # Keys of the log, and the record's members that must be the same; beside these, the parameters of what was measured.
 AGREED = {
@@ -33,52 +31,35 @@ AGREED = {
 }
 
 
-@judge_record("serving-record-agrees")
-def record_agrees(_result: InferenceResult, run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
+@check("serving-record-agrees", "run")
+def record_agrees(run: LoadGenRun, log: ParsedLog, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
     """Judge that the container's log and the record state the same."""
-    if run.log is None:
-        return
     places = {key: (member,) for key, member in AGREED.items()} | {
         name: ("sut", name) for name in SutParameters.model_fields
     }
     for key, place in places.items():
-        if run.log.first(key) is None:
-            wanted = attrgetter(".".join(place))(record.model)
-            yield Problem(f"'{key}' is not logged", brief(wanted), "nothing", run.log_path)
+        if log.first(key) is None:
+            yield run.problem(f"'{key}' is not logged", brief(record.value(*place)), "nothing")
         yield from differs(record, run, key, *place)
-    framework = run.log.first("framework")
+    framework = log.first("framework")
     if framework is None or str(framework.value).partition(" ")[0] != record.model.framework:
         found = brief(framework.value) if framework else "nothing"
-        line = framework.number if framework else None
-        yield Problem("the log names another framework", record.model.framework, found, run.log_path, line)
+        yield run.problem("the log names another framework", record.model.framework, found, framework)
 
 
-@check("serving-status", "result")
-def status(result: InferenceResult) -> Iterator[Problem]:
-    """Judge that a system's status is one that MLPerf Inference knows."""
-    described = result.system_document
-    if described is not None and described.model.status.lower() not in STATUSES:
-        found = described.model.status
-        yield described.problem("the status is not one of MLPerf's", ", ".join(STATUSES), found, "status")
-
-
-@judge_record("serving-outcome")
-def outcome(_result: InferenceResult, _run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
+@check("serving-outcome", "run")
+def outcome(record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
     """Judge that the run came to its end."""
-    found = record.model.outcome
-    if found is not ServingOutcome.SUCCESS:
-        yield record.problem(f"the run ended as {found}", ServingOutcome.SUCCESS, found, "outcome")
+    yield from record.require(f"the run ended as {record.model.outcome}", ServingOutcome.SUCCESS, "outcome")
 
 
-@judge_record("serving-attempts")
-def attempts(_result: InferenceResult, _run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
+@check("serving-attempts", "run")
+def attempts(record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
     """Point at runs that needed more than one attempt."""
-    for position, attempt in enumerate(record.model.earlier_attempts):
-        message, found = f"an earlier attempt ended as {attempt.outcome}", brief(attempt.explanation)
-        yield record.problem(message, "one attempt", found, "earlier_attempts", position, "outcome")
+    yield from attempts_before(record)
 
 
-@judge_record("serving-files")
+@check("serving-files", "run")
 def files(result: InferenceResult, run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
     """Judge that LoadGen's files are those the record was written for, each of them."""
     for position, file in enumerate(record.model.files):
@@ -89,7 +70,7 @@ def files(result: InferenceResult, run: LoadGenRun, record: ValidDocument[Servin
             yield record.problem(message, file.path, "", "files", position, "path")
             continue
         if found != file.sha256:
-            wanted = f"{file.sha256} (record.json line {record.line('files', position, 'sha256')})"
+            wanted = f"{file.sha256} ({record.cited('files', position, 'sha256')})"
             yield Problem("the file is not the one the run wrote", wanted, found, file.path)
     listed = {file.path for file in record.model.files}
     paths = [run.detail_path, run.summary_path]
@@ -100,86 +81,55 @@ def files(result: InferenceResult, run: LoadGenRun, record: ValidDocument[Servin
             yield record.problem("the record does not list a file of the run", path, "nothing", "files")
 
 
-# What is a run's own; all else in a record is the configuration, which the runs of a result share.
-OWN = {
-    "scenario",
-    "run",
-    "outcome",
-    "explanation",
-    "earlier_attempts",
-    "log",
-    "receipts",
-    "files",
-    "user_conf",
-    "audit_config",
-    "load_s",
-    "warm_up_s",
-    "loading_s",
-    "memory",
-    "observation",
-    "unobserved",
-}
-SHARED = [name for name in ServingRecord.model_fields if name not in OWN]
+# What is also a run's own; all else in a record is the configuration, which the runs of a result share.
+OWN = ("scenario", "files", "user_conf", "audit_config", "load_s", "warm_up_s", "loading_s", "unobserved")
 
 
 @check("serving-runs-alike", "result")
 def runs_alike(result: InferenceResult) -> Iterator[Problem]:
     """Judge that all runs had the same image, source, data, parameters, arguments, environment and limits."""
-    for record in result.records[1:]:
-        first = result.records[0]
-        for name in SHARED:
-            if getattr(record.model, name) != getattr(first.model, name):
-                message = f"the runs differ in {name}: accuracy and performance are not of one system"
-                other = f"as in {first.path} line {first.line(name)}"
-                yield record.problem(message, other, "another value", name)
+    yield from alike(result, OWN, "the runs differ in {}: accuracy and performance are not of one system")
 
 
 @check("serving-runs-there", "result")
-def runs_there(result: InferenceResult) -> Iterator[Problem]:
+def runs_there(result: InferenceResult, manifest: ValidDocument[Manifest]) -> Iterator[Problem]:
     """Judge that the manifest declares the runs there are."""
-    if result.manifest is not None and result.manifest.model.runs != len(result.runs):
-        found = str(len(result.runs))
-        message = "the manifest declares another number of LoadGen runs"
-        yield result.manifest.problem(message, str(result.manifest.model.runs), found, "runs")
+    declared, found = manifest.model.runs, len(result.runs)
+    if declared != found:
+        yield manifest.problem("the manifest declares another number of LoadGen runs", declared, found, "runs")
 
 
 @check("serving-warm-up", "run")
-def warm_up(_result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
+def warm_up(run: LoadGenRun, log: ParsedLog) -> Iterator[Problem]:
     """Judge that the system was warmed up before the clock started: logged, in order, taking time."""
-    if run.log is None:
-        return
     order = ("init_start", "warmup_start", "warmup_stop", "init_stop", "run_start", "run_stop")
-    lines = [run.log.first(key) for key in order]
-    for key, line in zip(order, lines, strict=True):
-        if line is None or len(run.log.all(key)) != 1:
-            yield Problem(f"'{key}' is not logged once", "once", str(len(run.log.all(key))), run.log_path)
-    for before, after in pairwise(line for line in lines if line is not None):
+    for key in order:
+        if (times := len(log.all(key))) != 1:
+            yield run.problem(f"'{key}' is not logged once", "once", str(times))
+    for before, after in pairwise(line for key in order if (line := log.first(key)) is not None):
         if after.number < before.number:
             message = f"'{after.key}' comes before '{before.key}'"
-            yield Problem(message, " ".join(order), brief(after.key), run.log_path, after.number)
+            yield run.problem(message, " ".join(order), brief(after.key), after)
     if run.record is not None and run.record.model.warm_up_s <= 0:
         yield run.record.problem("warm-up took no time", "above 0 s", f"{run.record.model.warm_up_s:g} s", "warm_up_s")
 
 
 @check("serving-host-clock", "run")
-def host_clock(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
+def host_clock(
+    result: InferenceResult, run: LoadGenRun, log: ParsedLog, record: ValidDocument[ServingRecord], latencies: Latencies
+) -> Iterator[Problem]:
     """Judge that by the host's receipts the run lasted as long as LoadGen's clock says, and not much longer."""
-    if run.record is None or run.log is None or run.name not in PERFORMANCE or run.latencies is None:
-        return
-    receipts = run.record.model.receipts
-    if len(receipts) != len(run.log.records):
-        return  # said by another rule
-    ends = {line.key: at for line, at in zip(run.log.records, receipts, strict=True)}
+    if run.name not in PERFORMANCE or len(record.model.receipts) != len(log.records):
+        return  # the latter is said by another rule
+    ends = {line.key: at for line, at in zip(log.records, record.model.receipts, strict=True)}
     if "run_start" not in ends or "run_stop" not in ends:
         return
-    seen, measured = ends["run_stop"] - ends["run_start"], run.latencies.last_done_s
-    bounds = inference_thresholds(result.ruleset.name).host_clock
+    seen, measured = ends["run_stop"] - ends["run_start"], latencies.last_done_s
+    bounds, found = inference_thresholds(result.ruleset.name).host_clock, f"{seen:.3f} s"
     if seen < measured - bounds.early_s:
-        message = "the host saw less time pass than LoadGen measured"
-        yield Problem(message, f"at least {measured:.3f} s", f"{seen:.3f} s", run.log_path)
+        yield run.problem("the host saw less time pass than LoadGen measured", f"at least {measured:.3f} s", found)
     elif seen > measured * (1 + bounds.around) + bounds.around_s:
-        message = "the host saw more time pass than LoadGen measured"
-        yield Problem(message, f"about {measured:.3f} s", f"{seen:.3f} s", run.log_path)
+        yield run.problem("the host saw more time pass than LoadGen measured", f"about {measured:.3f} s", found)
 
 
 @check("serving-apart", "result")
@@ -209,8 +159,8 @@ def distinct(results: list[InferenceResult]) -> Iterator[Problem]:
 
 
 def _marks(run: LoadGenRun) -> Iterator[tuple[str, Any, str]]:
-    if run.detail.refused is None:
-        yield "detail log", run.detail.fingerprint, run.detail_path
+    if run.whole is not None:
+        yield "detail log", run.whole.fingerprint, run.detail_path
     if run.latencies is not None:
         yield "latencies", hash(run.latencies.latency.tobytes()), run.latencies_path
     if run.log is not None and run.record is not None:
@@ -220,14 +170,10 @@ def _marks(run: LoadGenRun) -> Iterator[tuple[str, Any, str]]:
 @check("serving-known", "result")
 def known(result: InferenceResult) -> Iterator[Problem]:
     """Judge that the round has rules on the workload and on each scenario of it, each with a run."""
-    if result.rules is None:
-        names = ", ".join(result.ruleset.workloads())
-        yield Problem("the round has no rules on this workload", names, result.workload, result.folder)
-        return
-    for scenario in result.scenarios.values():
-        if scenario.rules is None:
-            names = ", ".join(result.rules.scenarios)
-            message = "the round has no such scenario for this workload"
+    yield from workload_known(result)
+    for scenario in result.scenarios.values() if result.rules is not None else ():
+        if scenario.rules is None and result.rules is not None:
+            names, message = ", ".join(result.rules.scenarios), "the round has no such scenario for this workload"
             yield Problem(message, names, scenario.name, scenario.folder)
         elif not any(run in scenario.runs for run in RUNS):
             yield Problem("the scenario has no run", ", ".join(RUNS), "none", scenario.folder)

@@ -9,58 +9,48 @@ from functools import cache
 from math import inf
 from pathlib import Path
 
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem, brief
 from checker.families.assay.checks import check, flaws
 from checker.families.assay.inference.submission import InferenceResult
-from rules.scenarios import scenario_named
+from checker.families.assay.rules.record import bound
 from rules.serving import ServingRules
+from rules.serving_documents import OutputsCertificate, SearchRecord, ServingRecord
 
 flaws("result", "outputs")
 flaws("result", "search")
 
+Outputs = ValidDocument[OutputsCertificate]
+Search = ValidDocument[SearchRecord]
+
 
 @check("serving-outputs-bound", "result")
-def outputs_bound(result: InferenceResult) -> Iterator[Problem]:
+def outputs_bound(outputs: Outputs, first_record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
     """Judge that the certificate is of this workload, framework, precision, source and data."""
-    certificate, record = result.outputs, next((run.record for run in result.runs if run.record), None)
-    if certificate is None or record is None:
-        return
-    for member in ("ruleset", "workload", "framework", "source_sha256", "data"):
-        wanted, found = getattr(record.model, member), getattr(certificate.model, member)
-        if wanted != found:
-            yield certificate.problem(f"the outputs' {member} does not match", wanted, found, member)
-    if certificate.model.precision != record.model.sut.precision:
-        found = certificate.model.precision
-        yield certificate.problem(
-            "the outputs' precision does not match", record.model.sut.precision, found, "precision"
-        )
+    yield from bound(outputs, "outputs'", first_record, "ruleset", "workload", "framework", "source_sha256", "data")
+    yield from outputs.require("the outputs' precision does not match", first_record.model.sut.precision, "precision")
 
 
 @check("serving-outputs-agree", "result")
-def outputs_agree(result: InferenceResult) -> Iterator[Problem]:
+def outputs_agree(result: InferenceResult, outputs: Outputs, rules: ServingRules) -> Iterator[Problem]:
     """Judge that the outputs are the reference's, of the round's samples, as closely as the precision must be."""
-    if result.outputs is None or result.rules is None:
-        return
-    model, agreed = result.outputs.model, result.rules.outputs
-    reference = _reference(result, result.rules)
+    model, agreed = outputs.model, rules.outputs
+    reference = result.ruleset.data("outputs", f"{rules.workload}.json")
+    expected = read_reference(reference, agreed.reference_sha256) if reference is not None else []
+    most = agreed.tolerance.get(model.precision)
     if model.samples != agreed.samples:
-        yield result.outputs.problem("the outputs are of other samples", agreed.samples, model.samples, "samples")
-        return
-    if len(model.outputs) != len(model.samples):
-        found = str(len(model.outputs))
-        yield result.outputs.problem("not every sample has its outputs", str(len(model.samples)), found, "outputs")
-        return
-    bound = agreed.tolerance.get(model.precision)
-    if bound is None:
+        yield outputs.problem("the outputs are of other samples", agreed.samples, model.samples, "samples")
+    elif len(model.outputs) != len(model.samples):
+        found = len(model.outputs)
+        yield outputs.problem("not every sample has its outputs", len(model.samples), found, "outputs")
+    elif most is None:
         known = ", ".join(agreed.tolerance)
-        yield result.outputs.problem("the round knows no such precision", known, model.precision, "precision")
-        return
-    for position, (given, wanted) in enumerate(zip(model.outputs, reference or (), strict=False)):
-        difference = relative_difference(given, wanted)
-        if difference > bound:
-            message = f"the outputs of sample {model.samples[position]} are not the reference's"
-            expected = f"within {bound:g} of them"
-            yield result.outputs.problem(message, expected, f"{difference:.3g}", "outputs", position)
+        yield outputs.problem("the round knows no such precision", known, model.precision, "precision")
+    else:
+        for position, (given, wanted) in enumerate(zip(model.outputs, expected, strict=False)):
+            if (apart := relative_difference(given, wanted)) > most:
+                message = f"the outputs of sample {model.samples[position]} are not the reference's"
+                yield outputs.problem(message, f"within {most:g} of them", f"{apart:.3g}", "outputs", position)
 
 
 def relative_difference(found: Sequence[float], wanted: Sequence[float]) -> float:
@@ -69,11 +59,6 @@ def relative_difference(found: Sequence[float], wanted: Sequence[float]) -> floa
         return inf
     scale = max(map(abs, wanted), default=0.0) or 1.0
     return max((abs(a - b) for a, b in zip(found, wanted, strict=True)), default=0.0) / scale
-
-
-def _reference(result: InferenceResult, rules: ServingRules) -> list[list[float]] | None:
-    path = result.ruleset.data("outputs", f"{rules.workload}.json")
-    return None if path is None else read_reference(path, rules.outputs.reference_sha256)
 
 
 @cache
@@ -87,39 +72,30 @@ def read_reference(path: Path, digest: str) -> list[list[float]]:
 
 
 @check("serving-searched", "result")
-def searched(result: InferenceResult) -> Iterator[Problem]:
+def searched(result: InferenceResult, search: Search) -> Iterator[Problem]:
     """Judge that Server's rate was searched: a higher one was tried and not valid, or the bracket is told."""
-    if result.search is None:
-        return
     for name, scenario in result.scenarios.items():
-        if scenario.rules is None or not scenario_named(name).is_bounded or scenario.performance is None:
+        run = scenario.performance
+        if scenario.rules is None or run is None or not run.its.is_bounded:
             continue
-        rate = scenario.performance.detail["effective_target_qps"]
-        tried = [probe for probe in result.search.model.probes if probe.scenario == name]
+        rate = run.detail["effective_target_qps"]
+        tried = [probe for probe in search.model.probes if probe.scenario == name]
         if not tried:
-            yield result.search.problem(f"no rate was tried for {name}", "probes of it", "none", "probes")
+            yield search.problem(f"no rate was tried for {name}", "probes of it", "none", "probes")
         elif isinstance(rate, int | float) and not any(p.rate >= rate and not p.valid for p in tried):
             highest = max(probe.rate for probe in tried)
             message = f"no rate above {name}'s was tried and found too high"
-            yield result.search.problem(message, f"an invalid probe above {brief(rate)}/s", f"{highest:g}/s", "probes")
+            yield search.problem(message, f"an invalid probe above {brief(rate)}/s", f"{highest:g}/s", "probes")
 
 
 @check("serving-left-out", "result")
-def left_out(result: InferenceResult) -> Iterator[Problem]:
+def left_out(search: Search) -> Iterator[Problem]:
     """Judge that no scenario was asked for and left out."""
-    if result.search is None:
-        return
-    for name, why in result.search.model.left_out.items():
-        yield result.search.problem(f"{name} was asked for and left out", "a valid run of it", why, "left_out", name)
+    for name, why in search.model.left_out.items():
+        yield search.problem(f"{name} was asked for and left out", "a valid run of it", why, "left_out", name)
 
 
 @check("serving-search-bound", "result")
-def search_bound(result: InferenceResult) -> Iterator[Problem]:
+def search_bound(search: Search, first_record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
     """Judge that the search was made with this workload, framework, source and parameters."""
-    search, record = result.search, next((run.record for run in result.runs if run.record), None)
-    if search is None or record is None:
-        return
-    for member in ("ruleset", "workload", "framework", "source_sha256", "sut"):
-        wanted, found = getattr(record.model, member), getattr(search.model, member)
-        if wanted != found:
-            yield search.problem(f"the search's {member} does not match", str(wanted), str(found), member)
+    yield from bound(search, "search's", first_record, "ruleset", "workload", "framework", "source_sha256", "sut")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
 from checker.families.assay.inference.compliance import Fault, loaded, ranked, verdict
-from checker.families.assay.inference.submission import InferenceResult, LoadGenRun, ScenarioResult
+from checker.families.assay.inference.submission import LOGGED, InferenceResult, LoadGenRun, ScenarioResult
 from checker.machine.steadiness import told
 from checker.machine.use import disturbed
 from rules.scenarios import scenario_named
-from rules.serving_documents import REPEATED, ServingOutcome
+from rules.serving_documents import REPEATED, ServingOutcome, ServingRecord
 
 VERIFY: dict[str, dict[str, tuple[str, ...]]] = {
     "TEST01": {"verify_accuracy.txt": ("accuracy",), "verify_performance.txt": ("performance",)},
@@ -30,7 +31,7 @@ def tests_there(result: InferenceResult, scenario: ScenarioResult) -> Iterator[P
     """Judge that a closed result has the runs it needs."""
     for name in ("performance", "accuracy", *result.compliance.tests(result.workload)):
         run = scenario.runs.get(name)
-        if run is None or run.detail.refused is not None:
+        if run is None or run.whole is None:
             where = f"{scenario.ours}/{name}" if run is None else run.detail_path
             yield Problem(f"the {name} run is missing", f"the {name} run", "nothing", where)
 
@@ -39,12 +40,10 @@ def judged(result: InferenceResult, scenario: ScenarioResult, test: str) -> dict
     """Return a test's verdict by its parts, from the logs; None where a log that it needs cannot be read."""
     reference, run, accuracy = scenario.performance, scenario.runs.get(test), scenario.accuracy
     workload = result.compliance.workloads.get(result.workload)
-    if reference is None or run is None or workload is None:
+    if workload is None or not (reference and reference.whole) or not (run and run.whole):
         return None
-    if reference.detail.refused is not None or run.detail.refused is not None:
-        return None
-    known = (accuracy.answers if accuracy else None) if test in ("TEST01", "TEST06") else []
-    logged = run.answers if test in ("TEST01", "TEST06") else []
+    known = (accuracy.answers if accuracy else None) if test in LOGGED else []
+    logged = run.answers if test in LOGGED else []
     if known is None or logged is None:
         return None
     return verdict(test, result.compliance, workload, reference.measured, run.measured, known, logged)
@@ -121,15 +120,12 @@ def _wanted(test: str, scenario: str, parts: tuple[str, ...], found: dict[str, l
 
 
 @check("serving-loading", "run")
-def loading(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
+def loading(result: InferenceResult, run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
     """Judge that loading samples, outside the clock, took too little time to answer them meanwhile."""
-    count, pace = run.detail["effective_performance_sample_count"], _pace(result)
-    if run.record is None or run.record.model.loading_s is None or pace is None:
-        return
-    if type(count) is not int or not 0 < count < LOADED:
-        return
-    for fault in loaded(run.record.model.loading_s, count, pace, result.compliance):
-        yield run.record.problem(fault.message, fault.expected, fault.found, "loading_s")
+    count, seconds, pace = run.detail["effective_performance_sample_count"], record.model.loading_s, _pace(result)
+    if seconds is not None and pace is not None and type(count) is int and 0 < count < LOADED:
+        for fault in loaded(seconds, count, pace, result.compliance):
+            yield record.problem(fault.message, fault.expected, fault.found, "loading_s")
 
 
 def _pace(result: InferenceResult) -> float | None:
@@ -137,11 +133,11 @@ def _pace(result: InferenceResult) -> float | None:
     paces = []
     for scenario in result.scenarios.values():
         run = scenario.performance
-        if run is None or run.detail.refused is not None or run.latencies is None:
+        if run is None or run.whole is None or run.latencies is None:
             continue
-        if scenario_named(scenario.name).is_one_query:
+        if run.its.is_one_query:
             paces.append(run.latencies.ranked[-1] / 1e9 / len(run.latencies))
-        elif scenario_named(scenario.name).is_latency:
+        elif run.its.is_latency:
             slow = ranked(run.measured)
             paces.append(slow[len(slow) // 2] / 1e9 * len(slow) / len(run.latencies))
     return min(paces, default=None)

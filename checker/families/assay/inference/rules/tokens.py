@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Problem
 from checker.families.assay.checks import check
 from checker.families.assay.inference.answers import numbers
 from checker.families.assay.inference.latencies import PERCENTILES, percentile
-from checker.families.assay.inference.rules.recomputed import PRINTED
+from checker.families.assay.inference.rules.loadgen import PRINTED
 from checker.families.assay.inference.submission import PERFORMANCE, InferenceResult, LoadGenRun, ScenarioResult
 from rules.compliance import AnswerComparison
-from rules.scenarios import scenario_named
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,7 @@ class TokenTimes:
     """What follows of a run: all tokens, and by sample, sorted, nanoseconds per token after the first (Server)."""
 
     tokens: int
+    seconds: float  # that the run took
     each_ns: list[int]
 
 
@@ -36,12 +36,12 @@ def told(run: LoadGenRun, counts: Mapping[int, int]) -> TokenTimes | None:
     if latencies is None or any(sample not in counts for sample in set(latencies.sample)):
         return None
     each: list[int] = []
-    if scenario_named(run.scenario).is_bounded:
+    if run.its.is_bounded:
         whole = zip(latencies.sample, latencies.latency, latencies.first_token, strict=True)
         each = sorted(
             (latency - first) // (counts[sample] - 1) for sample, latency, first in whole if counts[sample] > 1
         )
-    return TokenTimes(sum(counts[sample] for sample in latencies.sample), each)
+    return TokenTimes(sum(counts[sample] for sample in latencies.sample), latencies.last_done_s, each)
 
 
 def token_counts(scenario: ScenarioResult, kind: AnswerComparison) -> dict[int, int]:
@@ -64,27 +64,22 @@ def tokens(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Proble
         return
     counts, share = token_counts(scenario, workload.answers), workload.answers.differing
     for name, run in scenario.runs.items():
-        if name not in PERFORMANCE or run.detail.refused is not None:
-            continue
-        found = told(run, counts)
+        found = told(run, counts) if name in PERFORMANCE and run.whole is not None else None
         if found is None:
             continue
-        yield from _rate(run, found.tokens, share)
+        yield from _rate(run, found, share)
         if found.each_ns:
             yield from _percentiles(run, found.each_ns, share)
             if name == "performance":
                 yield from _bound(scenario, run, found.each_ns, share)
 
 
-def _rate(run: LoadGenRun, count: int, share: float) -> Iterator[Problem]:
-    assert run.latencies is not None
-    key, seconds = scenario_named(run.scenario).tokens_score, run.latencies.last_done_s
-    if key is None or not seconds:
+def _rate(run: LoadGenRun, found: TokenTimes, share: float) -> Iterator[Problem]:
+    if (key := run.its.tokens_score) is None or not found.seconds:
         return
-    wanted, stated = count / seconds, run.detail[key]
+    wanted, stated = found.tokens / found.seconds, run.detail[key]
     if not isinstance(stated, int | float) or not abs(stated - wanted) <= (share + PRINTED) * wanted:
-        message = f"{key} does not follow from the latencies and the answers"
-        yield run.said(key, message, f"{wanted:.6g}", brief(stated))
+        yield run.said(key, f"{key} does not follow from the latencies and the answers", f"{wanted:.6g}")
 
 
 def _percentiles(run: LoadGenRun, each_ns: list[int], share: float) -> Iterator[Problem]:
@@ -96,7 +91,7 @@ def _percentiles(run: LoadGenRun, each_ns: list[int], share: float) -> Iterator[
         if not isinstance(stated, int) or stated < least or (most is not None and stated > most):
             message = f"the {name} percentile of the time per token does not match the latencies and the answers"
             wanted = f"{least} ns or more" if most is None else f"{least} to {most} ns"
-            yield run.said(key, message, wanted, brief(stated))
+            yield run.said(key, message, wanted)
 
 
 def _bound(scenario: ScenarioResult, run: LoadGenRun, each_ns: list[int], share: float) -> Iterator[Problem]:
@@ -107,4 +102,4 @@ def _bound(scenario: ScenarioResult, run: LoadGenRun, each_ns: list[int], share:
     least = percentile(each_ns, max(p - share, 0.0))
     if least > most_ms * 1e6:
         message = "a token takes too long, by the latencies and the answers"
-        yield Problem(message, f"at most {most_ms:g} ms", f"{least / 1e6:.3f} ms", run.latencies_path)
+        yield run.with_latencies(message, f"at most {most_ms:g} ms", f"{least / 1e6:.3f} ms")

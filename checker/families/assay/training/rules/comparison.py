@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import fmean
 
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
 from checker.core.statistics import fastest_mean
 from checker.families.assay.checks import check, flaws
+from checker.families.assay.rules.record import bound
 from checker.families.assay.training.parity import disagreements
-from checker.families.assay.training.submission import TrainingResult, TrainingRun
+from checker.families.assay.training.submission import TrainingResult
+from rules.documents import ParityCertificate, RunRecord
 from rules.published import references
 from rules.thresholds import training_thresholds
+from rules.workload import WorkloadRules
 
 flaws("result", "parity-document")
+
+Certificate = ValidDocument[ParityCertificate]
 
 
 @check("parity-present", "result")
@@ -25,37 +31,24 @@ def parity_present(result: TrainingResult) -> Iterator[Problem]:
 
 
 @check("parity-bound", "result")
-def parity_bound(result: TrainingResult) -> Iterator[Problem]:
+def parity_bound(certificate: Certificate, first_record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the certificate is of this round, workload, source, data and wheel lock."""
-    certificate = result.certificate
-    record = next((run.record.model for run in result.runs if run.record), None)
-    if certificate is None or record is None:
-        return
-    model = certificate.model
-    for member in ("ruleset", "workload", "source_sha256", "data"):
-        wanted, found = getattr(record, member), getattr(model, member)
-        if wanted != found:
-            yield certificate.problem(f"the certificate's {member} does not match", wanted, found, member)
-    for position, side in enumerate(model.frameworks):
-        if side.framework == record.framework:
-            wanted, found = record.image.wheel_lock_sha256 if record.image else "no image", side.wheel_lock_sha256
-            if wanted != found:
-                place = ("frameworks", position, "wheel_lock_sha256")
-                yield certificate.problem("the certificate's wheels do not match", wanted, found, *place)
-            break
-    else:
-        names = ", ".join(side.framework for side in model.frameworks)
+    yield from bound(certificate, "certificate's", first_record, "ruleset", "workload", "source_sha256", "data")
+    record, frameworks = first_record.model, [side.framework for side in certificate.model.frameworks]
+    if record.framework not in frameworks:
         message = "the certificate does not cover this framework"
-        yield certificate.problem(message, record.framework, names, "frameworks")
+        yield certificate.problem(message, record.framework, ", ".join(frameworks), "frameworks")
+        return
+    place = ("frameworks", frameworks.index(record.framework), "wheel_lock_sha256")
+    wanted = record.image.wheel_lock_sha256 if record.image else "no image"
+    yield from certificate.require("the certificate's wheels do not match", wanted, *place)
 
 
 @check("parity", "result")
-def parity(result: TrainingResult) -> Iterator[Problem]:
+def parity(certificate: Certificate, rules: WorkloadRules) -> Iterator[Problem]:
     """Judge every comparison of the certificate against the round's bounds."""
-    if result.certificate is None or result.rules is None:
-        return
-    for one in disagreements(result.certificate.model, result.rules.parity):
-        yield result.certificate.problem(one.message, one.expected, one.found, one.member)
+    for one in disagreements(certificate.model, rules.parity):
+        yield certificate.problem(one.message, one.expected, one.found, one.member)
 
 
 @check("convergence", "result")
@@ -99,13 +92,6 @@ def _reference(result: TrainingResult) -> list[float] | None:
 
 def _samples_to_target(result: TrainingResult) -> list[int]:
     """Return the samples of each run that reached the target; nothing where one of them does not say."""
-    reached = [_samples(run) for run in result.runs if run.converged]
-    known = [samples for samples in reached if samples is not None]
-    return known if len(known) == len(reached) else []
-
-
-def _samples(run: TrainingRun) -> int | None:
-    """Return the samples a run saw up to its end."""
-    stop = run.log.first("run_stop") if run.log else None
-    count = stop.metadata.get("samples_count") if stop else None
-    return count if type(count) is int else None
+    counts = [run.stop.metadata.get("samples_count") for run in result.runs if run.stop and run.converged]
+    known = [count for count in counts if type(count) is int]
+    return known if len(known) == len(counts) else []

@@ -8,9 +8,9 @@ from typing import Any
 
 from checker.core.documents import ValidDocument
 from checker.core.findings import Problem, brief
+from checker.core.mllog import ParsedLog
 from checker.families.assay.checks import check
 from checker.families.assay.metric import of_workload
-from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.documents import RunRecord
 from rules.ruleset import RuleSet
@@ -51,8 +51,8 @@ def _parsed(words: list[str]) -> tuple[str, dict[str, str], list[str]]:
     return words[2], given, settings
 
 
-@judge_record("arguments")
-def arguments(result: TrainingResult, _run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+@check("arguments", "run")
+def arguments(result: TrainingResult, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the recorded command line is one of `assay run`, and asks for what the record says was run."""
     model = record.model
     try:
@@ -60,30 +60,29 @@ def arguments(result: TrainingResult, _run: TrainingRun, record: ValidDocument[R
     except _ArgumentError as error:
         yield record.problem(f"the arguments do not measure this again: {error}", "assay run …", "other", "arguments")
         return
-    wanted = {
-        "the workload": (workload, model.workload),
-        "--framework": (given["--framework"], model.framework),
-        "--target": (given["--target"], model.target),
-        "--division": (given["--division"], model.division),
-        "--submitter": (given["--submitter"], model.submitter),
+    ran = {
+        "the workload": model.workload,
+        "--framework": model.framework,
+        "--target": model.target,
+        "--division": model.division,
+        "--submitter": model.submitter,
+        "--threads": str(model.threads),
+        "--memory": f"{model.container.memory_bytes >> 20}",
+        "--runs": str(result.manifest.model.runs) if result.manifest is not None else given.get("--runs", ""),
     }
-    if "--threads" in given:
-        wanted["--threads"] = (given["--threads"], str(model.threads))
-    if "--memory" in given:
-        wanted["--memory"] = (given["--memory"], f"{model.container.memory_bytes >> 20}")
-    if "--runs" in given and result.manifest is not None:
-        wanted["--runs"] = (given["--runs"], str(result.manifest.model.runs))
     if ("--uncontained" in given) == model.contained:
         found = "contained" if model.contained else "uncontained"
         yield record.problem("--uncontained of the arguments is not what ran", found, "the other", "arguments")
     if ("--idle-baseline" in given) == (model.idle is None):
-        found = "no baseline" if model.idle is None else "a baseline"
-        yield record.problem(
-            "--idle-baseline of the arguments is not what was sampled", found, "the other", "arguments"
+        message, found = (
+            "--idle-baseline of the arguments is not what was sampled",
+            "a baseline" if model.idle else "no baseline",
         )
-    for name, (asked, ran) in wanted.items():
-        if asked != ran:
-            yield record.problem(f"{name} of the arguments is not what ran", ran, brief(asked), "arguments")
+        yield record.problem(message, found, "the other", "arguments")
+    given["the workload"] = workload
+    for name, wanted in ran.items():
+        if given.get(name, wanted) != wanted:
+            yield record.problem(f"{name} of the arguments is not what ran", wanted, brief(given[name]), "arguments")
     if result.rules is not None:
         yield from _settings(record, result.rules, settings)
 
@@ -100,9 +99,8 @@ def _settings(record: ValidDocument[RunRecord], rules: WorkloadRules, settings: 
         try:
             asked[name] = type(asked[name])(text)
         except (KeyError, ValueError):
-            yield record.problem(
-                "the arguments set something that is not a hyperparameter", "name=value", setting, "arguments"
-            )
+            message = "the arguments set something that is not a hyperparameter"
+            yield record.problem(message, "name=value", setting, "arguments")
             return
     for name, value in asked.items():
         ran = record.model.hyperparameters.get(name)
@@ -112,30 +110,22 @@ def _settings(record: ValidDocument[RunRecord], rules: WorkloadRules, settings: 
 
 
 @check("hyperparameter-form", "run")
-def hyperparameter_form(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
+def hyperparameter_form(run: TrainingRun, rules: WorkloadRules) -> Iterator[Problem]:
     """Judge the types of hyperparameters in log and record (128 is not 128.0), and what each must be to another."""
-    if result.rules is None:
-        return
-    for name, usual in result.rules.hyperparameters.items():
-        logged = run.log.first(name) if run.log else None
+    recorded = run.record.model.hyperparameters if run.record else {}
+    for name, usual in rules.hyperparameters.items():
+        logged, message = run.first(name), f"{name} is not of its kind"
         if logged is not None and not _like(logged.value, usual):
-            wanted = _kind(usual)
-            yield Problem(f"{name} is not of its kind", wanted, brief(logged.value), run.log_path, logged.number)
-        if run.record is not None and name in run.record.model.hyperparameters:
-            recorded = run.record.model.hyperparameters[name]
-            if not _like(recorded, usual):
-                place = ("hyperparameters", name)
-                yield run.record.problem(f"{name} is not of its kind", _kind(usual), brief(recorded), *place)
+            yield run.problem(message, _kind(usual), brief(logged.value), logged)
+        if run.record is not None and name in recorded and not _like(recorded[name], usual):
+            yield run.record.problem(message, _kind(usual), brief(recorded[name]), "hyperparameters", name)
     for small, large in (
         ("opt_learning_rate_warmup_steps", "opt_learning_rate_training_steps"),
         ("gradient_accumulation_steps", "global_batch_size"),
     ):
-        one, other = (run.log.first(key) if run.log else None for key in (small, large))
-        if one is None or other is None or type(one.value) is not int or type(other.value) is not int:
-            continue
-        if one.value > other.value:
-            message = f"{small} is above {large}"
-            yield Problem(message, f"at most {other.value}", brief(one.value), run.log_path, one.number)
+        one, other = run.value(small), run.value(large)
+        if type(one) is int and type(other) is int and one > other:
+            yield run.problem(f"{small} is above {large}", f"at most {other}", brief(one), run.first(small))
 
 
 def _like(value: Any, usual: Any) -> bool:
@@ -149,18 +139,14 @@ def _kind(usual: Any) -> str:
 
 
 @check("known-events", "run")
-def known_events(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
+def known_events(result: TrainingResult, run: TrainingRun, log: ParsedLog, rules: WorkloadRules) -> Iterator[Problem]:
     """Judge that a log holds only events that the round's rules speak of."""
-    if run.log is None or result.rules is None:
-        return
-    named = named_events(result.ruleset, result.rules)  # also hyperparameters of optimisers that this workload has not
-    known = {*(key for key in named if not key.startswith("opt_")), *result.rules.hyperparameters}
-    seen: set[str] = set()
-    for line in run.log.records:
-        if line.key not in known and line.key not in seen:
-            seen.add(line.key)
-            message = "no rule covers an event of the log"
-            yield Problem(message, "the events of a run", brief(line.key), run.log_path, line.number)
+    named = named_events(result.ruleset, rules)  # also hyperparameters of optimisers that this workload has not
+    known = {*(key for key in named if not key.startswith("opt_")), *rules.hyperparameters}
+    for line in log.records:
+        if line.key not in known:
+            known.add(line.key)
+            yield run.problem("no rule covers an event of the log", "the events of a run", brief(line.key), line)
 
 
 def named_events(round_: RuleSet, rules: WorkloadRules) -> set[str]:

@@ -57,8 +57,7 @@ def _receipts(run: TrainingRun) -> Numbers:
 
 def _steps(run: TrainingRun) -> Numbers:
     """Return the run's step times, one per call."""
-    steps = run.record.model.steps if run.record else None
-    return tuple(steps.seconds[:: steps.steps_per_call]) if steps else ()
+    return tuple(run.steps.seconds[:: run.steps.steps_per_call]) if run.steps else ()
 
 
 def _metric(run: TrainingRun) -> Numbers:
@@ -81,10 +80,14 @@ def runs_distinct(result: TrainingResult) -> Iterator[Problem]:
     seen: dict[tuple[str, Any], TrainingRun] = {}
     for run in result.runs:
         for key in ("seed", *_drawn(result), "final_weights_sha256"):
-            value = run.log.value(key) if run.log else None
+            value = run.value(key)
             if isinstance(value, int | str) and (other := seen.setdefault((key, value), run)) is not run:
                 yield _copy(run, other, key, key)
-    yield from _copies(result.runs, _bounds(result))
+    named: set[int] = set()
+    for run, other, trace in _alike(result.runs, _bounds(result)):
+        if run.index not in named:
+            named.add(run.index)
+            yield _copy(run, other, trace.what, trace.key)
 
 
 def _drawn(result: TrainingResult) -> tuple[str, ...]:
@@ -102,20 +105,10 @@ def results_distinct(results: list[TrainingResult]) -> Iterator[Problem]:
             yield _copy(run, other, trace.what, trace.key)
 
 
-def _copies(runs: list[TrainingRun], bounds: Bounds) -> Iterator[Problem]:
-    named: set[int] = set()
-    for run, other, trace in _alike(runs, bounds):
-        if run.index not in named:
-            named.add(run.index)
-            yield _copy(run, other, trace.what, trace.key)
-
-
 def _copy(run: TrainingRun, other: TrainingRun, what: str, key: str) -> Problem:
     what, key = (text.replace("{metric}", run.metric) for text in (what, key))
-    line = run.log.first(key) if run.log else None
     near = other.log_path.rpartition("/")[2] if other.folder == run.folder else other.log_path
-    message = f"two runs have the same {what}"
-    return Problem(message, "its own", f"the same as {near}", run.log_path, line.number if line else None)
+    return run.problem(f"two runs have the same {what}", "its own", f"the same as {near}", run.first(key))
 
 
 def _bounds(*results: TrainingResult) -> Bounds:

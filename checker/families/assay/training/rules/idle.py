@@ -8,8 +8,7 @@ from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
 from checker.families.assay.checks import check, flaws
 from checker.families.assay.rules.observation import samples_digest
-from checker.families.assay.rules.recorded import judge_record
-from checker.families.assay.training.submission import TrainingResult, TrainingRun
+from checker.families.assay.training.submission import TrainingResult
 from checker.machine.energy import timed
 from checker.machine.metering import SETTLE_S, NotMeasured, Reading, energy, idle, total
 from checker.machine.steadiness import idle_disturbances
@@ -18,8 +17,8 @@ from rules.documents import RunRecord
 flaws("result", "idle")
 
 
-@judge_record("idle-digest")
-def idle_digest(result: TrainingResult, _run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+@check("idle-digest", "run")
+def idle_digest(result: TrainingResult, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the baseline, which all runs share, is the one the record names."""
     yield from samples_digest(result, record, "idle", result.idle_path, result.idle)
 
@@ -38,7 +37,7 @@ def idle_fit(result: TrainingResult) -> Iterator[Problem]:
     if inside < tolerates.rate_hz * (stop_s - start_s) - 1:
         rate = f"{inside / (stop_s - start_s):.2f} a second"
         yield seen.problem("there are too few samples", f"{tolerates.rate_hz:g} a second", rate, "times_s")
-    began = [record.time_ms / 1000 for run in result.runs if run.log and (record := run.log.first("run_start"))]
+    began = [line.time_ms / 1000 for run in result.runs if (line := run.first("run_start"))]
     if began and seen.model.clocks[-1].wall_s > min(began):
         found_s = f"{seen.model.clocks[-1].wall_s - min(began):.1f} s after it"
         yield seen.problem("the idle baseline reaches into the runs", "an end before run_start", found_s, "clocks")

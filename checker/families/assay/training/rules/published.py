@@ -9,9 +9,11 @@ from checker.core.findings import Problem
 from checker.families.assay.checks import check
 from checker.families.assay.training.parity import relative_difference
 from checker.families.assay.training.submission import TrainingResult
-from rules.documents import FrameworkParity, ParityCertificate
+from rules.documents import FrameworkParity, ParityCertificate, RunRecord
 from rules.published import certificates, sources, transports
 from rules.thresholds import training_thresholds
+
+Certificate = ValidDocument[ParityCertificate]
 
 
 def _published(result: TrainingResult) -> ParityCertificate | None:
@@ -26,23 +28,19 @@ def _wheels(certificate: ParityCertificate) -> dict[str, str]:
 
 
 @check("parity-published", "result")
-def parity_published(result: TrainingResult) -> Iterator[Problem]:
+def parity_published(result: TrainingResult, certificate: Certificate) -> Iterator[Problem]:
     """Judge that the certificate is of the round's model: its frameworks, tensors, initial weights, first losses."""
-    certificate, published = result.certificate, _published(result)
-    if certificate is None or published is None or result.rules is None:
+    published = _published(result)
+    if published is None or result.rules is None:
         return
-    model = certificate.model
-    wanted, found = published.initial_weights_sha256, model.initial_weights_sha256
-    if wanted != found:
-        message = "the certificate began with other weights than the round's"
-        yield certificate.problem(message, wanted, found, "initial_weights_sha256")
+    message = "the certificate began with other weights than the round's"
+    yield from certificate.require(message, published.initial_weights_sha256, "initial_weights_sha256")
     for member in ("gradient_differences", "weight_differences"):
-        missing = sorted(getattr(published, member).keys() ^ getattr(model, member).keys())
-        if missing:
-            message = f"the certificate compares other tensors than the round's: {missing[0][:100]}"
-            tensors = f"{len(getattr(published, member))} tensors"
-            yield certificate.problem(message, tensors, f"{len(getattr(model, member))} tensors", member)
-    sides = {side.framework: (position, side) for position, side in enumerate(model.frameworks)}
+        wanted, found = getattr(published, member), certificate.value(member)
+        for missing in sorted(wanted.keys() ^ found.keys())[:1]:
+            message = f"the certificate compares other tensors than the round's: {missing[:100]}"
+            yield certificate.problem(message, f"{len(wanted)} tensors", f"{len(found)} tensors", member)
+    sides = {side.framework: (position, side) for position, side in enumerate(certificate.model.frameworks)}
     expected = {side.framework: side for side in published.frameworks}
     if set(sides) != set(expected):
         names = ", ".join(sorted(expected))
@@ -54,11 +52,7 @@ def parity_published(result: TrainingResult) -> Iterator[Problem]:
 
 
 def _side(
-    result: TrainingResult,
-    certificate: ValidDocument[ParityCertificate],
-    position: int,
-    side: FrameworkParity,
-    published: FrameworkParity,
+    result: TrainingResult, certificate: Certificate, position: int, side: FrameworkParity, published: FrameworkParity
 ) -> Iterator[Problem]:
     """Judge one framework's side: wheels and versions of the round, losses as published."""
     for member, what in (("wheel_lock_sha256", "another wheel lock"), ("versions", "other wheels")):
@@ -78,36 +72,33 @@ def _side(
 
 
 @check("parity-versions", "result")
-def parity_versions(result: TrainingResult) -> Iterator[Problem]:
+def parity_versions(certificate: Certificate, first_record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the certificate's wheels of this framework are those of the image that ran."""
-    record = next((run.record.model for run in result.runs if run.record), None)
-    if result.certificate is None or record is None:
-        return
-    for position, side in enumerate(result.certificate.model.frameworks):
+    record = first_record.model
+    for position, side in enumerate(certificate.model.frameworks):
         if side.framework == record.framework and side.versions != record.versions:
             changed = sorted(side.versions.items() ^ record.versions.items())
             message = f"the certificate was made with other wheels than ran, e.g. {changed[0][0][:100]}"
             place = ("frameworks", position, "versions")
-            yield result.certificate.problem(message, "the image's wheels", "other wheels", *place)
+            yield certificate.problem(message, "the image's wheels", "other wheels", *place)
 
 
 @check("source-published", "result")
-def source_published(result: TrainingResult) -> Iterator[Problem]:
+def source_published(result: TrainingResult, first_record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Point at source that is not the published one: its own certificate speaks for it, and a reviewer reads it.
 
     So too at a transport of which no round says that it was read; nothing else speaks for one.
     """
     published = [one.source_sha256 for one in sources(result.ruleset.name, result.workload)]
-    record = next((run.record for run in result.runs if run.record), None)
-    if not published or record is None:
+    if not published:
         return
-    wanted, found = published[0], record.model.source_sha256
-    if found not in published:
-        yield record.problem("the source is not the published one", wanted, found, "source_sha256")
-    transport, known = record.model.transport_sha256, transports(result.ruleset.name)
+    source, transport = first_record.model.source_sha256, first_record.model.transport_sha256
+    if source not in published:
+        yield first_record.problem("the source is not the published one", published[0], source, "source_sha256")
+    known = transports(result.ruleset.name)
     if transport is not None and transport not in known:
         message = "the transport is not a published one"
-        yield record.problem(message, next(reversed(known), ""), transport, "transport_sha256")
+        yield first_record.problem(message, next(reversed(known), ""), transport, "transport_sha256")
 
 
 @check("source-files", "result")

@@ -9,13 +9,12 @@ from checker.core.findings import Problem, brief
 from checker.families.assay.checks import check
 from checker.families.assay.rules.image import names_version
 from checker.families.assay.rules.record import differs
-from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.documents import Outcome, RunRecord
-from rules.expressions import same
 from rules.images import images
 from rules.seeds import run_seed
 
+# Outcomes that are part of a result, whatever they are: such a run is never repeated.
 ENDED = (Outcome.SUCCESS, Outcome.TARGET_NOT_REACHED, Outcome.DIVERGED)
 # Keys of the log, and the record's members that must be the same; beside these, all hyperparameters.
 AGREED = {
@@ -31,7 +30,7 @@ AGREED = {
 }
 
 
-@judge_record("record-agrees")
+@check("record-agrees", "run")
 def record_agrees(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that log and record state the same settings, seed, digests and names."""
     if run.log is None:
@@ -52,63 +51,44 @@ def record_agrees(result: TrainingResult, run: TrainingRun, record: ValidDocumen
 
 def _framework(result: TrainingResult, record: ValidDocument[RunRecord], run: TrainingRun) -> Iterator[Problem]:
     """Judge the logged framework: the record's name, a blank, the version of the wheel in the image."""
-    logged = run.log.first("framework") if run.log else None
-    if logged is None:
+    if (logged := run.first("framework")) is None:
         return
     name, _, version = str(logged.value).partition(" ")
     if name != record.model.framework:
-        found = brief(logged.value)
-        yield Problem("the log names another framework", record.model.framework, found, run.log_path, logged.number)
+        yield run.problem("the log names another framework", record.model.framework, brief(logged.value), logged)
     known = {wheel.lower(): number for wheel, number in record.model.versions.items()}
     fixed = images(result.ruleset)
     wheels = fixed.wheels(name) if fixed is not None else ()
     wanted = next((known[wheel] for wheel in wheels if wheel in known), None)
     if wanted is not None and not names_version(f"{name} {version}", name, wanted):
-        found = brief(logged.value)
-        yield Problem("the framework's version is not the image's", wanted, found, run.log_path, logged.number)
+        yield run.problem("the framework's version is not the image's", wanted, brief(logged.value), logged)
 
 
-@check("workload-known", "result")
-def workload_known(result: TrainingResult) -> Iterator[Problem]:
-    """Judge that the round has rules on the workload."""
-    if result.rules is None:
-        known = ", ".join(result.ruleset.workloads())
-        yield Problem("the round has no rules on this workload", known, result.workload, result.folder)
-
-
-@judge_record("seed-derived")
+@check("seed-derived", "run")
 def seed_derived(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the seed is the one that follows from submitter, system, workload, division and run."""
     model = record.model
     parts = (model.submitter, model.system, model.workload, model.division, model.run)
     wanted = run_seed(result.ruleset.salt, *parts)
-    if model.seed != wanted:
-        yield record.problem("the seed was not derived as the rules say", wanted, model.seed, "seed")
-    logged = run.log.first("seed") if run.log else None
-    if logged is not None and not same(logged.value, wanted):
-        message = "the logged seed was not derived as the rules say"
-        yield Problem(message, str(wanted), brief(logged.value), run.log_path, logged.number)
+    yield from record.require("the seed was not derived as the rules say", wanted, "seed")
+    yield from run.require("the logged seed was not derived as the rules say", wanted, "seed")
 
 
-@judge_record("outcome")
+@check("outcome", "run")
 def outcome(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the run ended by target or budget, and that the record says what the log says."""
-    model = record.model
-    if model.outcome not in ENDED:
-        wanted = " or ".join(ENDED)
-        yield record.problem(f"the run ended as {model.outcome}", wanted, str(model.outcome), "outcome")
+    found, stop = record.model.outcome, run.stop
+    if found not in ENDED:
+        yield record.problem(f"the run ended as {found}", " or ".join(ENDED), found, "outcome")
         return
-    stop = run.log.first("run_stop") if run.log else None
     if stop is None:
         return
-    status = stop.metadata.get("status")
-    if (status == "success") != (model.outcome is Outcome.SUCCESS):
-        found = f"{brief(status)} (log line {stop.number})"
-        yield record.problem("the record's outcome is not the log's", found, str(model.outcome), "outcome")
-    if model.outcome is Outcome.TARGET_NOT_REACHED and run.log is not None and result.rules is not None:
-        steps = run.log.value("opt_learning_rate_training_steps")
-        batch = run.log.value("global_batch_size")
+    if run.converged != (found is Outcome.SUCCESS):
+        logged = f"{brief(stop.metadata.get('status'))} (log line {stop.number})"
+        yield record.problem("the record's outcome is not the log's", logged, found, "outcome")
+    if found is Outcome.TARGET_NOT_REACHED and result.rules is not None:
+        steps, batch = run.value("opt_learning_rate_training_steps"), run.value("global_batch_size")
         seen = stop.metadata.get("samples_count")
         if type(steps) is int and type(batch) is int and seen != steps * batch:
             message = "the run was given up before its budget was spent"
-            yield Problem(message, f"{steps * batch} samples", brief(seen), run.log_path, stop.number)
+            yield run.problem(message, f"{steps * batch} samples", brief(seen), stop)

@@ -6,13 +6,15 @@ steps by a clock that only advances. Steps that outlast their block tell that th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from checker.core.documents import ValidDocument
 from checker.core.findings import Problem
 from checker.core.mllog import LogRecord
 from checker.families.assay.checks import check
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
+from rules.documents import RunRecord, Steps
 from rules.images import images
 from rules.thresholds import training_thresholds
 
@@ -26,76 +28,75 @@ class StepBlock:
     last: int
     seconds: float
 
+    def __str__(self) -> str:
+        return f"steps {self.first + 1} to {self.last}"
+
+    def total(self, times: Sequence[float]) -> float:
+        """Return how long the steps took, by the times of all steps of the run."""
+        return sum(times[self.first : self.last])
+
 
 @check("step-times", "run")
-def step_times(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
+def step_times(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that there is a time for each step, above zero, and that no block took less time than its steps."""
-    blocks = list(_blocks(run))
-    if run.record is None or not blocks:
+    blocks, steps = list(_blocks(run)), record.model.steps
+    if not blocks:
         return
-    steps = run.record.model.steps
-    done = blocks[-1].last
+    wanted = f"{blocks[-1].last} step times"
     if steps is None:
-        yield run.record.problem("the record has no step times", f"{done} step times", "null", "steps")
-        return
-    if len(steps.seconds) != done:
+        yield record.problem("the record has no step times", wanted, "null", "steps")
+    elif len(steps.seconds) != blocks[-1].last:
         message = "the record has not one time for each step"
-        yield run.record.problem(message, f"{done} step times", str(len(steps.seconds)), "steps", "seconds")
-        return
-    for position, seconds in enumerate(steps.seconds):
-        if seconds <= 0:
-            message = f"step {position + 1} took no time"
-            yield run.record.problem(message, "above 0 s", f"{seconds:g} s", "steps", "seconds", position)
-    for block in blocks:
-        took = sum(steps.seconds[block.first : block.last])
-        if took > _longest(result, block.seconds):
-            message = f"the block of steps {block.first + 1} to {block.last} is shorter than its steps"
-            expected, found = f"at least the steps' {took:.3f} s", f"{block.seconds:.3f} s"
-            yield Problem(message, expected, found, run.log_path, block.stop.number)
+        yield record.problem(message, wanted, len(steps.seconds), "steps", "seconds")
+    else:
+        yield from _above_zero(record, "took", "seconds", steps.seconds)
+        for block in blocks:
+            took = block.total(steps.seconds)
+            if took > _longest(result, block.seconds):
+                message = f"the block of {block} is shorter than its steps"
+                yield run.problem(message, f"at least the steps' {took:.3f} s", f"{block.seconds:.3f} s", block.stop)
 
 
 @check("device-times", "run")
-def device_times(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
+def device_times(
+    result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord], steps: Steps
+) -> Iterator[Problem]:
     """Judge that an accelerator's own times are of one there is, one a step, and no longer than the host's."""
-    steps = run.record.model.steps if run.record else None
-    if run.record is None or steps is None or steps.device_seconds is None:
+    known, device, place = images(result.ruleset), steps.device_seconds, ("steps", "device_seconds")
+    target = known.targets.get(record.model.target) if known else None
+    if device is None:
         return
-    known, device = images(result.ruleset), steps.device_seconds
-    target = known.targets.get(run.record.model.target) if known else None
     if target is not None and not target.accelerators:
         message = "the record has times of an accelerator, and the target has none"
-        yield run.record.problem(message, "null", f"{len(device)} times", "steps", "device_seconds")
-        return
-    if len(device) != len(steps.seconds):
+        yield record.problem(message, "null", f"{len(device)} times", *place)
+    elif len(device) != len(steps.seconds):
         message = "the accelerator has not one time for each step"
-        wanted, found = f"{len(steps.seconds)} times", str(len(device))
-        yield run.record.problem(message, wanted, found, "steps", "device_seconds")
-        return
-    for position, seconds in enumerate(device):
-        if seconds <= 0:
-            message = f"step {position + 1} took the accelerator no time"
-            yield run.record.problem(message, "above 0 s", f"{seconds:g} s", "steps", "device_seconds", position)
-    for block in _blocks(run):
-        host, own = (sum(times[block.first : block.last]) for times in (steps.seconds, device))
-        if own > _longest(result, host):
-            message = f"the steps {block.first + 1} to {block.last} took the accelerator longer than the host"
-            expected, found = f"at most the host's {host:.3f} s", f"{own:.3f} s"
-            yield run.record.problem(message, expected, found, "steps", "device_seconds", block.first)
+        yield record.problem(message, f"{len(steps.seconds)} times", len(device), *place)
+    else:
+        yield from _above_zero(record, "took the accelerator", "device_seconds", device)
+        for block in _blocks(run):
+            host, own = block.total(steps.seconds), block.total(device)
+            if own > _longest(result, host):
+                message = f"the {block} took the accelerator longer than the host"
+                yield record.problem(message, f"at most the host's {host:.3f} s", f"{own:.3f} s", *place, block.first)
 
 
 @check("step-share", "run")
-def step_share(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
+def step_share(result: TrainingResult, run: TrainingRun, steps: Steps) -> Iterator[Problem]:
     """Point at blocks that took much longer than their steps: other work, or step times that were made up."""
     blocks, bounds = list(_blocks(run)), training_thresholds(result.ruleset.name).steps
-    steps = run.record.model.steps if run.record else None
-    if steps is None or not blocks or len(steps.seconds) != blocks[-1].last:
-        return
-    for block in blocks:
-        took = sum(steps.seconds[block.first : block.last])
+    for block in blocks if blocks and len(steps.seconds) == blocks[-1].last else ():
+        took = block.total(steps.seconds)
         if took < bounds.least_share * block.seconds - bounds.around_s:
-            message = f"the steps {block.first + 1} to {block.last} fill little of their block"
-            expected, found = f"most of {block.seconds:.3f} s", f"{took:.3f} s"
-            yield Problem(message, expected, found, run.log_path, block.stop.number)
+            message = f"the {block} fill little of their block"
+            yield run.problem(message, f"most of {block.seconds:.3f} s", f"{took:.3f} s", block.stop)
+
+
+def _above_zero(record: ValidDocument[RunRecord], took: str, member: str, times: Sequence[float]) -> Iterator[Problem]:
+    for position, seconds in enumerate(times):
+        if seconds <= 0:
+            message = f"step {position + 1} {took} no time"
+            yield record.problem(message, "above 0 s", f"{seconds:g} s", "steps", member, position)
 
 
 def _longest(result: TrainingResult, seconds: float) -> float:
@@ -106,7 +107,7 @@ def _longest(result: TrainingResult, seconds: float) -> float:
 
 def _blocks(run: TrainingRun) -> Iterator[StepBlock]:
     """Yield the blocks of a log; none where batch, positions or times are not as other rules want them."""
-    batch = run.log.value("global_batch_size") if run.log else None
+    batch = run.value("global_batch_size")
     if run.log is None or type(batch) is not int or batch < 1:
         return
     first, start = 0, None

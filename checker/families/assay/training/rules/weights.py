@@ -11,34 +11,27 @@ from checker.core.findings import Problem, brief
 from checker.core.safetensors import FormError, TensorEntry, differences, header, numbers
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
-from checker.families.assay.rules.recorded import judge_record
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.documents import Outcome, RunRecord
 
 
-@judge_record("final-weights")
+@check("final-weights", "run")
 def final_weights(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Judge that the final weights are kept, and are those that log and record name."""
     stated = record.model.final_weights
     if stated is None:
         yield record.problem("the record has no final weights", "path and digest", "null", "final_weights")
         return
-    if stated.path != run.weights_path:
-        message = "the record names other final weights"
-        yield record.problem(message, run.weights_path, stated.path, "final_weights", "path")
+    yield from record.require("the record names other final weights", run.weights_path, "final_weights", "path")
     try:
         found = result.sha256(run.weights_path)
     except RefusedError as error:
         yield Problem(f"the weights {error}", stated.sha256, "", run.weights_path)
         return
     if found != stated.sha256:
-        line = record.line("final_weights", "sha256")
-        wanted = f"{stated.sha256} ({run.record_path.rpartition('/')[2]} line {line})"
+        wanted = f"{stated.sha256} ({record.cited('final_weights', 'sha256')})"
         yield Problem("the weights are not those the run ended with", wanted, found, run.weights_path)
-    logged = run.log.first("final_weights_sha256") if run.log else None
-    if logged is not None and logged.value != stated.sha256:
-        message = "the log names other final weights than the record"
-        yield Problem(message, stated.sha256, brief(logged.value), run.log_path, logged.number)
+    yield from run.require("the log names other final weights than the record", stated.sha256, "final_weights_sha256")
 
 
 @check("weights-form", "run")
@@ -74,13 +67,13 @@ def weights_form(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
 
 
 @check("weights-diverged", "run")
-def weights_diverged(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
+def weights_diverged(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
     """Point at a run that is said to have diverged though all its final weights are finite.
 
     The step whose loss is not finite also moves the weights, by gradients that are not finite either.
     """
     entry = result.tree.entries.get(run.weights_path)
-    if run.record is None or run.record.model.outcome is not Outcome.DIVERGED or entry is None or entry.kind != "file":
+    if record.model.outcome is not Outcome.DIVERGED or entry is None or entry.kind != "file":
         return
     with suppress(FormError, RefusedError), result.tree.open(run.weights_path) as file:
         for tensor in header(file, entry.size):
