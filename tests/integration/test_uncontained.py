@@ -190,7 +190,7 @@ def test_an_idle_baseline_is_sampled_first_and_both_energies_are_shown(toy, pyth
     writer = threading.Thread(target=meter)
     writer.start()
     try:
-        done = assay(toy, tmp_path, python, *SHORT, "--power-log", str(log), "--idle-baseline", "20")
+        done = assay(toy, tmp_path, python, *SLOW, "--power-log", str(log), "--idle-baseline", "20")
     finally:
         ended.set()
         writer.join()
@@ -203,7 +203,7 @@ def test_an_idle_baseline_is_sampled_first_and_both_energies_are_shown(toy, pyth
     # No run reached the target, so there is no mean; of one run both energies follow from its samples.
     seen = Observation.model_validate_json((folder / "observation_0.json").read_bytes())
     at_rest = Observation.model_validate_json((folder / "observation_idle.json").read_bytes())
-    start, stop = seen.clocks[0].monotonic_s + 1, seen.clocks[-1].monotonic_s - 1
+    start, stop = seen.clocks[0].monotonic_s + 0.3, seen.clocks[-1].monotonic_s - 0.3
     taken = total(energy(seen, start, stop))
     assert isinstance(taken, Reading)
     above = above_idle([taken], [stop - start], at_rest)
