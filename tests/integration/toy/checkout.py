@@ -107,16 +107,17 @@ def added_framework(top: Path) -> None:
     """Add a framework: numpy. Its lock has the wheels that every image has, as `assay images lock` would write it."""
     write(top / "suite/harness/frameworks/numpy.py", (FRAMEWORK / "framework.py").read_text())
     write(top / "suite/harness/trainers/numpy.py", (FRAMEWORK / "trainer.py").read_text())
-    matrix, locked = top / "images/matrix.yaml", (top / "images/wheels/jax-cpu.txt").read_text()
-    lock = "".join(re.findall(r"^(?:numpy|safetensors)==(?:.*\\\n)*.*\n", locked, re.MULTILINE))
-    write(top / "images/wheels/numpy-cpu.txt", lock)
-    version = re.search(r"numpy==\S+", lock)
-    assert version is not None
-    cells = f"cells:\n  - {{framework: numpy, target: cpu, requirements: [{version[0]}], lock: wheels/numpy-cpu.txt}}\n"
-    matrix.write_text(matrix.read_text().replace("cells:\n", cells))
-    wheels = {"wheels": ["numpy"], "wheel_lock_sha256": hashlib.sha256(lock.encode()).hexdigest()}
-    images = {"targets": {"cpu": {"frameworks": {"numpy": wheels}}}}
-    write(top / "rules" / ROUND / "images.yaml", yaml.safe_dump(images))
+    matrix, targets = top / "images/matrix.yaml", {}
+    for name, kind in (("cpu", "cpu"), ("jetson", "arm64")):
+        locked = (top / f"images/wheels/jax-{kind}.txt").read_text()
+        lock = "".join(re.findall(r"^(?:numpy|safetensors)==(?:.*\\\n)*.*\n", locked, re.MULTILINE))
+        write(top / f"images/wheels/numpy-{kind}.txt", lock)
+        [version] = re.findall(r"numpy==\S+", lock)
+        cell = f"{{framework: numpy, target: {name}, requirements: [{version}], lock: wheels/numpy-{kind}.txt}}"
+        matrix.write_text(matrix.read_text().replace("cells:\n", f"cells:\n  - {cell}\n"))
+        wheels = {"wheels": ["numpy"], "wheel_lock_sha256": hashlib.sha256(lock.encode()).hexdigest()}
+        targets[name] = {"frameworks": {"numpy": wheels}}
+    write(top / "rules" / ROUND / "images.yaml", yaml.safe_dump({"targets": targets}))
     workload = top / "suite/workloads/toy_regression"
     write(workload / "numpy.py", (FRAMEWORK / "model.py").read_text())
     with (workload / "workload.yaml").open("a") as file:
