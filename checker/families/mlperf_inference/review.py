@@ -304,20 +304,19 @@ def _told(ledger: Ledger, facts: SubmitterFacts, results: Iterator[_Judged]) -> 
 def _result(settled: _Settled, told: _Told) -> bool:
     """Add the findings on a result and the result as an item; return whether it fails by our verdict."""
     judged, failed = told.judged.review, settled.settle(told.judged.problems)
-    settled.ledger.scores.append(told.score)
-    phases: dict[str, bool] | None = None
-    if judged.told:
-        phases = {name: judged.phases[name].passed for name in PHASES}
-    settled.ledger.items.append(
-        Item(
-            path=told.score.path,
-            kind="result",
-            verdict="fail" if failed else "pass",
-            official_verdict="pass" if judged.valid else "fail",
-            official_crash=None if judged.stop is None else printable(judged.stop.cause),
-            official_phases=phases,
-        )
-    )
+    phases = {str(name): judged.phases[name].passed for name in PHASES} if judged.told else None
+    crash = None if judged.stop is None else judged.stop.cause
+    return _item(settled, told.score, failed, judged.valid, crash, phases)
+
+
+def _item(
+    settled: _Settled, score: Score, failed: bool, valid: bool, crash: str | None, phases: dict[str, bool] | None = None
+) -> bool:
+    """Note a result with its score, our verdict and the official one; return whether it failed by ours."""
+    ours: Verdict = "fail" if failed else "pass"
+    settled.ledger.scores.append(score)
+    cause = None if crash is None else printable(crash)
+    settled.ledger.items.append(Item(score.path, "result", ours, "pass" if valid else "fail", cause, phases))
     return failed
 
 
@@ -343,8 +342,6 @@ def _single_file_result(settled: _Settled, result: ScenarioVerdict, told: _Told)
     """Add the findings on a result and the result as an item, the official verdict the single-file checker's."""
     failed = settled.settle(result.outcome.problems)
     failed |= settled.settle(result_problems(told.case))
-    settled.ledger.scores.append(single_file_score(told.case, told.judged.review, result, told.score))
-    crash = printable(result.outcome.cause) if result.outcome.answer == "crash" else None
-    ours: Verdict = "fail" if failed else "pass"
-    settled.ledger.items.append(Item(told.score.path, "result", ours, "pass" if result.listed else "fail", crash))
-    return failed
+    row = single_file_score(told.case, told.judged.review, result, told.score)
+    crash = result.outcome.cause if result.outcome.answer == "crash" else None
+    return _item(settled, row, failed, result.listed, crash)

@@ -1,7 +1,7 @@
 """The judge of single logs as it is plugged into the scan: the official answer, and what the round's own rules say.
 
-Both come from the same sheets over the same records. An official message becomes a finding of the card of its kind, so
-`official-log-<kind>` and the quoted keys at the head of its message identify it.
+Both come from the same log requirements over the same records. An official message becomes a finding of the card of
+its kind, so `official-log-<kind>` and the quoted keys at the head of its message identify it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from checker.core.findings import Problem, brief
 from checker.core.log_rules import KeyCheck, Program, compile_rules
 from checker.core.mllog import LogRecord
 from checker.core.outcome import OfficialOutcome
+from checker.families.mlperf_training.log_requirements.loose import Message
+from checker.families.mlperf_training.log_requirements.official import OfficialRules, RequirementsVerdict
+from checker.families.mlperf_training.log_requirements.strict import OPEN, StrictRules, strict_rules
+from checker.families.mlperf_training.log_requirements.words import listed, wanted
 from checker.families.mlperf_training.reading import LogReading, ReadRecord
 from checker.families.mlperf_training.scan import Judge
-from checker.families.mlperf_training.sheets.loose import Message
-from checker.families.mlperf_training.sheets.official import OfficialRules, SheetVerdict
-from checker.families.mlperf_training.sheets.strict import OPEN, StrictRules, strict_rules
-from checker.families.mlperf_training.sheets.words import listed, wanted
+from rules.log_requirements import Demand
 from rules.ruleset import load
-from rules.sheets import Demand
 
 NAMED = re.compile(r"\b(?:log|count)\.([A-Za-z0-9_]+)")
 
@@ -69,7 +69,7 @@ def _division(strict: StrictRules, records: list[ReadRecord]) -> str:
 
 
 def official_problems(
-    rules: OfficialRules, verdict: SheetVerdict, reading: LogReading
+    rules: OfficialRules, verdict: RequirementsVerdict, reading: LogReading
 ) -> Iterator[tuple[str, Problem]]:
     """Yield the official messages as (rule, problem), with the line each is about."""
     if verdict.answer == "crash":
@@ -82,7 +82,7 @@ def official_problems(
         yield "official-log-repeated", _told(rules, verdict, message, reading)
 
 
-def _told(rules: OfficialRules, verdict: SheetVerdict, message: Message, reading: LogReading) -> Problem:
+def _told(rules: OfficialRules, verdict: RequirementsVerdict, message: Message, reading: LogReading) -> Problem:
     keys = " or ".join(f"'{key}'" for key in message.keys)
     if message.kind == "parse":
         first = next(line for line in reading.malformed if not line.crash)
@@ -114,9 +114,9 @@ SAID = {
 }
 
 
-def _demand(rules: OfficialRules, verdict: SheetVerdict, key: str) -> Demand:
-    """Return the demand on a key in the last sheet laid that has one."""
+def _demand(rules: OfficialRules, verdict: RequirementsVerdict, key: str) -> Demand:
+    """Return the demand on a key in the last set laid that has one."""
     for name in reversed(verdict.laid):
-        if key in rules.sheets[name].keys:
-            return rules.sheets[name].keys[key].demand
+        if key in rules.log_requirements[name].keys:
+            return rules.log_requirements[name].keys[key].demand
     raise KeyError(key)

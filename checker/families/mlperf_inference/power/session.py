@@ -110,17 +110,8 @@ def descriptor(session: Session, name: str) -> dict[str, Any]:
 # The checks, in the official order
 
 
-def client_sources(session: Session) -> None:
-    """Demand that the client ran an accepted release."""
-    _sources(session, session.client, CLIENT)
-
-
-def server_sources(session: Session) -> None:
-    """Demand that the server ran an accepted release."""
-    _sources(session, session.server, SERVER)
-
-
 def _sources(session: Session, record: dict[str, Any], name: str) -> None:
+    """Demand that a side ran an accepted release."""
     stated = record["sources"]
     off = "checksums of another release"
     if isinstance(stated, dict):
@@ -271,9 +262,8 @@ def messages(session: Session) -> None:
     """Demand that both sides record the same conversation, in the same version."""
     mine, theirs = session.client["messages"], session.server["messages"]
     path = session.path(CLIENT)
-    demand(
-        len(mine) == len(theirs), "the sides record conversations of other lengths", str(len(theirs)), len(mine), path
-    )
+    what = "the sides record conversations of other lengths"
+    demand(len(mine) == len(theirs), what, str(len(theirs)), len(mine), path)
     for position, (one, other) in enumerate(zip(mine, theirs, strict=True)):
         what = f"the sides record another command {position}"
         demand(one["cmd"] == other["cmd"], what, brief(other["cmd"]), one["cmd"], path)
@@ -303,9 +293,8 @@ def checksums(session: Session) -> None:
     recorded = {**mine, **theirs}
     for name in RECORDED:
         path = session.path(name)
-        demand(
-            name in recorded, f"neither client nor server recorded {name}", "its SHA-1", "none", session.path(SERVER)
-        )
+        what = f"neither client nor server recorded {name}"
+        demand(name in recorded, what, "its SHA-1", "none", session.path(SERVER))
         digest = hashlib.sha1(session.read(name), usedforsecurity=False).hexdigest()
         what = "the file is not the one that was measured: its SHA-1 does not match the recorded one"
         demand(digest == recorded[name], what, brief(recorded[name]), digest, path)
@@ -370,8 +359,8 @@ def debug_off(session: Session) -> None:
 
 
 CHECKS: tuple[tuple[str, Callable[[Session], None]], ...] = (
-    ("power-sources", client_sources),
-    ("power-sources", server_sources),
+    ("power-sources", lambda session: _sources(session, session.client, CLIENT)),
+    ("power-sources", lambda session: _sources(session, session.server, SERVER)),
     ("power-meter", meter),
     ("power-identifiers", identifiers),
     ("power-session-name", session_name),
