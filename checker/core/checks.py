@@ -36,6 +36,8 @@ class Checks:
     def __init__(self, *modules: str) -> None:
         self._unread = [*modules]
         self._table: dict[str, Check] = {}
+        # Asked for on every result of a round; each with its rule set, so that no other comes to have its id.
+        self._chosen: dict[tuple[int, Unit, str | None], tuple[RuleSet, list[tuple[Card, Function]]]] = {}
 
     def check(self, name: str, unit: Unit) -> Callable[[F], F]:
         """Register the decorated procedure as check `name`."""
@@ -67,8 +69,14 @@ class Checks:
             self._unread += [part.name for part in parts]
         return self._table
 
-    def of(self, ruleset: RuleSet, unit: Unit, division: str | None = None) -> Iterator[tuple[Card, Function]]:
-        """Yield the cards of a round, of one division where that is given, whose checks look at `unit`; and these."""
+    def of(self, ruleset: RuleSet, unit: Unit, division: str | None = None) -> list[tuple[Card, Function]]:
+        """Return the cards of a round, of one division where that is given, whose checks look at `unit`; and these."""
+        key = id(ruleset), unit, division
+        if key not in self._chosen:
+            self._chosen[key] = ruleset, list(self._choose(ruleset, unit, division))
+        return self._chosen[key][1]
+
+    def _choose(self, ruleset: RuleSet, unit: Unit, division: str | None) -> Iterator[tuple[Card, Function]]:
         known = self.all()
         for card in ruleset.cards.values():
             if card.check is None or (division is not None and card.division not in (None, division)):
@@ -86,3 +94,4 @@ class Checks:
         if check.name in self._table:
             raise ValueError(f"check {check.name!r} is defined twice")
         self._table[check.name] = check
+        self._chosen.clear()

@@ -173,7 +173,7 @@ class Ledger:
             self._tops[root] = Path(os.path.relpath(root, self.base)).as_posix()
         top = self._tops[root]
         below = normpath(f"{top}/{path}") if not top.startswith("..") else os.path.relpath(root / path, self.base)
-        return printable(Path(below).as_posix(), 1000)
+        return printable(below, 1000)
 
     def add(self, root: Path, rule: str, problem: Problem, at_most: Severity | None = None) -> Finding:
         """Turn a problem into a finding of its rule's card, no graver than `at_most`."""

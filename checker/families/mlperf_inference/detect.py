@@ -52,8 +52,8 @@ def round_mismatch(logs: Iterable[DetailLog | None], round_name: str) -> Problem
     """Return what is wrong with judging these logs by `round_name`; None unless all have seeds of other rounds."""
     said = set[str]()
     for log in filter(None, logs):
-        rounds = _rounds_with(_logged(log))
-        if not rounds or round_name in rounds:
+        seeds = _logged(log)
+        if seeds in _seeds((round_name,)) or not (rounds := _rounds_with(seeds)):
             return None
         said.update(rounds)
     if not said:
