@@ -16,7 +16,7 @@ from checker.core.mllog import LogRecord
 from checker.core.outcome import OfficialOutcome
 from checker.families.mlperf_training.log_requirements.loose import Message
 from checker.families.mlperf_training.log_requirements.official import OfficialRules, RequirementsVerdict
-from checker.families.mlperf_training.log_requirements.strict import OPEN, StrictRules, strict_rules
+from checker.families.mlperf_training.log_requirements.strict import OPEN, StrictRules
 from checker.families.mlperf_training.log_requirements.words import listed, wanted
 from checker.families.mlperf_training.reading import LogReading, ReadRecord
 from checker.families.mlperf_training.scan import Judge
@@ -29,7 +29,7 @@ NAMED = re.compile(r"\b(?:log|count)\.([A-Za-z0-9_]+)")
 @cache
 def log_judge(round_name: str) -> Judge:
     """Return the judge of the logs of a round, compiled."""
-    strict = strict_rules(round_name)
+    strict = StrictRules(round_name)
     official = strict.official
     programs = {division: _program(round_name, division) for division in ("closed", "open")}
     keys = frozenset(key for program in programs.values() for check in program.checks for key in _asked_for(check))

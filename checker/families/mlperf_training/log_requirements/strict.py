@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, cast
 
 from checker.core.findings import Problem, brief, limited
@@ -248,7 +247,7 @@ POSITIONS = ("epoch_num", "samples_count", "step_num", "first_epoch_num", "epoch
 
 
 class StrictRules:
-    """The log requirements of one round as the rules mean them."""
+    """The log requirements of one round as the rules mean them, compiled as they are needed."""
 
     def __init__(self, round_name: str) -> None:
         self.ruleset = load(round_name)
@@ -308,9 +307,3 @@ def _following(demand: Demand, value: Any) -> str | None:
     if isinstance(demand.loads, dict):
         return demand.loads.get(value)
     return demand.loads.replace("{value}", value).replace("{lower}", value.lower())
-
-
-@cache
-def strict_rules(round_name: str) -> StrictRules:
-    """Return the strict rules of a round, compiled as they are needed."""
-    return StrictRules(round_name)
