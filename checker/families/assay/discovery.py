@@ -71,9 +71,9 @@ def round_of(root: Path, scope: str) -> str:
     default, name = (DEFAULT, "/result_0.txt") if suite == "training" else (SERVING, "/log.txt")
     where = "results" if scope in ("", ".") else scope
     where = where if suite == "training" else f"assay{where.removeprefix('results')}"
-    tree = Tree(root, load(default).limits)
+    tree, known = Tree(root, load(default).limits), _our_rounds(FAMILIES[suite])
     for entry in tree.files(where):
-        if entry.path.endswith(name) and (stated := _stated(head(root / entry.path, LOOK))) in _own_rounds(suite):
+        if entry.path.endswith(name) and (stated := _stated(head(root / entry.path, LOOK))) in known:
             return stated
     return default
 
@@ -81,11 +81,7 @@ def round_of(root: Path, scope: str) -> str:
 def round_of_log(log: Path) -> str:
     """Return the round a single log says it is of, or the default; as `round_of`."""
     stated = _stated(head(log, LOOK))
-    return stated if any(stated in _own_rounds(suite) for suite in FAMILIES) else DEFAULT
-
-
-def _own_rounds(suite: str) -> list[str]:
-    return [name for name in rulesets() if load(name).series == FAMILIES[suite]]
+    return stated if stated in _our_rounds() else DEFAULT
 
 
 def _stated(start: bytes) -> str:
@@ -141,8 +137,8 @@ def _own(root: Path) -> bool:
     return any(_stated(head(log, LOOK)) in ours for log in asked)
 
 
-def _our_rounds() -> set[str]:
-    return {name for name in rulesets() if load(name).series in OURS}
+def _our_rounds(*series: str) -> set[str]:
+    return {name for name in rulesets() if load(name).series in (series or OURS)}
 
 
 def _workloads() -> set[str]:

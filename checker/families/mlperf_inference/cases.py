@@ -11,7 +11,7 @@ from checker.families.mlperf_inference.facts import ResultFacts
 from checker.families.mlperf_inference.models import SCENARIOS, models
 from checker.families.mlperf_inference.power.logs import moment
 from checker.families.mlperf_inference.walk import Submitter
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 from rules.inference import InferenceRules, ModelRules
 from rules.inference_review import ReviewRules
 from rules.scenarios import Scenario

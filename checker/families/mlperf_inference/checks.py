@@ -10,7 +10,7 @@ from checker.core.checks import Checks
 if TYPE_CHECKING:
     from checker.core.findings import Problem
     from checker.families.mlperf_inference.cases import ResultCase
-    from checker.loadgen.detail_log import DetailLog
+    from checker.loadgen.log import DetailLog
 
     OfLog = Callable[[ResultCase, DetailLog], Iterator[Problem]]
 

@@ -18,7 +18,8 @@ from checker.core.marks import Seeds, head, rounds_with_seeds, stated_seeds
 from checker.core.tree import Tree
 from checker.families.mlperf_inference.endpoints.logs import endpoint_seeds, read_files
 from checker.families.mlperf_inference.walk import find
-from checker.loadgen.detail_log import DetailLog, read_detail
+from checker.loadgen.detail_log import read_detail
+from checker.loadgen.log import DetailLog
 from rules.errors import AssayError
 from rules.inference import inference_rules
 from rules.known_rounds import ordered

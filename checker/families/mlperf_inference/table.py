@@ -13,7 +13,7 @@ from checker.core.findings import InferenceScore, Score
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles, number_at
 from checker.families.mlperf_inference.modular.case import ResultReview
-from checker.loadgen.detail_log import DetailLog, finite
+from checker.loadgen.log import DetailLog, finite
 from rules.scenarios import scenario_named
 from rules.systems import node_count
 from rules.text import printable

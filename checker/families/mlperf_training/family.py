@@ -54,8 +54,7 @@ class MLPerfTraining(Family):
         """Compare times, systems and hyperparameters."""
         from checker.families.mlperf_training.compare import compare
 
-        compared = compare(a, b, round_name)
-        return Compared(compared.as_text, compared.as_json)
+        return compare(a, b, round_name)
 
     def differences(self, before: str, after: str) -> Iterator[str]:
         """Yield what differs in log requirements, runs and reference points."""

@@ -19,7 +19,8 @@ from checker.families.assay.inference.compliance import PerformanceTest
 from checker.families.assay.inference.latencies import Latencies, read_latencies
 from checker.families.assay.inference.runs import answers_path, loadgen_folder
 from checker.families.assay.submission import Result, Run, Scenario, Submission
-from checker.loadgen.detail_log import DetailLog, read_detail
+from checker.loadgen.detail_log import read_detail
+from checker.loadgen.log import DetailLog
 from rules.compliance import ComplianceRules, compliance_rules
 from rules.errors import UsageError
 from rules.scenarios import SCENARIOS, LoadGenScenario, scenario_named

@@ -9,12 +9,16 @@ from checker.core.files import look
 from checker.core.findings import Problem
 from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Submission
+from checker.families.assay.training.submission import RUN_FILE
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,149}")
 WRITTEN = re.compile(  # by `assay run`, of what the layout has a place for
     r"(?:systems/[^/]+|(?:results|assay)/[^/]+/[^/]+/(?:[^/]+/)*(?:result_\d+|observation(?:_\w+)?|log|record|manifest|parity"
     r"|sbom\.cdx|outputs|search|measurements|accuracy|verify_\w+|mlperf_log_\w+))\.(json|txt)"
 )
+DOCUMENTS = ("manifest.json", "parity.json", "sbom.cdx.json")
+OBSERVATION = re.compile(r"observation_(idle|0|[1-9]\d{0,5})\.json")
+WANTED = "result_<i>.txt, .json, .safetensors, observation_<i>.json, observation_idle.json, " + ", ".join(DOCUMENTS)
 KINDS = {
     "link": "is a symbolic link; links are not followed",
     "special": "is a pipe, socket or device; it was not opened",
@@ -81,6 +85,15 @@ def layout(submission: Submission) -> Iterator[Problem]:
     for entry in submission.entries:
         if not submission.has_place(entry):
             yield Problem("this does not belong in the layout", ", ".join(submission.TOP), entry.path, entry.path)
+
+
+@check("result-files", "result")
+def result_files(result: Result) -> Iterator[Problem]:
+    """Judge that the folder of a result of training holds only the files that it has."""
+    for entry in result.tree.files(result.folder):
+        name = entry.path.removeprefix(f"{result.folder}/")
+        if not RUN_FILE.fullmatch(name) and not OBSERVATION.fullmatch(name) and name not in DOCUMENTS:
+            yield Problem("the file does not belong to a result", WANTED, name, entry.path)
 
 
 @check("results", "submitter")

@@ -12,7 +12,7 @@ from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import number_at, value_at
-from checker.loadgen.detail_log import finite
+from checker.loadgen.log import finite
 
 COUNTS = "response_counts"
 LENGTHS = "output_sequence_lengths"

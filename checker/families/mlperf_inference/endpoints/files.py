@@ -12,7 +12,7 @@ from checker.families.mlperf_inference.endpoints.case import CONFIGURED, LOAD, E
 from checker.families.mlperf_inference.endpoints.logs import number_at, value_at
 from checker.families.mlperf_inference.facts import JsonFile, read_document, read_text
 from checker.families.mlperf_inference.rules.audits import allowed_share
-from checker.loadgen.detail_log import finite
+from checker.loadgen.log import finite
 
 BOTH = ((LOAD, CONFIGURED), ("run_config.warmup", "settings.warmup"))  # of the summary, of the config
 COUNTED = {  # counter of the snapshot -> place in the summary

@@ -13,7 +13,7 @@ from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import RUNTIME, EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import SEEDS, number_at, value_at
 from checker.families.mlperf_inference.rules.measured import CLOCK_S
-from checker.loadgen.detail_log import finite
+from checker.loadgen.log import finite
 from rules.scenarios import scenario_named
 
 WINDOW = "legacy_loadgen_window_duration_ns"  # first request to the completion of the last one issued

@@ -23,7 +23,7 @@ from checker.families.mlperf_inference.modular.outcome import PHASES, RAISED, Na
 from checker.families.mlperf_inference.modular.performance import PerformanceRun, judge_performance
 from checker.families.mlperf_inference.power.check import has_power, judge_power
 from checker.families.mlperf_inference.walk import MAPPING, InferenceScope, Listing, ResultFolder, Submitter
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 from rules.inference import SystemKind
 from rules.power import power_rules
 

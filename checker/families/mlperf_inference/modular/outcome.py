@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from checker.core.findings import Problem, brief
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 
 Name = Literal["performance", "accuracy", "system", "measurements", "power", "compliance"]
 PHASES: tuple[Name, ...] = ("performance", "accuracy", "system", "measurements", "power", "compliance")

@@ -14,7 +14,7 @@ from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.models import SCENARIOS
 from checker.families.mlperf_inference.modular.case import Judging, LogRun
 from checker.families.mlperf_inference.modular.outcome import Checks, ResultPhase, judge_phase
-from checker.loadgen.detail_log import DetailLog, Said
+from checker.loadgen.log import DetailLog, Said
 from rules.inference import ModelRules
 from rules.scenarios import logged_scenario, scenario_named
 

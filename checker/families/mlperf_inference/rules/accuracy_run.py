@@ -9,7 +9,7 @@ from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.checks import check, check_log
 from checker.families.mlperf_inference.facts import Text
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 
 ACCURACY_MODES = ("AccuracyOnly", "SubmissionRun")
 HASH = re.compile(r"hash=(\w+)\s*$")

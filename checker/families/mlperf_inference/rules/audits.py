@@ -14,7 +14,7 @@ from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.facts import TestFacts, Text
 from checker.families.mlperf_inference.rules.measured import PERFORMANCE_MODES
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 from rules.inference_review import TestSettings
 
 PASS = re.compile(r"\s*TEST PASS\s*")

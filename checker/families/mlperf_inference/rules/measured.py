@@ -12,8 +12,8 @@ from itertools import pairwise
 from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.cases import ResultCase, SubmitterCase, elapsed_s
 from checker.families.mlperf_inference.checks import check, check_log
-from checker.loadgen.detail_log import DetailLog
 from checker.loadgen.early_stopping import met
+from checker.loadgen.log import DetailLog
 from rules.scenarios import scenario_named
 
 PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")

@@ -18,7 +18,8 @@ from checker.families.mlperf_inference.facts import JsonFile, Text
 from checker.families.mlperf_inference.modular.compliance import audits_folder
 from checker.families.mlperf_inference.power.check import SESSION_FILES, has_power
 from checker.families.mlperf_inference.power.session import RANGING, TESTING
-from checker.loadgen.detail_log import DetailLog, read_detail
+from checker.loadgen.detail_log import read_detail
+from checker.loadgen.log import DetailLog
 
 LOG, TEXT, DOCUMENT = "the log that LoadGen wrote", "UTF-8 text", "a JSON document"
 COMPUTED = ("spl.txt", "ptd_logs.txt", "client.json", "server.json")  # of a power session: what cannot be empty

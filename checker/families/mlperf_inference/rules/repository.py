@@ -22,11 +22,11 @@ NAMED = 6  # of many files or folders, in a finding
 SHORTEST = 3  # letters of a folder of code that names more than one benchmark
 
 
-def _all(what: str, expected: str, names: Sequence[str], path: str) -> Iterator[Problem]:
-    """Yield one problem of all that `names` lists; none where it lists nothing."""
+def _all(what: str, expected: str, names: Sequence[str], path: str | None = None) -> Iterator[Problem]:
+    """Yield one problem of all that `names` lists, if any: at `path`, or else at the first of them."""
     if names:
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        yield Problem(what, expected, ", ".join(names[:NAMED]) + more, path)
+        yield Problem(what, expected, ", ".join(names[:NAMED]) + more, path or names[0])
 
 
 @check("inference-names-fit-git", "submitter")
@@ -34,7 +34,7 @@ def names_fit_git(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that no name has a blank or begins with a dot."""
     paths = [entry.path for entry in case.submitter.tree.entries.values()]
     odd = [path for path in paths if (name := path.rpartition("/")[2]).startswith(".") or " " in name]
-    yield from _all("a name holds a blank or begins with a dot", "no blank, no leading dot", odd, odd[0] if odd else "")
+    yield from _all("a name holds a blank or begins with a dot", "no blank, no leading dot", odd)
 
 
 @check("inference-files-fit-git", "submitter")
@@ -88,7 +88,7 @@ def no_caches(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that no compiled Python lies in the submission."""
     entries = case.submitter.tree.entries.values()
     caches = [entry.path for entry in entries if entry.kind == "folder" and entry.path.endswith(CACHE)]
-    yield from _all("compiled Python lies in the submission", f"no {CACHE}", caches, caches[0] if caches else "")
+    yield from _all("compiled Python lies in the submission", f"no {CACHE}", caches)
 
 
 @check("inference-no-empty-folders", "submitter")
@@ -98,7 +98,7 @@ def no_empty_folders(case: SubmitterCase) -> Iterator[Problem]:
     filled = {entry.path.rpartition("/")[0] for entry in entries}
     empty = [entry.path for entry in entries if entry.kind == "folder" and entry.path not in filled]
     what = "the folder is empty, so the repository will not hold it"
-    yield from _all(what, "files", empty, empty[0] if empty else "")
+    yield from _all(what, "files", empty)
 
 
 @check("inference-calibration-described", "submitter")
@@ -128,7 +128,7 @@ def systems_have_results(case: SubmitterCase) -> Iterator[Problem]:
     described = [name.removesuffix(".json") for name in listing.files("systems") if name.endswith(".json")]
     left = [f"systems/{system}.json" for system in described if system not in measured]
     left += [f"measurements/{system}" for system in listing.folders("measurements") if system not in measured]
-    yield from _all("systems are described and have no results", "results/<system>", left, left[0] if left else "")
+    yield from _all("systems are described and have no results", "results/<system>", left)
 
 
 @check("inference-no-stray-files", "submitter")
@@ -142,7 +142,7 @@ def no_stray_files(case: SubmitterCase) -> Iterator[Problem]:
     documents = tuple(reviewed.top_files)
     stray += [name for name, kind in names if kind == "file" and not name.lower().startswith(documents)]
     what = "these do not belong at the top of the layout"
-    yield from _all(what, f"documents, and {', '.join(sorted(known))}", stray, stray[0] if stray else "")
+    yield from _all(what, f"documents, and {', '.join(sorted(known))}", stray)
 
 
 @check("inference-runs-hold-logs", "submitter")
@@ -150,7 +150,7 @@ def runs_hold_logs(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that the folders of a performance and an accuracy run hold the files of a run."""
     other = [path for path in _beside_logs(case) if LOG not in path.rpartition("/")[2]]
     what = f"the folders of runs hold {len(other)} files that are not of a run"
-    yield from _all(what, "the files of LoadGen", other, other[0] if other else "")
+    yield from _all(what, "the files of LoadGen", other)
 
 
 @check("inference-one-log-of-a-run", "submitter")
@@ -209,19 +209,17 @@ def power_documented(case: SubmitterCase) -> Iterator[Problem]:
         place = result.facts.place
         if not has_power(case.submitter.tree, place.path):
             continue
+        lacking: list[list[str]] = []
         for top in ("measurements", "results"):
-            levels = [top, f"{top}/{place.system}", f"{top}/{place.system}/{place.benchmark}",
-                      f"{top}/{place.system}/{place.benchmark}/{place.scenario}"]  # fmt: skip
-            names = [name for level in levels for name in listing.files(level)]
-            missing = [kind for kind in POWER_DOCUMENTS if not any(name.startswith(f"{kind}.") for name in names)]
-            if not missing:
-                break
-        else:
-            for kind in missing:
-                what = f"the power measurement lacks its {kind.replace('_', ' ')}"
-                yield Problem(
-                    what, f"{kind}.md at the result or a level above", "none", f"{place.path}/performance/power"
-                )
+            parts = (top, place.system, place.benchmark, place.scenario)
+            names = [name for depth in range(1, 5) for name in listing.files("/".join(parts[:depth]))]
+            lacking.append([kind for kind in POWER_DOCUMENTS if not any(name.startswith(f"{kind}.") for name in names)])
+        for kind in lacking[-1] if all(lacking) else ():
+            what, expected = (
+                f"the power measurement lacks its {kind.replace('_', ' ')}",
+                f"{kind}.md at the result or a level above",
+            )
+            yield Problem(what, expected, "none", f"{place.path}/performance/power")
 
 
 @check("inference-descriptions-meant", "submitter")

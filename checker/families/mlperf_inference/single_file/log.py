@@ -20,7 +20,7 @@ from checker.families.mlperf_inference.modular.performance import (
     suits_division,
 )
 from checker.families.mlperf_inference.single_file.case import NETWORK, Case, Fixed, StopsError
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 from rules.inference import ModelRules
 from rules.scenarios import logged_scenario, scenario_named
 

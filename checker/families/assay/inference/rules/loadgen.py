@@ -13,7 +13,7 @@ from checker.core.findings import Problem, brief
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
 from checker.families.assay.inference.submission import PERFORMANCE, InferenceResult, LoadGenRun
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 from rules.serving import ScenarioRules, ServingRules, loadgen_rules
 from rules.serving_documents import ServingRecord
 
