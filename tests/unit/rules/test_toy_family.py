@@ -22,7 +22,7 @@ from tests.unit.rounds import forget
 FAMILY = """
 from checker.core.checks import Checks
 from checker.core.family import Compared, Family, Section, Submissions
-from checker.core.findings import Problem, Report
+from checker.core.findings import Violation, Report
 from checker.core.ledger import Ledger, raised
 from checker.core.detection import DetectedRound
 from rules.ruleset import load
@@ -33,7 +33,7 @@ CHECKS = Checks()
 @CHECKS.check("toy-painted", "result")
 def painted(result):
     if "paint" not in result.read_text():
-        yield Problem("the toy is not painted", "paint", "wood", "results/box/car/toy.txt", 1)
+        yield Violation("the toy is not painted", "paint", "wood", "results/box/car/toy.txt", 1)
 
 
 class Toys(Family):
