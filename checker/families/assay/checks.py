@@ -22,6 +22,7 @@ FACTS: dict[Unit, tuple[str, ...]] = {
     "scenario": ("result", "scenario"),
     "result": ("result",),
     "results": ("results",),
+    "system": ("system",),
     "submitter": ("submission",),
 }
 

@@ -174,9 +174,9 @@ def _submission(ledger: Ledger, kind: ResultKind, submission: Submission, found:
     division = submission.division or "closed"
     for card, function in CHECKS.of(ruleset, "submitter", division):
         found += contained((), ".", raised(card, (), ".", limited(function(submission), 50)))
-    for system in submission.systems.values():
+    for name, system in submission.systems.items():
         for card, function in CHECKS.of(ruleset, "system", division):
-            unit: Subject = ("systems", system.name)
+            unit: Subject = ("systems", name)
             found += contained(unit, system.path, raised(card, unit, system.path, function(system)))
     results: list[Result] = []
     for folder in submission.result_folders:
@@ -191,8 +191,8 @@ def _submission(ledger: Ledger, kind: ResultKind, submission: Submission, found:
     errors = ledger.settle(root, ruleset, found)
     if not submission.scope:
         ledger.judge(root, ".", "organisation", (), errors)
-    for system in submission.systems.values():
-        ledger.judge(root, system.path, "system", ("systems", system.name), errors)
+    for name, system in submission.systems.items():
+        ledger.judge(root, system.path, "system", ("systems", name), errors)
     for result in results:
         kind.note(ledger, root, result, errors)
 

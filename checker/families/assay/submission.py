@@ -211,11 +211,6 @@ class System:
     document: ValidDocument[SystemDescription] | None
     flaws: Flaws
 
-    @property
-    def name(self) -> str:
-        """The system's name, by the file."""
-        return self.path.removeprefix("systems/").removesuffix(".json")
-
 
 @dataclass
 class Submission:
