@@ -8,7 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Literal, TypeVar, get_args
 
-from checker.core.findings import Problem, limited
+from checker.core.findings import Violation, limited
 from rules.cards import Card
 from rules.ruleset import RuleSet
 
@@ -16,7 +16,7 @@ from rules.ruleset import RuleSet
 # together; a system; a submitter's folder; a whole round.
 Unit = Literal["log", "run", "scenario", "result", "endpoint", "results", "system", "submitter", "round"]
 UNITS: tuple[str, ...] = get_args(Unit)
-Function = Callable[..., Iterator[Problem]]
+Function = Callable[..., Iterator[Violation]]
 MOST = 20  # findings of one card on one thing
 F = TypeVar("F", bound=Function)
 
@@ -56,7 +56,7 @@ class Checks:
     def flaws(self, unit: Unit, name: str) -> None:
         """Register a check that reports what reading already found wrong under its name."""
 
-        def report(*facts: Any) -> Iterator[Problem]:
+        def report(*facts: Any) -> Iterator[Violation]:
             yield from facts[-1].flaws.get(name, ())
 
         self.check(name, unit)(report)
@@ -85,7 +85,7 @@ class Checks:
             if check.unit == unit and check.function is not None:
                 yield card, check.function
 
-    def problems(self, ruleset: RuleSet, unit: Unit, *facts: Any) -> Iterator[tuple[str, Problem]]:
+    def problems(self, ruleset: RuleSet, unit: Unit, *facts: Any) -> Iterator[tuple[str, Violation]]:
         """Run all checks of a unit; yield what they object to, with the card, and of one card at most MOST."""
         for card, function in self.of(ruleset, unit):
             yield from ((card.id, problem) for problem in limited(function(*facts), MOST))
