@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
-from checker.core.findings import Problem
+from checker.core.findings import Problem, limited
 from rules.cards import Card
 from rules.ruleset import RuleSet
 
@@ -16,6 +16,7 @@ from rules.ruleset import RuleSet
 Unit = Literal["log", "run", "scenario", "result", "endpoint", "results", "system", "submitter", "round"]
 UNITS: tuple[str, ...] = get_args(Unit)
 Function = Callable[..., Iterator[Problem]]
+MOST = 20  # findings of one card on one thing
 F = TypeVar("F", bound=Function)
 
 
@@ -72,6 +73,11 @@ class Checks:
             check = known[card.check]
             if check.unit == unit and check.function is not None:
                 yield card, check.function
+
+    def problems(self, ruleset: RuleSet, unit: Unit, *facts: Any) -> Iterator[tuple[str, Problem]]:
+        """Run all checks of a unit; yield what they object to, with the card, and of one card at most MOST."""
+        for card, function in self.of(ruleset, unit):
+            yield from ((card.id, problem) for problem in limited(function(*facts), MOST))
 
     def _add(self, check: Check) -> None:
         if check.name in self._table:

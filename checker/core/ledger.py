@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -23,6 +23,18 @@ from rules.ruleset import RuleSet
 from rules.text import printable
 
 Subject = tuple[str, ...]  # (), ("systems", name), ("results", folder), ("results", folder, run)
+
+
+def system_of(parts: Sequence[str], results: Sequence[str] = ("results",)) -> Subject | None:
+    """Return what a path is about that is no part of a result: a system, or the submission; None for others.
+
+    `results` are the top folders of which the folders are named after systems.
+    """
+    if parts[0] == "systems" and len(parts) == 2:
+        return ("systems", parts[1].removesuffix(".json").removesuffix("_power.yaml"))
+    if parts[0] not in results or len(parts) < 2:
+        return ()
+    return ("systems", parts[1]) if len(parts) == 2 else None
 
 
 @dataclass(frozen=True)

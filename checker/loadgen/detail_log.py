@@ -21,7 +21,9 @@ import msgspec
 
 from checker.core.files import HEAD as LOOKED_AT
 from checker.core.files import STATES, FileState, state_of, state_of_tail, tail_of
+from checker.core.findings import Problem, brief
 from checker.core.tree import FOLDER, RefusedError, Tree
+from rules.scenarios import LoadGenScenario, logged_scenario
 
 MARKERS = (b":::MLLOG", b":::ENDPTS")
 BLOCK = 1 << 22  # bytes read at a time
@@ -41,6 +43,7 @@ UNSET_MS = 1e12  # a time from before the clock of the test is set is 2^64 ns le
 ENDS = ("power_end", "result_validity", "num_errors")  # of which every log of a run that ended has one
 LONG = 4300  # digits: Python's JSON reads no longer integer
 DIGITS = re.compile(rb"\d{%d}" % LONG)
+LARGEST = 1e300  # beyond which a number measures nothing
 
 
 class _Big:
@@ -131,12 +134,41 @@ class DetailLog:
 
     def at(self, key: str) -> int | None:
         """Return the line of the first message of `key`, None where there is none."""
-        return self.lines.get(key)
+        return self.lines.get(key) or None  # what stands for a log has no lines
+
+    def number(self, key: str) -> float | None:
+        """Return a logged number; None where there is none, or it is not finite."""
+        return finite(self.values.get(key))
+
+    def said(self, key: str) -> str:
+        """Return the value of a key as a finding shows it."""
+        return brief(self.values[key]) if key in self.values else f"{key} is not logged"
+
+    def problem(self, message: str, expected: str, key: str, found: str | None = None) -> Problem:
+        """Return a problem with the value of `key`; `found` is what is shown of it, if not that value."""
+        return Problem(message, expected, self.said(key) if found is None else found, self.path, self.at(key))
+
+    @property
+    def scenario(self) -> LoadGenScenario:
+        """The scenario that LoadGen ran."""
+        return logged_scenario(self.values.get("effective_scenario"))
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was read to the end of the run."""
+        return self.refused is None and self.state is None
 
     @property
     def stops(self) -> str | None:
         """Why the official checker stops at this log, None where it reads it; a file that we refuse is one."""
         return self.crash if self.refused is None else refusal("the log", self.refused)
+
+
+def finite(value: Any) -> float | None:
+    """Return a number that a report may hold; None for any other."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
+        return None
+    return float(value)
 
 
 def refusal(what: str, reason: object) -> str:

@@ -20,9 +20,8 @@ from checker.cli import rules as rules_cli
 from rules.errors import AssayError, Exit, Stopped
 from rules.text import printable
 from suite.cli import images as images_cli
-from suite.cli import parity as parity_cli
-from suite.cli import profile as profile_cli
 from suite.cli import run as run_cli
+from suite.cli import unmeasured as unmeasured_cli
 
 app = typer.Typer(
     name="assay",
@@ -35,10 +34,10 @@ app = typer.Typer(
 
 app.command()(run_cli.run)
 app.command()(run_cli.doctor)
-app.command()(profile_cli.profile)
-app.command()(parity_cli.parity)
-app.command()(parity_cli.reference)
-app.command()(parity_cli.evidence)
+app.command()(unmeasured_cli.profile)
+app.command()(unmeasured_cli.parity)
+app.command()(unmeasured_cli.reference)
+app.command()(unmeasured_cli.evidence)
 app.add_typer(images_cli.app, name="images")
 app.command()(check_cli.check)
 app.add_typer(rules_cli.app, name="rules")

@@ -21,6 +21,7 @@ from suite.inputs.settings import settings, workloads
 
 GIB = 2**30
 NEED_DISK_GIB = 8  # three images, their wheels and the layers the engine unpacks: measured in docs/images.md
+WITHOUT = "or train without an engine, which gives no submission: assay run WORKLOAD --uncontained PYTHON"
 Show = Callable[[str], None]
 
 
@@ -30,14 +31,14 @@ def examine(cache_folder: Path, submissions: Path, target: str) -> Iterator[Diag
     Raises UsageError for an unknown target.
     """
     kind = described(target)
-    yield python()
+    yield Diagnosis("python", Level.OK, f"{platform.python_version()} at {sys.prefix}")
     yield disk("cache", cache_folder)
     yield disk("submissions", submissions)
     yield base_builder()
     try:
         yield from table.engine(hasty=True).examine(target, kind)
     except AssayError as error:
-        yield Diagnosis("engine", Level.FAIL, error.message, error.fix)
+        yield Diagnosis("engine", Level.FAIL, error.message, f"{error.fix}; {WITHOUT}" if error.fix else WITHOUT)
         return
     for workload in workloads():
         if not settings(workload).frameworks:
@@ -48,29 +49,23 @@ def examine(cache_folder: Path, submissions: Path, target: str) -> Iterator[Diag
             yield Diagnosis("data", Level.FAIL, error.message, error.fix)
 
 
-def python() -> Diagnosis:
-    """Look at the interpreter."""
-    return Diagnosis("python", Level.OK, f"{platform.python_version()} at {sys.prefix}")
-
-
 def disk(name: str, folder: Path) -> Diagnosis:
     """Look at the free space under `folder`, or under the nearest parent that exists."""
+    fix = "choose another folder"
     try:
         here = next(p for p in (folder, *folder.parents) if p.exists())
         usage = shutil.disk_usage(here)
     except OSError as error:
-        return Diagnosis(name, Level.FAIL, f"{printable(str(folder), 80)}: {error.strerror}", "choose another folder")
-    shown = printable(str(here), 200)
+        return Diagnosis(name, Level.FAIL, f"{printable(str(folder), 80)}: {error.strerror}", fix)
+    shown, free = printable(str(here), 200), usage.free / GIB
     if not here.is_dir():
-        return Diagnosis(name, Level.FAIL, f"{shown} is a file, not a folder", "choose another folder")
+        return Diagnosis(name, Level.FAIL, f"{shown} is a file, not a folder", fix)
     if not os.access(here, os.W_OK):
-        return Diagnosis(name, Level.FAIL, f"{shown} is not writable", "choose another folder or change its owner")
+        return Diagnosis(name, Level.FAIL, f"{shown} is not writable", f"{fix} or change its owner")
     if usage.total == 0:
-        return Diagnosis(name, Level.FAIL, f"no file can be written at {shown}", "choose another folder")
-    free = usage.free / GIB
-    level = Level.OK if free >= NEED_DISK_GIB else Level.WARN
-    fix = "" if level is Level.OK else f"free space: building three images needs {NEED_DISK_GIB} GiB"
-    return Diagnosis(name, level, f"{free:.0f} GiB free at {shown}", fix)
+        return Diagnosis(name, Level.FAIL, f"no file can be written at {shown}", fix)
+    fix = f"free space: building three images needs {NEED_DISK_GIB} GiB"
+    return Diagnosis.of(name, f"{free:.0f} GiB free at {shown}", fix, good=free >= NEED_DISK_GIB)
 
 
 def base_builder() -> Diagnosis:
@@ -79,18 +74,17 @@ def base_builder() -> Diagnosis:
         fix = "as root on Debian: apt-get install mmdebstrap; elsewhere images are built with --base registry"
         return Diagnosis("base", Level.WARN, "mmdebstrap is not installed", fix)
     if os.geteuid() != 0:
-        return Diagnosis(
-            "base", Level.WARN, "mmdebstrap is installed, but needs root", "run as root, or build with --base registry"
-        )
+        fix = "run as root, or build with --base registry"
+        return Diagnosis("base", Level.WARN, "mmdebstrap is installed, but needs root", fix)
     return Diagnosis("base", Level.OK, "mmdebstrap is there")
 
 
 def ready(workload: str) -> Diagnosis:
     """Look whether the data of a workload that is trained is in the cache; the first run verifies it by digest."""
     place = cache.root() / "data" / workload
-    if all((place / name).exists() for name in workload_rules(newest("assay"), workload).data):
-        return Diagnosis("data", Level.OK, f"{workload}: in the cache")
-    return Diagnosis("data", Level.OK, f"{workload}: the first run fetches it, or give your own copy with --data")
+    there = all((place / name).exists() for name in workload_rules(newest("assay"), workload).data)
+    said = "in the cache" if there else "the first run fetches it, or give your own copy with --data"
+    return Diagnosis("data", Level.OK, f"{workload}: {said}")
 
 
 def report(checks: Iterator[Diagnosis], show: Show) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +14,6 @@ from suite.host.progress import Phase
 from suite.images import base, locks, relock, wheelhouse
 from suite.images import build as builder
 from suite.images import dockerfile as readable
-from suite.images.files import Progress
 from suite.images.matrix import Cell, Suite, cell, matrix, select
 from suite.images.store import ImageStore
 
@@ -25,14 +22,13 @@ Chosen = Suite | Literal["all"]
 
 def list_images(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Print one line per image."""
-    cells = select(framework, target, provider, suite)
     try:
         store: ImageStore | None = images(hasty=True)
     except MachineError as error:
         sys.stderr.write(f"assay: {error.message}\n")
         store = None
     rows = [("image", "base", "base lock", "wheel lock", "built")]
-    for each in cells:
+    for each in select(framework, target, provider, suite):
         try:
             below = base.lock_in_use(each)
             lock = below.sha256[:12] + ("*" if below.drift else "")
@@ -53,7 +49,7 @@ def list_images(framework: str, target: str, provider: str | None, suite: Chosen
             print(f"no {names[0]} on {names[1]} for {names[2]}: {missing.why}")
 
 
-def lock(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
+def lock_images(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Write the locks of the selected cells and say which changed."""
     cells = select(framework, target, provider, suite)
     with Phase("resolve") as phase:
@@ -64,17 +60,16 @@ def lock(framework: str, target: str, provider: str | None, suite: Chosen = "all
             _say_changed(each.base_lock, relock.base(each))
 
 
-def build(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
+def build_images(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Build the selected images and print their digests."""
-    cells = select(framework, target, provider, suite)
     store = images()
-    for each in cells:
-        with _shown(f"image {each.name}") as progress:
-            built = builder.build(store, each, progress)
+    for each in select(framework, target, provider, suite):
+        with Phase(f"image {each.name}") as phase:
+            built = builder.build(store, each, phase.to)
         print(f"{each.name} sha256:{built.identity.config_digest}")
 
 
-def check(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
+def check_images(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Print one line per checked thing; raise JudgedError at the end when one failed."""
     cells = select(framework, target, provider, suite)
     store = images()
@@ -92,7 +87,7 @@ def check(framework: str, target: str, provider: str | None, suite: Chosen = "al
         raise JudgedError(f"{failed} checks of images failed", fix="assay images build makes what is missing")
 
 
-def prove(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
+def prove_images(framework: str, target: str, provider: str | None, suite: Chosen = "all") -> None:
     """Make each selected image twice from scratch; raise JudgedError where the two differ."""
     cells = select(framework, target, provider, suite)
     store = images()
@@ -101,17 +96,15 @@ def prove(framework: str, target: str, provider: str | None, suite: Chosen = "al
         digests = []
         for attempt in (1, 2):
             start = time.monotonic()
-            with _shown(f"image {each.name}, build {attempt} of 2") as progress:
-                identity = builder.rebuild(store, each, progress).identity
+            with Phase(f"image {each.name}, build {attempt} of 2") as phase:
+                identity = builder.rebuild(store, each, phase.to).identity
             digests.append((identity.config_digest, *identity.diff_ids))
             print(f"{each.name} build {attempt}: {time.monotonic() - start:.0f} s", flush=True)
             print(f"  config sha256:{identity.config_digest}")
             for layer in identity.diff_ids:
                 print(f"  layer  sha256:{layer}")
-        equal = digests[0] == digests[1]
-        print(f"{each.name}: {'equal' if equal else 'NOT EQUAL'}", flush=True)
-        if not equal:
-            unequal.append(each.name)
+        unequal += [each.name] if digests[0] != digests[1] else []
+        print(f"{each.name}: {'NOT EQUAL' if each.name in unequal else 'equal'}", flush=True)
     if unequal:
         raise JudgedError(f"not reproducible: {', '.join(unequal)}", fix="report this with the digests above")
 
@@ -124,8 +117,8 @@ def dockerfile(framework: str, target: str, provider: str | None, suite: Suite, 
         return
     try:
         context.mkdir(parents=True, exist_ok=True)
-        with _shown(f"context of {chosen.name}") as progress:
-            readable.context(images(), chosen, context, progress)
+        with Phase(f"context of {chosen.name}") as phase:
+            readable.context(images(), chosen, context, phase.to)
     except OSError as error:
         where = printable(str(error.filename or context), 200)
         raise UsageError(f"{where}: {error.strerror}", fix="give --context a folder this user may write to") from None
@@ -136,7 +129,7 @@ def _check_locks(_: ImageStore, each: Cell) -> str:
     below = base.lock_in_use(each)
     pinned = locks.wheels(each.wheel_lock)
     if each.base.provider == "registry":
-        repository, digest = locks.image(below.path.read_text(), str(below.path))
+        repository, digest = locks.base_image(below.path)
         return f"base {repository}@sha256:{digest[:12]}…, {len(pinned)} wheels pinned"
     changed = f", {len(below.drift)} differ from the committed lock" if below.drift else ""
     return f"{len(locks.packages(below.path))} Debian packages{changed}, {len(pinned)} wheels pinned"
@@ -161,9 +154,3 @@ def _check_image(store: ImageStore, each: Cell) -> str:
 
 def _say_changed(lock: Path, changed: bool) -> None:
     print(f"{lock}: {'written' if changed else 'unchanged'}")
-
-
-@contextmanager
-def _shown(title: str) -> Iterator[Progress]:
-    with Phase(title) as phase:
-        yield lambda what, done, total: phase.to(done, total, what)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,44 +16,28 @@ Suite = Annotated[Literal["training", "inference", "all"], typer.Option(help="wh
 Base = Annotated[str | None, typer.Option(help="mmdebstrap (default) or registry; or set $ASSAY_BASE")]
 
 
-@app.command("list")
-def list_(framework: Framework = "all", target: Target = "all", base: Base = None, suite: Suite = "all") -> None:
-    """List the images: their locks' digests, and whether the engine has them."""
-    from suite.cli import image_work as commands
-
-    commands.list_images(framework, target, base, suite)
-
-
-@app.command()
-def lock(framework: Framework = "all", target: Target = "all", base: Base = None, suite: Suite = "all") -> None:
-    """Resolve wheels and Debian packages anew and write the locks (a change in images/, to be committed)."""
-    from suite.cli import image_work as commands
-
-    commands.lock(framework, target, base, suite)
+COMMANDS = {
+    "list": "List the images: their locks' digests, and whether the engine has them.",
+    "lock": "Resolve wheels and Debian packages anew and write the locks (a change in images/, to be committed).",
+    "build": "Fetch what the locks pin, assemble the images without a network, load them into the engine.",
+    "check": "Check locks, fetched wheels and the engine's images, building nothing. Exit code 1: something failed.",
+    "prove": "Build every selected image twice from scratch and compare the digests. Exit code 1: they differ.",
+}
 
 
-@app.command()
-def build(framework: Framework = "all", target: Target = "cpu", base: Base = None, suite: Suite = "all") -> None:
-    """Fetch what the locks pin, assemble the images without a network, load them into the engine."""
-    from suite.cli import image_work as commands
+def _command(name: str) -> Callable[..., None]:
+    usual = "all" if name in ("list", "lock") else "cpu"
 
-    commands.build(framework, target, base, suite)
+    def command(framework: Framework = "all", target: Target = usual, base: Base = None, suite: Suite = "all") -> None:
+        from suite.cli import image_work
 
+        getattr(image_work, f"{name}_images")(framework, target, base, suite)
 
-@app.command()
-def check(framework: Framework = "all", target: Target = "cpu", base: Base = None, suite: Suite = "all") -> None:
-    """Check locks, fetched wheels and the engine's images, building nothing. Exit code 1: something failed."""
-    from suite.cli import image_work as commands
-
-    commands.check(framework, target, base, suite)
+    return command
 
 
-@app.command()
-def prove(framework: Framework = "all", target: Target = "cpu", base: Base = None, suite: Suite = "all") -> None:
-    """Build every selected image twice from scratch and compare the digests. Exit code 1: they differ."""
-    from suite.cli import image_work as commands
-
-    commands.prove(framework, target, base, suite)
+for _name, _does in COMMANDS.items():
+    app.command(_name, help=_does)(_command(_name))
 
 
 @app.command()
@@ -64,6 +49,6 @@ def dockerfile(
     context: Annotated[Path | None, typer.Option(help="also write everything it needs into this folder")] = None,
 ) -> None:
     """Print a Dockerfile that gives the same files as the image; --context writes what it needs beside it."""
-    from suite.cli import image_work as commands
+    from suite.cli import image_work
 
-    commands.dockerfile(framework, target, base, suite, context)
+    image_work.dockerfile(framework, target, base, suite, context)

@@ -8,16 +8,18 @@ from typing import Annotated, Literal
 import typer
 
 from rules.errors import Exit, UsageError
+from suite.cli.options import Data, Round, Target, Wait, Workload
 
+Output = Annotated[Path, typer.Option(help="the submissions folder")]
 SUBMISSIONS = Path("submissions")
 
 
 def run(
-    workload: Annotated[str, typer.Argument(help="e.g. image-classification")],
+    workload: Workload,
     framework: Annotated[
         str, typer.Option(help="pytorch, tensorflow, jax; inference: also onnxruntime; or all")
     ] = "pytorch",
-    target: Annotated[str, typer.Option(help="hardware target")] = "cpu",
+    target: Target = "cpu",
     scenario: Annotated[
         str | None, typer.Option(help="inference: SingleStream, MultiStream, Server, Interactive, Offline, or all")
     ] = None,
@@ -34,7 +36,7 @@ def run(
         int | None, typer.Option(help="compute threads; default: the workload's tuned number", min=1)
     ] = None,
     memory: Annotated[int | None, typer.Option(help="memory limit of a container in MiB", min=64)] = None,
-    data: Annotated[Path | None, typer.Option(help="folder with your own copy of the data; digests must match")] = None,
+    data: Data = None,
     system_file: Annotated[Path | None, typer.Option(help="YAML with system details that no program can read")] = None,
     power_log: Annotated[
         Path | None,
@@ -51,16 +53,12 @@ def run(
         Path | None,
         typer.Option(metavar="PYTHON", help="training: run in this Python without an engine; not a submission"),
     ] = None,
-    output: Annotated[Path, typer.Option(help="the submissions folder")] = SUBMISSIONS,
+    output: Output = SUBMISSIONS,
     resume: Annotated[bool, typer.Option("--resume", help="resume an unfinished result")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="discard an unfinished result first")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="measure again; the finished result is set aside")] = False,
-    round_: Annotated[
-        str | None, typer.Option("--round", metavar="ROUND", help="default: the newest, e.g. assay/1.0")
-    ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="wait for another measurement on this machine to end; else refuse")
-    ] = False,
+    round_: Round = None,
+    wait: Wait = False,
 ) -> None:
     """Build the image, train to the quality target N times or, with --scenario, measure inference; write and check it.
 
@@ -104,7 +102,7 @@ def run(
 
 
 def doctor(
-    output: Annotated[Path, typer.Option(help="the submissions folder")] = SUBMISSIONS,
+    output: Output = SUBMISSIONS,
     target: Annotated[str, typer.Option(help="what would be measured: cpu, cuda, jetson, …")] = "cpu",
 ) -> None:
     """Say what this machine can run, and how to fix what it cannot."""

@@ -14,17 +14,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 from rules.documents import Container, ImageIdentity, Interpreter, Memory
 from rules.errors import MachineError
 from suite.engines.job import MAX_OUT, Files
-from suite.engines.output import DONE, MAX_WORDS, Line, LineCutter, SupervisorReport, bounded
+from suite.engines.output import DONE, MAX_WORDS, Line, LineCutter, Stream, SupervisorReport, bounded
 from suite.host.diagnosis import Diagnosis
 from suite.images.matrix import Cell
 from suite.images.store import ImageStore
-from suite.targets.data import NOTHING, Access, Emulation, Target
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import NOTHING, Access, Emulation, ExecutionMode, Target
 
 NO_ENGINE = "none"  # what a document calls the engine where nothing contains a run
 KILL_S = 10  # seconds an engine is given to confirm a kill, and the stream to end after it
@@ -57,23 +56,6 @@ class Ended:
     out_of_memory: bool
     timed_out: bool
     memory: Memory | None
-
-
-class Stream(Protocol):
-    """The three standard streams of a sandbox."""
-
-    def send(self, data: bytes) -> None:
-        """Write to standard input; raise OSError where the engine is gone."""
-
-    def frames(self, deadline: float) -> Iterator[tuple[int, bytes]]:
-        """Yield (1 for stdout or 2 for stderr, bytes) until both end.
-
-        Raises TimeoutError past `deadline` (monotonic seconds), after which a new call goes on where this one stopped;
-        MachineError where what comes is no such stream; OSError where the engine is gone.
-        """
-
-    def close(self) -> None:
-        """End the connection, never raising: what runs takes it as the sign to stop."""
 
 
 class Sandbox(ABC):
@@ -200,9 +182,7 @@ class Runner(ABC):
     image: ImageIdentity | None = None  # what runs: an image,
     interpreter: Interpreter | None = None  # or a Python that was there
     version: str  # of the framework in it
-    bill: Mapping[str, bytes] = MappingProxyType(
-        {}
-    )  # files that say what is in it, by name: they stand beside the runs
+    bill: Mapping[str, bytes] = MappingProxyType({})  # what is in it, as files by name: they stand beside the runs
 
     @property
     @abstractmethod

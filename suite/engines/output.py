@@ -1,10 +1,11 @@
-"""Read what a sandbox says: lines with the time they came, and the supervisor's report of the end."""
+"""What a sandbox says, and how it is read: lines with the time they came, and the supervisor's report of the end."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from pydantic import ValidationError
 
@@ -19,6 +20,23 @@ MAX_STDOUT = 64 << 20  # characters of a run's log, all lines together
 LINE_COST = 64  # what a line takes beside its characters, so that empty lines count
 
 Line = Callable[[str, float], None]  # a line without its end, and when it was received (Unix seconds)
+
+
+class Stream(Protocol):
+    """The three standard streams of a sandbox."""
+
+    def send(self, data: bytes) -> None:
+        """Write to standard input; raise OSError where the engine is gone."""
+
+    def frames(self, deadline: float) -> Iterator[tuple[int, bytes]]:
+        """Yield (1 for stdout or 2 for stderr, bytes) until both end.
+
+        Raises TimeoutError past `deadline` (monotonic seconds), after which a new call goes on where this one stopped;
+        MachineError where what comes is no such stream; OSError where the engine is gone.
+        """
+
+    def close(self) -> None:
+        """End the connection, never raising: what runs takes it as the sign to stop."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rules.errors import MachineError
 from rules.text import printable
+from suite.host.disk import NO_SPACE
 
 
 def root() -> Path:
@@ -31,7 +32,7 @@ def root() -> Path:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise _unusable(error) from None
+        raise unusable(error) from None
     return path
 
 
@@ -49,8 +50,9 @@ def _named() -> Path:
 _FIX = "set ASSAY_CACHE to a folder this user may write to"
 
 
-def _unusable(error: OSError) -> MachineError:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+def unusable(error: OSError) -> MachineError:
+    """Return what the file system refuses in the cache, as a sentence."""
+    if error.errno in NO_SPACE:
         return MachineError(f"the disk of the cache ({_named()}) is full", fix="free space there, or set ASSAY_CACHE")
     where = printable(str(error.filename or _named()), 200)
     return MachineError(f"the cache cannot be kept at {where}: {error.strerror}", fix=_FIX)
@@ -62,7 +64,7 @@ def folder(*parts: str) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unusable(error) from None
+        raise unusable(error) from None
     return path
 
 
@@ -72,7 +74,7 @@ def locked(name: str) -> Iterator[None]:
     try:
         file = (folder("locks") / name).open("w")
     except OSError as error:
-        raise _unusable(error) from None
+        raise unusable(error) from None
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -93,7 +95,7 @@ def scratch() -> Iterator[Path]:
         try:
             path = Path(tempfile.mkdtemp(dir=shelf))
         except OSError as error:
-            raise _unusable(error) from None
+            raise unusable(error) from None
         held = _try_lock(path)
     try:
         yield path

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from rules.errors import UsageError
 
 
-def last_cpus(threads: int, available: int) -> str:
-    """Return the CPU list of a run's container: the engine's last `threads` CPUs, so the first is left to the host."""
-    return last_of(threads, range(available))
+def last_cpus(threads: int, cpus: Sequence[int]) -> str:
+    """Return the last `threads` of `cpus`, which rise, in the kernel's format: the first is left to the host.
 
-
-def last_of(threads: int, cpus: Sequence[int]) -> str:
-    """Return the last `threads` of `cpus`, which rise, in the kernel's format; UsageError where they are too few."""
+    Raises UsageError where they are too few.
+    """
     if threads > len(cpus):
         raise UsageError(
             f"{threads} threads declared, and there are {len(cpus)} CPUs",

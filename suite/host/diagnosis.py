@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class Level(StrEnum):
@@ -22,3 +23,8 @@ class Diagnosis:
     level: Level
     said: str
     fix: str = ""
+
+    @classmethod
+    def of(cls, name: str, said: str, fix: str, *, good: bool, otherwise: Level = Level.WARN) -> Self:
+        """Return one whose fix is told only where it is not `good`."""
+        return cls(name, Level.OK, said) if good else cls(name, otherwise, said, fix)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Self
 
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 PLAIN_EVERY_S = 10.0
+Progress = Callable[[int, int, str], None]  # done, total (bytes or items; 0: not known), what is under way
 
 
 class Phase:
@@ -21,18 +23,14 @@ class Phase:
     def __init__(self, name: str) -> None:
         self._name = name
         self._detail = ""
-        self._bar: Progress | None = None
+        self._bar: bars.Progress | None = None
         self._started = self._said = time.monotonic()
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
-            columns = (
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                TaskProgressColumn(),
-                TimeElapsedColumn(),
-            )
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=False)
+            said = bars.TextColumn("{task.description}", markup=False)
+            columns = (said, bars.BarColumn(), bars.TaskProgressColumn(), bars.TimeElapsedColumn())
+            self._bar = bars.Progress(*columns, console=Console(stderr=True), transient=False)
             self._bar.start()
             self._task = self._bar.add_task(self._name, total=None)
         else:
@@ -48,10 +46,6 @@ class Phase:
             self._bar.stop()
         elif kind is None:
             say(f"{self._name}: done in {elapsed:.1f} s")
-
-    def building(self, what: str, done: int, total: int) -> None:
-        """Show the image builder's progress."""
-        self.to(done, total, what)
 
     def to(self, done: int, total: int, detail: str = "") -> None:
         """Show that `done` of `total` is behind us; `detail` names what is under way."""

@@ -8,9 +8,11 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from rules.errors import MachineError
-from suite.images.files import Layer, Progress
+from suite.host.progress import Progress
+from suite.images.files import Layer
 
 _CHUNK = 1 << 20
 
@@ -32,8 +34,8 @@ def config(
     architecture: str,
     epoch: int,
     layers: Mapping[str, str],
-    environment: Mapping[str, str],
-    labels: Mapping[str, str],
+    environment: Mapping[str, str] = MappingProxyType({}),
+    labels: Mapping[str, str] = MappingProxyType({}),
 ) -> ImageConfig:
     """Return the configuration of an image of `layers` (diff_id -> what made it); equal arguments give equal bytes."""
     created = timestamp(epoch)
@@ -61,14 +63,9 @@ def timestamp(epoch: int) -> str:
 
 def docker_archive(made: ImageConfig, layers: list[Layer], tag: str, progress: Progress) -> Iterator[bytes]:
     """Yield the tar that `docker load` reads, layers straight from disk; a layer that changed there is an error."""
-    manifest = [
-        {
-            "Config": f"{made.digest}.json",
-            "RepoTags": [tag],
-            "Layers": [f"{layer.diff_id}/layer.tar" for layer in layers],
-        }
-    ]
-    yield from _member(f"{made.digest}.json", made.content)
+    config, paths = f"{made.digest}.json", [f"{layer.diff_id}/layer.tar" for layer in layers]
+    manifest = [{"Config": config, "RepoTags": [tag], "Layers": paths}]
+    yield from _member(config, made.content)
     total = sum(layer.path.stat().st_size for layer in layers)
     done = 0
     for layer in layers:
@@ -80,7 +77,7 @@ def docker_archive(made: ImageConfig, layers: list[Layer], tag: str, progress: P
                 seen.update(chunk)
                 yield chunk
                 done += len(chunk)
-                progress("load into engine", done, total)
+                progress(done, total, "load into engine")
         if seen.hexdigest() != layer.diff_id:
             raise MachineError(
                 f"{layer.path}: damaged in the cache (sha256 {seen.hexdigest()}, recorded {layer.diff_id})",

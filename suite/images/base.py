@@ -12,9 +12,10 @@ from pathlib import Path
 from rules.documents import PackageDrift
 from rules.errors import MachineError, UsageError
 from suite.host import cache
+from suite.host.progress import Progress
 from suite.images import archive, debian, locks, mmdebstrap, registry
 from suite.images.debian import NotInArchiveError, Package
-from suite.images.files import Layer, Progress
+from suite.images.files import Layer
 from suite.images.matrix import ROOT, Cell, matrix
 from suite.images.store import ImageStore
 
@@ -67,7 +68,7 @@ def prepare(store: ImageStore, cell: Cell, progress: Progress, *, fresh: bool = 
     with cache.locked(f"base-{cell.base.provider}-{cell.base.architecture}"):
         if cell.base.provider == "registry":
             lock = lock_in_use(cell)
-            repository, digest = locks.image(locks.read(lock.path)[0].decode(), str(lock.path))
+            repository, digest = locks.base_image(lock.path)
             image, layers = registry.pull(store, repository, digest, cell.base.platform, progress)
             return Foundation(lock, layers, image, debian.installed([layer.path for layer in layers]))
         lock, layer = _assembled(cell, progress, fresh=fresh)
@@ -78,7 +79,7 @@ def there(store: ImageStore, cell: Cell) -> str | None:
     """Return the engine's image of the cell's base where it has one already, made from the lock in use."""
     lock = lock_in_use(cell)
     if cell.base.provider == "registry":
-        repository, digest = locks.image(locks.read(lock.path)[0].decode(), str(lock.path))
+        repository, digest = locks.base_image(lock.path)
         return store.named(f"{repository}@sha256:{digest}")
     layer = _cached(cell, lock)
     return store.find(_tag(cell, layer), [layer.diff_id]) if layer else None
@@ -156,9 +157,7 @@ def _place(cell: Cell, lock: BaseLock) -> Path:
 
 def _load(store: ImageStore, cell: Cell, layer: Layer, progress: Progress) -> str:
     """Return the engine's image of the base layer alone, in which bytecode is compiled."""
-    made = archive.config(
-        architecture=cell.base.architecture, epoch=cell.epoch, layers={layer.diff_id: "base"}, environment={}, labels={}
-    )
+    made = archive.config(architecture=cell.base.architecture, epoch=cell.epoch, layers={layer.diff_id: "base"})
     tag = _tag(cell, layer)
     return store.find(tag, [layer.diff_id]) or store.load(made, [layer], tag, progress)
 

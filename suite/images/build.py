@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,9 +15,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rules.documents import ImageIdentity
 from rules.errors import MachineError
 from suite.host import cache
+from suite.host.disk import NO_SPACE
+from suite.host.progress import Progress
 from suite.images import archive, base, layer, locks, registry, sbom, wheelhouse
 from suite.images.base import BaseLock
-from suite.images.files import Layer, Progress
+from suite.images.files import Layer
 from suite.images.matrix import Cell
 from suite.images.store import ImageStore
 
@@ -48,7 +50,7 @@ class _Record(BaseModel):
 def build(store: ImageStore, cell: Cell, progress: Progress) -> BuiltImage:
     """Return the image of `cell`, made and loaded into the engine where it is not there yet.
 
-    `progress(phase, done, total)` is called as work goes on, in bytes or items. Raises MachineError for a package
+    `progress(done, total, what)` is called as work goes on, in bytes or items. Raises MachineError for a package
     that cannot be fetched or is not what the lock says, for an engine that refuses the image, and for a full disk.
     """
     if (built := recorded(store, cell)) is not None:
@@ -71,16 +73,9 @@ def _alone(store: ImageStore, cell: Cell) -> Iterator[None]:
             with cache.locked(f"image-{cell.name}"):
                 yield
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise MachineError(
-                    f"the disk of the cache ({cache.root()}) is full",
-                    fix="free space there, or set ASSAY_CACHE to a larger one",
-                ) from None
-            if error.filename is not None:  # the engine's client raises OSErrors too, without one
-                raise MachineError(
-                    f"{error.filename}: {error.strerror}", fix="see that this user may write there, or set ASSAY_CACHE"
-                ) from None
-            raise
+            if error.filename is None and error.errno not in NO_SPACE:
+                raise  # the engine's client raises OSErrors too
+            raise cache.unusable(error) from None
 
 
 def recorded(store: ImageStore, cell: Cell) -> BuiltImage | None:
@@ -97,18 +92,14 @@ def verify(store: ImageStore, built: BuiltImage) -> None:
     found = store.layers(built.image_id)
     if found is None:
         raise MachineError(f"the engine no longer has image {built.image_id}", fix="build it again: assay images build")
-    names = [*["below the wheels"] * (len(built.identity.diff_ids) - 1), "wheels"]
-    for number, expected in enumerate(built.identity.diff_ids):
-        has = found[number] if number < len(found) else "nothing"
-        if has != expected:
-            raise MachineError(
-                f"image {built.image_id}: layer {number} ({names[number]}) is {has}, the build recorded {expected}",
-                fix="do not trust this image; remove it and build again: assay images build",
-            )
-    if len(found) > len(built.identity.diff_ids):
-        extra = found[len(built.identity.diff_ids)]
+    recorded = built.identity.diff_ids
+    for number, (has, expected) in enumerate(zip_longest(found, recorded)):
+        if has == expected:
+            continue
+        what = "wheels" if number == len(recorded) - 1 else "below the wheels"
+        said = f"({what}) is {has or 'nothing'}, the build recorded {expected}"
         raise MachineError(
-            f"image {built.image_id}: layer {len(built.identity.diff_ids)} ({extra}) was not recorded by the build",
+            f"image {built.image_id}: layer {number} {said if expected else f'({has}) was not recorded by the build'}",
             fix="do not trust this image; remove it and build again: assay images build",
         )
 
@@ -123,7 +114,9 @@ def _assemble(store: ImageStore, cell: Cell, progress: Progress, *, fresh: bool 
     lock = below.lock
     files = wheelhouse.fetch(cell, progress)
     with cache.scratch() as scratch:
-        compiler = below.image if _runs_here(store, cell) else base.native(store, cell, progress).image
+        # Bytecode is the same on every architecture.
+        native = store.architecture == cell.base.architecture
+        compiler = below.image if native else base.native(store, cell, progress).image
         layers = [*below.layers]
         shared: frozenset[str] = frozenset()
         if cell.beneath is not None and (shared := _shared(cell)):
@@ -178,11 +171,6 @@ def _framework(store: ImageStore, cell: Cell, number: int, scratch: Path, progre
     return layers[number]
 
 
-def _runs_here(store: ImageStore, cell: Cell) -> bool:
-    """Return whether the engine's machine is of the cell's architecture; bytecode is the same on all of them."""
-    return store.architecture == cell.base.architecture
-
-
 def _labels(cell: Cell, lock: BaseLock, wheel_lock: str) -> dict[str, str]:
     """Return the image's labels: OCI's own keys where there is one, ours for locks and drift."""
     labels = {
@@ -198,7 +186,7 @@ def _labels(cell: Cell, lock: BaseLock, wheel_lock: str) -> dict[str, str]:
         "assay.drift": json.dumps([drift.model_dump() for drift in lock.drift], sort_keys=True),
     }
     if cell.base.provider == "registry":
-        repository, digest = locks.image(lock.path.read_text(), str(lock.path))
+        repository, digest = locks.base_image(lock.path)
         labels["org.opencontainers.image.base.name"] = repository
         labels["org.opencontainers.image.base.digest"] = f"sha256:{digest}"
     return labels

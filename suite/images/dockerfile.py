@@ -11,8 +11,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from suite.host.progress import Progress
 from suite.images import base, locks, wheelhouse
-from suite.images.files import Progress
 from suite.images.matrix import ROOT, Cell
 from suite.images.store import ImageStore
 
@@ -83,8 +83,7 @@ def _pip_name() -> str:
 
 def _from(cell: Cell) -> str:
     if cell.base.provider == "registry":
-        lock = base.lock_in_use(cell).path
-        repository, digest = locks.image(lock.read_text(), str(lock))
+        repository, digest = locks.base_image(base.lock_in_use(cell).path)
         return f"FROM {repository}@sha256:{digest} AS base\nUSER 0:0\n"
     return (
         f"# base.tar: Debian {cell.base.suite}, the packages of {cell.base_lock.name}, assembled by mmdebstrap\n"

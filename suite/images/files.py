@@ -1,13 +1,10 @@
-"""What the parts of the builder hand to one another: layers on disk, digests of files, and word of progress."""
+"""What the parts of the builder hand to one another: layers on disk, and digests of files."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-Progress = Callable[[str, int, int], None]  # phase, done, total: bytes or items
 
 
 @dataclass(frozen=True)

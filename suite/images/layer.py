@@ -9,19 +9,31 @@ import hashlib
 import io
 import platform
 import tarfile
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from rules.errors import MachineError
 from rules.text import printable
 from suite.host import cache
-from suite.images import bytecode, wheelhouse, wheels
-from suite.images.files import Layer, Progress
+from suite.host.progress import Progress
+from suite.images import wheelhouse, wheels
+from suite.images.files import Layer, sha256_of
 from suite.images.matrix import Cell
 from suite.images.store import ImageStore
 from suite.images.wheelhouse import WheelFile
 from suite.images.wheels import ENVIRONMENT, Metadata, Wheel, WheelEntry
+
+USER = 1000  # who compiles
+# Names in tracebacks are those in the image; a file that does not compile (a template, say) has no bytecode there.
+_COMPILE = """
+import compileall, pathlib, py_compile, sys
+root = pathlib.Path('/io/{environment}')
+compileall.compile_dir(root, maxlevels=100, quiet=2, stripdir='/io', prependdir='/',
+                       invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+for source in root.rglob('*.py'):
+    source.unlink()
+"""
 
 
 class _Stream(io.RawIOBase):
@@ -46,18 +58,6 @@ class _Stream(io.RawIOBase):
         return count
 
 
-class _Hashed:
-    """A writable file that knows the SHA-256 of all that went through it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.sha256 = hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        self.sha256.update(data)
-        return self._file.write(data)
-
-
 def write(
     store: ImageStore,
     base_image: str,
@@ -73,12 +73,10 @@ def write(
 
     Raises MachineError naming wheel and path for anything in a wheel that is not as it should be.
     """
-    for number, file in enumerate(files):
-        progress("verify wheels", number, len(files))
+    for number, file in enumerate(files, 1):
         wheelhouse.verify(file)
-    progress("verify wheels", len(files), len(files))
-    opened, paths = wheels.collect(files, cell.python)
-    try:
+        progress(number, len(files), "verify wheels")
+    with wheels.collect(files, cell.python) as (opened, paths):
         by_name = {wheel.file.name: wheel for wheel in opened}
         paths = {path: entries for path, entries in paths.items() if entries[0].wheel.name not in below}
         compiled = _bytecode(store, base_image, cell, by_name, paths, folder, progress)
@@ -86,9 +84,6 @@ def write(
             made = {} if below else _environment(cell)
             layer = _write(cell, by_name, paths, made, bytecodes, folder / "wheels.tar", progress)
         return layer, [wheel.metadata() for wheel in opened]
-    finally:
-        for wheel in opened:
-            wheel.close()
 
 
 def _bytecode(
@@ -100,21 +95,29 @@ def _bytecode(
     folder: Path,
     progress: Progress,
 ) -> Path:
+    """Return the engine's tar of the wheels' bytecode, compiled by the image's own interpreter without a network.
+
+    One process compiles all files in one order with a fixed hash seed, because marshal writes references by how often
+    an object is in use: another order, another interpreter or several processes give other bytes. Files are compiled,
+    never run. `.pyc` files are of the unchecked-hash kind: no time stamp, no look at the source.
+    """
     site = f"{ENVIRONMENT}/lib/python{cell.python}/site-packages/"
     sources = sorted(path for path in paths if path.startswith(site) and path.endswith(".py"))
-    progress("compile bytecode", 0, len(sources))
+    progress(0, len(sources), "compile bytecode")
     packed, compiled = folder / "sources.tar", folder / "bytecode.tar"
-    with bytecode.source_tar(packed) as tar:
-        for parent in _parents([*sources, site + "x"]):
-            bytecode.add(tar, parent, 0, None)
-        for path in sources:
-            entry = paths[path][0]
-            bytecode.add(tar, path, entry.size, io.BufferedReader(_Stream(opened[entry.wheel.name].chunks(entry))))
+    with tarfile.open(packed, "w", format=tarfile.PAX_FORMAT) as tar:
+        for path in [*_parents([*sources, site + "x"]), *sources]:
+            info = _info(path, 0, 0o644 if path in paths else 0o755, paths[path][0].size if path in paths else 0)
+            info.uid = info.gid = USER  # who compiles
+            info.type = tarfile.REGTYPE if path in paths else tarfile.DIRTYPE
+            tar.addfile(info, _stream(opened, paths[path][0]) if path in paths else None)
     # One build per image and cache at a time: the cache's lock sees to that.
     owner = hashlib.sha256(f"{platform.node()} {cache.root()} {cell.name}".encode()).hexdigest()[:16]
-    bytecode.compile_sources(store, image, cell.interpreter, packed, compiled, owner)
+    command = [cell.interpreter, "-I", "-c", _COMPILE.format(environment=ENVIRONMENT)]
+    environment = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    store.compute(image, command, environment, packed, ENVIRONMENT, compiled, owner)
     packed.unlink()
-    progress("compile bytecode", len(sources), len(sources))
+    progress(len(sources), len(sources), "compile bytecode")
     return compiled
 
 
@@ -140,29 +143,31 @@ def _write(
     names = sorted(paths.keys() | pyc.keys() | made.keys())
     todo = sum(entries[0].size for entries in paths.values())
     done = 0
-    with place.open("wb") as raw:
-        out = _Hashed(raw)
-        with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as tar:  # type: ignore[call-overload]
-            for name in sorted([*names, *_parents(names)]):
-                if name in paths:
-                    first, *others = paths[name]
-                    info = _info(name, cell.epoch, 0o755 if first.executable else 0o644, first.size)
-                    tar.addfile(info, io.BufferedReader(_Stream(opened[first.wheel.name].chunks(first)), 1 << 20))
-                    for other in others:
-                        for _ in opened[other.wheel.name].chunks(other):
-                            pass
-                    done += first.size
-                    progress("write wheel layer", done, todo)
-                elif name in pyc:
-                    tar.addfile(_info(name, cell.epoch, 0o644, pyc[name].size), bytecodes.extractfile(pyc[name]))
-                elif name in made:
-                    info, content = made[name]
-                    tar.addfile(info, io.BytesIO(content) if content else None)
-                else:
-                    info = _info(name, cell.epoch, 0o755, 0)
-                    info.type = tarfile.DIRTYPE
-                    tar.addfile(info)
-    return Layer(place, out.sha256.hexdigest())
+    with tarfile.open(place, "w", format=tarfile.PAX_FORMAT) as tar:
+        for name in sorted([*names, *_parents(names)]):
+            if name in paths:
+                first, *others = paths[name]
+                info = _info(name, cell.epoch, 0o755 if first.executable else 0o644, first.size)
+                tar.addfile(info, _stream(opened, first))
+                for other in others:
+                    deque(opened[other.wheel.name].chunks(other), 0)  # verifies them
+                done += first.size
+                progress(done, todo, "write wheel layer")
+            elif name in pyc:
+                tar.addfile(_info(name, cell.epoch, 0o644, pyc[name].size), bytecodes.extractfile(pyc[name]))
+            elif name in made:
+                info, content = made[name]
+                tar.addfile(info, io.BytesIO(content))
+            else:
+                info = _info(name, cell.epoch, 0o755, 0)
+                info.type = tarfile.DIRTYPE
+                tar.addfile(info)
+    return Layer(place, sha256_of(place))
+
+
+def _stream(opened: dict[str, Wheel], entry: WheelEntry) -> io.BufferedReader:
+    """Return the bytes of `entry` as a file that ends with an error unless they are what RECORD says."""
+    return io.BufferedReader(_Stream(opened[entry.wheel.name].chunks(entry)), 1 << 20)
 
 
 def _environment(cell: Cell) -> dict[str, tuple[tarfile.TarInfo, bytes]]:

@@ -100,6 +100,11 @@ def write_packages(pinned: list[Package], suite: str, architecture: str) -> byte
     return (head + "".join(lines)).encode()
 
 
+def base_image(lock: Path) -> tuple[str, str]:
+    """Return (repository, digest) of the registry base that a lock pins; raise UsageError when it is broken."""
+    return image(_text(lock), str(lock))
+
+
 def image(text: str, where: str) -> tuple[str, str]:
     """Return (repository, digest) of the one line `repository@sha256:digest`; `where` names its source in errors."""
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from rules.documents import Name
 from rules.errors import UsageError, unknown
-from suite.targets.data import Provider, Target
+from rules.round import Strict
+from suite.targets.data import Platform, Provider, Target
 from suite.targets.data import read as read_targets
 
 ROOT = Path(__file__).parents[2] / "images"
@@ -23,15 +24,11 @@ RelativePath = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-
 Pin = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\[[a-z0-9,-]+\])?==[A-Za-z0-9.+]+$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Base(_Strict):
+class Base(Strict):
     """What lies below the wheels: a Debian system assembled from a lock, or a registry image pinned by digest."""
 
     provider: Provider
-    platform: Literal["linux/amd64", "linux/arm64"]
+    platform: Platform
     lock: RelativePath
     suite: str = ""
     packages: tuple[str, ...] = ()
@@ -42,17 +39,17 @@ class Base(_Strict):
         return self.platform.partition("/")[2]
 
 
-class _CellEntry(_Strict):
+class _CellEntry(Strict):
     framework: Name
     target: Name
     suite: Suite = "training"
     requirements: Annotated[tuple[Pin, ...], Field(min_length=1)]
     lock: RelativePath
-    environment: dict[str, str] = {}
-    at_least: dict[Name, str] = {}  # what this framework's build demands of a fact that the target checks
+    environment: dict[str, str] = Field(default_factory=dict)
+    at_least: dict[Name, str] = Field(default_factory=dict)  # of facts that the target checks, for this build
 
 
-class _Absent(_Strict):
+class _Absent(Strict):
     """Cells that do not exist: every framework on every target for every suite named, all for the same reason."""
 
     frameworks: Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -66,7 +63,7 @@ class _Absent(_Strict):
         return all(asked == "all" or asked in named for asked, named in pairs)
 
 
-class Matrix(_Strict):
+class Matrix(Strict):
     """The whole of `images/matrix.yaml`, with the targets of `images/targets/`."""
 
     python: Annotated[str, Field(pattern=r"^3\.[0-9]{1,2}$")]
@@ -76,7 +73,7 @@ class Matrix(_Strict):
     common: tuple[Pin, ...]
     environment: dict[str, str]
     cells: list[_CellEntry]
-    absent: list[_Absent] = []
+    absent: list[_Absent] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _names_exist(self) -> Matrix:

@@ -11,15 +11,15 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
 from rules.errors import MachineError
-from suite.host import cache
+from suite.host import apt, cache
+from suite.host.progress import Progress
 from suite.images import debian, locks
 from suite.images.debian import DebianArchive, Package
-from suite.images.files import Layer, Progress, sha256_of
+from suite.images.files import Layer, sha256_of
 from suite.images.matrix import Cell
 from suite.targets import emulation
 
@@ -79,7 +79,7 @@ def fetch(cell: Cell, lock: Path, progress: Progress) -> list[Path]:
     places = {package: store / f"{package.sha256}.deb" for package in pinned}
     missing = [package for package, place in places.items() if not place.exists()]
     done = len(pinned) - len(missing)
-    progress("fetch Debian packages", done, len(pinned))
+    progress(done, len(pinned), "fetch Debian packages")
     if missing:
         archive = _archive(cell)
         archive.refresh()
@@ -98,7 +98,7 @@ def fetch(cell: Cell, lock: Path, progress: Progress) -> list[Path]:
                         )
                     cache.publish(found[package.sha256], places[package])
             done += len(some)
-            progress("fetch Debian packages", done, len(pinned))
+            progress(done, len(pinned), "fetch Debian packages")
     return list(places.values())
 
 
@@ -106,7 +106,7 @@ def assemble(cell: Cell, pinned: list[Package], files: list[Path], place: Path, 
     """Run mmdebstrap on the fetched `files` of `pinned` alone; put the tar and its digest into the folder `place`."""
     _require_mmdebstrap()
     emulation.ensure_here(cell.base.architecture)  # the new system's own programs set it up
-    progress("assemble base", 0, 1)
+    progress(0, 1, "assemble base")
     with cache.scratch() as scratch:
         # apt in the new system must be able to read it, also where mmdebstrap maps users.
         scratch.chmod(0o755)
@@ -115,17 +115,9 @@ def assemble(cell: Cell, pinned: list[Package], files: list[Path], place: Path, 
         _write_archive(local, files, pinned, cell.base.suite)
         tar = scratch / "layer.tar"
         names = ",".join(package.name for package in pinned)
-        # Its own check for that wants one more program.
-        command = [
-            "mmdebstrap",
-            "--quiet",
-            "--skip=check/qemu",
-            *recipe(cell),
-            f"--include={names}",
-            cell.base.suite,
-            str(tar),
-        ]
-        command.append(f"deb [trusted=yes] copy:{local} ./")
+        # Its own check for an emulator wants one more program.
+        command = ["mmdebstrap", "--quiet", "--skip=check/qemu", *recipe(cell), f"--include={names}"]
+        command += [cell.base.suite, str(tar), f"deb [trusted=yes] copy:{local} ./"]
         environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LC_ALL": "C.UTF-8",
@@ -143,7 +135,7 @@ def assemble(cell: Cell, pinned: list[Package], files: list[Path], place: Path, 
         cache.publish(tar, place / "layer.tar")
         (scratch / "sha256").write_text(digest)
         cache.publish(scratch / "sha256", place / "sha256")
-    progress("assemble base", 1, 1)
+    progress(1, 1, "assemble base")
     return Layer(place / "layer.tar", digest)
 
 
@@ -173,10 +165,8 @@ def _check_installed(tar: Path, pinned: list[Package]) -> None:
     found = {(package.name, package.version) for package in debian.installed([tar])}
     if different := sorted(wanted ^ found):
         name, version = different[0]
-        where = (
-            "it is in the lock, but not in the assembled base" if (name, version) in wanted else "it is not in the lock"
-        )
-        raise MachineError(f"base: {name} {version}: {where}", fix="rewrite the lock: assay images lock")
+        here = "in the lock, but not in the assembled base" if different[0] in wanted else "not in the lock"
+        raise MachineError(f"base: {name} {version}: it is {here}", fix="rewrite the lock: assay images lock")
 
 
 def _write_archive(folder: Path, files: list[Path], pinned: list[Package], suite: str) -> None:
@@ -199,15 +189,10 @@ def _write_archive(folder: Path, files: list[Path], pinned: list[Package], suite
 
 
 def _require_mmdebstrap() -> None:
+    if not shutil.which("mmdebstrap") and os.geteuid() == 0:
+        apt.install("mmdebstrap", "assembles the base")
     if shutil.which("mmdebstrap"):
         return
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        sys.stderr.write("assay: installing mmdebstrap, which assembles the base (apt-get install mmdebstrap)\n")
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "mmdebstrap"]):
-            subprocess.run(["apt-get", *command], env=environment, capture_output=True, check=False)
-        if shutil.which("mmdebstrap"):
-            return
     raise MachineError(
         "mmdebstrap is missing: it assembles the Debian base of every image",
         fix="sudo apt-get install mmdebstrap; where that is not possible, use a registry base: --base registry",

@@ -7,7 +7,6 @@ configuration names, so that an image built on it is written the same way as one
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import shutil
 import tarfile
@@ -16,7 +15,8 @@ from typing import IO
 
 from rules.errors import MachineError
 from suite.host import cache
-from suite.images.files import Layer, Progress
+from suite.host.progress import Progress
+from suite.images.files import Layer, sha256_of
 from suite.images.store import ImageStore
 
 _GZIP = b"\x1f\x8b"
@@ -30,9 +30,9 @@ def pull(
     Raises MachineError for an image that cannot be pulled or is for another platform.
     """
     name = f"{repository}@sha256:{digest}"
-    progress("pull base", 0, 1)
+    progress(0, 1, "pull base")
     image = store.pull(name, platform)
-    progress("pull base", 1, 1)
+    progress(1, 1, "pull base")
     diff_ids = store.layers(image) or []
     folder = cache.folder("registry", digest)
     layers = tuple(Layer(folder / f"{diff_id}.tar", diff_id) for diff_id in diff_ids)
@@ -50,16 +50,14 @@ def save_layers(store: ImageStore, image: str, layers: tuple[Layer, ...], progre
             for chunk in store.save(image):
                 file.write(chunk)
                 done += len(chunk)
-                progress("take layers out of the engine", done, 0)
+                progress(done, 0, "take layers out of the engine")
         try:
             with tarfile.open(saved, "r:") as tar:
                 names = json.load(_member(tar, "manifest.json"))[0]["Layers"]
                 for layer, name in zip(layers, names, strict=True):
                     place = scratch / "layer.tar"
                     _uncompress(_member(tar, name), place)
-                    with place.open("rb") as file:
-                        found = hashlib.file_digest(file, "sha256").hexdigest()
-                    if found != layer.diff_id:
+                    if (found := sha256_of(place)) != layer.diff_id:
                         raise MachineError(f"base {image}: layer {layer.diff_id} was saved as {found}")
                     cache.publish(place, layer.path)
         except (tarfile.TarError, ValueError, KeyError, IndexError, TypeError, OSError) as error:

@@ -24,6 +24,7 @@ def document(
     """Return the bill of the image `identity` as JSON, equal bytes for equal arguments."""
     components = [_wheel(file, said) for file, said in zip(wheels, about, strict=True)]
     components += [_package(package) for package in packages]
+    version = f"sha256:{identity.config_digest}"
     bill = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -31,12 +32,7 @@ def document(
         "version": 1,
         "metadata": {
             "timestamp": timestamp(cell.epoch),
-            "component": {
-                "bom-ref": "image",
-                "type": "container",
-                "name": f"assay/{cell.name}",
-                "version": f"sha256:{identity.config_digest}",
-            },
+            "component": {"bom-ref": "image", "type": "container", "name": f"assay/{cell.name}", "version": version},
         },
         "components": sorted(components, key=lambda component: str(component["bom-ref"])),
     }
@@ -45,28 +41,15 @@ def document(
 
 def _wheel(file: WheelFile, said: Metadata) -> dict[str, Any]:
     purl = f"pkg:pypi/{file.name}@{quote(file.version, safe='.')}"
-    component: dict[str, Any] = {
-        "bom-ref": purl,
-        "type": "library",
-        "name": said.name or file.name,
-        "version": file.version,
-        "purl": purl,
-        "hashes": [{"alg": "SHA-256", "content": file.sha256}],
-    }
-    if said.licence:
-        component["licenses"] = [{"license": {"name": said.licence}}]
-    return component
+    licensed = {"licenses": [{"license": {"name": said.licence}}]} if said.licence else {}
+    return _library(said.name or file.name, file.version, purl, file.sha256) | licensed
 
 
 def _package(package: Package) -> dict[str, Any]:
     purl = f"pkg:deb/debian/{quote(package.name)}@{quote(package.version, safe='.')}?arch={package.architecture}"
-    component: dict[str, Any] = {
-        "bom-ref": purl,
-        "type": "library",
-        "name": package.name,
-        "version": package.version,
-        "purl": purl,
-    }
-    if package.sha256:
-        component["hashes"] = [{"alg": "SHA-256", "content": package.sha256}]
-    return component
+    return _library(package.name, package.version, purl, package.sha256)
+
+
+def _library(name: str, version: str, purl: str, sha256: str) -> dict[str, Any]:
+    hashed = {"hashes": [{"alg": "SHA-256", "content": sha256}]} if sha256 else {}
+    return {"bom-ref": purl, "type": "library", "name": name, "version": version, "purl": purl, **hashed}

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from suite.host.progress import Progress
 from suite.images.archive import ImageConfig
-from suite.images.files import Layer, Progress
+from suite.images.files import Layer
 
 
 class ImageStore(ABC):

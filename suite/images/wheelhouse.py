@@ -5,21 +5,22 @@ Where they come from is what pip is configured with on this machine; no address 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from rules.errors import MachineError
 from rules.text import printable
 from suite.host import cache
+from suite.host.progress import Progress
 from suite.images import locks
-from suite.images.files import Progress
+from suite.images.files import sha256_of
 from suite.images.matrix import Cell
 
 _NO_MATCH = re.compile(r"No matching distribution found for (\S+)")
@@ -73,9 +74,12 @@ def fetch(cell: Cell, progress: Progress) -> list[WheelFile]:
         if (files := have(cell)) is not None:
             return files
         pinned = locks.wheels(cell.wheel_lock)
-        progress("fetch wheels", 0, len(pinned))
+        total = len(pinned)
+        progress(0, total, "fetch wheels")
         with cache.scratch() as scratch:
-            _download(cell, scratch, len(pinned), progress)
+            for begun in _pip(cell.wheel_lock, scratch, cell.wheels, cell.python, cell.name, str(cell.wheel_lock)):
+                progress(min(begun, total), total, "fetch wheels")
+            progress(total, total, "fetch wheels")
             files = [_identify(pin, scratch, cell) for pin in pinned]
             for file in files:
                 cache.publish(scratch / file.filename, file.path)
@@ -93,31 +97,25 @@ def fetch_one(name: str, version: str, sha256: str, wheels: str, python: str) ->
     """
     place = _place(sha256)
     with cache.locked(f"wheel-{sha256[:16]}"):
-        if place.exists():
-            with place.open("rb") as stream:
-                if hashlib.file_digest(stream, "sha256").hexdigest() == sha256:
-                    return place
+        if place.exists() and sha256_of(place) == sha256:
+            return place
         with cache.scratch() as scratch:
             lock = scratch / "wanted.txt"
             lock.write_text(f"{name}=={version} --hash=sha256:{sha256}\n")
             found = scratch / "found"
             found.mkdir()
-            said = _pip(lock, found, wheels, python, lambda _: None)
+            what, pinned_in = f"{name}=={version}", "the data source in workload.yaml"
+            list(_pip(lock, found, wheels, python, what, pinned_in))
             files = list(found.glob("*.whl"))
-            if said is not None or len(files) != 1:
-                raise _explain(said or "", f"{name}=={version}", "the data source in workload.yaml")
-            with files[0].open("rb") as stream:  # whatever pip did
-                if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
-                    raise _explain(_MISMATCH, f"{name}=={version}", "the data source in workload.yaml")
+            if [sha256_of(file) for file in files] != [sha256]:  # whatever pip did
+                raise _explain(_MISMATCH, what, pinned_in)
             cache.publish(files[0], place)
     return place
 
 
 def verify(file: WheelFile) -> None:
     """Raise MachineError, and drop the file, when its bytes are not what its hash says."""
-    with file.path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != file.sha256:
+    if (found := sha256_of(file.path)) != file.sha256:
         file.path.unlink()
         raise MachineError(
             f"{file.filename}: damaged in the cache (sha256 {found}, locked {file.sha256}), now removed",
@@ -133,21 +131,8 @@ def _index(lock: str, cell: Cell) -> Path:
     return cache.root() / "wheelhouses" / f"{lock}-{cell.wheels}.json"
 
 
-def _download(cell: Cell, destination: Path, total: int, progress: Progress) -> None:
-    said = _pip(
-        cell.wheel_lock,
-        destination,
-        cell.wheels,
-        cell.python,
-        lambda collected: progress("fetch wheels", min(collected, total), total),
-    )
-    if said is not None:
-        raise _explain(said, cell.name, str(cell.wheel_lock))
-    progress("fetch wheels", total, total)
-
-
-def _pip(lock: Path, destination: Path, wheels: str, python: str, collecting: Callable[[int], None]) -> str | None:
-    """Download what `lock` pins into `destination`; return None, or all that pip said where it failed."""
+def _pip(lock: Path, destination: Path, wheels: str, python: str, what: str, pinned_in: str) -> Iterator[int]:
+    """Download what `lock` pins into `destination`, and yield before each how many were begun; see `_explain`."""
     command = [sys.executable, "-m", "pip", "--no-input", "download", "--progress-bar=off", "--no-deps"]
     command += ["--require-hashes", "--only-binary=:all:", "--implementation=cp", f"--python-version={python}"]
     command += [f"--platform={tag}" for tag in platform_tags(wheels)]
@@ -161,31 +146,27 @@ def _pip(lock: Path, destination: Path, wheels: str, python: str, collecting: Ca
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as pip:
         assert pip.stdout is not None
-        collected = 0
+        begun = count()
         for line in pip.stdout:
             said.append(line)
             if line.startswith("Collecting "):
-                collecting(collected)
-                collected += 1
-    return "".join(said) if pip.returncode else None
+                yield next(begun)
+    if pip.returncode:
+        raise _explain("".join(said), what, pinned_in)
 
 
 def _explain(said: str, what: str, pinned_in: str) -> MachineError:
     """Turn pip's output into the error a person can act on; `what` was wanted, `pinned_in` says so."""
     said = said.replace("===", "==")  # as the lock has it
     if match := _NO_MATCH.search(said):
-        wanted = match[1]
-        if wanted.startswith("torch==") and "+cpu" in wanted:
-            return MachineError(
-                f"{wanted}, which {pinned_in} pins, is not where pip looks",
-                fix="it is published on PyTorch's CPU wheel index: add that index to pip's configuration "
+        fix = "check pip's configuration (pip config list) and the network, or resolve again: assay images lock"
+        if match[1].startswith("torch==") and "+cpu" in match[1]:
+            fix = (
+                "it is published on PyTorch's CPU wheel index: add that index to pip's configuration "
                 "(pip config set global.extra-index-url ADDRESS), or put the wheel into a folder and name it "
-                "(pip config set global.find-links FOLDER)",
+                "(pip config set global.find-links FOLDER)"
             )
-        return MachineError(
-            f"{wanted}, which {pinned_in} pins, is not where pip looks",
-            fix="check pip's configuration (pip config list) and the network, or resolve again: assay images lock",
-        )
+        return MachineError(f"{match[1]}, which {pinned_in} pins, is not where pip looks", fix=fix)
     if _MISMATCH in said:
         names = ", ".join(_BAD_HASH.findall(said)) or what
         return MachineError(
@@ -202,9 +183,7 @@ def _identify(pin: locks.Pinned, folder: Path, cell: Cell) -> WheelFile:
     found = [path for path in folder.glob("*.whl") if _normal(path.name).startswith(_normal(stem))]
     if len(found) != 1:
         raise MachineError(f"pip downloaded {len(found)} wheels for {pin.name}=={pin.version}", fix="report this")
-    with found[0].open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    if sha256 not in pin.hashes:
+    if (sha256 := sha256_of(found[0])) not in pin.hashes:
         raise MachineError(
             f"{found[0].name}: sha256 {sha256} is not among those {cell.wheel_lock} pins",
             fix="do not trust this index; if the lock is wrong, resolve again: assay images lock",

@@ -15,6 +15,7 @@ import re
 import stat
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import PurePosixPath
@@ -26,6 +27,7 @@ from suite.images.wheelhouse import WheelFile
 ENVIRONMENT = "opt/venv"
 _CHUNK = 1 << 20
 _METADATA_LIMIT = 64 << 20  # RECORD of the largest wheels is a few MB
+_DAMAGED = (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError)  # what reading one raises
 _SCRIPT_NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")
 _OBJECT = re.compile(r"^(?P<module>[A-Za-z_][\w.]*):(?P<attribute>[A-Za-z_][\w.]*)(\s*\[[^\]]*\])?$")
 # As pip writes them, so that an image made with pip has the same file.
@@ -86,6 +88,8 @@ class Wheel:
     def entries(self) -> Iterator[WheelEntry]:
         """Yield every file the wheel puts into the image, console scripts included, in no particular order."""
         data = f"{self._dist_info.removesuffix('.dist-info')}.data/"
+        headers = f"{ENVIRONMENT}/include/site/python{self._python}/{self.file.name}"
+        places = {"purelib": self._site, "platlib": self._site, "data": ENVIRONMENT, "headers": headers}
         for name, info in self._members.items():
             executable = bool(stat.S_IMODE(info.external_attr >> 16) & 0o111)
             if not name.startswith(data):
@@ -94,13 +98,8 @@ class Wheel:
             scheme, _, rest = name.removeprefix(data).partition("/")
             if not rest:
                 raise self._refuse(name, "a file outside every scheme of the data folder")
-            if scheme in {"purelib", "platlib"}:
-                yield self._entry(f"{self._site}/{rest}", name, executable=executable)
-            elif scheme == "data":
-                yield self._entry(f"{ENVIRONMENT}/{rest}", name, executable=executable)
-            elif scheme == "headers":
-                place = f"{ENVIRONMENT}/include/site/python{self._python}/{self.file.name}/{rest}"
-                yield self._entry(place, name, executable=executable)
+            if scheme in places:
+                yield self._entry(f"{places[scheme]}/{rest}", name, executable=executable)
             elif scheme == "scripts":
                 yield self._script(name, rest)
             else:
@@ -109,10 +108,7 @@ class Wheel:
 
     def chunks(self, entry: WheelEntry) -> Iterator[bytes]:
         """Yield the bytes of `entry`; raise MachineError at the end unless they are what RECORD says."""
-        if entry.content is not None:
-            yield entry.content
-            return
-        yield from self._verified(entry.member)
+        yield from self._verified(entry.member) if entry.content is None else [entry.content]
 
     def metadata(self) -> Metadata:
         """Return name, version and licence as METADATA has them."""
@@ -201,11 +197,13 @@ class Wheel:
         size = self._members[member].file_size
         if algorithm != "sha256":
             # RECORD itself has no hash, and a few wheels use a longer one: read it to know the image's digest.
-            content = self._small(member, checked=algorithm != "")
-            return WheelEntry(
-                path, self.file, member, len(content), hashlib.sha256(content).hexdigest(), executable, content
-            )
+            return self._made(path, member, self._small(member, checked=algorithm != ""), executable=executable)
         return WheelEntry(path, self.file, member, size, digest, executable)
+
+    def _made(self, path: str, member: str, content: bytes, *, executable: bool = True) -> WheelEntry:
+        """Return a file whose bytes are read already, or made from those of `member`."""
+        digest = hashlib.sha256(content).hexdigest()
+        return WheelEntry(path, self.file, member, len(content), digest, executable, content)
 
     def _script(self, member: str, name: str) -> WheelEntry:
         """Return a script of the data folder, its `#!python` line made the image's interpreter."""
@@ -215,8 +213,7 @@ class Wheel:
         if content.startswith(b"#!python"):
             _, _, rest = content.partition(b"\n")
             content = f"#!/{ENVIRONMENT}/bin/python\n".encode() + rest
-        digest = hashlib.sha256(content).hexdigest()
-        return WheelEntry(f"{ENVIRONMENT}/bin/{name}", self.file, member, len(content), digest, True, content)
+        return self._made(f"{ENVIRONMENT}/bin/{name}", member, content)
 
     def _launchers(self) -> Iterator[WheelEntry]:
         place = f"{self._dist_info}/entry_points.txt"
@@ -233,29 +230,25 @@ class Wheel:
                 match = _OBJECT.match(reference)
                 if not _SCRIPT_NAME.match(name) or match is None:
                     raise self._refuse(place, f"console script {name!r} = {reference!r} is not module:function")
-                attribute = match["attribute"]
-                text = _LAUNCHER.format(
-                    environment=ENVIRONMENT,
-                    module=match["module"],
-                    first=attribute.partition(".")[0],
-                    attribute=attribute,
-                ).encode()
-                digest = hashlib.sha256(text).hexdigest()
-                yield WheelEntry(f"{ENVIRONMENT}/bin/{name}", self.file, place, len(text), digest, True, text)
+                names = {**match.groupdict(), "first": match["attribute"].partition(".")[0]}
+                yield self._made(
+                    f"{ENVIRONMENT}/bin/{name}", place, _LAUNCHER.format(environment=ENVIRONMENT, **names).encode()
+                )
 
     def _verified(self, member: str) -> Iterator[bytes]:
         algorithm, expected = self._record[member]
-        seen = hashlib.new(algorithm)
-        size = 0
+        seen, size, whole = hashlib.new(algorithm), 0, self._members[member].file_size
         try:
             with self._zip.open(self._members[member]) as stream:
-                while chunk := stream.read(_CHUNK):
+                while size < whole and (chunk := stream.read(_CHUNK)):
                     seen.update(chunk)
                     size += len(chunk)
+                    if size == whole and seen.hexdigest() != expected:
+                        break  # who has all bytes asks for no more
                     yield chunk
-        except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
+        except _DAMAGED as error:
             raise self._refuse(member, f"damaged: {error}") from None
-        if seen.hexdigest() != expected or size != self._members[member].file_size:
+        if seen.hexdigest() != expected or size != whole:
             raise self._refuse(member, f"its {algorithm} is {seen.hexdigest()}, RECORD says {expected}")
 
     def _small(self, member: str, *, checked: bool = True) -> bytes:
@@ -269,7 +262,7 @@ class Wheel:
             return b"".join(self._verified(member))
         try:
             return self._zip.read(info)
-        except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
+        except _DAMAGED as error:
             raise self._refuse(member, f"damaged: {error}") from None
 
     def _refuse(self, path: str, why: str) -> MachineError:
@@ -279,18 +272,16 @@ class Wheel:
         )
 
 
-def collect(files: list[WheelFile], python: str) -> tuple[list[Wheel], dict[str, list[WheelEntry]]]:
-    """Open `files` and return them with path -> entries; refuse two wheels that disagree on one path.
+@contextmanager
+def collect(files: list[WheelFile], python: str) -> Iterator[tuple[list[Wheel], dict[str, list[WheelEntry]]]]:
+    """Open `files` and give them with path -> entries; refuse two wheels that disagree on one path.
 
     Where several wheels bring a path, their bytes are equal by RECORD; each one's bytes are still to be verified.
-    The caller closes the wheels.
     """
-    opened: list[Wheel] = []
     paths: dict[str, list[WheelEntry]] = {}
-    try:
-        for file in files:
-            wheel = Wheel(file, python)
-            opened.append(wheel)
+    with ExitStack() as held:
+        opened = [held.enter_context(closing(Wheel(file, python))) for file in files]
+        for wheel in opened:
             for entry in wheel.entries():
                 rivals = paths.setdefault(entry.path, [])
                 for rival in rivals:
@@ -301,11 +292,7 @@ def collect(files: list[WheelFile], python: str) -> tuple[list[Wheel], dict[str,
             for parent in map(str, PurePosixPath(path).parents):
                 if parent in paths:
                     raise _disagreement(paths[parent][0], entries[0], parent)
-    except BaseException:
-        for wheel in opened:
-            wheel.close()
-        raise
-    return opened, paths
+        yield opened, paths
 
 
 def _disagreement(one: WheelEntry, other: WheelEntry, path: str) -> MachineError:

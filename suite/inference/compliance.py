@@ -9,7 +9,6 @@ what LoadGen wrote of the latter.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import checker.machine.use
@@ -27,45 +26,29 @@ from rules.serving import Seeds, loadgen_rules, serving_rules
 from rules.text import printable
 
 
-@dataclass(frozen=True)
-class LoadGenSettings:
-    """What LoadGen is told for a compliance run, beside the performance run's `user.conf`."""
+def told(ruleset: str, test: Test, scenario: str) -> tuple[str | None, Seeds]:
+    """Return `audit.config` and the seeds of `test`: what LoadGen is told beside the performance run's `user.conf`.
 
-    audit_config: str | None
-    seeds: Seeds
-
-
-def told(ruleset: str, test: Test, scenario: str) -> LoadGenSettings:
-    """Return what LoadGen is told for `test`; a blank on either side of `=`, without which LoadGen ignores a line."""
+    A blank on either side of `=`, without which LoadGen ignores a line.
+    """
     rules, loadgen = compliance_rules(ruleset), loadgen_rules(ruleset)
-    if test == "seeds":
-        return LoadGenSettings(None, loadgen.alternate[0])
     name = scenario_named(scenario).loadgen
-    settings: dict[str, int] = {"*.*.mode": 2}
-    if test == "TEST04":
-        settings |= {
-            f"*.{name}.performance_issue_unique": 0,
-            f"*.{name}.performance_issue_same": 1,
-            f"*.{name}.performance_issue_same_index": rules.TEST04.index,
-        }
-    elif test == "TEST01":
-        settings |= {
-            "*.*.accuracy_log_rng_seed": rules.TEST01.accuracy_log_rng_seed,
-            "*.*.accuracy_log_sampling_target": rules.TEST01.target,
-        }
-    else:
-        settings |= {
-            "*.*.accuracy_log_rng_seed": rules.TEST06.accuracy_log_rng_seed,
-            "*.*.accuracy_log_sampling_target": rules.TEST06.samples,
-            "*.*.min_query_count": rules.TEST06.samples,
+    same = f"*.{name}.performance_issue_same"
+    seed, target = "*.*.accuracy_log_rng_seed", "*.*.accuracy_log_sampling_target"
+    one, six = rules.TEST01, rules.TEST06
+    settings = {
+        "TEST04": {f"*.{name}.performance_issue_unique": 0, same: 1, f"{same}_index": rules.TEST04.index},
+        "TEST01": {seed: one.accuracy_log_rng_seed, target: one.target},
+        "TEST06": {
+            seed: six.accuracy_log_rng_seed,
+            target: six.samples,
+            "*.*.min_query_count": six.samples,
             "*.*.min_duration": 0,
-        }
-    return LoadGenSettings("".join(f"{key} = {value}\n" for key, value in settings.items()), loadgen.seeds)
-
-
-def tests(ruleset: str, workload: str) -> list[Test]:
-    """Return the compliance tests that a closed result of `workload` needs."""
-    return compliance_rules(ruleset).tests(workload)
+        },
+    }
+    if test not in settings:  # the test is other seeds
+        return None, loadgen.alternate[0]
+    return "".join(f"{key} = {value}\n" for key, value in {"*.*.mode": 2, **settings[test]}.items()), loadgen.seeds
 
 
 def verify(root: Path, ruleset: str, system: str, workload: str, scenario: str, test: Test) -> list[Fault]:

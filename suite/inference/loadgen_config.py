@@ -71,11 +71,6 @@ def job(plan: InferencePlan, rules: ServingRules, mode: str, scenario: Scenario,
     } | given
 
 
-def outputs_job(plan: InferencePlan, rules: ServingRules) -> dict[str, object]:
-    """Return the job that gives the outputs of the rule set's few samples."""
-    return job(plan, rules, "outputs", "Offline", outputs={"samples": rules.outputs.samples})
-
-
 def search_job(plan: InferencePlan, rules: ServingRules, loadgen: LoadGenRules) -> dict[str, object]:
     """Return the job that finds out what to expect of each scenario."""
     asked, numbers = dict(plan.scenarios), inference_thresholds(plan.ruleset).search

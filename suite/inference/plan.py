@@ -66,13 +66,12 @@ def scenarios(
         if not text.isdecimal() or not 1 <= int(text) < 2**31:
             raise UsageError(f"--set {name}={printable(text)}: not a whole number from 1")
         changes[name] = int(text)
-    chosen = [name for name in NAMES if name in rules.scenarios and asked in ("all", name)]
-    found = {}
-    for name in chosen:
-        its = rules.scenarios[name]
-        fitting = {k: v for k, v in changes.items() if k != "samples_per_query" or its.samples_per_query is not None}
-        found[name] = its.model_copy(update=fitting)
-    return found
+    found = {name: rules.scenarios[name] for name in NAMES if name in rules.scenarios and asked in ("all", name)}
+    by_query = ("samples_per_query",)  # a setting of those that have it
+    return {
+        name: its.model_copy(update={k: v for k, v in changes.items() if k not in by_query or its.samples_per_query})
+        for name, its in found.items()
+    }
 
 
 def parameters(rules: ServingRules, tuned: ServingSettings, threads: int | None, settings: list[str]) -> SutParameters:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
+from rules.compliance import compliance_rules
 from rules.documents import SystemDescription
 from rules.errors import MachineError, UsageError
 from rules.ruleset import newest
@@ -15,9 +16,8 @@ from rules.scenarios import Scenario
 from rules.serving import ScenarioRules, ServingRules, serving_rules
 from rules.serving_documents import SearchRecord, ServingRecord, ServingSystem, SutParameters
 from suite.engines.base import RunEnvironment
-from suite.host.cpus import last_of
+from suite.host.cpus import last_cpus
 from suite.images.matrix import Suite, target
-from suite.inference import compliance
 from suite.inference.context import InferenceContext
 from suite.inference.plan import InferencePlan, parameters, scenarios
 from suite.inference.run import execute
@@ -62,11 +62,10 @@ class Inference(Procedure):
 
     @classmethod
     def suits(cls, request: Request) -> bool:
-        """Return whether a scenario was asked for, or a workload that is not trained."""
         return request.scenario is not None or not settings(request.workload).frameworks
 
     def frameworks(self) -> list[str]:
-        """Return the frameworks asked for; raise UsageError for one there is not, or settings it does not know."""
+        """Also refuse settings that a framework does not know."""
         chosen = super().frameworks()
         self._scenarios()
         for framework in chosen:
@@ -90,25 +89,22 @@ class Inference(Procedure):
         )
 
     def source(self) -> dict[str, bytes]:
-        """Return the source that runs in the sandbox, by path."""
         return source.serving_files(self.request.workload)
 
     def plan(self, common: Mapping[str, Any], there: RunEnvironment) -> InferencePlan:
-        """Return the plan of a framework's result; `common` is what every plan says."""
         sut = self._parameters(common["framework"])
-        last_of(sut.threads, there.cpus)  # refuses more threads than there are
+        last_cpus(sut.threads, there.cpus)  # refuses more threads than there are
         closed = self.request.division == "closed"
         return InferencePlan(
             **common,
             scenarios=self._scenarios(),
-            tests=compliance.tests(self.ruleset, self.request.workload) if closed else [],
+            tests=compliance_rules(self.ruleset).tests(self.request.workload) if closed else [],
             sut=sut,
             # A core beside the model's, where there is one: LoadGen issues queries while the model computes.
-            cpuset=last_of(min(sut.threads + 1, len(there.cpus)), there.cpus),
+            cpuset=last_cpus(min(sut.threads + 1, len(there.cpus)), there.cpus),
         )
 
     def changed(self, work: InferenceWork) -> list[str]:
-        """Return how the finished result is not the one asked for now."""
         plan, ours = work.plan, work.top / work.plan.ours
         there = {path.name for path in work.final.iterdir() if path.is_dir()}
         with suppress(OSError, ValueError):  # the checker says what is wrong with it
@@ -123,7 +119,6 @@ class Inference(Procedure):
         return [f"with other {', '.join(dict.fromkeys(changed))}"] if changed else []
 
     def described(self, system: SystemDescription) -> ServingSystem:
-        """Return the system's description in MLPerf Inference's form."""
         return ServingSystem.model_validate(
             system.model_dump(by_alias=True)
             | {
@@ -136,9 +131,7 @@ class Inference(Procedure):
         )
 
     def execute(self, context: InferenceContext) -> None:
-        """Make what is left of the result's runs."""
         execute(context)
 
     def complete(self, work: InferenceWork, staged: Path) -> None:
-        """Write MLPerf's own files of every scenario into the staged result."""
         complete(work, self.rules, staged)

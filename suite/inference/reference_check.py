@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
+from checker.families.assay.inference.rules.outputs import read_reference, relative_difference
 from rules.errors import JudgedError, UsageError
 from rules.round import find
 from rules.serving import ServingRules
@@ -20,7 +19,9 @@ def agree(context: InferenceContext) -> None:
     plan, agreed = context.plan, context.rules.outputs
     certificate = context.work.outputs()
     if certificate is None:
-        finished = context.unmeasured("outputs", told.outputs_job(plan, context.rules))
+        finished = context.unmeasured(
+            "outputs", told.job(plan, context.rules, "outputs", "Offline", outputs={"samples": agreed.samples})
+        )
         certificate = OutputsCertificate(
             schema="assay/outputs/1",
             ruleset=plan.ruleset,
@@ -33,11 +34,9 @@ def agree(context: InferenceContext) -> None:
             outputs=finished.result()["outputs"],
         )
     reference = reference_outputs(plan.ruleset, context.rules)
-    bound, largest, sample = agreed.tolerance[plan.sut.precision], 0.0, -1
-    for number, found, wanted in zip(agreed.samples, certificate.outputs, reference, strict=True):
-        difference = relative_difference(found, wanted)
-        if difference > largest:
-            largest, sample = difference, number
+    bound = agreed.tolerance[plan.sut.precision]
+    apart = map(relative_difference, certificate.outputs, reference)
+    largest, sample = max(zip(apart, agreed.samples, strict=True), key=lambda pair: pair[0])
     if largest > bound:
         raise JudgedError(
             f"{plan.workload} in {plan.framework}: the outputs of sample {sample} differ from the reference by "
@@ -48,25 +47,10 @@ def agree(context: InferenceContext) -> None:
     context.work.keep_ours("outputs.json", certificate)
 
 
-def reference_outputs(ruleset: str, rules_: ServingRules) -> list[list[float]]:
+def reference_outputs(ruleset: str, rules: ServingRules) -> list[list[float]]:
     """Return the rule set's float64 outputs of its few samples; UsageError where the file is not the one it names."""
-    file = f"outputs/{rules_.workload}.json"
-    path = find(ruleset, file) or Path(ruleset, file)
+    file = f"outputs/{rules.workload}.json"
     try:
-        content = path.read_bytes()
-        found = json.loads(content)
-        if hashlib.sha256(content).hexdigest() == rules_.outputs.reference_sha256:
-            outputs: list[list[float]] = found["outputs"]
-            return outputs
-        why = "its SHA-256 is not the one the rules name"
+        return read_reference(find(ruleset, file) or Path(ruleset, file), rules.outputs.reference_sha256)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        why = str(error)
-    raise UsageError(f"{path}: {why}", fix="restore the rule set's file")
-
-
-def relative_difference(found: list[float], wanted: list[float]) -> float:
-    """Return max|found - wanted| / max|wanted|; infinity where they differ in length."""
-    if len(found) != len(wanted):
-        return float("inf")
-    scale = max(map(abs, wanted)) or 1.0
-    return max(abs(a - b) for a, b in zip(found, wanted, strict=True)) / scale
+        raise UsageError(f"the reference outputs: {error}", fix="restore the rule set's file") from None

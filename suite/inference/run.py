@@ -55,9 +55,7 @@ def execute(context: InferenceContext) -> None:
 
 def _loadgen(context: InferenceContext, scenario: Scenario, run: RunName, title: str) -> None:
     """Make one LoadGen run; a performance run that LoadGen calls invalid is made again, at another rate."""
-    search = context.work.search()
-    assert search is not None
-    rate = tried = search.rates[scenario]
+    rate = tried = context.search.rates[scenario]
     limit_s, queries = context.rules.time_limit_s, context.plan.scenarios[scenario].min_query_count
     for number in range(1, TRIES + 1):
         if queries / rate > limit_s:
@@ -75,8 +73,7 @@ def _loadgen(context: InferenceContext, scenario: Scenario, run: RunName, title:
         said = f"LoadGen says {printable(str(result.get('validity')), 40)} at {tried:.4g} a second{why}"
         context.work.note(f"{scenario}-{run}", ServingOutcome.INVALID, said)
         say(f"  {scenario} {run}: {said}")
-        search = next_rate(context, search, scenario, rate, number, result)
-        rate = search.rates[scenario]
+        rate = next_rate(context, scenario, rate, number, result)
     raise NoValidRateError(
         f"{title}: no run was valid, in {TRIES} tries or as many as end within {limit_s:g} s; "
         f"the last at {tried:.4g} a second",
@@ -87,16 +84,15 @@ def _loadgen(context: InferenceContext, scenario: Scenario, run: RunName, title:
 def _told(context: InferenceContext, scenario: Scenario, run: RunName, rate: float) -> tuple[str, str | None, Any]:
     """Return user.conf, audit.config and seeds of a run; those that test the performance run are told what it was."""
     plan = context.plan
-    first = context.work.record(scenario, "performance") if run != "performance" else None
-    more = inference_thresholds(plan.ruleset).search.expected
-    expected = rate if scenario_named(scenario).is_bounded else rate * more
-    conf = (
-        first.user_conf if first else told.user_conf(scenario, plan.scenarios[scenario], expected, context.rules.tokens)
-    )
+    if run != "performance" and (first := context.work.record(scenario, "performance")):
+        conf = first.user_conf
+    else:
+        more = inference_thresholds(plan.ruleset).search.expected
+        expected = rate if scenario_named(scenario).is_bounded else rate * more
+        conf = told.user_conf(scenario, plan.scenarios[scenario], expected, context.rules.tokens)
     if run == "performance" or run == "accuracy":
         return conf, None, loadgen_rules(plan.ruleset).seeds
-    of_test = compliance.told(plan.ruleset, run, scenario)
-    return conf, of_test.audit_config, of_test.seeds
+    return conf, *compliance.told(plan.ruleset, run, scenario)
 
 
 def _keep(context: InferenceContext, scenario: Scenario, run: RunName, ran: Ran, conf: str, audit: str | None) -> None:
@@ -123,4 +119,4 @@ def _keep(context: InferenceContext, scenario: Scenario, run: RunName, ran: Ran,
         )
 
     made = context.recorded(f"{scenario}-{run}", f"{scenario} {run}", record)
-    work.finish(scenario, run, {**files, seen: ran.seen}, ran.finished.watch.log, made)
+    work.finish(scenario, run, {**files, seen: ran.seen.content}, ran.finished.watch.log, made)

@@ -30,7 +30,18 @@ def search_rates(context: InferenceContext) -> None:
     left_out = {name: why for name in plan.scenarios if (why := never_valid(name, probes))}
     if len(left_out) == len(plan.scenarios):
         left_out = {}  # nothing would be left to measure
-    _keep(context, probes, rates, left_out)
+    record = SearchRecord(
+        schema="assay/search/1",
+        ruleset=plan.ruleset,
+        workload=plan.workload,
+        framework=plan.framework,
+        source_sha256=plan.source_sha256,
+        sut=plan.sut,
+        probes=probes,
+        rates=rates,
+        left_out=left_out,
+    )
+    context.work.keep_ours("search.json", record)
     for scenario, rate in rates.items():
         unit = "samples" if scenario_named(scenario).is_one_query else "queries"
         found_rate = f"{rate:.4g} {unit} a second by short tests"
@@ -50,65 +61,34 @@ def never_valid(scenario: Scenario, probes: Sequence[Probe]) -> str:
 
 def leave_out(context: InferenceContext, scenario: Scenario, why: str) -> None:
     """Go on without a scenario that was asked for beside others and that this system cannot do."""
-    search = context.work.search()
-    assert search is not None
     why = printable(why)
-    _keep(context, search.probes, search.rates, search.left_out | {scenario: why})
+    _change(context, left_out=context.search.left_out | {scenario: why})
     say(f"  {scenario} is left out: {why}")
 
 
 def offer_less(context: InferenceContext, scenario: Scenario) -> None:
     """Go two steps below the performance run's rate, which its tests could not bear: one would leave them near it."""
-    search, first = context.work.search(), context.work.record(scenario, "performance")
-    assert search is not None
+    rates, first = context.search.rates, context.work.record(scenario, "performance")
     assert first is not None
     less = told.server_rate(first.user_conf) * inference_thresholds(context.plan.ruleset).search.slower ** 2
-    rates = {**search.rates, scenario: min(search.rates[scenario], less)}
-    _keep(context, search.probes, rates, search.left_out)
+    _change(context, rates=rates | {scenario: min(rates[scenario], less)})
 
 
 def next_rate(
-    context: InferenceContext,
-    search: SearchRecord,
-    scenario: Scenario,
-    rate: float,
-    number: int,
-    result: Mapping[str, Any],
-) -> SearchRecord:
-    """Put the invalid run, the `number`-th, among the probes, and a rate to try next in place of its own."""
+    context: InferenceContext, scenario: Scenario, rate: float, number: int, result: Mapping[str, Any]
+) -> float:
+    """Put the invalid run, the `number`-th, among the probes; return the rate to try next, which takes its place."""
     # Server is tried twice at a rate, for the first may have met a bad moment of the machine; then in ever larger
     # steps: what small ones do not cure is a machine that is busy with something else.
     numbers, times = inference_thresholds(context.plan.ruleset).search, number // 2 if number % 2 == 0 else 0
-    factor = numbers.slower**times if scenario_named(scenario).is_bounded else numbers.faster
-    probe = Probe(
-        scenario=scenario,
-        rate=rate,
-        valid=False,
-        seconds=result["run_s"],
-        queries=None,
-        mean_ns=None,
-        p99_ns=None,
-        throughput=None,
-    )
-    _keep(context, [*search.probes, probe], {**search.rates, scenario: rate * factor}, search.left_out)
-    found = context.work.search()
-    assert found is not None
-    return found
+    rate_then = rate * (numbers.slower**times if scenario_named(scenario).is_bounded else numbers.faster)
+    unknown = dict.fromkeys(("queries", "mean_ns", "p99_ns", "throughput"))
+    probe = Probe(scenario=scenario, rate=rate, valid=False, seconds=result["run_s"], **unknown)
+    search = context.search
+    _change(context, probes=[*search.probes, probe], rates=search.rates | {scenario: rate_then})
+    return rate_then
 
 
-def _keep(
-    context: InferenceContext, probes: list[Probe], rates: Mapping[Scenario, float], left_out: Mapping[Scenario, str]
-) -> None:
-    plan = context.plan
-    record = SearchRecord(
-        schema="assay/search/1",
-        ruleset=plan.ruleset,
-        workload=plan.workload,
-        framework=plan.framework,
-        source_sha256=plan.source_sha256,
-        sut=plan.sut,
-        probes=probes,
-        rates=dict(rates),
-        left_out=dict(left_out),
-    )
-    context.work.keep_ours("search.json", record)
+def _change(context: InferenceContext, **found: Any) -> None:
+    """Keep what has become of the search."""
+    context.work.keep_ours("search.json", context.search.model_copy(update=found))

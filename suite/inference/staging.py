@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from checker.families.assay.inference.runs import answers_path, loadgen_folder
 from rules.documents import Document
 from rules.scenarios import Scenario
-from rules.serving_documents import (
-    OutputsCertificate,
-    RunName,
-    SearchRecord,
-    ServingAttempt,
-    ServingRecord,
-)
+from rules.serving_documents import OutputsCertificate, RunName, SearchRecord, ServingAttempt, ServingRecord
 from suite.host.disk import disk
 from suite.inference.plan import InferencePlan
 from suite.result.staging import Work, document, write
 
 KEPT_END = 4096  # bytes of the accuracy log's beginning and end that the field's layout keeps
 LOGS = ("mlperf_log_detail.txt", "mlperf_log_summary.txt")
+D = TypeVar("D", bound=Document)
 ANSWERS = "mlperf_log_accuracy.json"
 
 
@@ -39,7 +34,6 @@ class InferenceWork(Work):
         return [(scenario, run) for scenario, run in self.plan.runs() if scenario not in left_out]
 
     def records(self) -> list[str]:
-        """Return where the record of each run stands, below the submitter's folder."""
         return [self._record(scenario, run) for scenario, run in self.runs()]
 
     def _record(self, scenario: Scenario, run: RunName) -> str:
@@ -47,8 +41,11 @@ class InferenceWork(Work):
 
     def record(self, scenario: Scenario, run: RunName) -> ServingRecord | None:
         """Return the record of a run that ended, None where it has not."""
-        path = self.at(self._record(scenario, run))
-        return ServingRecord.model_validate_json(path.read_bytes()) if path.exists() else None
+        return self._read(ServingRecord, self._record(scenario, run))
+
+    def _read(self, kind: type[D], name: str) -> D | None:
+        path = self.at(name)
+        return kind.model_validate_json(path.read_bytes()) if path.exists() else None
 
     def places(self, scenario: Scenario, run: RunName, out: Mapping[str, bytes]) -> dict[str, bytes]:
         """Return what a run left that is kept, by path below the submitter's folder."""
@@ -76,13 +73,11 @@ class InferenceWork(Work):
 
     def outputs(self) -> OutputsCertificate | None:
         """Return the certificate of outputs, None where it has not been made."""
-        path = self.at(f"{self.plan.ours}/outputs.json")
-        return OutputsCertificate.model_validate_json(path.read_bytes()) if path.exists() else None
+        return self._read(OutputsCertificate, f"{self.plan.ours}/outputs.json")
 
     def search(self) -> SearchRecord | None:
         """Return what the search found, None where it has not been made."""
-        path = self.at(f"{self.plan.ours}/search.json")
-        return SearchRecord.model_validate_json(path.read_bytes()) if path.exists() else None
+        return self._read(SearchRecord, f"{self.plan.ours}/search.json")
 
     def keep_ours(self, name: str, content: OutputsCertificate | SearchRecord) -> None:
         """Keep a document of ours that is no LoadGen run's."""

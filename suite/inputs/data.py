@@ -12,21 +12,22 @@ import subprocess
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rules.errors import MachineError, UsageError
 from rules.serving import ServingRules
 from rules.workload import WorkloadRules
 from suite.host import cache
+from suite.host.progress import Progress
 from suite.images import wheelhouse
 from suite.images.debian import NotInArchiveError, fetch_deb
+from suite.images.files import sha256_of
 from suite.inputs.settings import DebianData, WheelData, settings
 
 # Whose wheel is read where a project has one per machine: the same on every host, or its digest would differ.
 WHEEL_OF, WHEEL_PYTHON = "x86_64-manylinux_2_28", "3.11"
 MAX_FILE = 1 << 30  # bytes; no mini-tier data file is near it, a gzip bomb is beyond it
-Progress = Callable[[int, int, str], None]
 
 
 def obtain(workload: str, rules: WorkloadRules | ServingRules, own: Path | None, progress: Progress) -> dict[str, Path]:
@@ -50,9 +51,8 @@ def _complete(place: Path, digests: Mapping[str, str]) -> bool:
     """Say whether every file is in the cache with the right content."""
     for name, digest in digests.items():
         try:
-            with (place / name).open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
-                    return False
+            if sha256_of(place / name) != digest:
+                return False
         except FileNotFoundError:
             return False
     return True
@@ -74,10 +74,14 @@ def _store(content: bytes, name: str, digest: str, place: Path, origin: object) 
 
 def _own(folder: Path, name: str) -> bytes:
     """Read `name` or `name.gz` from the user's folder, decompressed."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            with path.open("rb") as file:
-                return _plain(file.read(MAX_FILE), path)
+    try:
+        for path in (folder / name, folder / f"{name}.gz"):
+            if path.is_file():
+                with path.open("rb") as file:
+                    return _plain(file.read(MAX_FILE), path)
+    except OSError as error:
+        fix = "give --data a folder whose files this user may read"
+        raise UsageError(f"{error.filename or folder}: {error.strerror}", fix=fix) from None
     raise UsageError(
         f"{folder} has neither {name} nor {name}.gz", fix="give the folder that holds all files of the data set"
     )

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from pydantic import ValidationError
 
@@ -56,42 +56,10 @@ def source() -> dict[str, bytes]:
     return loaded(SUPERVISOR, "suite.sampler.__main__")
 
 
-class Planned(Protocol):
-    """What is asked of a run's plan, be it of training or of inference."""
-
-    @property
-    def target(self) -> str:
-        """The name of its target."""
-
-    @property
-    def cpuset(self) -> str:
-        """The processors of its container."""
-
-    @property
-    def emulated(self) -> bool:
-        """Whether another machine stands in for the target's."""
-
-
-def watching(runner: Runner, plan: Planned, power_log: PowerLog | None = None) -> Observer | Unwatched:
-    """Return what samples the machine around a run of `plan`: nothing where the target is emulated."""
-    if plan.emulated:
-        return Unwatched()
-    kind = target(plan.target)
-    return Observer(runner, plan.cpuset, kind.meters, kind.access, power_log)
-
-
-class Unwatched:
-    """In an observer's place where there is nothing to measure."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def observed(self) -> Samples:
-        """Return why nothing was seen."""
-        return Samples(None, "under emulation nothing is measured")
+def observer(runner: Runner, name: str, cpuset: str, power_log: PowerLog | None) -> Observer:
+    """Return what samples the machine around a run on `cpuset`, by the meters of the target `name`."""
+    kind = target(name)
+    return Observer(runner, cpuset, kind.meters, kind.access, power_log)
 
 
 class Observer:
@@ -234,26 +202,22 @@ def assembled(
         rows = [row for position, row in enumerate(rows) if position == 0 or row[0] > rows[position - 1][0]]
         clocks = _clocks(rows)
         outside: list[tuple[float, float | None]] = []
+        missing = ""
         if power_log is not None:
             try:
                 logged = power_log.samples(rows[0][1] - MARGIN_S, rows[-1][1] + MARGIN_S)
                 outside = [(at, watts) for wall, watts in logged if (at := _monotonic(clocks, wall)) >= 0]
                 channels.append(Channel(name=power_log.name, quantity="power", source=power_log.source, kind="gauge"))
-                if not outside:
-                    unavailable.append(
-                        Unavailable(source="external", reason="the power log has no samples of this time")
-                    )
+                missing = "" if outside else "the power log has no samples of this time"
             except PowerLogError as error:
-                unavailable.append(
-                    Unavailable(source="external", reason=f"the power log: {printable(str(error), 300)}")
-                )
+                missing = f"the power log: {printable(str(error), 300)}"
         elif expects_log:
-            unavailable.append(Unavailable(source="external", reason=NO_LOG))
+            missing = NO_LOG
+        unavailable += [Unavailable(source="external", reason=missing)] if missing else []
         every = 1
         while True:
-            seen = _document(
-                round(head["period_s"] * every, 6), clocks, channels, unavailable, rows[::every], outside[::every]
-            )
+            period = round(head["period_s"] * every, 6)
+            seen = _document(period, clocks, channels, unavailable, rows[::every], outside[::every])
             total = (len(channels) + 1) * len(seen.times_s)
             if total <= VALUES and (total <= VALUES / 4 or len(encoded(seen)) <= BYTES):
                 return seen

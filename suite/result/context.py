@@ -19,7 +19,7 @@ from suite.host.disk import DiskError
 from suite.host.progress import Phase, say
 from suite.meters.idle import baseline
 from suite.meters.power_log import PowerLog
-from suite.meters.sampler import Samples, watching
+from suite.meters.sampler import Observer, Samples, observer
 from suite.result.job import Files, Finished, run_job
 from suite.result.staging import Work, sha256
 
@@ -46,12 +46,7 @@ class Ran:
     outcome: str
     explanation: str
     attempts: list[Any]
-    observed: Samples | None  # None: nobody was to watch
-
-    @property
-    def seen(self) -> bytes | None:
-        """The samples of the machine."""
-        return self.observed.content if self.observed else None
+    seen: Samples
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,7 @@ class RunContext(ABC):
         attempts = self.work.start(name)
         plan = self.work.plan
         limits = SandboxLimits(cpuset=plan.cpuset, memory_bytes=plan.memory_bytes, access=plan.access)
-        watch = watching(self.runner, plan, self.power_log) if watched else None
+        watch = self._observer() if watched and not plan.emulated else None
         with Phase(title) as phase:
             try:
                 with watch or nullcontext():
@@ -97,14 +92,18 @@ class RunContext(ABC):
             outcome, explanation = self.judge(finished)
             if outcome not in self.RESULTS:
                 self._refuse(name, title, finished, outcome, explanation)
-        return Ran(finished, outcome, explanation, attempts, watch.observed() if watch else None)
+        seen = watch.observed() if watch else Samples(None, "under emulation nothing is measured" if watched else "")
+        return Ran(finished, outcome, explanation, attempts, seen)
+
+    def _observer(self) -> Observer:
+        return observer(self.runner, self.work.plan.target, self.work.plan.cpuset, self.power_log)
 
     def idle(self) -> None:
         """Sample the idle machine, where a baseline is declared and not there yet."""
         work = self.work
         if work.plan.idle_s and not work.at(work.idle).exists():
             self.require_alone()
-            work.keep({work.idle: baseline(self.runner, work.plan, self.power_log)})
+            work.keep({work.idle: baseline(self._observer(), work.plan.idle_s)})
 
     def require_alone(self) -> None:
         """Raise MachineError where another run is being measured here."""
@@ -126,7 +125,7 @@ class RunContext(ABC):
 
     def facts(self, ran: Ran, log: str, observation: str) -> dict[str, Any]:
         """Return what the record of every run says; the run's log and samples will stand at `log`, `observation`."""
-        finished, observed = ran.finished, ran.observed
+        finished = ran.finished
         return {name: getattr(self.work.plan, name) for name in PLANNED} | {
             "outcome": ran.outcome,
             "explanation": ran.explanation,
@@ -136,8 +135,8 @@ class RunContext(ABC):
             "arguments": self.arguments,
             "container": finished.container,
             "memory": finished.memory(),
-            "observation": digest(observation, ran.seen),
-            "unobserved": observed.why_not if observed else "",
+            "observation": digest(observation, ran.seen.content),
+            "unobserved": ran.seen.why_not,
             "assay": version("assay"),
         }
 

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rules.documents import Container, Memory, Outcome
 from rules.text import printable
-from rules.workload import WorkloadRules
 from suite.engines.base import Ended, Runner, SandboxLimits
 from suite.engines.output import PROGRESS
 from suite.host.progress import Phase
@@ -20,41 +19,7 @@ from suite.host.progress import Phase
 MLLOG = ":::MLLOG "
 STDERR_KEPT = 200  # last lines of the framework's own words, for the explanation of a failure
 DISK_FULL = os.strerror(28)
-NOT_FINITE = 3  # the harness's exit code for a loss that is not finite
 Files = Sequence[tuple[str, bytes | Path]]
-
-
-def job(
-    mode: Literal["train", "parity", "profile"],
-    rules: WorkloadRules,
-    *,
-    ruleset: str,
-    framework: str,
-    target: str,
-    seed: int,
-    digests: Mapping[str, Any],
-    **given: object,
-) -> dict[str, object]:
-    """Return `job.json` (docs/architecture.md): the workload's own values, with those in `given` put in."""
-    return {
-        "mode": mode,
-        "workload": rules.workload,
-        "framework": framework,
-        "division": "closed",
-        "target": target,
-        "run": 0,
-        "seed": seed,
-        "threads": 1,
-        "submission": {"org": "assay", "platform": target},
-        "ruleset": ruleset,
-        "data": rules.data,
-        "hyperparameters": rules.hyperparameters,
-        "evaluation": rules.evaluation.model_dump(),
-        "quality": rules.quality.model_dump(include={"metric", "log", "better", "target"}),
-        "schedule": rules.schedule,
-        "warmup_steps": rules.warmup_steps,
-        **digests,
-    } | given
 
 
 def job_files(code: Mapping[str, bytes], data: Mapping[str, Path]) -> list[tuple[str, bytes | Path]]:
@@ -132,22 +97,6 @@ class Finished:
             found = json.loads(self.files.get("result.json", b"{}"))
             return found if isinstance(found, dict) else {}
         return {}
-
-    def judge(self, rules: WorkloadRules) -> tuple[Outcome, str]:
-        """Return how the run ended and a sentence about it (empty on success). What it achieved counts first."""
-        status = self.watch.events("run_stop")
-        if self.ended.status == 0 and status and status[-1]["metadata"].get("status") == "success":
-            return Outcome.SUCCESS, ""
-        if self.ended.status == 0 and status:
-            reached = printable(str(self.watch.value(rules.quality.log)), 40)
-            return (
-                Outcome.TARGET_NOT_REACHED,
-                f"{rules.quality.metric} ended at {reached}, target {rules.quality.target}",
-            )
-        if self.ended.status == NOT_FINITE and status:
-            samples = printable(str(status[-1]["metadata"].get("samples_count")), 40)
-            return Outcome.DIVERGED, f"the loss stopped being finite by sample {samples}"
-        return self.failure(rules.time_limit_s)
 
     def failure(self, limit_s: float) -> tuple[Outcome, str]:
         """Return how a job failed that says nothing itself, and a sentence about it; `limit_s` was its time limit."""

@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rules import hostile_yaml
 from rules.documents import SystemCapture, SystemDescription
 from rules.errors import UsageError
-from suite.engines.base import Host
+from suite.engines.base import Host, RunEnvironment
 from suite.host.cpus import last_cpus
+from suite.images.matrix import target as kind
+from suite.result.plan import Plan
 
 MAX_PERSONAL = 1 << 16  # bytes of system.yaml that are read
 NOT_STATED = "not stated"
@@ -62,7 +64,7 @@ def _wrong(error: Exception) -> str:
 def require_capacity(host: Host, threads: int | None, memory_mib: int | None) -> None:
     """Raise UsageError where an engine's machine has not what was asked for."""
     if threads is not None:
-        last_cpus(threads, host.cpus)
+        last_cpus(threads, range(host.cpus))
     if memory_mib is not None and memory_mib << 20 > host.memory_bytes:
         has = host.memory_bytes >> 20
         raise UsageError(f"--memory {memory_mib}: the engine's machine has {has} MiB", fix=f"ask for at most {has}")
@@ -73,30 +75,15 @@ def processor(facts: Mapping[str, Any]) -> str:
     return str(facts["model"] or facts["architecture"])
 
 
-def describe(
-    facts: Mapping[str, Any],
-    host: Host,
-    person: Personal,
-    *,
-    submitter: str,
-    division: str,
-    system: str,
-    versions: Mapping[str, str],
-    framework: str,
-    emulated: bool,
-    target: Mapping[str, str] | None = None,
-    accelerators: int = 0,
-) -> SystemDescription:
-    """Put the probe's facts, the target's, the host's and the person's words into MLPerf's form.
-
-    `accelerators` is how many of them a run gets.
-    """
-    target = target or {}
-    stack = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+def describe(there: RunEnvironment, person: Personal, plan: Plan) -> SystemDescription:
+    """Put what the kernel, the target, the engine and the person say of the machine into MLPerf's form."""
+    facts, host, target = there.machine, there.host, there.target
+    accelerators = 0 if plan.emulated else kind(plan.target).accelerators  # that a run gets
+    stack = ", ".join(f"{name} {version}" for name, version in sorted(there.runner.versions.items()))
     fields: dict[str, Any] = {
-        "submitter": submitter,
-        "division": division,
-        "system_name": system,
+        "submitter": plan.submitter,
+        "division": plan.division,
+        "system_name": plan.system,
         "number_of_nodes": 1,
         "host_processors_per_node": facts["sockets"],
         "host_processor_model_name": processor(facts),
@@ -115,7 +102,7 @@ def describe(
         "accelerator_memory_capacity": f"{target['gpu_memory_gib']} GiB" if "gpu_memory_gib" in target else NONE,
         "accelerator_interconnect": NONE,
         "accelerator_interconnect_topology": NONE,
-        "framework": framework,
+        "framework": f"{plan.framework} {there.runner.version}",
         "other_software_stack": stack,
         "operating_system": host.operating_system,
         **person.model_dump(),
@@ -130,7 +117,7 @@ def describe(
             storage_driver=host.storage_driver,
             virtualisation=_virtualisation(facts),
             cpu_governor=facts["governor"] or "not exposed",
-            emulated=emulated,
+            emulated=plan.emulated,
             contained=host.contained,
             target=dict(target),
         ),

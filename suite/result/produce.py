@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,27 +9,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import checker
-from checker.report.render import text as render_text
-from rules.documents import SystemDescription
 from rules.errors import Stopped, UsageError
 from rules.serving import shipped
 from rules.systems import system_name
 from suite.engines import table
 from suite.engines.base import Engine, RunEnvironment
-from suite.host.progress import Phase, say
+from suite.host.progress import Phase, Progress, say
 from suite.images.matrix import cell, target
 from suite.inputs import data, source
-from suite.result import machine, uncontained
+from suite.result import machine, verdict
 from suite.result.context import RunContext
 from suite.result.job import job_files
-from suite.result.page import show_page
-from suite.result.plan import Plan
 from suite.result.procedure import Judge, Procedure, Show
 from suite.result.request import Request
 from suite.result.staging import prepare
 from suite.result.turn import turn
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import ExecutionMode
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ def produce(kind: type[Procedure], request: Request, show: Show) -> bool:
     if request.uncontained:
         if request.memory_mib is not None:
             raise UsageError("--memory limits a container; an uncontained run has none", fix="leave it out")
-        request = request.beside(uncontained.FOLDER)
+        request = request.beside(verdict.UNCONTAINED)
     procedure = kind(request)
     target(request.target)  # refuses one that there is not
     chosen = procedure.frameworks()
@@ -74,7 +68,7 @@ def _means(procedure: Procedure) -> Means:
     request = procedure.request
     engine = table.chosen(request.uncontained, request.output)
     mode = engine.mode(request.target, target(request.target))
-    judge: Judge | None = uncontained.judge if request.uncontained else None
+    judge: Judge | None = verdict.judge_uncontained if request.uncontained else None
     if mode.emulation:
         if request.idle_s:
             raise UsageError("--idle-baseline: under emulation nothing is measured", fix="leave it out")
@@ -99,16 +93,12 @@ def _measured(means: Means, person: machine.Personal, chosen: list[str], take: C
     top = request.output / procedure.PLAN.SUITE / request.division / request.submitter
     # All a submitter has is judged as one submission, with one score table; else each result by itself.
     whole = results == set(top.glob("results/*/*"))
-    passed = True
-    for path in [top] if whole else sorted(results):
-        report = checker.check(path, ruleset)
-        show(render_text.render(report, colour=sys.stdout.isatty()))
-        passed &= report.passed
-    show_page(top, ruleset, report if whole else None)
-    return passed
+    reports = [verdict.judge(path, ruleset, show) for path in ([top] if whole else sorted(results))]
+    verdict.show_page(top, ruleset, reports[0] if whole else None)
+    return all(report.passed for report in reports)
 
 
-def _data(procedure: Procedure, progress: data.Progress) -> dict[str, Path]:
+def _data(procedure: Procedure, progress: Progress) -> dict[str, Path]:
     """Return every data file: those that the rule set holds itself (trained weights), and the rest."""
     rules, request = procedure.rules, procedure.request
     held = {name: path for name in rules.data if (path := shipped(procedure.ruleset, name)) is not None}
@@ -138,7 +128,7 @@ def _result(
             say(f"{work.final} already exists; checking it again (to measure again: --replace, REPLACE=1)")
             return work.final
         take()
-        shared = work.shared_files(procedure.described(_described(request, there, person, plan)), code)
+        shared = work.shared_files(procedure.described(machine.describe(there, person, plan)), code)
         if other := work.clash(shared):
             raise UsageError(
                 f"{other[1]} is not what it was when {other[0]} was measured, and both results would share it",
@@ -191,19 +181,3 @@ def _common(procedure: Procedure, framework: str, there: RunEnvironment, digests
         "idle_s": request.idle_s or 0,
         **digests,
     }
-
-
-def _described(request: Request, there: RunEnvironment, person: machine.Personal, plan: Plan) -> SystemDescription:
-    return machine.describe(
-        there.machine,
-        there.host,
-        person,
-        submitter=request.submitter,
-        division=request.division,
-        system=plan.system,
-        versions=there.runner.versions,
-        framework=f"{plan.framework} {there.runner.version}",
-        emulated=plan.emulated,
-        target=there.target,
-        accelerators=0 if plan.emulated else target(plan.target).accelerators,
-    )

@@ -48,18 +48,15 @@ def _held(name: str, doing: str, *, wait: bool) -> Iterator[None]:
 
     def other() -> str | None:
         nonlocal handle
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _said(handle)
-        while not _names_it(path, handle):  # removed while its holder was waited for: a later one locked another file
-            os.close(handle)
-            handle = _opened(path)
+        while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return _said(handle)
-        return None
+            if _names_it(path, handle):
+                return None
+            os.close(handle)  # removed while its holder was waited for: a later one locked another file
+            handle = _opened(path)
 
     try:
         _until(other, wait=wait)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -94,6 +95,16 @@ class Target(Strict):
     def refusal(self, said: str) -> Refusal | None:
         """Return what an engine's words mean, None for words that the target's file does not know."""
         return next((known for known in self.refusals if any(words in said.lower() for words in known.said)), None)
+
+
+@dataclass(frozen=True)
+class ExecutionMode:
+    """How runs of a target will happen: what sandboxes get, and what the user is told before anything starts."""
+
+    access: Access
+    sentence: str
+    emulation: Emulation | None = None  # None: measured on such a machine
+    facts: dict[str, str] = field(default_factory=dict)  # what the target's checks read, where it was read already
 
 
 def read(folder: Path) -> dict[str, Target]:

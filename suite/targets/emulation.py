@@ -7,7 +7,6 @@ emulator's file open (flag F), so it works in containers that have no such file;
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from rules.errors import MachineError
 from rules.text import printable
-from suite.host import cache
+from suite.host import apt, cache
 from suite.targets.program import program
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
@@ -55,8 +54,10 @@ def ensure_here(architecture: str) -> None:
     by_hand = _by_hand(architecture)
     if os.geteuid() != 0 or sys.platform != "linux":
         raise MachineError(f"this machine cannot run programs for {architecture}: qemu is absent", fix=by_hand)
-    if not _registration(architecture).exists():
-        _install(by_hand)
+    if not _registration(architecture).exists() and (
+        why := apt.install(PACKAGE, "runs programs of other architectures")
+    ):
+        raise MachineError(f"qemu is absent, and {printable(why)}", fix=by_hand)
     _register(architecture, by_hand)
     if not _runs_here(architecture):
         raise MachineError(f"programs for {architecture} do not run here although qemu is registered", fix=by_hand)
@@ -81,26 +82,6 @@ def _by_hand(architecture: str) -> str:
 def _registration(architecture: str) -> Path:
     """Return the file in which Debian's package says how its emulator is registered (binfmt.d(5))."""
     return Path(f"/usr/lib/binfmt.d/qemu-{KERNEL_NAMES[architecture]}.conf")
-
-
-def _install(by_hand: str) -> None:
-    if shutil.which("apt-get") is None:
-        raise MachineError("qemu is absent, and only on Debian-like systems can it be installed from here", fix=by_hand)
-    sys.stderr.write(f"assay: installing {PACKAGE}, which runs programs of other architectures (apt-get install)\n")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    said = ""
-    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", PACKAGE]):
-        done = subprocess.run(
-            ["apt-get", *command],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        said = done.stdout if done.returncode else ""
-    if said:
-        raise MachineError(f"qemu is absent, and apt could not install it: {printable(said[-300:])}", fix=by_hand)
 
 
 def _register(architecture: str, by_hand: str) -> None:

@@ -53,9 +53,8 @@ def diagnoses(checks: tuple[FactDemand, ...], found: Mapping[str, str]) -> Itera
         if not verdict.known and verdict.check.otherwise == "warn":
             yield Diagnosis("machine", Level.WARN, verdict.said)
             continue
-        level = Level.FAIL if verdict.check.otherwise == "fail" else Level.WARN
-        fix = "" if verdict.good else verdict.check.fix
-        yield Diagnosis("machine", Level.OK if verdict.good else level, verdict.said, fix)
+        bad = Level.FAIL if verdict.check.otherwise == "fail" else Level.WARN
+        yield Diagnosis.of("machine", verdict.said, verdict.check.fix, good=verdict.good, otherwise=bad)
 
 
 def _meets(check: FactDemand, value: str) -> tuple[bool, str]:

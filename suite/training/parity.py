@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,17 +19,16 @@ from pydantic import Field, ValidationError
 from rules.documents import Document, FrameworkParity, ParityCertificate, Sha256
 from rules.errors import JudgedError, UsageError
 from rules.published import add, certificates, new_file, write
-from rules.workload import WorkloadRules
 from suite.engines.base import Engine, Runner
 from suite.host import cache
 from suite.host.cpus import last_cpus
 from suite.host.progress import Phase
 from suite.images.matrix import cell, select
-from suite.inputs import source
 from suite.inputs.settings import settings
+from suite.training.job import judge
 from suite.training.plan import TrainingPlan
 from suite.training.tensors import largest_differences, read_float64
-from suite.training.unmeasured import run_unmeasured
+from suite.training.unmeasured import Unmeasured
 
 Loss = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -53,40 +52,32 @@ class FrameworkSide:
     weights: bytes
 
 
-def certify(
-    engine: Engine,
-    ruleset: str,
-    limits: WorkloadRules,
-    data: Mapping[str, Path],
-    target: str,
-) -> ParityCertificate:
+def certify(engine: Engine, jobs: Unmeasured, target: str) -> ParityCertificate:
     """Run every framework of the workload that `target` has and return what they said, not judged.
 
     Raises JudgedError where a framework fails, or where they do not even hold the same tensors.
     """
-    sides, code = [], source.files(limits.workload)
     there = {each.framework for each in select(target=target)}
-    for framework in (name for name in settings(limits.workload).frameworks if name in there):
-        runner, cpus = engine.runner(cell(framework, target)), last_cpus(1, engine.host.cpus)
+    sides = []
+    for framework in (name for name in settings(jobs.rules.workload).frameworks if name in there):
+        runner, cpus = engine.runner(cell(framework, target)), last_cpus(1, range(engine.host.cpus))
         with Phase(f"parity {framework}") as phase:
-            sides.append(run_side(runner, cpus, ruleset, limits, code, data, phase))
-    return certificate_of(ruleset, limits, source.digest(code), sides)
+            sides.append(run_side(jobs, runner, cpus, phase))
+    return certificate_of(jobs, sides)
 
 
-def certificate_of(
-    ruleset: str, limits: WorkloadRules, source_sha256: str, sides: Sequence[FrameworkSide]
-) -> ParityCertificate:
+def certificate_of(jobs: Unmeasured, sides: Sequence[FrameworkSide]) -> ParityCertificate:
     """Compare the sides; raise JudgedError where they did not start alike or do not hold the same tensors."""
     initial = {side.initial_weights_sha256 for side in sides}
     if len(initial) > 1:
         raise JudgedError("the frameworks did not start from the same weights")
     return ParityCertificate(
         schema="assay/parity-certificate/1",
-        ruleset=ruleset,
-        workload=limits.workload,
-        seed=limits.parity.seed,
-        source_sha256=source_sha256,
-        data=limits.data,
+        ruleset=jobs.ruleset,
+        workload=jobs.rules.workload,
+        seed=jobs.rules.parity.seed,
+        source_sha256=jobs.source_sha256,
+        data=jobs.rules.data,
         initial_weights_sha256=initial.pop(),
         frameworks=[side.parity for side in sides],
         gradient_differences=largest_differences([read_float64(side.gradients) for side in sides]),
@@ -94,41 +85,29 @@ def certificate_of(
     )
 
 
-def run_side(
-    runner: Runner,
-    cpus: str,
-    ruleset: str,
-    limits: WorkloadRules,
-    code: Mapping[str, bytes],
-    data: Mapping[str, Path],
-    phase: Phase,
-) -> FrameworkSide:
+def run_side(jobs: Unmeasured, runner: Runner, cpus: str, phase: Phase | None) -> FrameworkSide:
     """Run one framework's parity job on `cpus`; raise JudgedError where it fails or gives back nonsense."""
-    seed, steps = limits.parity.seed, limits.parity.steps
-    finished = run_unmeasured(runner, "parity", ruleset, limits, code, data, cpus, phase, seed=seed, parity_steps=steps)
+    asked = jobs.rules.parity
+    finished = jobs.run(runner, "parity", cpus, phase, seed=asked.seed, parity_steps=asked.steps)
     assert runner.image is not None
-    image, framework = runner.image, runner.image.framework
-    out = finished.files
+    image, out = runner.image, finished.files
     if finished.ended.status != 0:
         last = "\n".join(f"  | {line}" for line in finished.watch.words[-20:])
-        raise JudgedError(f"the parity run of {framework}: {finished.judge(limits)[1]}\n{last}")
+        raise JudgedError(f"the parity run of {image.framework}: {judge(finished, jobs.rules)[1]}\n{last}")
     try:
         said = _Said.model_validate_json(out["parity.json"])
         gradients, weights = out["gradients.safetensors"], out["weights.safetensors"]
     except (KeyError, ValidationError) as error:
-        raise JudgedError(f"the parity run of {framework} gave back no usable result: {type(error).__name__}") from None
-    return FrameworkSide(
-        FrameworkParity(
-            framework=framework,
-            wheel_lock_sha256=image.wheel_lock_sha256,
-            versions=image.versions,
-            losses_float64=said.losses_float64,
-            losses_float32=said.losses_float32,
-        ),
-        said.initial_weights_sha256,
-        gradients,
-        weights,
+        why = f"gave back no usable result: {type(error).__name__}"
+        raise JudgedError(f"the parity run of {image.framework} {why}") from None
+    side = FrameworkParity(
+        framework=image.framework,
+        wheel_lock_sha256=image.wheel_lock_sha256,
+        versions=image.versions,
+        losses_float64=said.losses_float64,
+        losses_float32=said.losses_float32,
     )
+    return FrameworkSide(side, said.initial_weights_sha256, gradients, weights)
 
 
 def publish(found: ParityCertificate) -> Path:

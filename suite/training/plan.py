@@ -14,8 +14,8 @@ from rules.seeds import run_seed
 from rules.text import printable
 from rules.workload import Division, Value, WorkloadRules
 from suite.harness.optimisers import settings_of
-from suite.result.job import job
 from suite.result.plan import Plan, named
+from suite.training.job import job
 
 
 class TrainingPlan(Plan):

@@ -10,7 +10,7 @@ from rules.errors import UsageError
 from rules.ruleset import load, newest
 from rules.workload import Value, WorkloadRules, workload_rules
 from suite.engines.base import RunEnvironment
-from suite.host.cpus import last_of
+from suite.host.cpus import last_cpus
 from suite.images.matrix import Suite
 from suite.inputs import source
 from suite.inputs.settings import settings
@@ -22,8 +22,7 @@ from suite.result.staging import Work, document
 from suite.targets.data import Emulation
 from suite.training import parity, smoke
 from suite.training.plan import TrainingPlan, hyperparameters, number_of_runs
-from suite.training.run import TrainingContext, execute
-from suite.training.staging import TrainingWork
+from suite.training.run import TrainingContext, TrainingWork, execute
 
 # What a finished result and a new plan must share for the result to be the one asked for.
 SAME = ("ruleset", "threads", "hyperparameters", "source_sha256", "data", "image", "interpreter")
@@ -50,7 +49,6 @@ class Training(Procedure):
 
     @classmethod
     def suits(cls, request: Request) -> bool:
-        """Return whether a workload that is trained was asked for, and no scenario."""
         return request.scenario is None and bool(settings(request.workload).frameworks)
 
     def _runs(self) -> int:
@@ -66,25 +64,22 @@ class Training(Procedure):
         return shortened, smoke.judge
 
     def source(self) -> dict[str, bytes]:
-        """Return the source that runs in the sandbox, by path."""
         return source.files(self.request.workload)
 
     def plan(self, common: Mapping[str, Any], there: RunEnvironment) -> TrainingPlan:
-        """Return the plan of a framework's result; `common` is what every plan says."""
         threads = self.request.threads or self.tuned[common["framework"]].threads
         return TrainingPlan(
             **common,
             salt=load(self.ruleset).salt,
             runs=self._runs(),
             threads=threads,
-            cpuset=last_of(threads, there.cpus),
+            cpuset=last_cpus(threads, there.cpus),
             time_limit_s=self.rules.time_limit_s,
             hyperparameters=self._hyperparameters(),
             first_samples=there.emulation.samples if there.emulation else 0,
         )
 
     def changed(self, work: TrainingWork) -> list[str]:
-        """Return how the finished result is not the one asked for now."""
         try:
             measured = RunRecord.model_validate_json((work.final / "result_0.json").read_bytes())
         except (OSError, ValueError):
@@ -100,5 +95,4 @@ class Training(Procedure):
         return {"parity.json": document(parity.certificate(plan))} if plan.division == "closed" else {}
 
     def execute(self, context: TrainingContext) -> None:
-        """Make what is left of the result's runs."""
         execute(context)

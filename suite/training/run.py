@@ -7,13 +7,28 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from rules.documents import Outcome, RunRecord, Steps
+from rules.documents import Attempt, Document, Outcome, RunRecord, Steps
 from rules.workload import WorkloadRules
 from suite.host.progress import say
 from suite.result.context import Ran, RunContext, digest
 from suite.result.job import Finished
-from suite.result.staging import document
-from suite.training.staging import TrainingWork
+from suite.result.staging import Work, document
+from suite.training.job import judge
+from suite.training.plan import TrainingPlan
+
+
+class TrainingWork(Work):
+    """The work folder of one result of training."""
+
+    ATTEMPT: ClassVar[type[Document]] = Attempt
+    plan: TrainingPlan
+
+    def record(self, run: int) -> str:
+        """Return where a run's record will stand."""
+        return f"{self.plan.results}/result_{run}.json"
+
+    def records(self) -> list[str]:
+        return [self.record(run) for run in range(self.plan.runs)]
 
 
 @dataclass(frozen=True)
@@ -28,7 +43,7 @@ class TrainingContext(RunContext):
 
     def judge(self, finished: Finished) -> tuple[str, str]:
         """Return how a run ended, and a sentence about it (empty on success)."""
-        return finished.judge(self.rules)
+        return judge(finished, self.rules)
 
 
 def execute(context: TrainingContext) -> None:
@@ -41,7 +56,7 @@ def execute(context: TrainingContext) -> None:
         ran = context.run(str(run), title, plan.job(run, context.rules), plan.time_limit_s)
         record = context.recorded(str(run), title, partial(_record, context, run, ran))
         files = {"txt": ran.finished.watch.log, "safetensors": ran.finished.files.get("weights.safetensors")}
-        kept = {f"{plan.results}/observation_{run}.json": ran.seen}
+        kept = {f"{plan.results}/observation_{run}.json": ran.seen.content}
         kept |= {f"{plan.results}/result_{run}.{kind}": content for kind, content in files.items()}
         work.keep({**kept, work.record(run): document(record)})
         say(f"  {ran.outcome}{f': {ran.explanation}' if ran.explanation else ''}")

@@ -1,51 +1,31 @@
-"""Float64 tensors of a safetensors file, read without numpy, and how far those of several files differ.
-
-Format: 8 bytes little endian header length, a JSON header {name: {dtype, shape, data_offsets}}, then the data.
-"""
+"""Float64 tensors of a safetensors file, read without numpy, and how far those of several files differ."""
 
 from __future__ import annotations
 
-import json
+import io
 import math
-import sys
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
+from checker.core.safetensors import FormError, header, numbers
 from rules.errors import JudgedError
 
-MAX_HEADER = 1 << 20
 Tensors = dict[str, "array[float]"]
 
 
 def read_float64(content: bytes) -> Tensors:
     """Return every tensor of a safetensors file, flat; raise JudgedError for anything but well-formed float64."""
-    length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or length > min(MAX_HEADER, len(content) - 8):
-        raise JudgedError("not a safetensors file: its header does not fit")
-    data = memoryview(content)[8 + length :]
+    file, found = io.BytesIO(content), Tensors()
     try:
-        header = json.loads(content[8 : 8 + length])
-        return {name: _tensor(entry, data) for name, entry in header.items() if name != "__metadata__"}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        for entry in header(file, len(content)):
+            if entry.dtype != "F64":
+                raise FormError("a tensor is not float64")
+            found[entry.name] = array("d")
+            numbers(file, entry, found[entry.name].extend)
+    except FormError as error:
         raise JudgedError(f"not a safetensors file of float64 tensors: {error}") from None
-
-
-def _tensor(entry: Mapping[str, object], data: memoryview) -> array[float]:
-    """Return one tensor; raise ValueError where type, shape and place do not fit together."""
-    shape, offsets = entry["shape"], entry["data_offsets"]
-    if entry["dtype"] != "F64" or not isinstance(shape, list) or not isinstance(offsets, list):
-        raise ValueError("a tensor is not float64")
-    if not all(type(n) is int and n >= 0 for n in (*shape, *offsets)):
-        raise ValueError("a shape or an offset is not a count")
-    start, stop = offsets
-    if not start <= stop <= len(data) or stop - start != 8 * math.prod(shape):
-        raise ValueError("a tensor's bytes do not match its shape")
-    values = array("d")
-    values.frombytes(data[start:stop])
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
+    return found
 
 
 def largest_differences(files: Sequence[Tensors]) -> dict[str, float]:

@@ -23,7 +23,8 @@ from suite.images import wheelhouse
 from suite.images.build import BuiltImage, build
 from suite.images.matrix import cell
 from suite.inputs import data, source
-from suite.result.job import job, job_files, run_job
+from suite.result.job import job_files, run_job
+from suite.training.job import job
 
 WORKLOAD = "image-classification"
 STEPS, EVERY = 234, 78  # half an epoch and three evaluations: seconds, and the proportions of a real run

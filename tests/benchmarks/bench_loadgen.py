@@ -35,7 +35,7 @@ def measured(turns: int) -> dict[str, list[float]]:
         *((f"source/loadgen/{path.name}", path) for path in FOLDER.glob("*.py")),
     ]
     cpus = int(client.info()["NCPU"])
-    limits = SandboxLimits(last_cpus(min(2, cpus), cpus), 2 << 30)
+    limits = SandboxLimits(last_cpus(min(2, cpus), range(cpus)), 2 << 30)
     environment = image.environment | {"PYTHONPATH": "/io/job/source"}
     said: list[str] = []
     with ContainerSandbox(client, image.image_id, limits, environment, command("loadgen.noop")) as box:

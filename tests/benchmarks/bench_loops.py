@@ -40,7 +40,7 @@ def measured(framework: str) -> dict[str, list[float]]:
     rules = workload_rules("assay/1.0", WORKLOAD)
     own = data.obtain(WORKLOAD, rules, None, lambda *_: None)
     files += [(f"data/{name}", path) for name, path in own.items()]
-    limits = SandboxLimits(last_cpus(tuned.threads, int(client.info()["NCPU"])), tuned.memory_mib << 20)
+    limits = SandboxLimits(last_cpus(tuned.threads, range(client.info()["NCPU"])), tuned.memory_mib << 20)
     environment = image.environment | {"PYTHONPATH": "/io/job/source"}
     said: list[str] = []
     with ContainerSandbox(client, image.image_id, limits, environment, command("loops.measure")) as box:

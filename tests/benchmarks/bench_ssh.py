@@ -23,7 +23,8 @@ from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell
 from suite.inputs import data, source
-from suite.result.job import job, job_files, run_job
+from suite.result.job import job_files, run_job
+from suite.training.job import job
 from tests.integration.ssh_engine import ssh_server
 
 MOST = 1.10

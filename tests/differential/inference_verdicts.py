@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from checker.families.mlperf_inference.facts import read_result, readable
+from checker.families.mlperf_inference.facts import read_result
 from checker.families.mlperf_inference.modular.official import (
     Options,
     ResultReview,
@@ -53,13 +53,13 @@ def judged(root: Path, round_name: str, options: Options) -> Iterator[Ours]:
     rules, limits = inference_rules(round_name), load(round_name).limits
     for division, folder in scope.submitters:
         submitter = SubmitterFacts(read_submitter(division, folder, limits), rules)
-        tree, listing = submitter.submitter.tree, submitter.submitter.listing
+        listing = submitter.submitter.listing
         for what in submitter_stops(submitter, scope):
             if isinstance(what, Stop):
                 yield Ours(submitter, what)
                 continue
             paths = submitter.paths(what)
-            facts = read_result(tree, what, paths, readable(what, paths, listing))
+            facts = read_result(listing, what, paths)
             yield Ours(submitter, judge_result(submitter, facts, options))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from checker.families.mlperf_inference.facts import ResultFacts, read_result, readable
+from checker.families.mlperf_inference.facts import ResultFacts, read_result
 from checker.families.mlperf_inference.modular.official import SubmitterFacts
 from checker.families.mlperf_inference.single_file.check import Judged, ScenarioVerdict, judge, look_above
 from checker.families.mlperf_inference.walk import find, read_submitter
@@ -40,7 +40,7 @@ def judged(root: Path, round_name: str, extra_files: bool = False) -> list[Judge
 def facts(case: SubmitterFacts) -> Iterator[ResultFacts]:
     for place in case.submitter.places:
         paths = case.paths(place)
-        yield read_result(case.submitter.tree, place, paths, readable(place, paths, case.submitter.listing))
+        yield read_result(case.submitter.listing, place, paths)
 
 
 def differences(root: Path, round_name: str = ROUND, extra_files: bool = False) -> list[Any]:

@@ -18,7 +18,8 @@ from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell, target
 from suite.inputs import data, source
-from suite.result.job import job, job_files, run_job
+from suite.result.job import job_files, run_job
+from suite.training.job import job, judge
 
 pytestmark = [
     pytest.mark.engine,
@@ -40,7 +41,7 @@ def test_an_image_with_cuda_is_built_and_fails_where_there_is_no_gpu(client) -> 
     )
     # Without the target's access to a device, which the engine would refuse first.
     finished = run_job(DockerRunner(client, image), given, job_files(code, files), SandboxLimits("0", 4 << 30), 300)
-    outcome, why = finished.judge(rules)
+    outcome, why = judge(finished, rules)
     assert outcome is Outcome.CRASHED
     assert "cuda" in " ".join([why, *finished.watch.words]).lower()
     assert not finished.watch.events("run_start")

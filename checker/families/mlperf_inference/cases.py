@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from checker.core.findings import brief
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles
 from checker.families.mlperf_inference.facts import ResultFacts
-from checker.families.mlperf_inference.models import SCENARIOS
+from checker.families.mlperf_inference.models import SCENARIOS, models
 from checker.families.mlperf_inference.power.logs import moment
 from checker.families.mlperf_inference.walk import Submitter
 from checker.loadgen.detail_log import DetailLog
@@ -55,19 +53,39 @@ class ResultCase:
         """The scenario that the folder is named after; None where it is none."""
         return SCENARIOS.get(self.facts.place.scenario.lower())
 
+    def accuracy_samples(self, asked: Scenario | None) -> int | None:
+        """Return how many samples an accuracy run of a scenario has; None where the round does not say."""
+        try:
+            found = models(self.fixed.name).accuracy_samples(self.model, asked) if self.model and asked else None
+        except ValueError:
+            return None
+        return found if isinstance(found, int) else None
+
+    def targets(self, asked: Scenario | None) -> dict[str, float]:
+        """Return the least accuracy by metric; nothing where the round has none."""
+        try:
+            return models(self.fixed.name).targets(self.model, asked)
+        except ValueError:
+            return {}
+
     @property
     def log(self) -> DetailLog | None:
         """The performance log, where it is LoadGen's, could be read and is whole."""
-        return _whole(self.facts.performance)
+        return _loadgens(self.facts.performance)
 
     @property
     def accuracy_log(self) -> DetailLog | None:
         """The accuracy log, where it is LoadGen's, could be read and is whole."""
-        return _whole(self.facts.accuracy)
+        return _loadgens(self.facts.accuracy)
+
+    @property
+    def logs(self) -> list[DetailLog]:
+        """Of these two those that there are."""
+        return [log for log in (self.log, self.accuracy_log) if log is not None]
 
 
-def _whole(log: DetailLog | None) -> DetailLog | None:
-    return None if log is None or log.endpoints or log.refused is not None or log.state is not None else log
+def _loadgens(log: DetailLog | None) -> DetailLog | None:
+    return None if log is None or log.endpoints or not log.whole else log
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +119,10 @@ class ResultTrace:
     tests: tuple[tuple[str, int, str], ...] = ()  # of each compliance log: test, fingerprint, path
 
 
-def number(log: DetailLog, key: str) -> float | None:
-    """Return a logged number; None where there is none, or it is not finite."""
-    value = log.values.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if abs(value) < 1e300 and math.isfinite(value) else None
-
-
 def mark_of(log: DetailLog) -> tuple[float | str, ...]:
     """Return what tells a run from every other: when it began, and latencies to the nanosecond; or its log's bytes."""
     began = log.values.get("power_begin")
-    measured = [number(log, key) for key in MEASURED]
+    measured = [log.number(key) for key in MEASURED]
     if isinstance(began, str) and len(began) < 64 and None not in measured:
         return (began, *(value for value in measured if value is not None))
     return (float(log.fingerprint), float(log.messages)) if log.messages else ()
@@ -131,8 +141,3 @@ def elapsed_s(log: DetailLog) -> float | None:
     """Return how long the load lasted by the clock, in seconds."""
     begin, end = when(log, "power_begin"), when(log, "power_end")
     return None if begin is None or end is None else (end - begin).total_seconds()
-
-
-def said(log: DetailLog, key: str) -> str:
-    """Return the value of a key as a finding shows it."""
-    return brief(log.values[key]) if key in log.values else f"{key} is not logged"

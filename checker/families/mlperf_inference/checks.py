@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Literal
+
 from checker.core.checks import Checks
+
+if TYPE_CHECKING:
+    from checker.core.findings import Problem
+    from checker.families.mlperf_inference.cases import ResultCase
+    from checker.loadgen.detail_log import DetailLog
+
+    OfLog = Callable[[ResultCase, DetailLog], Iterator[Problem]]
 
 CHECKS = Checks(
     "checker.families.mlperf_inference.endpoints.accuracy",
@@ -23,5 +33,21 @@ CHECKS = Checks(
     "checker.families.mlperf_inference.rules.settings",
 )
 check = CHECKS.check
+
+
+def check_log(name: str, of: Literal["log", "accuracy_log"] = "log") -> Callable[[OfLog], OfLog]:
+    """Register a check of a result that is asked only where LoadGen's log of that run could be read, and given it."""
+
+    def register(function: OfLog) -> OfLog:
+        @check(name, "result")
+        def ask(case: ResultCase) -> Iterator[Problem]:
+            if (log := getattr(case, of)) is not None:
+                yield from function(case, log)
+
+        return function
+
+    return register
+
+
 CHECKS.raised("submitter", "inference-division")
 CHECKS.raised("round", "inference-round-as-given", "inference-round-as-named")

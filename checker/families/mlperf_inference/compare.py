@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from checker.core.findings import brief
-from checker.families.mlperf_inference.cases import ResultCase, number
-from checker.families.mlperf_inference.facts import read_result, readable
+from checker.families.mlperf_inference.cases import ResultCase
+from checker.families.mlperf_inference.facts import read_result
 from checker.families.mlperf_inference.modular.official import Options, SubmitterFacts, judge_result
 from checker.families.mlperf_inference.rules.integrity import result_case
 from checker.families.mlperf_inference.table import measured, row
@@ -82,8 +82,7 @@ def _results(path: Path, round_name: str) -> Iterator[_Found]:
     for place in facts.submitter.places:
         if scope.wanted(place):
             paths = facts.paths(place)
-            present = readable(place, paths, facts.submitter.listing)
-            yield _found(facts, read_result(facts.submitter.tree, place, paths, present))
+            yield _found(facts, read_result(facts.submitter.listing, place, paths))
 
 
 def _found(facts: SubmitterFacts, read: Any) -> _Found:
@@ -108,9 +107,9 @@ def _repeated(case: ResultCase) -> Iterator[float]:
     key = logged_scenario(run.values.get("effective_scenario")).score if run is not None else ""
     if run is None or not key:
         return
-    reference = number(run, key)
+    reference = run.number(key)
     for test in case.facts.tests.values():
-        score = number(test.log, key) if test.log is not None else None
+        score = log.number(key) if (log := test.official_log) is not None else None
         if reference and score:
             yield (score / reference - 1) * 100
 

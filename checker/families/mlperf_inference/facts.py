@@ -16,7 +16,7 @@ from checker.core.tree import RefusedError, Tree
 from checker.families.mlperf_inference.walk import Listing, ResultFolder
 from checker.loadgen.detail_log import DetailLog, read_detail, refusal
 
-TESTS = ("TEST01", "TEST04", "TEST06", "TEST07", "TEST08", "TEST09")
+TIMED = ("TEST01", "TEST04")  # tests whose run the official checkers read
 DETAIL = "mlperf_log_detail.txt"
 SUMMARY = "mlperf_log_summary.txt"
 TEXT = 16 << 20  # bytes of accuracy.txt or a verify_*.txt
@@ -51,15 +51,16 @@ class TestFacts:
 
     name: str
     path: str
-    exists: bool = False
-    log: DetailLog | None = None  # performance/run_1, of TEST01 and TEST04
-    unread_log: DetailLog | None = None  # the same of other tests, whose logs the official checker never reads
+    log: DetailLog | None = None  # performance/run_1
     accuracy: Text | None = None  # verify_accuracy.txt; TEST09: verify_output_len.txt
     performance: Text | None = None  # verify_performance.txt
-    run_files: list[str] | None = None  # in performance/run_1
-    accuracy_files: list[str] | None = None  # in accuracy/
     baseline: Text | None = None  # accuracy/baseline_accuracy.txt
     compliance: Text | None = None  # accuracy/compliance_accuracy.txt
+
+    @property
+    def official_log(self) -> DetailLog | None:
+        """The log, if the official checker reads it."""
+        return self.log if self.name in TIMED else None
 
 
 @dataclass(slots=True)
@@ -86,60 +87,29 @@ class ResultFacts:
     tests: dict[str, TestFacts] = field(default_factory=dict)
 
 
-def read_result(tree: Tree, place: ResultFolder, paths: Paths, present: frozenset[str]) -> ResultFacts:
-    """Read a result's files; `present` are the paths, of those it may read, at which there is something."""
-    facts = ResultFacts(place, paths)
+def read_result(listing: Listing, place: ResultFolder, paths: Paths) -> ResultFacts:
+    """Read a result's files."""
+    tree, exists = listing.tree, listing.exists
+    run, accuracy = f"{place.path}/performance/run_1", f"{place.path}/accuracy"
 
-    def log(path: str) -> DetailLog | None:
-        return read_detail(tree, path) if path in present else None
+    def log(folder: str) -> DetailLog | None:
+        return read_detail(tree, f"{folder}/{DETAIL}") if exists(f"{folder}/{DETAIL}") else None
 
     def text(path: str) -> Text | None:
-        return read_text(tree, path) if path in present else None
+        return read_text(tree, path) if exists(path) else None
 
-    facts.performance = log(f"{place.path}/performance/run_1/{DETAIL}")
-    facts.accuracy = log(f"{place.path}/accuracy/{DETAIL}")
-    facts.accuracy_text = text(f"{place.path}/accuracy/accuracy.txt")
-    facts.performance_summary = text(f"{place.path}/performance/run_1/{SUMMARY}")
-    facts.accuracy_summary = text(f"{place.path}/accuracy/{SUMMARY}")
-    if paths.measurements in present:
-        facts.measurements = read_document(tree, paths.measurements)
+    facts = ResultFacts(place, paths, log(run), log(accuracy), text(f"{accuracy}/accuracy.txt"))
+    facts.performance_summary, facts.accuracy_summary = text(f"{run}/{SUMMARY}"), text(f"{accuracy}/{SUMMARY}")
+    facts.measurements = read_document(tree, paths.measurements) if exists(paths.measurements) else None
     for name, folder in paths.tests.items():
-        if folder not in present:
-            continue
-        test = TestFacts(name, folder, exists=True)
-        test.accuracy = text(f"{folder}/{'verify_output_len.txt' if name == 'TEST09' else 'verify_accuracy.txt'}")
-        if name in ("TEST01", "TEST04"):
-            test.log = log(f"{folder}/performance/run_1/{DETAIL}")
-            test.performance = text(f"{folder}/verify_performance.txt")
-            test.baseline = text(f"{folder}/accuracy/baseline_accuracy.txt")
-            test.compliance = text(f"{folder}/accuracy/compliance_accuracy.txt")
-        else:
-            test.unread_log = log(f"{folder}/performance/run_1/{DETAIL}")
-        facts.tests[name] = test
+        if exists(folder):
+            facts.tests[name] = test = TestFacts(name, folder, log(f"{folder}/performance/run_1"))
+            test.accuracy = text(f"{folder}/{'verify_output_len.txt' if name == 'TEST09' else 'verify_accuracy.txt'}")
+            if name in TIMED:
+                test.performance = text(f"{folder}/verify_performance.txt")
+                test.baseline = text(f"{folder}/accuracy/baseline_accuracy.txt")
+                test.compliance = text(f"{folder}/accuracy/compliance_accuracy.txt")
     return facts
-
-
-def readable(place: ResultFolder, paths: Paths, listing: Listing) -> frozenset[str]:
-    """Return which of the paths that `read_result` may read are there; a link is not."""
-    wanted = [
-        f"{place.path}/performance/run_1/{DETAIL}",
-        f"{place.path}/accuracy/{DETAIL}",
-        f"{place.path}/accuracy/accuracy.txt",
-        f"{place.path}/performance/run_1/{SUMMARY}",
-        f"{place.path}/accuracy/{SUMMARY}",
-        paths.measurements,
-    ]
-    for folder in paths.tests.values():
-        wanted += (
-            folder,
-            f"{folder}/verify_accuracy.txt",
-            f"{folder}/verify_output_len.txt",
-            f"{folder}/verify_performance.txt",
-            f"{folder}/performance/run_1/{DETAIL}",
-            f"{folder}/accuracy/baseline_accuracy.txt",
-            f"{folder}/accuracy/compliance_accuracy.txt",
-        )
-    return frozenset(path for path in wanted if listing.exists(path))
 
 
 def read_text(tree: Tree, path: str, most: int = TEXT) -> Text:

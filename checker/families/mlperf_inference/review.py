@@ -17,13 +17,13 @@ from pathlib import Path
 
 from checker.core.detection import named_otherwise
 from checker.core.findings import Finding, Item, Problem, Report, Verdict
-from checker.core.ledger import Ledger, Subject
+from checker.core.ledger import Ledger, Subject, system_of
 from checker.core.outcome import OfficialOutcome
 from checker.core.waivers import Waivers
 from checker.families.mlperf_inference.cases import ResultCase, ResultTrace
 from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.detect import round_mismatch
-from checker.families.mlperf_inference.facts import read_result, readable
+from checker.families.mlperf_inference.facts import read_result
 from checker.families.mlperf_inference.modular.official import (
     Options,
     ResultReview,
@@ -37,7 +37,6 @@ from checker.families.mlperf_inference.rules.explained import explained
 from checker.families.mlperf_inference.rules.integrity import (
     result_case,
     result_problems,
-    round_problems,
     submitter_problems,
     trace,
 )
@@ -85,7 +84,7 @@ def review(
     with _seldom_collecting(), _judged(_Bench(listed, options or Options()), scope, jobs) as judged:
         for facts, results in zip(listed, judged, strict=True):
             traces += _submitter(ledger, facts, results, scope, course, above)
-    ledger.across(round_problems(round_name, traces))
+    ledger.across(CHECKS.problems(ruleset, "round", traces))
     said = any(finding.rule == "round-as-given" for finding in ledger.findings)
     if not said and (otherwise := named_otherwise(path, round_name)) is not None:
         ledger.add(scope.base, "round-as-named", otherwise)
@@ -97,13 +96,8 @@ def review(
 def subject_of(path: str) -> Subject:
     """Return what a path of a submitter's folder is about: a system, a result, a benchmark, or the submission."""
     parts = path.split("/")
-    if parts[0] == "systems" and len(parts) == 2:
-        return ("systems", parts[1].removesuffix(".json").removesuffix("_power.yaml"))
-    if parts[0] not in ("results", "measurements", "compliance") or len(parts) < 2:
-        return ()
-    if len(parts) == 2:
-        return ("systems", parts[1])
-    return ("results", "/".join(("results", *parts[1:4])))
+    system = system_of(parts, ("results", "measurements", "compliance"))
+    return ("results", "/".join(("results", *parts[1:4]))) if system is None else system
 
 
 # Reading and judging results, in processes
@@ -129,8 +123,7 @@ class _Bench:
         return [self._result(self.submitters[position], place) for place in places]
 
     def _result(self, submitter: SubmitterFacts, place: ResultFolder) -> _Judged:
-        paths, listing = submitter.paths(place), submitter.submitter.listing
-        facts = read_result(submitter.submitter.tree, place, paths, readable(place, paths, listing))
+        facts = read_result(submitter.submitter.listing, place, submitter.paths(place))
         review = judge_result(submitter, facts, self.options)
         case = result_case(submitter, review)
         return _Judged(review, [*explained(case, problems_of(review)), *result_problems(case)])

@@ -10,10 +10,10 @@ import re
 from typing import Any
 
 from checker.core.findings import InferenceScore, Score
-from checker.families.mlperf_inference.cases import ResultCase, number
-from checker.families.mlperf_inference.endpoints.logs import EndpointFiles, finite, number_at
+from checker.families.mlperf_inference.cases import ResultCase
+from checker.families.mlperf_inference.endpoints.logs import EndpointFiles, number_at
 from checker.families.mlperf_inference.modular.official import ResultReview
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.detail_log import DetailLog, finite
 from rules.scenarios import logged_scenario, scenario_named
 from rules.systems import node_count
 from rules.text import printable
@@ -109,7 +109,7 @@ def _latencies(log: DetailLog | None, of: str) -> dict[str, float]:
     keys = {"min": f"result_{of}min_latency_ns" if of != "query_" else "result_min_query_latency_ns"}
     keys |= {_short(p): f"{head}{p}_percentile_{middle}latency_ns" for p in PERCENTILES}
     keys["max"] = f"result_{of}max_latency_ns" if of != "query_" else "result_max_query_latency_ns"
-    return {name: value / 1e6 for name, key in keys.items() if (value := number(log, key)) is not None}
+    return {name: value / 1e6 for name, key in keys.items() if (value := log.number(key)) is not None}
 
 
 def _output_tokens(log: DetailLog | None) -> dict[str, float]:
@@ -118,7 +118,7 @@ def _output_tokens(log: DetailLog | None) -> dict[str, float]:
     keys = {"min": "result_time_to_output_token_min"}
     keys |= {_short(p): f"result_time_per_output_token_{p}_percentile_ns" for p in PERCENTILES}
     keys["max"] = "result_time_to_output_token_max"
-    return {name: value / 1e6 for name, key in keys.items() if (value := number(log, key)) is not None}
+    return {name: value / 1e6 for name, key in keys.items() if (value := log.number(key)) is not None}
 
 
 def score(case: ResultCase, review: ResultReview, path: str) -> Score:

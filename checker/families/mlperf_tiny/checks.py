@@ -5,7 +5,8 @@ from __future__ import annotations
 from checker.core.checks import Checks
 
 CHECKS = Checks(
-    "checker.families.mlperf_tiny.integrity",
+    "checker.families.mlperf_tiny.rules.measured",
+    "checker.families.mlperf_tiny.rules.submission",
 )
 check = CHECKS.check
 CHECKS.raised("submitter", "tiny-division")

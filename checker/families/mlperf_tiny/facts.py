@@ -47,11 +47,22 @@ class TinyResultFacts:
     runner: Runner
     tests: dict[Test, TinyTestFacts]
 
+    @property
+    def streaming(self) -> bool:
+        """Whether the benchmark listens to a recording instead of answering to files."""
+        return self.benchmark is not None and self.benchmark.streaming
+
     def with_log(self, *tests: Test) -> Iterator[tuple[TinyTestFacts, RunnerLog]]:
         """Yield the tests that have a log."""
         for facts in self.tests.values():
             if facts.log is not None and (not tests or facts.test in tests):
                 yield facts, facts.log
+
+    def summaries(self, *tests: Test) -> Iterator[RunnerLog]:
+        """Yield what the tests' results.txt say."""
+        for facts in self.tests.values():
+            if facts.summary is not None and (not tests or facts.test in tests):
+                yield facts.summary
 
 
 def read_result(submitter: TinySubmitter, result: TinyResult, fixed: TinyRules) -> TinyResultFacts:
@@ -98,7 +109,7 @@ def _log(submitter: TinySubmitter, facts: TinyTestFacts, name: str) -> RunnerLog
     if state is not None and state.name != "byte-order mark":  # which the official program reads over
         facts.unread.append(state.problem(facts.of(name), "the runner's text"))
         return None
-    return read_log(raw)
+    return read_log(raw, facts.of(name))
 
 
 def _unread(path: str, why: Exception) -> Problem:

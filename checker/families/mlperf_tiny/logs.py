@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from checker.core.findings import Problem
+
 LONGEST = 4_000_000  # characters of a line that is looked at
 MOST = 100_000  # windows, answers and detections kept of one log
 NUMBER = r"(\d{1,18}(?:\.\d{1,18})?)"
@@ -76,6 +78,7 @@ class Answers:
 class RunnerLog:
     """What one text of a runner says: a log, or the summary in results.txt."""
 
+    path: str
     windows: list[Window] = field(default_factory=list)
     trials: list[Trial] = field(default_factory=list)
     answers: dict[str, Answers] = field(default_factory=dict)
@@ -92,9 +95,10 @@ class RunnerLog:
         """Return a stated metric."""
         return float(self.stated[name][0]) if name in self.stated else None
 
-    def line(self, name: str) -> int | None:
-        """Return where a metric is stated."""
-        return self.stated[name][1] if name in self.stated else None
+    def problem(self, message: str, expected: str, found: str, at: int | str | None = None) -> Problem:
+        """Return a problem with this text; `at` is its line, or the metric stated there."""
+        line = self.stated.get(at, ("", None))[1] if isinstance(at, str) else at
+        return Problem(message, expected, found, self.path, line)
 
 
 METRICS = {
@@ -115,9 +119,9 @@ LEAST = 4  # such lines, below which a log could be another's by chance
 SIGNS = ("Median", "Top", "AUC", "Average", "Estimated", "Accuracy:")
 
 
-def read_log(raw: bytes) -> RunnerLog:
+def read_log(raw: bytes, path: str) -> RunnerLog:
     """Return what a runner's text says; whatever it holds, nothing is raised."""
-    log = RunnerLog()
+    log = RunnerLog(path)
     _Reader(log).read(io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8", errors="replace"))
     return log
 

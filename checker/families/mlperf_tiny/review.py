@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from checker.core.checks import Unit
 from checker.core.detection import named_otherwise
-from checker.core.findings import Problem, Report, Score, Windows, brief, limited
-from checker.core.ledger import Ledger, Subject
+from checker.core.findings import Problem, Report, Score, Windows, brief
+from checker.core.ledger import Ledger, Subject, system_of
 from checker.core.waivers import Waivers
+from checker.families.mlperf_tiny.cases import LogTrace, TinyResultCase, TinySubmitterCase, traces_of
 from checker.families.mlperf_tiny.checks import CHECKS
 from checker.families.mlperf_tiny.detect import round_mismatch
 from checker.families.mlperf_tiny.facts import TinyResultFacts, read_result
-from checker.families.mlperf_tiny.integrity import LogTrace, TinyResultCase, TinySubmitterCase, traces_of
 from checker.families.mlperf_tiny.official import SubmitterReview, TinyResultReview, judge_submitter
 from checker.families.mlperf_tiny.submission import TinyScope, find
 from checker.families.mlperf_tiny.table import measured, row
 from rules.ruleset import load
 from rules.text import printable
 from rules.tiny import TinyRules, tiny_rules
-
-MOST = 20  # findings of one rule on one thing
 
 
 def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Report:
@@ -46,7 +43,7 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
     for judged in reviews:
         traces += _submitter(ledger, judged, fixed, round_name, scope)
         ledger.fold()
-    ledger.across(_raised(ledger, "round", traces), but=("system",))
+    ledger.across(CHECKS.problems(ledger.by, "round", traces), but=("system",))
     for folder in scope.strangers:
         stray = Problem("no division of MLPerf Tiny: nothing in it is judged", ", ".join(fixed.divisions), folder.name)
         ledger.add(folder, "tiny-division", stray)
@@ -60,12 +57,8 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
 def subject_of(path: str) -> Subject:
     """Return what a path of a submission is about: a system, a result or one of its files, or the submission."""
     parts = path.split("/")
-    if parts[0] == "systems" and len(parts) == 2:
-        return ("systems", parts[1].removesuffix(".json"))
-    if parts[0] != "results" or len(parts) < 2:
-        return ()
-    if len(parts) == 2:
-        return ("systems", parts[1])
+    if (system := system_of(parts)) is not None:
+        return system
     result = "/".join(parts[:3])
     return ("results", result) if len(parts) == 3 else ("results", result, "/".join(parts[3:5]))
 
@@ -98,7 +91,7 @@ def _submitter(
         board = tuple(brief(document.get(member)) for member in fixed.board_members)
         traces += traces_of(facts, board, lambda path: ledger.shown(root, path))
     if scope.whole:
-        ledger.add_all(root, _raised(ledger, "submitter", TinySubmitterCase(judged, fixed)))
+        ledger.add_all(root, CHECKS.problems(ledger.by, "submitter", TinySubmitterCase(judged, fixed)))
         failed = any(finding.fails for finding in ledger.findings[start:])
         whole = replace(judged.outcome, problems=[])
         whole.merge(result.outcome for result in judged.results)
@@ -111,7 +104,7 @@ def _result(
 ) -> None:
     root, start = judged.submitter.root, len(ledger.findings)
     ledger.add_all(root, result.outcome.problems)
-    ledger.add_all(root, _raised(ledger, "result", case))
+    ledger.add_all(root, CHECKS.problems(ledger.by, "result", case))
     failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, result.result.path, "result", failed, result.outcome)
     official = row(judged, judged.systems[result.result.system], result)
@@ -134,12 +127,6 @@ def _windows(facts: TinyResultFacts, case: TinyResultCase) -> Windows:
     runtimes = [window.runtime for window in timed.windows if window.runtime is not None] if timed is not None else []
     long_enough = sum(seconds >= case.fixed.run.window_s for seconds in runtimes)
     return Windows(len(runtimes), long_enough, min(runtimes, default=None), max(runtimes, default=None))
-
-
-def _raised(ledger: Ledger, unit: Unit, *facts: Any) -> Iterator[tuple[str, Problem]]:
-    """Run all checks of a unit that the round has cards for."""
-    for card, function in CHECKS.of(ledger.by, unit):
-        yield from ((card.id, problem) for problem in limited(function(*facts), MOST))
 
 
 def _plain(value: Any) -> Any:

@@ -17,10 +17,10 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from checker.core.checks import Unit
+from checker.core.checks import MOST
 from checker.core.detection import named_otherwise
 from checker.core.findings import Problem, Report, Score, TimeToTarget, brief, limited
-from checker.core.ledger import Ledger, Subject
+from checker.core.ledger import Ledger, Subject, system_of
 from checker.core.links import LinkedTree
 from checker.core.waivers import Waivers
 from checker.families.mlperf_training.checks import CHECKS
@@ -43,7 +43,6 @@ from rules.text import printable
 from rules.training import TrainingPackage, package_rules
 
 CHUNK = 4 << 20  # bytes of logs given to a process at a time
-MOST = 20  # findings of one rule on one thing
 
 
 def review(
@@ -167,21 +166,10 @@ class _Ledger(Ledger):
 
 def subject_of(path: str) -> Subject:
     """Return what a path of a submission is about: a system, a results folder, a run, or the submission."""
-    parts = path.split("/")
-    if parts[0] == "systems" and len(parts) == 2:
-        return ("systems", parts[1].removesuffix(".json"))
-    if parts[0] != "results" or len(parts) < 2:
-        return ()
-    if len(parts) == 2:
-        return ("systems", parts[1])
+    if (system := system_of(path.split("/"))) is not None:
+        return system
     folder, _, name = path.rpartition("/")
     return ("results", folder, name) if name.endswith(".txt") else ("results", path)
-
-
-def _raised(ledger: _Ledger, unit: Unit, *facts: Any) -> Iterator[tuple[str, Problem]]:
-    """Run all checks of a unit that the round has cards for."""
-    for card, function in CHECKS.of(ledger.by, unit):
-        yield from ((card.id, problem) for problem in limited(function(*facts), MOST))
 
 
 def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Problem]]:
@@ -208,7 +196,7 @@ def _organisation(ledger: _Ledger, root: Path, organisation: Organisation, scope
     table = rows(organisation) if not scope.only.startswith("systems") else []
     for folder in organisation.folders:
         _folder(ledger, root, organisation, folder)
-    ledger.add_all(root, _raised(ledger, "submitter", organisation))
+    ledger.add_all(root, CHECKS.problems(ledger.by, "submitter", organisation))
     _scores(ledger, root, organisation, table)
     if scope.whole:
         failed = any(finding.fails for finding in ledger.findings[start:])
@@ -228,7 +216,7 @@ def _folder(ledger: _Ledger, root: Path, organisation: Organisation, folder: Fol
     if folder.convergence is not None:
         failed = ledger.add_all(root, folder.convergence.problems)
         ledger.item(root, folder.path, "rcp", failed, folder.convergence)
-    ledger.add_all(root, _raised(ledger, "result", FolderCase(organisation, folder)))
+    ledger.add_all(root, CHECKS.problems(ledger.by, "result", FolderCase(organisation, folder)))
     failed = any(finding.fails for finding in ledger.findings[start:])
     ledger.item(root, folder.path, "result", failed, folder.outcome)
 
@@ -238,7 +226,7 @@ def _log(ledger: _Ledger, root: Path, folder: Folder, log: LogFacts, tolerated: 
     dropped = tolerated and failing and not log.spoiled
     at_most = Severity.WARNING if dropped else None  # olympic scoring leaves the run out: its faults spoil no result
     failed = ledger.add_all(root, _of_log(log), at_most)
-    failed |= ledger.add_all(root, _raised(ledger, "run", RunCase(log, ledger.fixed)), at_most)
+    failed |= ledger.add_all(root, CHECKS.problems(ledger.by, "run", RunCase(log, ledger.fixed)), at_most)
     ledger.item(root, log.path, "log", failed, log.official)
 
 

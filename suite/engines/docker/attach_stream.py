@@ -32,48 +32,38 @@ class AttachStream:
         self._rest = b""
 
     def send(self, data: bytes) -> None:
-        """Write to standard input."""
         self._socket.settimeout(_SEND_S)
         self._socket.sendall(data)
 
     def frames(self, deadline: float) -> Iterator[tuple[int, bytes]]:
-        """Yield (1 for stdout or 2 for stderr, bytes) until the stream ends.
-
-        Raises TimeoutError past `deadline` (monotonic seconds), after which a new call goes on where this one stopped;
-        MachineError where the bytes are no such stream.
-        """
-        while True:
-            while len(self._rest) < _HEADER.size:
-                if not self._receive(deadline):
-                    return
+        while self._holds(_HEADER.size, deadline):
             stream, zeros, size = _HEADER.unpack_from(self._rest)
             if stream not in (1, 2) or zeros != bytes(3) or size > MAX_FRAME:
                 raise MachineError(
                     "the engine's answer is not the output of an attached container",
                     fix="check that DOCKER_HOST leads to a Docker engine, and check any proxy between",
                 )
-            while len(self._rest) < _HEADER.size + size:
-                if not self._receive(deadline):
-                    return
+            if not self._holds(_HEADER.size + size, deadline):
+                return
             data = self._rest[_HEADER.size : _HEADER.size + size]
             self._rest = self._rest[_HEADER.size + size :]
             yield stream, data
 
-    def _receive(self, deadline: float) -> bool:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        # The timeout of a TLS socket counts only where nothing decrypted is left.
-        self._socket.settimeout(left)
-        data = self._socket.recv(_CHUNK)
-        self._rest += data
-        return bool(data)
+    def _holds(self, size: int, deadline: float) -> bool:
+        """Receive until so many bytes are there; return False where the stream ends before."""
+        while len(self._rest) < size:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            # The timeout of a TLS socket counts only where nothing decrypted is left.
+            self._socket.settimeout(left)
+            if not (data := self._socket.recv(_CHUNK)):
+                return False
+            self._rest += data
+        return True
 
     def close(self) -> None:
         """End the connection, both ways; the supervisor in the container takes it as the sign to stop."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError):
-            self._socket.close()
-        with contextlib.suppress(OSError):
-            self._handed_out.close()
+        for end in (lambda: self._socket.shutdown(socket.SHUT_RDWR), self._socket.close, self._handed_out.close):
+            with contextlib.suppress(OSError):
+                end()

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import docker
 import requests
@@ -27,6 +27,12 @@ ANSWER_S = 1.5  # an engine that does not answer must not hold up who only looks
 SSH_ANSWER_S = 25  # ssh itself may take as long to say why not
 DESCRIBE_S = 5  # one that answers may be busy
 T = TypeVar("T")
+CLOSED: dict[str, Any] = {  # the options of every container
+    "network_mode": "none",
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges:true"],
+}
 
 
 def connect(timeout_s: int = 60) -> docker.DockerClient:
@@ -38,12 +44,10 @@ def connect(timeout_s: int = 60) -> docker.DockerClient:
         else:
             client = docker.from_env(timeout=timeout_s)
         client.ping()
-    except ValueError as error:  # requests has errors that are also this one
-        if isinstance(error, requests.RequestException):
-            raise MachineError(f"no Docker engine answers at {host} ({reason(error)})", fix=NO_ENGINE_FIX) from None
-        raise MachineError(f"DOCKER_HOST={host} is not an address ({reason(error)})", fix=NO_ENGINE_FIX) from None
     except (DockerException, requests.RequestException, OSError) as error:
         raise MachineError(f"no Docker engine answers at {host} ({reason(error)})", fix=NO_ENGINE_FIX) from None
+    except ValueError as error:
+        raise MachineError(f"DOCKER_HOST={host} is not an address ({reason(error)})", fix=NO_ENGINE_FIX) from None
     return client
 
 
@@ -107,6 +111,16 @@ def sentences(doing: str) -> Iterator[None]:
             f"the engine stopped answering while {doing} ({reason(error)})",
             fix="start it again, then repeat the command with --resume",
         ) from None
+
+
+@contextmanager
+def patience(client: docker.DockerClient, seconds: int) -> Iterator[None]:
+    """Give the engine so long for each answer."""
+    usual, client.api.timeout = client.api.timeout, seconds
+    try:
+        yield
+    finally:
+        client.api.timeout = usual
 
 
 def reason(error: Exception) -> str:

@@ -17,8 +17,7 @@ from suite.images.build import recorded
 from suite.images.matrix import Cell, Suite, select, why_not
 from suite.images.store import ImageStore
 from suite.targets import fitness
-from suite.targets.data import Target
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import ExecutionMode, Target
 
 GIB = 2**30
 NEED_MEMORY_GIB = 4
@@ -31,16 +30,15 @@ def engine(client: docker.DockerClient) -> Iterator[Diagnosis]:
         version = client.version()["Version"]
     memory = info["MemTotal"] / GIB
     yield Diagnosis("engine", Level.OK, f"Docker {version} at {os.environ.get('DOCKER_HOST', 'the local socket')}")
-    level = Level.OK if memory >= NEED_MEMORY_GIB else Level.WARN
-    fix = "" if level is Level.OK else f"a run is given {NEED_MEMORY_GIB} GiB; ask for less with --memory"
-    yield Diagnosis("machine", level, f"{info['NCPU']} CPUs, {memory:.0f} GiB, {info['Architecture']}", fix)
+    said, fix = f"{info['NCPU']} CPUs, {memory:.0f} GiB, {info['Architecture']}", "ask for less with --memory"
+    fix = f"a run is given {NEED_MEMORY_GIB} GiB; {fix}"
+    yield Diagnosis.of("machine", said, fix, good=memory >= NEED_MEMORY_GIB)
     controllers = {"MemoryLimit": "memory", "CPUSet": "cpuset", "PidsLimit": "pids"}
     missing = [name for member, name in controllers.items() if not info.get(member)]
-    if missing:
-        fix = "enable the cgroup controllers (rootless engines need them delegated)"
-        yield Diagnosis("limits", Level.FAIL, f"the engine cannot limit {', '.join(missing)}", fix)
-    else:
-        yield Diagnosis("limits", Level.OK, f"memory, cpuset and pids, cgroup v{info.get('CgroupVersion', '1')}")
+    fix = "enable the cgroup controllers (rootless engines need them delegated)"
+    said = f"memory, cpuset and pids, cgroup v{info.get('CgroupVersion', '1')}"
+    said = f"the engine cannot limit {', '.join(missing)}" if missing else said
+    yield Diagnosis.of("limits", said, fix, good=not missing, otherwise=Level.FAIL)
 
 
 def machine(
@@ -56,8 +54,8 @@ def machine(
     if mode.emulation is not None:
         yield Diagnosis(name, Level.WARN, said)
         ready = questions.refusal(client, kind.architecture) is None
-        fix = "" if ready else "the first run installs it where it may: as root, with apt, on the engine's machine"
-        yield Diagnosis("qemu", Level.OK if ready else Level.WARN, "registered" if ready else "absent", fix)
+        fix = "the first run installs it where it may: as root, with apt, on the engine's machine"
+        yield Diagnosis.of("qemu", "registered" if ready else "absent", fix, good=ready)
         return
     yield Diagnosis(name, Level.OK, said)
     try:
@@ -65,9 +63,8 @@ def machine(
         with sentences("looking for images"):
             image = base.there(store, chosen)
         if image is None:
-            yield Diagnosis(
-                "machine", Level.OK, "its clocks, memory and drivers are read once the first image is built"
-            )
+            said = "its clocks, memory and drivers are read once the first image is built"
+            yield Diagnosis("machine", Level.OK, said)
             return
         found = questions.facts(client, image, chosen, mode.access, kind.reads)
     except AssayError as error:
@@ -93,6 +90,6 @@ def images(store: ImageStore, target: str) -> Iterator[Diagnosis]:
 def _image(store: ImageStore, cell: Cell) -> Diagnosis:
     if recorded(store, cell):
         return Diagnosis(cell.name, Level.OK, "built")
-    if wheelhouse.have(cell):
-        return Diagnosis(cell.name, Level.OK, "not built yet; its wheels are here, no download needed")
-    return Diagnosis(cell.name, Level.OK, "not built yet; the first run fetches its wheels (minutes)")
+    fetched = wheelhouse.have(cell)
+    wheels = "its wheels are here, no download needed" if fetched else "the first run fetches its wheels (minutes)"
+    return Diagnosis(cell.name, Level.OK, f"not built yet; {wheels}")

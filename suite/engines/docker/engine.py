@@ -24,8 +24,7 @@ from suite.images.build import build
 from suite.images.matrix import Cell, minimums
 from suite.images.matrix import target as described
 from suite.targets import emulation, fitness
-from suite.targets.data import NOTHING, Target
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import NOTHING, ExecutionMode, Target
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -47,7 +46,6 @@ class DockerEngine(Engine):
 
     @property
     def host(self) -> Host:
-        """What the engine says of its machine."""
         return questions.host(self.client)
 
     def locks(self) -> list[str]:
@@ -59,7 +57,6 @@ class DockerEngine(Engine):
         return [*(["machine"] if here else []), f"engine-{hashlib.sha256(engine.encode()).hexdigest()[:16]}"]
 
     def busy(self) -> str | None:
-        """Return what the engine is measuring, by its containers' labels."""
         return labels.busy(self.client)
 
     def mode(self, name: str, target: Target) -> ExecutionMode:
@@ -101,13 +98,11 @@ class DockerEngine(Engine):
             )
 
     def runner(self, cell: Cell) -> DockerRunner:
-        """Build the image where it is not there yet, saying so."""
         with Phase(f"image {cell.name}") as phase:
-            built = build(self.store, cell, phase.building)
+            built = build(self.store, cell, phase.to)
         return DockerRunner(self.client, built, cell.requirements[0].partition("==")[2])
 
     def environment(self, cell: Cell, mode: ExecutionMode) -> RunEnvironment:
-        """See that the machine is fit, build the image, and ask the kernel about the machine."""
         found = self._fit(cell, mode)
         runner = self.runner(cell)
         machine = questions.machine(self.client, runner.image_id)
@@ -123,14 +118,13 @@ class DockerEngine(Engine):
             return {}
         kind = described(cell.target)
         with Phase(f"machine for {cell.target}") as phase:
-            below = base.prepare(self.store, cell, phase.building)
+            below = base.prepare(self.store, cell, phase.to)
             found = questions.facts(self.client, below.image, cell, mode.access, kind.reads)
         least = minimums(cell.framework, cell.target)
         fitness.hold(f"the engine's machine is not fit for {cell.name}", kind.checks, found, least)
         return found
 
     def examine(self, name: str, target: Target) -> Iterator[Diagnosis]:
-        """Look at the engine, its machine and its images."""
         yield from connection.within(connection.DESCRIBE_S, lambda: list(diagnosis.engine(self.client)))
         yield from diagnosis.machine(self.client, self.store, name, target, lambda: self.mode(name, target))
         yield from diagnosis.images(self.store, name)

@@ -13,10 +13,11 @@ from docker.models.images import Image
 from rules.errors import MachineError
 from rules.text import printable
 from suite.engines.docker import connection
-from suite.engines.docker.connection import sentences
+from suite.engines.docker.connection import CLOSED, patience, sentences
+from suite.host.progress import Progress
 from suite.images.archive import ImageConfig, docker_archive
-from suite.images.bytecode import USER
-from suite.images.files import Layer, Progress
+from suite.images.files import Layer
+from suite.images.layer import USER
 from suite.images.store import ImageStore
 
 PATIENCE_S = 1800
@@ -31,37 +32,23 @@ class DockerImages(ImageStore):
 
     @property
     def architecture(self) -> str:
-        """The architecture of the engine's machine."""
         return connection.architecture(self._client)
 
     @contextmanager
     def at_work(self, doing: str) -> Iterator[None]:
-        """Let the engine be silent for long, and give its errors their sentences."""
-        with self._patient(), sentences(doing):
+        with patience(self._client, PATIENCE_S), sentences(doing):
             yield
-
-    @contextmanager
-    def _patient(self) -> Iterator[None]:
-        api = self._client.api
-        was, api.timeout = api.timeout, PATIENCE_S
-        try:
-            yield
-        finally:
-            api.timeout = was
 
     def find(self, tag: str, diff_ids: Sequence[str]) -> str | None:
-        """Return the image `tag` where it has exactly these layers."""
         image = self._found(tag)
         return str(image.id) if image and _layers(image) == list(diff_ids) else None
 
     def layers(self, image: str) -> list[str] | None:
-        """Return an image's layers, None where it is gone."""
         found = self._found(image)
         return _layers(found) if found else None
 
     def load(self, made: ImageConfig, layers: list[Layer], tag: str, progress: Progress) -> str:
-        """Stream the image into the engine."""
-        with self._patient():
+        with patience(self._client, PATIENCE_S):
             stream = docker_archive(made, layers, tag, progress)
             for event in self._client.api.load_image(stream, quiet=False):  # type: ignore[no-untyped-call]
                 if isinstance(event, dict) and (error := event.get("error")):
@@ -69,12 +56,10 @@ class DockerImages(ImageStore):
             return str(self._client.images.get(tag).id)
 
     def named(self, reference: str) -> str | None:
-        """Return the image of a registry's name and digest where the engine has it."""
         image = self._found(reference)
         return str(image.id) if image else None
 
     def pull(self, reference: str, platform: str) -> str:
-        """Have the engine pull and verify it."""
         repository, _, digest = reference.partition("@")
         try:
             image = self._get(reference) or self._client.images.pull(repository, tag=digest, platform=platform)
@@ -92,7 +77,6 @@ class DockerImages(ImageStore):
         return str(image.id)
 
     def save(self, image: str) -> Iterator[bytes]:
-        """Yield the image as a tar."""
         yield from self._client.api.get_image(image)
 
     def compute(
@@ -105,22 +89,18 @@ class DockerImages(ImageStore):
         out: Path,
         owner: str,
     ) -> None:
-        """Run a program in a closed container."""
         for left in self._client.containers.list(all=True, filters={"label": f"{OWNER}={owner}"}):
             left.remove(v=True, force=True)
         container = self._client.containers.create(
             image,
             entrypoint=command,
             environment=dict(environment),
-            network_mode="none",
-            read_only=True,
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges:true"],
             user=f"{USER}:{USER}",
             pids_limit=64,
             mem_limit="2g",
             volumes=["/io"],
             labels={OWNER: owner},
+            **CLOSED,
         )
         try:
             with given.open("rb") as data:

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from rules.errors import MachineError
 from rules.text import printable
 from suite.engines.base import EngineLostError, Host, SandboxLimits
-from suite.engines.docker.connection import name, reason, sentences
+from suite.engines.docker.connection import CLOSED, name, reason, sentences
 from suite.engines.docker.images import DockerImages
 from suite.engines.docker.labels import labels
 from suite.engines.docker.sandbox import ContainerSandbox, mount, options
@@ -72,11 +72,8 @@ def refusal(client: docker.DockerClient, architecture: str, access: Access = NOT
             [PROGRAM],
             name=trial,
             labels=labels("trial"),
-            network_mode="none",
-            read_only=True,
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges:true"],
             mem_limit="64m",
+            **CLOSED,
             **options(access),
         )
         client.api.start(trial)
@@ -105,19 +102,19 @@ def _smallest(client: docker.DockerClient, architecture: str) -> str:
             info.mode, info.size = 0o755, len(content)
             tar.addfile(info, io.BytesIO(content))
         diff_id = hashlib.sha256(place.read_bytes()).hexdigest()
-        made = archive.config(
-            architecture=architecture, epoch=0, layers={diff_id: "assay trial"}, environment={}, labels={}
-        )
+        made = archive.config(architecture=architecture, epoch=0, layers={diff_id: "assay trial"})
         tag, store = f"assay/trial-{architecture}:{diff_id[:12]}", DockerImages(client)
         return store.find(tag, [diff_id]) or store.load(made, [Layer(place, diff_id)], tag, lambda *_: None)
 
 
 def machine(client: docker.DockerClient, image: str) -> dict[str, Any]:
     """Return what the kernel under the engine says of the machine (`suite.harness.probe`)."""
-    files = loaded(SUPERVISOR, "suite.harness.probe")
-    found, said = _answer(
-        client, image, command("suite.harness.probe"), {}, SandboxLimits("", SMALL), files, "probe.json"
+    start, limits, files = (
+        command("suite.harness.probe"),
+        SandboxLimits("", SMALL),
+        loaded(SUPERVISOR, "suite.harness.probe"),
     )
+    found, said = _answer(client, image, start, {}, limits, files, "probe.json")
     if not found:
         raise MachineError(f"the probe container reported nothing about this machine: {said}")
     facts: dict[str, Any] = json.loads(found)

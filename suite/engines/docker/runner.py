@@ -35,11 +35,9 @@ class DockerRunner(Runner):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of every container that runs the harness."""
         return self._built.environment | {"PYTHONPATH": f"{JOB}/source"}
 
     def busy(self) -> str | None:
-        """Return which measured run the engine is busy with."""
         return busy(self._client)
 
     def taken(self) -> ContainerSandbox:
@@ -53,7 +51,6 @@ class DockerRunner(Runner):
         return ContainerSandbox(self._client, self._built.image_id, limits, self.environment, command(module), kind)
 
     def observer(self, cpuset: str, sources: Sequence[str], access: Access) -> ContainerSandbox:
-        """Return a container of the image with the rights and devices that meters need."""
         client = connect()
         environment, given = {"PYTHONPATH": f"{JOB}/source"}, dict[str, Any](RIGHTS)
         if "nvml" in sources:

@@ -11,7 +11,7 @@ import secrets
 import tarfile
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Self
 
@@ -24,7 +24,7 @@ from rules.errors import MachineError
 from rules.text import printable
 from suite.engines.base import KILL_S, Ended, EngineLostError, Sandbox, SandboxLimits
 from suite.engines.docker.attach_stream import AttachStream
-from suite.engines.docker.connection import name, reason, sentences
+from suite.engines.docker.connection import CLOSED, name, patience, reason, sentences
 from suite.engines.docker.labels import labels, remove_stale
 from suite.engines.job import JOB, Files, folders, stray, too_much
 from suite.engines.output import Line
@@ -53,12 +53,8 @@ class ContainerSandbox(Sandbox):
         more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self._client = client
-        self._image = image_id
-        self._limits = limits
-        self._environment = environment
+        self._client, self._image, self._environment, self._kind = client, image_id, environment, kind
         self.command = command
-        self._kind = kind
         self._options = hardening(limits) | dict(more or {})
         # Named from here, so that it can be removed even where the engine's answer never reached us.
         self.name = f"assay-{kind}-{secrets.token_hex(6)}"
@@ -94,14 +90,13 @@ class ContainerSandbox(Sandbox):
         """End the connection and remove the container, as far as the engine answers."""
         if self._stream is not None:
             self._stream.close()
-        with _brief(self._client, KILL_S if self._lost else DRAIN_S), _whatever_happens():
+        with patience(self._client, KILL_S if self._lost else DRAIN_S), _whatever_happens():
             self._client.api.remove_container(self.name, force=True, v=True)
         if not self._lost:
             with _whatever_happens():
                 self._client.api.wait(self.name, condition="removed", timeout=DRAIN_S)
 
     def describe(self) -> Container:
-        """Return the limits and hardening as the engine holds them, read back from it."""
         with sentences("inspecting the container"):
             host = self._client.api.inspect_container(self._container.id)
         config = host["HostConfig"]
@@ -118,7 +113,6 @@ class ContainerSandbox(Sandbox):
         )
 
     def put(self, files: Files) -> None:
-        """Place `files` in the container, owned by its user."""
         with tempfile.TemporaryFile() as spool:
             with tarfile.open(fileobj=spool, mode="w") as archive:
                 for path in folders(path for path, _ in files):
@@ -130,17 +124,15 @@ class ContainerSandbox(Sandbox):
                 self._client.api.put_archive(self._container.id, "/io", spool)
 
     def run(self, limit_s: float, on_stdout: Line, on_stderr: Line) -> Ended:
-        """See `Sandbox.run`."""
         with sentences("running the container"):
             return super().run(limit_s, on_stdout, on_stderr)
 
     def _ended_by_itself(self) -> None:
         """See that the stream ended with the container: where it was the engine, that does not answer."""
-        with _brief(self._client, KILL_S):
+        with patience(self._client, KILL_S):
             self._client.ping()
 
     def kill(self) -> None:
-        """End the container, and with that its output."""
         with _whatever_happens():
             self._client.api.kill(self.name)
 
@@ -153,7 +145,7 @@ class ContainerSandbox(Sandbox):
 
         def kill() -> None:
             try:
-                with _brief(self._client, KILL_S):
+                with patience(self._client, KILL_S):
                     self._client.api.kill(self.name)
                 answers.append(None)
             except (docker.errors.DockerException, requests.RequestException, OSError) as error:
@@ -178,13 +170,12 @@ class ContainerSandbox(Sandbox):
         return EngineLostError(f"the engine {how}", fix="start it again, then repeat the command with --resume")
 
     def take(self) -> dict[str, bytes]:
-        """Return the regular files of the job's `out` folder by relative path; none where the container is gone."""
         if not self._open:
             return {}
         with sentences("copying results out of the container"), tempfile.TemporaryFile() as spool:
             with _archive(self._client, self._container.id, f"{JOB}/out") as stream:
-                for size, chunk in _running_total(stream):
-                    if size > self.most_out:
+                for chunk in stream:
+                    if spool.tell() + len(chunk) > self.most_out:
                         raise too_much(self.most_out)
                     spool.write(chunk)
             spool.seek(0)
@@ -194,10 +185,7 @@ class ContainerSandbox(Sandbox):
 def hardening(limits: SandboxLimits) -> dict[str, Any]:
     """Return the engine options every container of ours gets: nothing it does not need."""
     return {
-        "network_mode": "none",
-        "read_only": True,
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges:true"],
+        **CLOSED,
         "user": f"{USER}:{USER}",
         "pids_limit": limits.pids,
         "mem_limit": limits.memory_bytes,
@@ -255,17 +243,6 @@ def unpack(archive: IO[bytes]) -> dict[str, bytes]:
     return found
 
 
-@contextlib.contextmanager
-def _brief(client: docker.DockerClient, seconds: int) -> Iterator[None]:
-    """Give the engine only so long for each answer."""
-    usual = client.api.timeout
-    client.api.timeout = seconds
-    try:
-        yield
-    finally:
-        client.api.timeout = usual
-
-
 def _whatever_happens() -> contextlib.AbstractContextManager[None]:
     """Go on where the engine refuses or is gone: a container that outlives this is found by its labels."""
     return contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError)
@@ -302,10 +279,3 @@ def _archive(client: docker.DockerClient, container: str, path: str) -> Iterator
         except requests.HTTPError as error:
             docker.errors.create_api_error_from_http_exception(error)
         yield answer.iter_content(CHUNK)
-
-
-def _running_total(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    total = 0
-    for chunk in chunks:
-        total += len(chunk)
-        yield total, chunk

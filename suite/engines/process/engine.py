@@ -22,8 +22,7 @@ from suite.host.diagnosis import Diagnosis, Level
 from suite.host.progress import say
 from suite.images.matrix import Cell
 from suite.targets import fitness, host
-from suite.targets.data import NOTHING, FactDemand, Target
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import NOTHING, ExecutionMode, FactDemand, Target
 
 IMAGES_OWN = ("disk_free_gib",)  # facts that matter to an engine that keeps images
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -42,7 +41,6 @@ class ProcessEngine(Engine):
 
     @property
     def host(self) -> Host:
-        """What the operating system says of this machine."""
         try:
             system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
         except OSError:
@@ -57,7 +55,6 @@ class ProcessEngine(Engine):
         )
 
     def locks(self) -> list[str]:
-        """Return this machine's."""
         return ["machine"]
 
     def busy(self) -> str | None:
@@ -94,17 +91,14 @@ class ProcessEngine(Engine):
         """Do nothing: what there is was found."""
 
     def runner(self, cell: Cell) -> ProcessRunner:
-        """Return what starts processes of the interpreter, which must have what the cell imports."""
         version = framework(self._interpreter, cell)
         return ProcessRunner(self._interpreter, self._folder, environment_of(cell), version)
 
     def environment(self, cell: Cell, mode: ExecutionMode) -> RunEnvironment:
-        """Return what the framework's runs stand on."""
         runner = self.runner(cell)
         return RunEnvironment(runner, probe.facts(), self.host, mode.facts, sorted(os.sched_getaffinity(0)))
 
     def examine(self, name: str, target: Target) -> Iterator[Diagnosis]:
-        """Look at the interpreter, and at this machine by what the target demands."""
         installed = f"{len(self._interpreter.distributions)} distributions"
         yield Diagnosis("interpreter", Level.OK, f"Python {self._interpreter.version}, {installed}")
         try:

@@ -25,7 +25,6 @@ class ProcessRunner(Runner):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What processes of a run hold."""
         return self._environment("job")
 
     def _environment(self, job: str) -> dict[str, str]:

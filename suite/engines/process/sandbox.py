@@ -91,7 +91,6 @@ class ProcessSandbox(Sandbox):
         )
 
     def put(self, files: Files) -> None:
-        """Place `files` in the job folder."""
         with disk(self._folder):
             for path in folders(path for path, _ in files):
                 (self._folder / path).mkdir(exist_ok=True)
@@ -157,7 +156,7 @@ class _Pipes:
             os.write(self._stdin.fileno(), data)
 
     def frames(self, deadline: float) -> Iterator[tuple[int, bytes]]:
-        """See `suite.engines.base.Stream`; what has come on both is handed over with standard output first."""
+        """See `suite.engines.output.Stream`; what has come on both is handed over with standard output first."""
         while self._selector.get_map():
             left = deadline - time.monotonic()
             if left <= 0:
@@ -170,7 +169,6 @@ class _Pipes:
                     self._selector.unregister(key.fileobj)
 
     def close(self) -> None:
-        """End the connection."""
         self._selector.close()
         for file in (self._stdin, *self._outputs):
             with suppress(OSError):

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from checker.families.assay.inference.rules.outputs import relative_difference
 from rules.serving import loadgen_rules, serving_rules
-from suite.inference.reference_check import reference_outputs, relative_difference
+from suite.inference.reference_check import reference_outputs
 from suite.result.job import Finished
 from suite.workloads.text_generation.serve.task import NEW_TOKENS
 from tests.integration.language.conftest import RULESET, Serve

@@ -13,7 +13,7 @@ from suite.engines.docker.images import DockerImages
 from suite.engines.docker.runner import DockerRunner
 from suite.images.build import build
 from suite.images.matrix import cell
-from suite.inference.outcome import judge
+from suite.inference.context import judge
 from suite.inputs import data, source
 from suite.result.job import Finished, job_files, run_job
 from tests.integration.serving.toys import RULESET, toy_job

@@ -26,12 +26,11 @@ from suite.inference.run import execute
 from suite.inference.staging import InferenceWork
 from suite.inference.tree import complete
 from suite.inputs import source
-from suite.result import produce
+from suite.result import machine, produce
 from suite.result.job import job_files
 from suite.result.machine import Personal
 from suite.result.request import Request
-from suite.targets.data import NOTHING
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import NOTHING, ExecutionMode
 from tests.integration.serving.toys import RULESET
 
 pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.machine]
@@ -146,7 +145,7 @@ def bench_of(
     made = inference.plan(common, there).model_copy(update=plan)
     files = produce._data(inference, lambda *_: None)
     work = InferenceWork(output, made)
-    system = inference.described(produce._described(request, there, Personal(), made))
+    system = inference.described(machine.describe(there, Personal(), made))
     shared = work.shared_files(system.model_copy(update={"division": made.division}), code)
     return InferenceContext(there.runner, work, inference.rules, job_files(code, files), ["assay"]), shared
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from rules.serving import Seeds, loadgen_rules
-from suite.inference.outcome import judge
+from suite.inference.context import judge
 from suite.inputs import source
 from suite.result.job import Finished
 

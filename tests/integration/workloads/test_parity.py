@@ -13,6 +13,7 @@ from rules.workload import workload_rules
 from suite.engines.docker.runner import DockerRunner
 from suite.inputs import source
 from suite.training import parity
+from suite.training.unmeasured import Unmeasured
 
 if TYPE_CHECKING:
     import docker
@@ -55,12 +56,6 @@ FAULTS = {
 TRIED = ("epsilon 1.1e-5", "biased running variance")
 
 
-class Silent:
-    """A progress bar nobody watches."""
-
-    def to(self, done: int, total: int, detail: str = "") -> None: ...
-
-
 @pytest.fixture(scope="module")
 def sides(client: docker.DockerClient, images: dict[str, BuiltImage], fashion: dict[str, Path]) -> object:
     """A function that runs one framework's side with one replacement in its source."""
@@ -70,9 +65,8 @@ def sides(client: docker.DockerClient, images: dict[str, BuiltImage], fashion: d
         if old:
             assert code[file].decode().count(old) == 1, f"{old!r} is not in {file} once"
             code[file] = code[file].decode().replace(old, new).encode()
-        return parity.run_side(
-            DockerRunner(client, images[framework]), "1", "assay/1.0", RULES, code, fashion, Silent()
-        )
+        jobs = Unmeasured("assay/1.0", RULES, code, fashion)
+        return parity.run_side(jobs, DockerRunner(client, images[framework]), "1", None)
 
     return run
 
@@ -83,7 +77,7 @@ def pytorch(sides) -> parity.FrameworkSide:
 
 
 def certificate(*both: parity.FrameworkSide) -> ParityCertificate:
-    return parity.certificate_of("assay/1.0", RULES, source.digest(CLEAN), both)
+    return parity.certificate_of(Unmeasured("assay/1.0", RULES, CLEAN, {}), both)
 
 
 def test_the_published_sources_agree(sides, pytorch: parity.FrameworkSide) -> None:

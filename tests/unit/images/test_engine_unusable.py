@@ -54,6 +54,13 @@ def test_doctor_does_not_wait_for_an_engine_that_never_answers(deaf: str) -> Non
     assert done.stderr == ""
 
 
+def test_doctor_offers_what_runs_without_an_engine_where_none_answers() -> None:
+    done = assay("doctor")
+    _, _, after = done.stdout.partition("FAIL engine")
+    assert "assay run WORKLOAD --uncontained PYTHON" in after.splitlines()[1]
+    assert done.returncode == 5
+
+
 @pytest.mark.parametrize(
     ("host", "said"),
     [
@@ -135,4 +142,4 @@ def test_a_stop_during_a_check_of_images_is_not_one_more_failure(monkeypatch: py
     monkeypatch.setattr(commands, "images", lambda: None)
     monkeypatch.setattr(commands, "_check_locks", stopped)
     with pytest.raises(Stopped):
-        commands.check("jax", "cpu", None)
+        commands.check_images("jax", "cpu", None)

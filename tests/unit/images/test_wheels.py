@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.errors import MachineError
+from suite.images import layer
 from suite.images.wheelhouse import WheelFile
 from suite.images.wheels import Wheel, WheelEntry, collect
 
@@ -51,13 +52,9 @@ def make(
 
 def contents(files: Iterable[WheelFile]) -> dict[str, bytes]:
     """Return path -> bytes of all that `files` put into an image, every byte verified."""
-    opened, paths = collect(list(files), "3.11")
-    by_name = {wheel.file.name: wheel for wheel in opened}
-    try:
+    with collect(list(files), "3.11") as (opened, paths):
+        by_name = {wheel.file.name: wheel for wheel in opened}
         return {path: b"".join(by_name[e.wheel.name].chunks(e)) for path, entries in paths.items() for e in entries}
-    finally:
-        for wheel in opened:
-            wheel.close()
 
 
 def refused(files: Iterable[WheelFile]) -> str:
@@ -235,10 +232,18 @@ def test_a_scheme_nobody_knows_is_refused(tmp_path: Path) -> None:
     assert "unknown scheme 'stdlib'" in refused([make(tmp_path, {"pack_age-1.0.data/stdlib/os.py": b""})])
 
 
+def test_a_layer_takes_no_bytes_that_record_does_not_list(tmp_path: Path) -> None:
+    wheel = make(tmp_path, {"pkg/x.py": b"x = 1"}, record={"pkg/x.py": f"sha256={'A' * 43}"})
+    with collect([wheel], "3.11") as (opened, paths):
+        entry = paths[f"{SITE}/pkg/x.py"][0]
+        with pytest.raises(MachineError, match=r"pkg/x\.py: its sha256 is .*, RECORD says 0000"):
+            layer._stream({wheel.name: opened[0]}, entry).read(entry.size)  # as tarfile reads: so much, and no more
+
+
 def test_only_files_marked_executable_are(tmp_path: Path) -> None:
     wheel = make(tmp_path, {"pkg/a": b"", "pkg/b": b""}, modes={"pkg/b": stat.S_IFREG | 0o755})
-    opened, paths = collect([wheel], "3.11")
-    opened[0].close()
+    with collect([wheel], "3.11") as (_, paths):
+        pass
 
     def one(path: str) -> WheelEntry:
         [entry] = paths[f"{SITE}/{path}"]

@@ -18,7 +18,7 @@ from checker.core.findings import DEFECT
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.detect import detect_round
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles
-from checker.families.mlperf_inference.facts import JsonFile, read_result, readable
+from checker.families.mlperf_inference.facts import JsonFile, read_result
 from checker.families.mlperf_inference.modular.official import Options, SubmitterFacts, judge_result
 from checker.families.mlperf_inference.rules.integrity import result_case, result_problems, trace
 from checker.families.mlperf_inference.walk import read_submitter
@@ -615,7 +615,7 @@ def case(honest: Path) -> ResultCase:
     facts = SubmitterFacts(read_submitter("closed", honest, load(ROUND).limits), inference_rules(ROUND))
     place = next(one for one in facts.submitter.places if one.scenario == "Server")
     paths = facts.paths(place)
-    read = read_result(facts.submitter.tree, place, paths, readable(place, paths, facts.submitter.listing))
+    read = read_result(facts.submitter.listing, place, paths)
     return result_case(facts, judge_result(facts, read, Options()))
 
 

@@ -7,14 +7,15 @@ import math
 
 import pytest
 
+from checker.families.assay.inference.rules.outputs import relative_difference
 from rules.documents import Container
 from rules.errors import UsageError
 from rules.serving import serving_rules
 from rules.serving_documents import Probe, ServingOutcome
 from suite.engines.base import Ended
 from suite.harness.job import JobError, load
-from suite.inference.outcome import judge
-from suite.inference.reference_check import reference_outputs, relative_difference
+from suite.inference.context import judge
+from suite.inference.reference_check import reference_outputs
 from suite.inference.search import never_valid
 from suite.inference.tree import accuracy
 from suite.result.job import Finished, RunWatch

@@ -50,6 +50,14 @@ def test_a_missing_file_is_named(rules: WorkloadRules, tmp_path: Path) -> None:
         obtain(rules, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "."])
+def test_a_copy_that_cannot_be_read_is_bad_input(rules: WorkloadRules, tmp_path: Path, name: str) -> None:
+    (tmp_path / "pictures").symlink_to("/proc/self/mem")  # whose first byte nobody may read, root neither
+    with pytest.raises(UsageError, match=r": (File name too long|Input/output error)$") as caught:
+        obtain(rules, tmp_path / name)
+    assert caught.value.exit_code == 2
+
+
 @pytest.mark.parametrize("spoil", [slice(0, 20), slice(0, 3)])
 def test_a_damaged_gzip_is_a_sentence(rules: WorkloadRules, tmp_path: Path, spoil: slice) -> None:
     (tmp_path / "pictures.gz").write_bytes(gzip.compress(CONTENT["pictures"])[spoil])

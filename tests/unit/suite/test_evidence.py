@@ -18,13 +18,13 @@ import rules.round
 from rules.errors import UsageError
 from rules.published import certificates, sources
 from rules.ruleset import load
-from suite.cli import parity as cli
 from suite.host import cache
 from suite.inputs import source
 from suite.result import turn as turns
-from suite.training import parity
+from suite.training import evidence, parity
 from suite.training.plan import TrainingPlan
 from suite.training.reference import measure
+from suite.training.unmeasured import Unmeasured
 from tests.unit.rounds import forget
 from tests.unit.suite.test_submission import IMAGE, plan
 
@@ -86,8 +86,9 @@ def test_a_certificate_is_published_also_where_the_cache_is_on_another_disk(
 
 def test_a_place_that_cannot_hold_logs_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
+    jobs = Unmeasured(ROUND, load(ROUND).workload(WORKLOAD), {}, {})
     with pytest.raises(UsageError, match="file/logs: Not a directory"):
-        list(measure(ROUND, load(ROUND).workload(WORKLOAD), {}, {}, 1, {}, 1, tmp_path / "file" / "logs"))
+        list(measure(jobs, {}, 1, 1, tmp_path / "file" / "logs"))
 
 
 def test_reference_runs_that_no_round_may_publish_are_not_begun(
@@ -97,7 +98,7 @@ def test_reference_runs_that_no_round_may_publish_are_not_begun(
     with pytest.raises(
         UsageError, match="--runs 6: 18 reference runs in all, and a round publishes 20 or more"
     ) as said:
-        cli.reference(WORKLOAD, tmp_path, runs=6)
+        evidence.Evidence(ROUND, "cpu", None).references(WORKLOAD, tmp_path, 6, wait=False)
     assert said.value.fix == "give --runs 7 or more"
 
 
@@ -112,12 +113,12 @@ def test_of_two_at_once_the_second_makes_only_what_the_first_has_not(
     here: Any = SimpleNamespace(locks=lambda: ["evidence"], busy=lambda: None)
     monkeypatch.setattr("suite.engines.table.engine", lambda: here)
     made: list[str] = []
-    monkeypatch.setattr(cli, "_parity", lambda *_, **__: made.append("parity"))
-    monkeypatch.setattr(cli, "_reference", lambda *_: made.append("references"))
+    monkeypatch.setattr(evidence.Evidence, "_parity", lambda *_, **__: made.append("parity"))
+    monkeypatch.setattr(evidence.Evidence, "_references", lambda *_: made.append("references"))
     monkeypatch.setattr("suite.inputs.source.files", lambda _: {"other.py": b""})
     mine = source.digest({"other.py": b""})
     with turns.turn("the first", here, wait=False):
-        second = threading.Thread(target=cli.evidence, kwargs={"wait": True})
+        second = threading.Thread(target=lambda: evidence.Evidence(None, "cpu", None).complete(tmp_path, wait=True))
         second.start()
         assert waiting.wait(30)
         publisher = "import sys, pathlib, rules.round; rules.round.ROOT = pathlib.Path(sys.argv[1]); "

@@ -31,8 +31,7 @@ from suite.result.plan import Plan
 from suite.result.procedure import Procedure
 from suite.result.request import Request
 from suite.result.staging import Work
-from suite.targets.data import NOTHING, Emulation
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import NOTHING, Emulation, ExecutionMode
 from suite.training.procedure import Training
 from tests.unit.suite.test_submission import IMAGE, stopped_at
 

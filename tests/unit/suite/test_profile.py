@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from rules.errors import UsageError
-from suite.cli.profile import profile
 from suite.inputs.settings import settings
+from suite.training import profile
 
 
 def test_a_framework_that_the_workload_is_not_trained_in_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = settings("image-classification")
     jax = whole.model_copy(update={"frameworks": {"jax": whole.frameworks["jax"]}})
-    monkeypatch.setattr("suite.inputs.settings.settings", lambda _: jax)
+    monkeypatch.setattr("suite.training.profile.settings", lambda _: jax)
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     with pytest.raises(UsageError, match="unknown framework 'pytorch'"):
-        profile("image-classification")
+        profile.profile("image-classification", "pytorch", "cpu", None, wait=False)

@@ -44,7 +44,7 @@ def test_what_ended_well_is_handed_over_with_the_attempts_before_it(tmp_path: Pa
     table.work.start("0")  # and then it was killed
     assert dict(table.runner.bill) == {}  # nothing says what is in an interpreter but its record
     ran = run(table)
-    assert (ran.outcome, ran.finished.watch.log, ran.seen) == ("success", b"hello\n", None)
+    assert (ran.outcome, ran.finished.watch.log, ran.seen.content) == ("success", b"hello\n", None)
     assert [attempt.outcome for attempt in ran.attempts] == [Outcome.INTERRUPTED]
     facts = table.facts(ran, "log.txt", "observation.json")
     assert (facts["log"].path, facts["observation"], facts["unobserved"]) == ("log.txt", None, "")

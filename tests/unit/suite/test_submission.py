@@ -12,7 +12,7 @@ import pytest
 from rules.documents import ImageIdentity, Outcome
 from rules.errors import UsageError
 from suite.training.plan import TrainingPlan
-from suite.training.staging import TrainingWork
+from suite.training.run import TrainingWork
 
 DIGEST = "0" * 64
 IMAGE = ImageIdentity(
@@ -62,8 +62,10 @@ def shared(code: bytes = b"code") -> dict[str, bytes]:
 
 
 def finish(work: TrainingWork, run: int) -> None:
-    (work.folder / f"result_{run}.txt").write_text(f"log {run}")
-    (work.folder / f"result_{run}.json").write_text("{}")
+    for kind, content in (("txt", f"log {run}"), ("json", "{}")):
+        place = work.at(f"{work.plan.results}/result_{run}.{kind}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(content)
 
 
 def publish(work: TrainingWork, code: bytes = b"code"):

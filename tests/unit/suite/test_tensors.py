@@ -7,7 +7,7 @@ import math
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rules.errors import JudgedError
@@ -25,9 +25,9 @@ def file(tensors: dict[str, list[float]], **changes: object) -> bytes:
     return len(text).to_bytes(8, "little") + text + data
 
 
-@given(st.dictionaries(st.text(min_size=1), st.lists(st.floats(allow_nan=False)), max_size=4).map(dict))
+@given(st.dictionaries(st.text(min_size=1), st.lists(st.floats(allow_nan=False)), min_size=1, max_size=4).map(dict))
 def test_what_was_written_is_read(tensors: dict[str, list[float]]) -> None:
-    tensors.pop("__metadata__", None)
+    assume("__metadata__" not in tensors)
     assert {name: list(values) for name, values in read_float64(file(tensors)).items()} == tensors
 
 
@@ -58,7 +58,7 @@ def test_differences_are_relative_to_the_tensors_largest_element() -> None:
     assert largest_differences(files) == {"a": 0.25}
 
 
-@pytest.mark.parametrize("other", [{"b": [1.0]}, {"a": [1.0, 2.0]}, {}])
+@pytest.mark.parametrize("other", [{"b": [1.0]}, {"a": [1.0, 2.0]}, {"a": [1.0], "b": []}])
 def test_other_names_or_sizes_are_another_model(other: dict[str, list[float]]) -> None:
     with pytest.raises(JudgedError, match="not the same model"):
         largest_differences([read_float64(file({"a": [1.0]})), read_float64(file(other))])

@@ -22,12 +22,11 @@ from rules.errors import MachineError
 from suite.engines.base import NO_ENGINE, Host
 from suite.engines.docker.engine import DockerEngine
 from suite.engines.docker.labels import LABEL, OWNER, owner
-from suite.result import produce, uncontained
+from suite.result import produce, verdict
 from suite.result import turn as turns
 from suite.result.request import Request
 from suite.result.turn import turn
-from suite.targets.data import NOTHING
-from suite.targets.execution import ExecutionMode
+from suite.targets.data import NOTHING, ExecutionMode
 from suite.training.procedure import Training
 
 # This machine without an engine, as `turn` and `produce` see it.
@@ -281,7 +280,7 @@ def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
 
 def finished(request: Request) -> None:
     name = f"some-cpu-2c_{request.target}_{request.framework}"
-    results = request.output / uncontained.FOLDER / "training/open/Example/results"
+    results = request.output / verdict.UNCONTAINED / "training/open/Example/results"
     (results / name / request.workload).mkdir(parents=True)
 
 

@@ -20,7 +20,7 @@ def test_a_job_has_the_devices_of_its_target(name: str, mode: Any, monkeypatch: 
     monkeypatch.setattr(unmeasured, "run_job", lambda *given: asked.extend(given))
     runner: Any = SimpleNamespace(image=IMAGE.model_copy(update={"target": name}))
     rules = workload_rules("assay/1.0", "image-classification")
-    unmeasured.run_unmeasured(runner, mode, "assay/1.0", rules, {"x.py": b""}, {}, "1", seed=5)
+    unmeasured.Unmeasured("assay/1.0", rules, {"x.py": b""}, {}).run(runner, mode, "1", seed=5)
     _, job, files, limits, limit_s, _ = asked
     assert limits.access == target(name).access
     assert (limits.cpuset, limits.memory_bytes, limit_s) == ("1", 4096 << 20, rules.time_limit_s)

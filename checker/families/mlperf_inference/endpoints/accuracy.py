@@ -11,8 +11,8 @@ from typing import Any
 from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import EndpointCase
-from checker.families.mlperf_inference.endpoints.logs import finite, number_at, value_at
-from checker.families.mlperf_inference.models import models
+from checker.families.mlperf_inference.endpoints.logs import number_at, value_at
+from checker.loadgen.detail_log import finite
 
 COUNTS = "response_counts"
 LENGTHS = "output_sequence_lengths"
@@ -87,32 +87,18 @@ def data_set(case: EndpointCase) -> Iterator[Problem]:
         if total is not None and issued is not None and total != issued:
             what = "other samples were issued than the accuracy is said to be of"
             yield _problem(case, position, what, f"{total:,.0f}, as total_samples says", f"{issued:,.0f} issued")
-    wanted, found = _wanted(case), sum(count for count in counts if count is not None)
+    wanted, found = case.result.accuracy_samples(case.asked), sum(count for count in counts if count is not None)
     if wanted is not None and None not in counts and found != wanted:
         what = "the accuracy run does not cover the data set"
         yield Problem(what, f"{wanted:,} samples", f"{found:,.0f}", case.files.accuracy.path)
 
 
-def _wanted(case: EndpointCase) -> int | None:
-    if case.result.model is None or case.asked is None:
-        return None
-    try:
-        wanted = models(case.result.fixed.name).accuracy_samples(case.result.model, case.asked)
-    except ValueError:
-        return None
-    return wanted if isinstance(wanted, int) else None
-
-
 @check("inference-endpoint-accuracy", "endpoint")
 def accuracy(case: EndpointCase) -> Iterator[Problem]:
     """Judge that the scores reach the model's targets, and its answers are as long as the rules ask."""
-    result = case.result
+    result, least = case.result, case.result.targets(case.asked)
     entries = list(case.entries)
-    if not result.strict or result.model is None or case.asked is None or not entries:
-        return
-    try:
-        least = models(result.fixed.name).targets(result.model, case.asked)
-    except ValueError:
+    if not result.strict or case.asked is None or not least or not entries:
         return
     most = result.model_rules.accuracy_at_most
     for metric, target in least.items():
@@ -159,10 +145,8 @@ def score_of(entry: dict[str, Any], metric: str, targets: dict[str, float], case
 
 def scores(case: EndpointCase) -> dict[str, float]:
     """Return the scores by metric, where there is one data set and its metric is known; the mean length beside them."""
-    entries = list(case.entries)
-    try:
-        targets = models(case.result.fixed.name).targets(case.result.model, case.asked)
-    except ValueError:
+    entries, targets = list(case.entries), case.result.targets(case.asked)
+    if not targets:
         return {}
     found = {} if len(entries) != 1 else {metric: score_of(entries[0][1], metric, targets, case) for metric in targets}
     lengths = {*targets, *case.result.model_rules.accuracy_at_most} & {case.reviewed.mean_length}

@@ -9,9 +9,10 @@ from typing import Any
 from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import CONFIGURED, LOAD, EndpointCase
-from checker.families.mlperf_inference.endpoints.logs import finite, number_at, value_at
+from checker.families.mlperf_inference.endpoints.logs import number_at, value_at
 from checker.families.mlperf_inference.facts import JsonFile, read_document, read_text
 from checker.families.mlperf_inference.rules.audits import allowed_share
+from checker.loadgen.detail_log import finite
 
 BOTH = ((LOAD, CONFIGURED), ("run_config.warmup", "settings.warmup"))  # of the summary, of the config
 COUNTED = {  # counter of the snapshot -> place in the summary

@@ -17,12 +17,11 @@ import yaml
 
 from checker.core.tree import RefusedError, Tree
 from checker.families.mlperf_inference.facts import JsonFile
-from checker.loadgen.detail_log import DetailLog, refusal
+from checker.loadgen.detail_log import DetailLog, finite, refusal
 from rules import hostile_yaml
 from rules.inference import Endpoints
 
 MOST = 1 << 17  # bytes of config.yaml, which is read slowly; published ones have a few thousand
-LARGEST = 1e300  # beyond which a number measures nothing
 SUMMARY = "performance/result_summary.json"
 RESULTS = "accuracy/accuracy_results.json"
 CONFIG = ("config.yaml", "config.yml")
@@ -89,13 +88,6 @@ def value_at(document: Any, place: str) -> Any:
 def number_at(document: Any, place: str) -> float | None:
     """Return the number at a dotted place; None where there is none, or it is not finite."""
     return finite(value_at(document, place))
-
-
-def finite(value: Any) -> float | None:
-    """Return a number that a report may hold; None for any other."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
-        return None
-    return float(value)
 
 
 def _fill(log: DetailLog, document: Any, config: Any, fixed: Endpoints, accuracy: bool) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import SERIES, EndpointCase
-from checker.families.mlperf_inference.endpoints.logs import CONFIG, finite, number_at, value_at
+from checker.families.mlperf_inference.endpoints.logs import CONFIG, number_at, value_at
 from checker.families.mlperf_inference.facts import JsonFile
+from checker.loadgen.detail_log import finite
 
 COUNTS = ("n_samples_issued", "n_samples_completed", "n_samples_failed")
 TIMES = ("duration_ns", "legacy_loadgen_window_duration_ns", "qps", "tps")

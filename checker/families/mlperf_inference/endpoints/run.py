@@ -11,8 +11,9 @@ from math import sqrt
 from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import RUNTIME, EndpointCase
-from checker.families.mlperf_inference.endpoints.logs import SEEDS, finite, number_at, value_at
+from checker.families.mlperf_inference.endpoints.logs import SEEDS, number_at, value_at
 from checker.families.mlperf_inference.rules.measured import CLOCK_S
+from checker.loadgen.detail_log import finite
 from rules.scenarios import scenario_named
 
 WINDOW = "legacy_loadgen_window_duration_ns"  # first request to the completion of the last one issued

@@ -10,8 +10,9 @@ from typing import Any
 from checker.core.findings import Problem
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import SERIES, EndpointCase
-from checker.families.mlperf_inference.endpoints.logs import finite, number_at, value_at
+from checker.families.mlperf_inference.endpoints.logs import number_at, value_at
 from checker.families.mlperf_inference.facts import JsonFile
+from checker.loadgen.detail_log import finite
 
 LENGTHS = "output_sequence_lengths"
 MOST = 1000  # percentiles or buckets of one distribution that are looked at

@@ -317,8 +317,8 @@ def _unreadable(facts: ResultFacts) -> Iterator[Stop]:
     for test in ("TEST01", "TEST04", "TEST06", "TEST07", "TEST09", "TEST08"):
         if (found := facts.tests.get(test)) is None:
             continue
-        if found.log is not None and found.log.stops is not None:
-            yield Stop(what, found.log.stops, found.log.path, found.log.crash_line)
+        if (log := found.official_log) is not None and log.stops is not None:
+            yield Stop(what, log.stops, log.path, log.crash_line)
         if found.accuracy is not None and found.accuracy.crash is not None:
             yield Stop("the file cannot be read", found.accuracy.crash, found.accuracy.path)
 
@@ -501,7 +501,7 @@ def _blind(review: ResultReview) -> set[Name]:
         found.add("accuracy")
     if facts.measurements is not None and facts.measurements.crash is not None:
         found.add("measurements")
-    files = [file for test in facts.tests.values() for file in (test.log, test.accuracy) if file is not None]
+    files = [file for test in facts.tests.values() for file in (test.official_log, test.accuracy) if file is not None]
     if "performance" in found or any(file.crash is not None for file in files):
         found.add("compliance")
     return found

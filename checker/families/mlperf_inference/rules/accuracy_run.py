@@ -6,12 +6,10 @@ import re
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
-from checker.families.mlperf_inference.cases import ResultCase, number, said
-from checker.families.mlperf_inference.checks import check
+from checker.families.mlperf_inference.cases import ResultCase
+from checker.families.mlperf_inference.checks import check, check_log
 from checker.families.mlperf_inference.facts import Text
-from checker.families.mlperf_inference.models import models
 from checker.loadgen.detail_log import DetailLog
-from rules.scenarios import logged_scenario
 
 ACCURACY_MODES = ("AccuracyOnly", "SubmissionRun")
 HASH = re.compile(r"hash=(\w+)\s*$")
@@ -47,41 +45,33 @@ SUMMARISED = {  # line of a summary -> key of the detail log
 ROUNDED = 0.006  # a summary prints throughputs to two decimals, or six digits
 
 
-@check("inference-accuracy-mode", "result")
-def accuracy_mode(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-accuracy-mode", "accuracy_log")
+def accuracy_mode(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that the accuracy log is of an accuracy run, and not the performance log again."""
-    log, run = case.accuracy_log, case.log
-    if log is None:
-        return
+    run = case.log
     if log.values.get("effective_test_mode") not in ACCURACY_MODES:
         what = "the accuracy log is of a run in another mode: accuracy was not measured by it"
-        line = log.at("effective_test_mode")
-        yield Problem(what, " or ".join(ACCURACY_MODES), said(log, "effective_test_mode"), log.path, line)
+        yield log.problem(what, " or ".join(ACCURACY_MODES), "effective_test_mode")
     elif run is not None and run.fingerprint == log.fingerprint and run.messages == log.messages:
         yield Problem("the accuracy log is the performance log", "a run of its own", "equal bytes", log.path)
 
 
-@check("inference-accuracy-seeds", "result")
-def accuracy_seeds(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-accuracy-seeds", "accuracy_log")
+def accuracy_seeds(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that the accuracy run has the round's seeds, where LoadGen was given any."""
-    log = case.accuracy_log
-    if log is None or _unset(case, log):
-        return
-    for key, seed in case.fixed.package.seeds.model_dump().items():
+    for key, seed in case.fixed.package.seeds.model_dump().items() if not _unset(case, log) else ():
         if log.values.get(key) != seed or isinstance(log.values.get(key), bool):
-            what = "the accuracy run has another seed than the round's"
-            yield Problem(what, f"{key} {seed}", said(log, key), log.path, log.at(key))
+            yield log.problem("the accuracy run has another seed than the round's", f"{key} {seed}", key)
             return
 
 
-@check("inference-accuracy-settings", "result")
-def accuracy_settings(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-accuracy-settings", "accuracy_log")
+def accuracy_settings(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that LoadGen read its own settings for the accuracy run, which would have set the seeds."""
-    log = case.accuracy_log
-    if log is not None and _unset(case, log):
+    if _unset(case, log):
         key, seed = next(iter(case.fixed.package.seeds.model_dump().items()))
         what = "LoadGen did not read its own settings for the accuracy run: no seed is set"
-        yield Problem(what, f"{key} {seed}", said(log, key), log.path, log.at(key))
+        yield log.problem(what, f"{key} {seed}", key)
 
 
 def _unset(case: ResultCase, log: DetailLog) -> bool:
@@ -90,30 +80,22 @@ def _unset(case: ResultCase, log: DetailLog) -> bool:
     return all(seed == case.reviewed.unset_seed and not isinstance(seed, bool) for seed in seeds)
 
 
-@check("inference-data-set-covered", "result")
-def data_set_covered(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-data-set-covered", "accuracy_log")
+def data_set_covered(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that the accuracy run asked every sample of the data set."""
-    log = case.accuracy_log
-    if log is None or case.model is None or case.asked is None:
-        return
-    try:
-        wanted = models(case.fixed.name).accuracy_samples(case.model, case.asked)
-    except ValueError:
-        return
-    key = "effective_accuracy_sample_count"
+    wanted, key = case.accuracy_samples(case.asked), "effective_accuracy_sample_count"
     key = key if log.values.get(key) is not None else "qsl_reported_total_count"
-    if isinstance(wanted, int) and log.values.get(key) != wanted:
-        what = "the accuracy run does not cover the data set"
-        yield Problem(what, f"{wanted:,} samples", said(log, key), log.path, log.at(key))
+    if wanted is not None and log.values.get(key) != wanted:
+        yield log.problem("the accuracy run does not cover the data set", f"{wanted:,} samples", key)
 
 
 @check("inference-accuracy-hash", "result")
 def accuracy_hash(case: ResultCase) -> Iterator[Problem]:
     """Judge that the hash in accuracy.txt can be the SHA-256 of an accuracy log."""
-    text = case.facts.accuracy_text
-    for position, line in enumerate(text.lines if text is not None else (), 1):
-        found = HASH.match(line[:300])
-        if text is not None and found is not None and not DIGEST.fullmatch(found[1]):
+    if (text := case.facts.accuracy_text) is None:
+        return
+    for position, line in enumerate(text.lines, 1):
+        if (found := HASH.match(line[:300])) is not None and not DIGEST.fullmatch(found[1]):
             what = "the hash of the accuracy log is not a SHA-256"
             yield Problem(what, "64 hexadecimal digits", brief(found[1]), text.path, position)
 
@@ -139,7 +121,7 @@ def _contradictions(log: DetailLog, summary: Text) -> Iterator[Problem]:
         line = raw[:200].strip()
         if (validity := VALIDITY.match(line)) and validity[1] != log.values.get("result_validity"):
             what = "summary and detail log disagree about the run's validity"
-            yield Problem(what, said(log, "result_validity"), validity[1], summary.path, position)
+            yield Problem(what, log.said("result_validity"), validity[1], summary.path, position)
         elif (count := COUNT.match(line)) and count[2].lower().startswith("error"):
             if (int(count[1][:9]) if count[1] else 0) != log.error_count:
                 what = "the summary counts other errors than the detail log holds"
@@ -149,13 +131,13 @@ def _contradictions(log: DetailLog, summary: Text) -> Iterator[Problem]:
             key = _key(log, stated[1].strip())
             if not _alike(stated[2], log, key):
                 what = f"summary and detail log disagree about '{key}'"
-                yield Problem(what, said(log, key), stated[2], summary.path, position)
+                yield Problem(what, log.said(key), stated[2], summary.path, position)
 
 
 def _key(log: DetailLog, said: str) -> str:
     """Return the key that a summary's line is of; latencies of MultiStream are those of its queries."""
     key = SUMMARISED.get(said, "")
-    if logged_scenario(log.values.get("effective_scenario")).by_query and key.endswith("latency_ns"):
+    if log.scenario.by_query and key.endswith("latency_ns"):
         head = "percentile_per_query_latency_ns" if "percentile" in key else "query_latency_ns"
         return key.removesuffix("percentile_latency_ns" if "percentile" in key else "latency_ns") + head
     return key
@@ -165,7 +147,7 @@ def _alike(text: str, log: DetailLog, key: str) -> bool:
     exact = log.values.get(key)
     if isinstance(exact, int) and text.isdigit():
         return int(text) == exact
-    value = number(log, key)
+    value = log.number(key)
     try:
         stated = float(text)
     except ValueError:

@@ -10,13 +10,12 @@ import re
 from collections.abc import Iterator
 
 from checker.core.findings import Problem, brief
-from checker.families.mlperf_inference.cases import ResultCase, number, said
+from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.facts import TestFacts, Text
 from checker.families.mlperf_inference.rules.measured import PERFORMANCE_MODES
 from checker.loadgen.detail_log import DetailLog
 from rules.inference_review import TestSettings
-from rules.scenarios import logged_scenario
 
 PASS = re.compile(r"\s*TEST PASS\s*")
 MEASURED = ("power_begin", "result_mean_latency_ns", "result_max_latency_ns", "result_query_count")
@@ -44,11 +43,9 @@ def _tests(case: ResultCase) -> Iterator[TestFacts]:
 
 def _runs(case: ResultCase) -> Iterator[tuple[TestFacts, DetailLog, DetailLog]]:
     """Yield each test that has a log with that log and the result's own."""
-    run = case.log
-    for test in _tests(case) if run is not None else ():
-        log = test.log if test.log is not None else test.unread_log
-        if log is not None and log.refused is None and log.state is None and run is not None:
-            yield test, log, run
+    for test in _tests(case):
+        if case.log is not None and test.log is not None and test.log.whole:
+            yield test, test.log, case.log
 
 
 @check("inference-test-of-its-own", "result")
@@ -65,7 +62,7 @@ def test_of_its_own(case: ResultCase) -> Iterator[Problem]:
             values = [log.values.get(key) for key in MEASURED]
             if None not in values and values == [other.values.get(key) for key in MEASURED]:
                 what = f"{test.name} measured, to the last digit and at the same time, what {name} did"
-                yield Problem(what, "a run of its own", said(log, "power_begin"), log.path, log.at("power_begin"))
+                yield log.problem(what, "a run of its own", "power_begin")
                 break
         seen.append((test.name, log))
 
@@ -80,8 +77,7 @@ def test_as_told(case: ResultCase) -> Iterator[Problem]:
         if wrong := list(_untold(told, log)):
             what = f"LoadGen ran without the settings of {test.name}"
             expected = ", ".join(f"{key} {wanted}" for key, wanted in wrong)
-            found = ", ".join(said(log, key) for key, _ in wrong)
-            yield Problem(what, expected, found, log.path, log.at(wrong[0][0]))
+            yield log.problem(what, expected, wrong[0][0], ", ".join(log.said(key) for key, _ in wrong))
 
 
 def _untold(told: TestSettings, log: DetailLog) -> Iterator[tuple[str, str]]:
@@ -91,7 +87,7 @@ def _untold(told: TestSettings, log: DetailLog) -> Iterator[tuple[str, str]]:
         if key in log and (logged != value or isinstance(logged, bool) != isinstance(value, bool)):
             yield key, brief(value)
     for key in told.positive:
-        if key in log and not (number(log, key) or 0) > 0:
+        if key in log and not (log.number(key) or 0) > 0:
             yield key, "above 0"
     if log.values.get("effective_test_mode") not in PERFORMANCE_MODES:
         yield "effective_test_mode", PERFORMANCE_MODES[0]
@@ -102,8 +98,7 @@ def test_run_valid(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen found the run of a test valid that compares speeds."""
     for test, log, _ in _runs(case):
         if _timed(case, test) and log.values.get("result_validity") != "VALID":
-            key = "result_validity"
-            yield Problem(f"the run of {test.name} is invalid", '"VALID"', said(log, key), log.path, log.at(key))
+            yield log.problem(f"the run of {test.name} is invalid", '"VALID"', "result_validity")
 
 
 def _timed(case: ResultCase, test: TestFacts) -> bool:
@@ -126,30 +121,29 @@ def test_performs(case: ResultCase) -> Iterator[Problem]:
     """Judge from both logs that a test performs as the result does."""
     for test, log, run in _runs(case):
         scenario, told = run.values.get("effective_scenario"), case.reviewed.told.get(test.name)
-        if told is None or not told.timed or not isinstance(scenario, str) or not logged_scenario(scenario).score:
+        its = run.scenario
+        if told is None or not told.timed or not isinstance(scenario, str) or not its.score:
             continue
         if any(_untold(told, log)):
             continue  # `test_as_told` says that this is no such test
         ran = log.values.get("effective_scenario")
         if ran != scenario:
             what = f"{test.name} ran in another scenario than the result"
-            line = log.at("effective_scenario")
-            yield Problem(what, brief(scenario), said(log, "effective_scenario"), log.path, line)
+            yield log.problem(what, brief(scenario), "effective_scenario")
             continue
-        key, rises = logged_scenario(scenario).score, not logged_scenario(scenario).is_latency
-        score, reference = number(log, key), number(run, key)
+        score, reference = log.number(its.score), run.number(its.score)
         if not score or not reference:
             continue
         ratio, slack = score / reference, allowed_share(case, test.name, scenario, reference)
         if test.name == "TEST04":
-            holds = (ratio if rises else 1 / ratio) < 1 + slack  # faster is what a cache would make it
+            holds = (1 / ratio if its.is_latency else ratio) < 1 + slack  # faster is what a cache would make it
             expected = f"less than {slack:.0%} faster than {reference:,.6g}"
         else:
             holds = 1 - slack <= ratio <= 1 + slack
             expected = f"{reference * (1 - slack):,.6g} to {reference * (1 + slack):,.6g}"
         if not holds:
             what = f"{test.name} does not perform as the result does: the logs give no TEST PASS"
-            yield Problem(what, expected, f"{score:,.6g}", log.path, log.at(key))
+            yield log.problem(what, expected, its.score, f"{score:,.6g}")
 
 
 def allowed_share(case: ResultCase, test: str, scenario: str, reference: float) -> float:
@@ -163,10 +157,10 @@ def allowed_share(case: ResultCase, test: str, scenario: str, reference: float) 
 def test_reports_its_logs(case: ResultCase) -> Iterator[Problem]:
     """Judge that the scores a test's report compares are those of the logs beside it."""
     for test, log, run in _runs(case):
-        key = logged_scenario(run.values.get("effective_scenario")).score
+        key = run.scenario.score
         if test.performance is None or not key:
             continue
-        scores = {"reference": number(run, key), "test": number(log, key)}
+        scores = {"reference": run.number(key), "test": log.number(key)}
         yield from _misreported(test.name, test.performance, scores)
 
 

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from checker.core.findings import Problem, brief
-from checker.families.mlperf_inference.cases import ResultCase, number
+from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import EndpointCase
 from checker.families.mlperf_inference.table import own_unit, unit
 from rules.inference_review import Drift
-from rules.scenarios import logged_scenario
 
 ALONE = "refused-by-tool-alone"
 
@@ -28,7 +27,7 @@ def between_tables_and_rules(case: ResultCase) -> Iterator[Problem]:
             continue
         value = case.accuracy.get(drift.what)
         if drift.key is not None:
-            value = number(case.log, drift.key) if case.log is not None else None
+            value = case.log.number(drift.key) if case.log is not None else None
         if value is None:
             continue
         by_table, by_rules = ((value >= b) if drift.at_least else (value <= b) for b in (drift.table, drift.rules))
@@ -90,7 +89,7 @@ def _tool_alone(case: ResultCase, rule: str, problem: Problem) -> str | None:
     unread = rule in ("official-network", "official-system-network", "official-compliance-performance")
     if unread and told_apart and problem.found.startswith("AttributeError: 'bool'"):
         return "the official checker cannot read a truth value of is_network; the rules write it so"
-    offline = case.log is not None and logged_scenario(case.log.values.get("effective_scenario")).is_one_query
+    offline = case.log is not None and case.log.scenario.is_one_query
     if (
         rule == "official-query-count"
         and offline

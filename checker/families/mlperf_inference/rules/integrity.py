@@ -5,27 +5,22 @@ What the judges are given is made here from what was read for the official verdi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
-from checker.core.checks import Function, Unit
-from checker.core.findings import Problem, brief, limited
+from checker.core.findings import Problem, brief
 from checker.families.mlperf_inference.cases import ResultCase, ResultTrace, SubmitterCase, mark_of, when
 from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.endpoints.accuracy import scores
 from checker.families.mlperf_inference.endpoints.case import EndpointCase, endpoint_case
 from checker.families.mlperf_inference.endpoints.logs import RESULTS, SUMMARY
 from checker.families.mlperf_inference.endpoints.marks import accuracy_mark, audit_marks, run_mark
+from checker.families.mlperf_inference.models import NOTHING
 from checker.families.mlperf_inference.modular.official import ResultReview, SubmitterFacts
 from checker.families.mlperf_inference.power.check import has_power
-from rules.inference import ModelRules
 from rules.inference_review import review_rules
 from rules.ruleset import load
-
-MOST = 20  # findings of one rule on one thing
-NOTHING = ModelRules(listed=False)
 
 
 def result_case(facts: SubmitterFacts, review: ResultReview) -> ResultCase:
@@ -61,30 +56,15 @@ def _numbers(stated: Any) -> dict[str, float]:
 
 def result_problems(case: ResultCase) -> Iterator[tuple[str, Problem]]:
     """Yield what the round's rules object to in a result, beyond what the official checker does."""
-    yield from _asked(case.fixed.name, "result", case)
+    yield from CHECKS.problems(load(case.fixed.name), "result", case)
     if (endpoint := endpoint_case(case)) is not None:
-        yield from _asked(case.fixed.name, "endpoint", endpoint)
+        yield from CHECKS.problems(load(case.fixed.name), "endpoint", endpoint)
 
 
 def submitter_problems(facts: SubmitterFacts, results: list[ResultCase]) -> Iterator[tuple[str, Problem]]:
     """Yield what the round's rules object to in a submitter's folder."""
     case = SubmitterCase(facts.submitter, results, facts.rules, review_rules(facts.rules.name))
-    yield from _asked(facts.rules.name, "submitter", case)
-
-
-def round_problems(round_name: str, traces: Sequence[ResultTrace]) -> Iterator[tuple[str, Problem]]:
-    """Yield what runs of a round show beside each other; paths are relative to what is checked."""
-    yield from _asked(round_name, "round", traces)
-
-
-def _asked(round_name: str, unit: Unit, case: object) -> Iterator[tuple[str, Problem]]:
-    for rule, function in _checks(round_name, unit):
-        yield from ((rule, problem) for problem in limited(function(case), MOST))
-
-
-@cache
-def _checks(round_name: str, unit: Unit) -> list[tuple[str, Function]]:
-    return [(card.id, function) for card, function in CHECKS.of(load(round_name), unit)]
+    return CHECKS.problems(load(facts.rules.name), "submitter", case)
 
 
 def trace(case: ResultCase, shown: Callable[[str], str]) -> ResultTrace:
@@ -135,6 +115,5 @@ def _endpoint_trace(case: EndpointCase, shown: Callable[[str], str]) -> ResultTr
 
 def _tests(case: ResultCase, shown: Callable[[str], str]) -> Iterator[tuple[str, int, str]]:
     for name, test in case.facts.tests.items():
-        log = test.log if test.log is not None else test.unread_log
-        if log is not None and log.refused is None and log.state is None:
-            yield name, log.fingerprint, shown(log.path)
+        if test.log is not None and test.log.whole:
+            yield name, test.log.fingerprint, shown(test.log.path)

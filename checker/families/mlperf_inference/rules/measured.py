@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from checker.core.findings import Problem, brief
-from checker.families.mlperf_inference.cases import ResultCase, SubmitterCase, elapsed_s, number, said
-from checker.families.mlperf_inference.checks import check
+from checker.families.mlperf_inference.cases import ResultCase, SubmitterCase, elapsed_s
+from checker.families.mlperf_inference.checks import check, check_log
 from checker.loadgen.detail_log import DetailLog
 from checker.loadgen.early_stopping import met
-from rules.scenarios import LoadGenScenario, logged_scenario, scenario_named
+from rules.scenarios import scenario_named
 
 PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")
 PERFORMANCE_MODES = ("PerformanceOnly", "SubmissionRun")
@@ -22,34 +22,22 @@ GIT_STATUS = "loadgen_git_status_message"  # changed files; empty: none; NA: nob
 CLOCK_S = 0.5  # by which LoadGen's own count of time and the clock's may differ
 
 
-@check("inference-result-valid", "result")
-def result_valid(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-result-valid")
+def result_valid(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that LoadGen found the run valid; in the open division the bounds of latency are the submitter's own."""
-    log = case.log
-    if log is None or (not case.strict and _invalid_by_latency(log)):
-        return
-    if log.values.get("result_validity") != "VALID":
-        what = "LoadGen found the run invalid"
-        yield Problem(what, '"VALID"', said(log, "result_validity"), log.path, log.at("result_validity"))
+    if log.values.get("result_validity") != "VALID" and (case.strict or not _invalid_by_latency(log)):
+        yield log.problem("LoadGen found the run invalid", '"VALID"', "result_validity")
 
 
 def _invalid_by_latency(log: DetailLog) -> bool:
     """Whether a run that LoadGen found invalid reached all that LoadGen asks but a latency, which Server alone has."""
     reached = (log.values.get(key) is True for key in ("result_min_duration_met", "result_min_queries_met"))
-    invalid = log.values.get("result_validity") == "INVALID"
-    return invalid and _scenario(log).is_bounded and all(reached)
+    return log.values.get("result_validity") == "INVALID" and log.scenario.is_bounded and all(reached)
 
 
-def _scenario(log: DetailLog) -> LoadGenScenario:
-    return logged_scenario(log.values.get("effective_scenario"))
-
-
-@check("inference-loadgen-errors", "result")
-def loadgen_errors(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-loadgen-errors")
+def loadgen_errors(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that LoadGen logged no error in the performance run."""
-    log = case.log
-    if log is None:
-        return
     for error in log.errors:
         found = f"{error.key}: {brief(error.value)}"
         yield Problem("LoadGen logged an error", "no errors", found, log.path, error.line)
@@ -58,26 +46,23 @@ def loadgen_errors(case: ResultCase) -> Iterator[Problem]:
 @check("inference-loadgen-unaltered", "result")
 def loadgen_unaltered(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen was built from a revision without local changes, where its build knew of any."""
-    for log in (case.log, case.accuracy_log):
-        changed = log.values.get(GIT_STATUS) if log is not None else ""
-        if log is not None and isinstance(changed, str) and not case.unknown(changed):
-            what = "LoadGen was built from changed sources"
-            yield Problem(what, "no changes", brief(changed), log.path, log.at(GIT_STATUS))
+    for log in case.logs:
+        changed = log.values.get(GIT_STATUS)
+        if isinstance(changed, str) and not case.unknown(changed):
+            yield log.problem("LoadGen was built from changed sources", "no changes", GIT_STATUS)
 
 
 @check("inference-loadgen-revision-known", "submitter")
 def loadgen_revision_known(case: SubmitterCase) -> Iterator[Problem]:
     """Judge that LoadGen was built where git could name its revision; one log stands for a submitter's."""
-    logs = [(result, log) for result in case.results for log in (result.log, result.accuracy_log) if log is not None]
+    logs = [(result, log) for result in case.results for log in result.logs]
     unnamed = [log for result, log in logs if _unnamed(result, log)]
     if unnamed:
         versions = Counter(brief(log.values.get("loadgen_version")) for log in unnamed)
         found = ", ".join(f"{version} in {count:,}" for version, count in versions.most_common(4))
         what = f"LoadGen was built outside a git checkout, so its revision is not known, in {len(unnamed):,} of "
         what += f"{len(logs):,} logs of performance and accuracy runs"
-        yield Problem(
-            what, "a revision, as loadgen_version names it", found, unnamed[0].path, unnamed[0].at(GIT_STATUS)
-        )
+        yield unnamed[0].problem(what, "a revision, as loadgen_version names it", GIT_STATUS, found)
 
 
 def _unnamed(result: ResultCase, log: DetailLog) -> bool:
@@ -91,12 +76,10 @@ def _unnamed(result: ResultCase, log: DetailLog) -> bool:
 def loadgen_version(case: ResultCase) -> Iterator[Problem]:
     """Judge that LoadGen is not older than the round allows."""
     least = case.reviewed.loadgen_at_least
-    for log in (case.log, case.accuracy_log):
-        version = _version(log.values.get("loadgen_version")) if log is not None else None
-        if log is not None and version is not None and version < (_version(least) or ()):
-            found = brief(log.values.get("loadgen_version"))
-            line = log.at("loadgen_version")
-            yield Problem("LoadGen is of an earlier round", f"{least} or later", found, log.path, line)
+    for log in case.logs:
+        version = _version(log.values.get("loadgen_version"))
+        if version is not None and version < (_version(least) or ()):
+            yield log.problem("LoadGen is of an earlier round", f"{least} or later", "loadgen_version")
             return  # as a rule both logs are of one build
 
 
@@ -105,112 +88,95 @@ def _version(text: object) -> tuple[int, ...] | None:
     return tuple(map(int, parts)) if all(part.isascii() and part.isdigit() for part in parts) else None
 
 
-@check("inference-performance-mode", "result")
-def performance_mode(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-performance-mode")
+def performance_mode(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that the performance log is of a performance run, of samples drawn as they come."""
-    log = case.log
-    if log is None:
-        return
-    mode = log.values.get("effective_test_mode")
-    if mode not in PERFORMANCE_MODES:
+    if not _performs(log):
         what = "the performance log is of a run in another mode"
-        line = log.at("effective_test_mode")
-        yield Problem(what, " or ".join(PERFORMANCE_MODES), said(log, "effective_test_mode"), log.path, line)
+        yield log.problem(what, " or ".join(PERFORMANCE_MODES), "effective_test_mode")
     for key in ("effective_performance_issue_same", "effective_performance_issue_unique"):
         if log.values.get(key) not in (None, False, 0):
             what = "the run did not draw its samples at random: a compliance test's setting was on"
-            yield Problem(what, f"{key}: false", said(log, key), log.path, log.at(key))
+            yield log.problem(what, f"{key}: false", key)
 
 
-@check("inference-minimums-met", "result")
-def minimums_met(case: ResultCase) -> Iterator[Problem]:
+def _performs(log: DetailLog) -> bool:
+    return log.values.get("effective_test_mode") in PERFORMANCE_MODES
+
+
+@check_log("inference-minimums-met")
+def minimums_met(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that by LoadGen's own word the run was long enough and had enough queries."""
-    log = case.log
-    if log is None or log.values.get("effective_test_mode") not in PERFORMANCE_MODES:
-        return
     for key, word in (("result_min_duration_met", "least duration"), ("result_min_queries_met", "least queries")):
-        if log.values.get(key) is not True:
-            yield Problem(f"the run did not reach its {word}", f"{key}: true", said(log, key), log.path, log.at(key))
+        if _performs(log) and log.values.get(key) is not True:
+            yield log.problem(f"the run did not reach its {word}", f"{key}: true", key)
 
 
-@check("inference-queries-counted", "result")
-def queries_counted(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-queries-counted")
+def queries_counted(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that the run answered queries, and not more of them than LoadGen made."""
-    log = case.log
-    if log is None or log.values.get("effective_test_mode") not in PERFORMANCE_MODES:
-        return
-    answered, made = number(log, "result_query_count"), number(log, "generated_query_count")
+    answered, made = log.number("result_query_count"), log.number("generated_query_count")
     most = "any number" if made is None else f"{made:,.0f}, as were made"
-    if answered is None or answered <= 0 or (made is not None and answered > made):
+    if _performs(log) and (answered is None or answered <= 0 or (made is not None and answered > made)):
         what = "the run counts no answered query" if not answered else "the run counts more queries than were made"
-        line = log.at("result_query_count")
-        yield Problem(what, f"more than 0 and at most {most}", said(log, "result_query_count"), log.path, line)
+        yield log.problem(what, f"more than 0 and at most {most}", "result_query_count")
 
 
 @check("inference-log-in-order", "result")
 def log_in_order(case: ResultCase) -> Iterator[Problem]:
     """Judge that time does not run backwards in any of a result's logs."""
-    tests = (log for test in case.facts.tests.values() for log in (test.log, test.unread_log))
-    for log in (case.log, case.accuracy_log, *tests):
-        if log is not None and log.fell_ms > case.reviewed.backward_ms:
-            most = f"at most {case.reviewed.backward_ms:g} ms"
-            yield Problem("time runs backwards in the log", most, f"by {log.fell_ms:,.3f} ms", log.path, log.fell_line)
+    most = case.reviewed.backward_ms
+    for log in (*case.logs, *(test.log for test in case.facts.tests.values() if test.log is not None)):
+        if log.fell_ms > most:
+            what, found = "time runs backwards in the log", f"by {log.fell_ms:,.3f} ms"
+            yield Problem(what, f"at most {most:g} ms", found, log.path, log.fell_line)
 
 
-@check("inference-duration-measured", "result")
-def duration_measured(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-duration-measured")
+def duration_measured(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that the load lasted as long as the rules ask, by the clock and by what was counted."""
-    log, least = case.log, case.fixed.package.limits.duration_ms / 1000
-    if log is None or case.model_rules.pass_over_data:
-        return
-    clock = elapsed_s(log)
-    if clock is not None and clock < least - CLOCK_S:
-        what = "the load lasted too short a time, by the clock"
-        yield Problem(what, f"at least {least:,.0f} s", f"{clock:,.1f} s", log.path, log.at("power_end"))
-    made = number(log, "generated_query_duration")
-    if made is not None and _scenario(log).stops_early and made / 1e9 < least:
-        what = "LoadGen made queries for too short a time"
-        line = log.at("generated_query_duration")
-        yield Problem(what, f"at least {least:,.0f} s", f"{made / 1e9:,.1f} s", log.path, line)
-    counted = counted_s(log)
-    if counted is not None and counted < least * (1 - case.reviewed.slack):
-        what = "the load lasted too short a time, by its own count and throughput"
-        yield Problem(what, f"at least {least:,.0f} s", f"{counted:,.1f} s", log.path, log.at("result_query_count"))
+    least = case.fixed.package.limits.duration_ms / 1000
+    made = log.number("generated_query_duration") if log.scenario.stops_early else None
+    by_count = "the load lasted too short a time, by its own count and throughput"
+    for what, lasted, enough, key in (
+        ("the load lasted too short a time, by the clock", elapsed_s(log), least - CLOCK_S, "power_end"),
+        ("LoadGen made queries for too short a time", made and made / 1e9, least, "generated_query_duration"),
+        (by_count, counted_s(log), least * (1 - case.reviewed.slack), "result_query_count"),
+    ):
+        if lasted is not None and lasted < enough and not case.model_rules.pass_over_data:
+            yield log.problem(what, f"at least {least:,.0f} s", key, f"{lasted:,.1f} s")
 
 
 def counted_s(log: DetailLog) -> float | None:
     """Return how long a load lasted by what it counted and its throughput; None where that cannot be told."""
-    its = _scenario(log)
-    rate = number(log, its.counted_rate) if its.counted_rate else None
-    count = offline_samples(log) if its.is_one_query else number(log, "result_query_count")
+    its = log.scenario
+    rate = log.number(its.counted_rate) if its.counted_rate else None
+    count = offline_samples(log) if its.is_one_query else log.number("result_query_count")
     return count / rate if count and rate else None
 
 
 def offline_samples(log: DetailLog) -> float | None:
     """Return how many samples an Offline run had: what was generated, which may differ from what was set."""
-    return number(log, "generated_samples_per_query") or number(log, "effective_samples_per_query")
+    return log.number("generated_samples_per_query") or log.number("effective_samples_per_query")
 
 
-@check("inference-throughput-agrees", "result")
-def throughput_agrees(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-throughput-agrees")
+def throughput_agrees(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that throughput, count, latencies and duration of a run are those of one run."""
-    log, slack = case.log, case.reviewed.slack
-    if log is None:
-        return
+    slack = case.reviewed.slack
     for key, expected, over in _throughputs(log, elapsed_s(log)):
-        stated = number(log, key)
+        stated = log.number(key)
         if stated is None or not expected > 0:
             continue
         if stated > expected * (1 + slack) or (not over and stated < expected * (1 - slack)):
-            bound = "at most" if over else "about"
             what = f"'{key}' contradicts the run's own count, latencies and duration"
-            yield Problem(what, f"{bound} {expected:,.6g}", f"{stated:,.6g}", log.path, log.at(key))
+            yield log.problem(what, f"{'at most' if over else 'about'} {expected:,.6g}", key, f"{stated:,.6g}")
 
 
 def _throughputs(log: DetailLog, clock: float | None) -> Iterator[tuple[str, float, bool]]:
     """Yield (key, what it must be, whether that is only an upper bound)."""
-    its, queries = _scenario(log), number(log, "result_query_count")
-    slowest, mean = number(log, "result_max_latency_ns"), number(log, "result_mean_latency_ns")
+    its, queries = log.scenario, log.number("result_query_count")
+    slowest, mean = log.number("result_max_latency_ns"), log.number("result_mean_latency_ns")
     if its.is_one_query and (samples := offline_samples(log)) is not None:
         if slowest:
             yield "result_samples_per_second", samples / (slowest / 1e9), False
@@ -225,73 +191,67 @@ def _throughputs(log: DetailLog, clock: float | None) -> Iterator[tuple[str, flo
         if clock > slowest / 1e9:
             # The last query issued is answered at the latest its latency before the load's end.
             yield "result_completed_samples_per_sec", queries / (clock - slowest / 1e9), True
-        scheduled = number(log, "result_scheduled_samples_per_sec")
+        scheduled = log.number("result_scheduled_samples_per_sec")
         if scheduled:
             yield "result_completed_samples_per_sec", scheduled, True
     elif its.by_query and queries and clock:
-        mean = number(log, "result_mean_query_latency_ns")
+        mean = log.number("result_mean_query_latency_ns")
         if mean and queries * mean / 1e9 > clock * 1.02:
             yield "result_query_count", clock / (mean / 1e9), True
 
 
-@check("inference-percentiles-rise", "result")
-def percentiles_rise(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-percentiles-rise")
+def percentiles_rise(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that latencies of a run rise with their percentile, from the least to the greatest."""
-    log = case.log
-    if log is None:
-        return
     for kind in ("result_{}latency_ns", "result_first_token_{}latency_ns", "result_{}query_latency_ns"):
         per_query = "per_query_latency_ns" if "query" in kind else "latency_ns"
         head = kind.partition("{")[0]
         keys = [kind.format("min_"), *(f"{head}{p}_percentile_{per_query}" for p in PERCENTILES), kind.format("max_")]
-        stated = [(key, value) for key in keys if (value := number(log, key)) is not None]
+        stated = [(key, value) for key in keys if (value := log.number(key)) is not None]
         for (lower, low), (upper, high) in pairwise(stated):
             if low > high:
-                what = f"'{lower}' is above '{upper}'"
-                yield Problem(what, f"at most {high:,.0f}", f"{low:,.0f}", log.path, log.at(lower))
+                yield log.problem(f"'{lower}' is above '{upper}'", f"at most {high:,.0f}", lower, f"{low:,.0f}")
     yield from _estimate(log)
 
 
 def _estimate(log: DetailLog) -> Iterator[Problem]:
     """Yield where an early-stopping estimate lies outside the latencies that it is one of."""
     tokens = "first_token_" if log.values.get("requested_use_token_latencies") is True else ""
-    its = _scenario(log)
+    its = log.scenario
     if its.percentile is None:
         return
     key, low_key, high_key = its.score, its.percentile_form.format(its.percentile), "result_max_query_latency_ns"
     if not its.by_query:
         low_key, high_key = f"result_{tokens}{its.percentile}_percentile_latency_ns", f"result_{tokens}max_latency_ns"
-    stated, low, high = (number(log, one) for one in (key, low_key, high_key))
-    asked = number(log, "effective_target_latency_percentile")
+    stated, low, high = (log.number(one) for one in (key, low_key, high_key))
+    asked = log.number("effective_target_latency_percentile")
     if stated is None or low is None or high is None or (asked is not None and asked < 0.9):
         return
     if stated == 0 and log.values.get("early_stopping_met") is not True:
         return  # LoadGen made no estimate of so few queries
     if not low <= stated <= high:
         what = f"'{key}' is none of the latencies at or above its percentile"
-        yield Problem(what, f"{low:,.0f} to {high:,.0f}", f"{stated:,.0f}", log.path, log.at(key))
+        yield log.problem(what, f"{low:,.0f} to {high:,.0f}", key, f"{stated:,.0f}")
 
 
-@check("inference-percentile-as-required", "result")
-def percentile_as_required(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-percentile-as-required")
+def percentile_as_required(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that LoadGen was told to judge the percentile that the rules name."""
-    log = case.log
-    if log is None or not case.strict:
-        return
-    scenario = log.values.get("effective_scenario")
-    least = case.reviewed.percentile.get(scenario) if isinstance(scenario, str) else None  # type: ignore[call-overload]
-    stated = number(log, "effective_target_latency_percentile")
-    if least is not None and stated is not None and stated < least - 1e-9:
+    key, least = (
+        "effective_target_latency_percentile",
+        dict[str, float](case.reviewed.percentile.items()).get(log.scenario.name),
+    )
+    stated = log.number(key)
+    if case.strict and least is not None and stated is not None and stated < least - 1e-9:
         what = "LoadGen judged a lower percentile of latency than the rules name"
-        line = log.at("effective_target_latency_percentile")
-        yield Problem(what, f"at least {least:g}", f"{stated:g}", log.path, line)
+        yield log.problem(what, f"at least {least:g}", key, f"{stated:g}")
 
 
-@check("inference-latency-in-bounds", "result")
-def latency_in_bounds(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-latency-in-bounds")
+def latency_in_bounds(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that what was measured keeps the bounds of the folder's scenario, Interactive's included."""
-    log, asked = case.log, case.asked
-    if log is None or not case.strict or asked is None or not scenario_named(asked).is_bounded:
+    asked = case.asked
+    if not case.strict or asked is None or not scenario_named(asked).is_bounded:
         return
     limits = case.model_rules.token_latency_ns.get(asked)
     bound = case.model_rules.latency_ns.get(asked)
@@ -304,69 +264,62 @@ def latency_in_bounds(case: ResultCase) -> Iterator[Problem]:
     elif bound is not None and not case.model_rules.tokens:
         keys = [("result_99.00_percentile_latency_ns", bound, "latency")]
     for key, most, word in keys:
-        stated = number(log, key)
+        stated = log.number(key)
         if stated is None or stated > most:
             what = f"the 99th percentile of {word} is above the bound of {asked}"
-            found = said(log, key) if stated is None else f"{stated / 1e6:,.3f} ms"
-            yield Problem(what, f"at most {most / 1e6:,g} ms", found, log.path, log.at(key))
+            found = None if stated is None else f"{stated / 1e6:,.3f} ms"
+            yield log.problem(what, f"at most {most / 1e6:,g} ms", key, found)
 
 
-@check("inference-early-stopping-met", "result")
-def early_stopping_met(case: ResultCase) -> Iterator[Problem]:
-    """Judge that by LoadGen's own word a run met early stopping, where its scenario has it."""
-    log = case.log
-    if log is None or not _scenario(log).stops_early or (_scenario(log).is_bounded and not case.strict):
-        return  # in the open division the bound that a Server run must keep is the submitter's own
-    if log.values.get("early_stopping_met") is not True:
-        key = "early_stopping_met"
-        yield Problem("the run did not meet early stopping", "true", said(log, key), log.path, log.at(key))
+@check_log("inference-early-stopping-met")
+def early_stopping_met(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+    """Judge that by LoadGen's own word a run met early stopping, where its scenario has it.
+
+    In the open division the bound that a Server run must keep is the submitter's own.
+    """
+    judged = log.scenario.stops_early and (case.strict or not log.scenario.is_bounded)
+    if judged and log.values.get("early_stopping_met") is not True:
+        yield log.problem("the run did not meet early stopping", "true", "early_stopping_met")
 
 
-@check("inference-inferred-on-edge", "result")
-def inferred_on_edge(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-inferred-on-edge")
+def inferred_on_edge(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that a run of another scenario stands for a result on an edge system only, and only where it may."""
-    log, asked = case.log, case.asked
-    ran = log.values.get("effective_scenario") if log is not None else None
-    if log is None or asked is None or ran in (asked, None, scenario_named(asked).loadgen):
+    asked, ran = case.asked, log.values.get("effective_scenario")
+    if asked is None or ran in (asked, None, scenario_named(asked).loadgen):
         return
     if "edge" not in str(case.system.get("system_type")).lower() or ran not in scenario_named(asked).inferred_from:
         what = "the result is taken from a run of another scenario, which its system or scenario does not allow"
-        yield Problem(what, brief(asked), said(log, "effective_scenario"), log.path, log.at("effective_scenario"))
+        yield log.problem(what, brief(asked), "effective_scenario")
 
 
-@check("inference-early-stopping-agrees", "result")
-def early_stopping_agrees(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-early-stopping-agrees")
+def early_stopping_agrees(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that a Server run's own counts satisfy early stopping, where it says that they do."""
-    log = case.log
-    if log is None or not _scenario(log).is_bounded:
-        return
-    if log.values.get("requested_use_token_latencies") is True:
+    if not log.scenario.is_bounded or log.values.get("requested_use_token_latencies") is True:
         return  # what is over the bound is then a token's latency, and not counted
-    queries, over = number(log, "result_query_count"), number(log, "result_overlatency_query_count")
-    share = number(log, "effective_target_latency_percentile")
+    queries, over = log.number("result_query_count"), log.number("result_overlatency_query_count")
+    share = log.number("effective_target_latency_percentile")
     if queries is None or over is None or share is None or not (0 < share < 1 and over >= 0 and 0 < queries < 1e12):
         return
     if log.values.get("early_stopping_met") is True and not met(int(over), int(queries), share):
         what = "so many queries over the bound do not meet early stopping, though the log says so"
-        found = f"{over:,.0f} of {queries:,.0f} over it"
         expected = f"a share that vouches for {share:g} with 99% confidence"
-        yield Problem(what, expected, found, log.path, log.at("result_overlatency_query_count"))
+        found = f"{over:,.0f} of {queries:,.0f} over it"
+        yield log.problem(what, expected, "result_overlatency_query_count", found)
 
 
-@check("inference-tokens-agree", "result")
-def tokens_agree(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-tokens-agree")
+def tokens_agree(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
     """Judge that a sample yields as many tokens in the performance run as in the accuracy run."""
-    log, told = case.log, case.accuracy.get("TOKENS_PER_SAMPLE")
-    if log is None or not told or case.model in case.reviewed.other_lengths:
-        return
-    its = _scenario(log)
+    told, its = case.accuracy.get("TOKENS_PER_SAMPLE"), log.scenario
     its = its if its.tokens_score else scenario_named("Server")
     key = str(its.tokens_score)
-    tokens, samples = number(log, key), number(log, its.score)
-    if not tokens or not samples:
+    tokens, samples = log.number(key), log.number(its.score)
+    if not told or case.model in case.reviewed.other_lengths or not tokens or not samples:
         return
     per_sample, slack = tokens / samples, case.reviewed.tokens_slack
     if abs(per_sample / told - 1) > slack:
         what = "samples of the performance run have another number of tokens than those of the accuracy run"
         expected = f"{told:,.1f} within {slack:.0%}"
-        yield Problem(what, expected, f"{per_sample:,.1f} tokens per sample", log.path, log.at(key))
+        yield log.problem(what, expected, key, f"{per_sample:,.1f} tokens per sample")

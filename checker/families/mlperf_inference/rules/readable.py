@@ -82,7 +82,7 @@ def _read(case: ResultCase) -> Seen:
     facts = case.facts
     files: list[DetailLog | Text | JsonFile | None] = [facts.performance, facts.accuracy, facts.accuracy_text]
     for test in facts.tests.values():
-        files += (test.log, test.unread_log, test.accuracy, test.performance, test.baseline, test.compliance)
+        files += (test.log, test.accuracy, test.performance, test.baseline, test.compliance)
     yield from _states([*files, facts.measurements])
 
 

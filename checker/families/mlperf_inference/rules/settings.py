@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from checker.core.findings import Problem
 from checker.core.tree import RefusedError
-from checker.families.mlperf_inference.cases import ResultCase, number, said
+from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.checks import check
 from rules.scenarios import logged_scenario
 
@@ -27,7 +27,7 @@ def user_conf_as_run(case: ResultCase) -> Iterator[Problem]:
         return
     stated = _stated(case, path, scenario)
     for name, key in logged_scenario(scenario).settings.items():
-        ran, values = number(log, key), stated.get(name, [])
+        ran, values = log.number(key), stated.get(name, [])
         if name == "min_duration" and values and len(_short(case, values)) == len(values):
             continue  # `conf_in_rules` says it
         if (
@@ -37,7 +37,7 @@ def user_conf_as_run(case: ResultCase) -> Iterator[Problem]:
         ):
             told = " or ".join(dict.fromkeys(f"{value:,.10g}" for value, _, _ in values[:4]))
             what = f"user.conf gives another {name} than LoadGen ran with"
-            yield Problem(what, f"{said(log, key)}, as the log says", told, path, values[0][1])
+            yield Problem(what, f"{log.said(key)}, as the log says", told, path, values[0][1])
 
 
 @check("inference-conf-in-rules", "result")

@@ -56,14 +56,14 @@ def outputs_agree(result: InferenceResult) -> Iterator[Problem]:
         yield result.outputs.problem("the round knows no such precision", known, model.precision, "precision")
         return
     for position, (given, wanted) in enumerate(zip(model.outputs, reference or (), strict=False)):
-        difference = _difference(given, wanted)
+        difference = relative_difference(given, wanted)
         if difference > bound:
             message = f"the outputs of sample {model.samples[position]} are not the reference's"
             expected = f"within {bound:g} of them"
             yield result.outputs.problem(message, expected, f"{difference:.3g}", "outputs", position)
 
 
-def _difference(found: Sequence[float], wanted: Sequence[float]) -> float:
+def relative_difference(found: Sequence[float], wanted: Sequence[float]) -> float:
     """Return max|found - wanted| / max|wanted|; infinity for another number of them."""
     if len(found) != len(wanted):
         return inf
@@ -73,15 +73,15 @@ def _difference(found: Sequence[float], wanted: Sequence[float]) -> float:
 
 def _reference(result: InferenceResult, rules: ServingRules) -> list[list[float]] | None:
     path = result.ruleset.data("outputs", f"{rules.workload}.json")
-    return None if path is None else _read(path, rules.outputs.reference_sha256)
+    return None if path is None else read_reference(path, rules.outputs.reference_sha256)
 
 
 @cache
-def _read(path: Path, digest: str) -> list[list[float]]:
+def read_reference(path: Path, digest: str) -> list[list[float]]:
     """Return the rule set's outputs; ValueError, a defect of the rule set, where the file is not the one it names."""
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
-        raise ValueError(f"{path} is not the file that the rules name")
+        raise ValueError(f"{path}: its SHA-256 is not the one that the rules name")
     outputs: list[list[float]] = json.loads(content)["outputs"]
     return outputs
 
