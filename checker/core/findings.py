@@ -18,7 +18,7 @@ ItemKind = Literal["log", "system", "rcp", "result", "organisation"]
 
 
 @dataclass(frozen=True)
-class Problem:
+class Violation:
     """One thing a rule objects to, before the rule's card is attached; `path` is relative to the submitter's folder."""
 
     message: str
@@ -260,7 +260,7 @@ def plain(value: Any) -> Any:
     return value if value is None or (isinstance(value, bool | int) and abs(value) < 10**30) else brief(value)
 
 
-def limited(problems: Iterable[Problem], most: int = 10) -> Iterator[Problem]:
+def limited(problems: Iterable[Violation], most: int = 10) -> Iterator[Violation]:
     """Yield at most `most` problems of one rule in one place; the last says how many more there are."""
     last, more = None, 0
     for position, problem in enumerate(islice(problems, COUNTED)):

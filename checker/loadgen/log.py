@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from checker.core.files import FileState
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.tree import FOLDER
 from rules.scenarios import LoadGenScenario, logged_scenario
 
@@ -84,9 +84,9 @@ class DetailLog:
         """Return the value of a key as a finding shows it."""
         return brief(self.values[key]) if key in self.values else f"{key} is not logged"
 
-    def problem(self, message: str, expected: str, key: str, found: str | None = None) -> Problem:
+    def problem(self, message: str, expected: str, key: str, found: str | None = None) -> Violation:
         """Return a problem with the value of `key`; `found` is what is shown of it, if not that value."""
-        return Problem(message, expected, self.said(key) if found is None else found, self.path, self.at(key))
+        return Violation(message, expected, self.said(key) if found is None else found, self.path, self.at(key))
 
     @property
     def scenario(self) -> LoadGenScenario:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import checker.core.discovery
 from checker.core.discovery import LOOK, Found, Passed, folders_in, is_loadgens, is_mllog, listed, stated_benchmark
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.marks import head
 from checker.core.strict_json import JsonError, loads
 from checker.core.tree import Tree
@@ -52,14 +52,14 @@ def _misplaced(base: Path, root: Path) -> Iterator[Passed]:
     shown = root.relative_to(base).parts
     division, suite = root.parent.name, root.parent.parent.name
     if (len(shown) > 1 or division.casefold() in DIVISIONS) and division not in DIVISIONS:
-        problem = Problem("the submitter's folder is in no division's", "closed or open", printable(division))
+        problem = Violation("the submitter's folder is in no division's", "closed or open", printable(division))
         yield Passed("layout", root, problem)
     elif (len(shown) > 2 or (division in DIVISIONS and suite in SUITES)) and suite != suite_of(root):
-        problem = Problem("the division's folder is in another suite's", suite_of(root), printable(suite))
+        problem = Violation("the division's folder is in another suite's", suite_of(root), printable(suite))
         yield Passed("layout", root, problem)
     for part in shown:
         if part.startswith("."):
-            yield Passed("names", root, Problem("a folder with results is hidden", "no leading dot", printable(part)))
+            yield Passed("names", root, Violation("a folder with results is hidden", "no leading dot", printable(part)))
 
 
 def round_of(root: Path, scope: str) -> str:

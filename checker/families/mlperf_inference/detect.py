@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from checker.core.detection import DetectedRound
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.marks import Seeds, head, rounds_with_seeds, stated_seeds
 from checker.core.tree import Tree
 from checker.families.mlperf_inference.endpoints.logs import endpoint_seeds, read_files
@@ -49,12 +49,12 @@ def detect_round(path: Path) -> DetectedRound | None:
     return DetectedRound(path, "holds results of MLPerf Inference", rounds or (FAMILY,), several)
 
 
-def round_mismatch(logs: Iterable[DetailLog | None], round_name: str) -> Problem | None:
+def round_mismatch(logs: Iterable[DetailLog | None], round_name: str) -> Violation | None:
     """Return what is wrong with judging these logs by `round_name`; None unless all have seeds of other rounds."""
     said = set[str]()
     for log in filter(None, logs):
-        rounds = _rounds_with(_logged(log))
-        if not rounds or round_name in rounds:
+        seeds = _logged(log)
+        if seeds in _seeds((round_name,)) or not (rounds := _rounds_with(seeds)):
             return None
         said.update(rounds)
     if not said:
@@ -63,7 +63,7 @@ def round_mismatch(logs: Iterable[DetailLog | None], round_name: str) -> Problem
     known = rulesets()
     without = "" if any(name in known for name in found) else ", which Assay has no rules for"
     what = f"the seeds are those of {' or '.join(found)}{without}; you asked for {round_name}"
-    return Problem(what, round_name, ", ".join(found), ".")
+    return Violation(what, round_name, ", ".join(found), ".")
 
 
 def known_rounds() -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from checker.core.detection import named_otherwise
-from checker.core.findings import Finding, Item, Problem, Report, Score, Verdict
+from checker.core.findings import Finding, Item, Report, Score, Verdict, Violation
 from checker.core.ledger import Ledger, Subject, system_of
 from checker.core.outcome import OfficialOutcome
 from checker.core.waivers import Waivers
@@ -104,7 +104,7 @@ class _Judged:
     """A result, judged, and what is wrong with it: by the official checker first, then by the rules as written."""
 
     review: ResultReview
-    problems: list[tuple[str, Problem]]
+    problems: list[tuple[str, Violation]]
 
 
 @dataclass
@@ -215,7 +215,7 @@ class _Course:
         else:
             self.after += 1
 
-    def unseen(self) -> Problem | None:
+    def unseen(self) -> Violation | None:
         """Return the note on what it never judges; None where it judges all."""
         if self.stop is None or not self.after:
             return None
@@ -224,7 +224,7 @@ class _Course:
             f"the official checker ends at {self.shown} and writes no table: {self.after} result{plural} never judged"
         )
         said = f"{self.before} judged before it; official verdicts here are those with what it ends at taken out"
-        return Problem(what, "a verdict on each", said, ".")
+        return Violation(what, "a verdict on each", said, ".")
 
 
 @dataclass
@@ -233,9 +233,9 @@ class _Settled:
 
     ledger: Ledger
     root: Path
-    said: dict[tuple[str, Problem], Finding] = field(default_factory=dict)
+    said: dict[tuple[str, Violation], Finding] = field(default_factory=dict)
 
-    def settle(self, problems: Iterable[tuple[str, Problem]]) -> bool:
+    def settle(self, problems: Iterable[tuple[str, Violation]]) -> bool:
         """Add findings not said yet; return whether any of them is an error that counts."""
         failed = False
         for rule, problem in problems:

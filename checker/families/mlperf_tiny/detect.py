@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from checker.core.detection import DetectedRound
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.marks import marked, sampled
 from checker.families.mlperf_tiny.submission import TinyScope, find
 from rules.errors import AssayError
@@ -64,19 +64,19 @@ def rounds_of(names: set[str]) -> tuple[str, ...]:
     return tuple(name for name, have in rounds.items() if known <= have)
 
 
-def round_mismatch(scope: TinyScope, round_name: str) -> Problem | None:
+def round_mismatch(scope: TinyScope, round_name: str) -> Violation | None:
     """Return what is wrong with judging this by `round_name`; None where no benchmark is another round's."""
     marks = marked(sampled(submitter.root / "results" for submitter in scope.submitters))
     if marks and round_name not in marks:
         what = f"the files are those of {title(marks)}, which Assay has no rules for; you asked for {round_name}"
-        return Problem(what, round_name, ", ".join(marks), ".")
+        return Violation(what, round_name, ", ".join(marks), ".")
     strange = sorted(name for name in benchmarks(scope) if round_name not in rounds_of({name}))
     if not strange:
         return None
     are = "is no benchmark" if len(strange) == 1 else "are no benchmarks"
     others = ", ".join(rounds_of(benchmarks(scope))) or "no single round"
     what = f"{', '.join(strange)} {are} of {round_name}: what is here looks like {others}"
-    return Problem(what, f"benchmarks of {round_name}", ", ".join(strange), ".")
+    return Violation(what, f"benchmarks of {round_name}", ", ".join(strange), ".")
 
 
 def known_rounds() -> tuple[str, ...]:

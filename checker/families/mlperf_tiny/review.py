@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from checker.core.detection import named_otherwise
-from checker.core.findings import Problem, Report, Score, Windows, brief, plain
+from checker.core.findings import Report, Score, Violation, Windows, brief, plain
 from checker.core.ledger import Ledger, Subject, system_of
 from checker.core.waivers import Waivers
 from checker.families.mlperf_tiny.cases import LogTrace, TinyResultCase, TinySubmitterCase, traces_of
@@ -43,11 +43,13 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
         ledger.fold()
     ledger.across(CHECKS.problems(ledger.by, "round", traces), but=("system",))
     for folder in scope.strangers:
-        stray = Problem("no division of MLPerf Tiny: nothing in it is judged", ", ".join(fixed.divisions), folder.name)
+        stray = Violation(
+            "no division of MLPerf Tiny: nothing in it is judged", ", ".join(fixed.divisions), folder.name
+        )
         ledger.add(folder, "tiny-division", stray)
     for link in scope.elsewhere:
         what = "is a link to what is no folder of this round: nothing behind it is judged"
-        ledger.add(link, "tiny-links", Problem(what, "a folder", "a link"))
+        ledger.add(link, "tiny-links", Violation(what, "a folder", "a link"))
     ledger.fold()
     return ledger.report(path)
 
@@ -70,7 +72,7 @@ def _nothing_measured(ledger: Ledger, scope: TinyScope, reviews: Sequence[Submit
     cause = "UnboundLocalError: is_valid: no result has a measurement"
     for result in results:
         result.outcome.answer, result.outcome.cause = "crash", cause
-    ledger.add(scope.base, "official-crash", Problem("the official checker ends with a traceback", "", cause, "."))
+    ledger.add(scope.base, "official-crash", Violation("the official checker ends with a traceback", "", cause, "."))
 
 
 def _submitter(

@@ -49,7 +49,8 @@ def _parts(
     report: Report, results: Sequence[ResultEvidence], more: int, served: Sequence[ServedResult], further: int
 ) -> list[Part]:
     """Return the parts of the page in order: name, title in the contents, content."""
-    found = findings_section(report, [*results, *served])
+    names = {one.path: one.name for one in results} | {one.path: one.name for one in served}
+    found = findings_section(report, names)
     serving = serving_parts(served, further)
     if not results:
         return [*serving, ("findings", "Findings", found)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.assay.checks import check
 from checker.families.assay.submission import Result
 from rules.documents import Record
@@ -15,7 +15,7 @@ SOURCE = "/io/job/source"
 
 
 @check("environment", "result")
-def environment(result: Result) -> Iterator[Problem]:
+def environment(result: Result) -> Iterator[Violation]:
     """Judge that processes held exactly the round's environment."""
     for record, wanted in _environment(result):
         held = record.model.environment
@@ -27,7 +27,7 @@ def environment(result: Result) -> Iterator[Problem]:
 
 
 @check("environment-source", "result")
-def environment_source(result: Result) -> Iterator[Problem]:
+def environment_source(result: Result) -> Iterator[Violation]:
     """Judge that nothing but the submitted source was put before a process's own code."""
     for record, wanted in _environment(result):
         held = record.model.environment

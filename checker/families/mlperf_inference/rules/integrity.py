@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.cases import ResultCase, ResultTrace, SubmitterCase, mark_of, when
 from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.endpoints.accuracy import scores
@@ -55,14 +55,14 @@ def _numbers(stated: Any) -> dict[str, float]:
     return found
 
 
-def result_problems(case: ResultCase) -> Iterator[tuple[str, Problem]]:
+def result_problems(case: ResultCase) -> Iterator[tuple[str, Violation]]:
     """Yield what the round's rules object to in a result, beyond what the official checker does."""
     yield from CHECKS.problems(load(case.fixed.name), "result", case)
     if (endpoint := endpoint_case(case)) is not None:
         yield from CHECKS.problems(load(case.fixed.name), "endpoint", endpoint)
 
 
-def submitter_problems(facts: SubmitterFacts, results: list[ResultCase]) -> Iterator[tuple[str, Problem]]:
+def submitter_problems(facts: SubmitterFacts, results: list[ResultCase]) -> Iterator[tuple[str, Violation]]:
     """Yield what the round's rules object to in a submitter's folder."""
     case = SubmitterCase(facts.submitter, results, facts.rules, review_rules(facts.rules.name))
     return CHECKS.problems(load(facts.rules.name), "submitter", case)

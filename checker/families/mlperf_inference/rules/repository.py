@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.links import dead, followed
 from checker.families.mlperf_inference.cases import ResultCase, SubmitterCase
 from checker.families.mlperf_inference.checks import check
@@ -22,15 +22,15 @@ NAMED = 6  # of many files or folders, in a finding
 SHORTEST = 3  # letters of a folder of code that names more than one benchmark
 
 
-def _all(what: str, expected: str, names: Sequence[str], path: str | None = None) -> Iterator[Problem]:
+def _all(what: str, expected: str, names: Sequence[str], path: str | None = None) -> Iterator[Violation]:
     """Yield one problem of all that `names` lists, if any: at `path`, or else at the first of them."""
     if names:
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        yield Problem(what, expected, ", ".join(names[:NAMED]) + more, path or names[0])
+        yield Violation(what, expected, ", ".join(names[:NAMED]) + more, path or names[0])
 
 
 @check("inference-names-fit-git", "submitter")
-def names_fit_git(case: SubmitterCase) -> Iterator[Problem]:
+def names_fit_git(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that no name has a blank or begins with a dot."""
     paths = [entry.path for entry in case.submitter.tree.entries.values()]
     odd = [path for path in paths if (name := path.rpartition("/")[2]).startswith(".") or " " in name]
@@ -38,29 +38,29 @@ def names_fit_git(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("inference-files-fit-git", "submitter")
-def files_fit_git(case: SubmitterCase) -> Iterator[Problem]:
+def files_fit_git(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that no file is larger than the repository takes."""
     most = case.reviewed.file_bytes
     for entry in case.submitter.tree.entries.values():
         if entry.kind == "file" and entry.size > most:
-            yield Problem("the file is too large", f"at most {most:,} bytes", f"{entry.size:,}", entry.path)
+            yield Violation("the file is too large", f"at most {most:,} bytes", f"{entry.size:,}", entry.path)
 
 
 @check("inference-links-followed", "submitter")
-def links_followed(case: SubmitterCase) -> Iterator[Problem]:
+def links_followed(case: SubmitterCase) -> Iterator[Violation]:
     """Note links to what lies in the submission."""
     for entry, lead in case.submitter.tree.links():
         if lead.real is not None:
-            yield Problem(followed(lead), "a plain file or folder", "a link", entry.path)
+            yield Violation(followed(lead), "a plain file or folder", "a link", entry.path)
 
 
 @check("inference-links-dead", "submitter")
-def links_dead(case: SubmitterCase) -> Iterator[Problem]:
+def links_dead(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that no link in code or documents leads out of the submission, or nowhere."""
     yield from (problem for problem, is_judged in _dead_links(case) if not is_judged)
 
 
-def _dead_links(case: SubmitterCase) -> Iterator[tuple[Problem, bool]]:
+def _dead_links(case: SubmitterCase) -> Iterator[tuple[Violation, bool]]:
     """Yield each link that leads to nothing of the submission, and whether it lies where official checkers read."""
     layout = case.fixed.package.layout
     paths = ("results", "systems", layout.measurements, *layout.compliance.values(), MAPPING)
@@ -68,23 +68,25 @@ def _dead_links(case: SubmitterCase) -> Iterator[tuple[Problem, bool]]:
     for entry, lead in case.submitter.tree.links():
         if lead.real is None:
             is_read = entry.path.partition("/")[0] in read
-            yield Problem(dead(lead), "a plain file or folder", "a link", entry.path), is_read
+            yield Violation(dead(lead), "a plain file or folder", "a link", entry.path), is_read
 
 
 @check("inference-no-links", "submitter")
-def plain_files(case: SubmitterCase) -> Iterator[Problem]:
+def plain_files(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that what the official checkers read is plain files and folders, or links to such."""
     for entry in case.submitter.tree.entries.values():
         if entry.kind in ("special", "unreadable"):
-            yield Problem("is not read, and nothing in it is judged", "a plain file or folder", entry.kind, entry.path)
+            yield Violation(
+                "is not read, and nothing in it is judged", "a plain file or folder", entry.kind, entry.path
+            )
     yield from (problem for problem, is_judged in _dead_links(case) if is_judged)
     if case.submitter.tree.truncated is not None:
         what = "the submission cannot be listed whole; what is beyond was not judged"
-        yield Problem(what, "fewer files and folders", case.submitter.tree.truncated, ".")
+        yield Violation(what, "fewer files and folders", case.submitter.tree.truncated, ".")
 
 
 @check("inference-no-caches", "submitter")
-def no_caches(case: SubmitterCase) -> Iterator[Problem]:
+def no_caches(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that no compiled Python lies in the submission."""
     entries = case.submitter.tree.entries.values()
     caches = [entry.path for entry in entries if entry.kind == "folder" and entry.path.endswith(CACHE)]
@@ -92,7 +94,7 @@ def no_caches(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("inference-no-empty-folders", "submitter")
-def no_empty_folders(case: SubmitterCase) -> Iterator[Problem]:
+def no_empty_folders(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that no folder is empty."""
     entries = case.submitter.tree.entries.values()
     filled = {entry.path.rpartition("/")[0] for entry in entries}
@@ -102,7 +104,7 @@ def no_empty_folders(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("inference-calibration-described", "submitter")
-def calibration_described(case: SubmitterCase) -> Iterator[Problem]:
+def calibration_described(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that a submitter of the closed or network division who transformed weights describes how."""
     submitter, listing = case.submitter, case.submitter.listing
     if submitter.division == "open" or not any(_transformed(result) for result in case.results):
@@ -111,7 +113,7 @@ def calibration_described(case: SubmitterCase) -> Iterator[Problem]:
     places = [name for folder in ("", "documentation", *beside) for name in listing.files(folder)]
     if not any(name.lower().startswith(CALIBRATION) for name in places):
         what = "no document describes how weights were calibrated or quantised"
-        yield Problem(what, "calibration.md, here or in documentation/", "none", ".")
+        yield Violation(what, "calibration.md, here or in documentation/", "none", ".")
 
 
 def _transformed(result: ResultCase) -> bool:
@@ -122,7 +124,7 @@ def _transformed(result: ResultCase) -> bool:
 
 
 @check("inference-systems-have-results", "submitter")
-def systems_have_results(case: SubmitterCase) -> Iterator[Problem]:
+def systems_have_results(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that every system described, or with measurements, has results."""
     listing, measured = case.submitter.listing, set(case.submitter.systems)
     described = [name.removesuffix(".json") for name in listing.files("systems") if name.endswith(".json")]
@@ -132,7 +134,7 @@ def systems_have_results(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("inference-no-stray-files", "submitter")
-def no_stray_files(case: SubmitterCase) -> Iterator[Problem]:
+def no_stray_files(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that at the top of a submission lies what the layout has there."""
     layout, reviewed = case.fixed.package.layout, case.reviewed
     placed = (layout.code, layout.measurements, *layout.compliance.values())
@@ -146,7 +148,7 @@ def no_stray_files(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("inference-runs-hold-logs", "submitter")
-def runs_hold_logs(case: SubmitterCase) -> Iterator[Problem]:
+def runs_hold_logs(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that the folders of a performance and an accuracy run hold the files of a run."""
     other = [path for path in _beside_logs(case) if LOG not in path.rpartition("/")[2]]
     what = f"the folders of runs hold {len(other)} files that are not of a run"
@@ -154,11 +156,11 @@ def runs_hold_logs(case: SubmitterCase) -> Iterator[Problem]:
 
 
 @check("inference-one-log-of-a-run", "submitter")
-def one_log_of_a_run(case: SubmitterCase) -> Iterator[Problem]:
+def one_log_of_a_run(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that no second log lies beside the log of a run."""
     for path in _beside_logs(case):
         if LOG in (name := path.rpartition("/")[2]):
-            yield Problem("a second log lies beside the log of the run", "one log of each kind", name, path)
+            yield Violation("a second log lies beside the log of the run", "one log of each kind", name, path)
 
 
 def _beside_logs(case: SubmitterCase) -> Iterator[str]:
@@ -169,7 +171,7 @@ def _beside_logs(case: SubmitterCase) -> Iterator[str]:
 
 
 @check("inference-code-of-benchmark", "submitter")
-def code_of_benchmark(case: SubmitterCase) -> Iterator[Problem]:
+def code_of_benchmark(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that there is code for every benchmark with results."""
     folder, listing = case.fixed.package.layout.code, case.submitter.listing
     if not listing.names(folder):
@@ -202,7 +204,7 @@ def _plain(name: str, ends: Iterable[str]) -> str:
 
 
 @check("inference-power-documented", "submitter")
-def power_documented(case: SubmitterCase) -> Iterator[Problem]:
+def power_documented(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that every power result has its analyzer and power settings on record, there or at a level above."""
     listing = case.submitter.listing
     for result in case.results:
@@ -219,11 +221,11 @@ def power_documented(case: SubmitterCase) -> Iterator[Problem]:
                 f"the power measurement lacks its {kind.replace('_', ' ')}",
                 f"{kind}.md at the result or a level above",
             )
-            yield Problem(what, expected, "none", f"{place.path}/performance/power")
+            yield Violation(what, expected, "none", f"{place.path}/performance/power")
 
 
 @check("inference-descriptions-meant", "submitter")
-def descriptions_meant(case: SubmitterCase) -> Iterator[Problem]:
+def descriptions_meant(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that no description stands for one still to be written."""
     seen: set[str] = set()
     for result in case.results:
@@ -237,4 +239,4 @@ def descriptions_meant(case: SubmitterCase) -> Iterator[Problem]:
         for path, document in documents:
             for member, value in document.items():
                 if isinstance(value, str) and value.strip().strip("<>[]").lower() in case.reviewed.placeholders:
-                    yield Problem(f"'{member}' is still to be written", "what it is", value, path)
+                    yield Violation(f"'{member}' is still to be written", "what it is", value, path)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.tree import RefusedError
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.checks import check_log
@@ -19,7 +19,7 @@ SEEDS = ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed")
 
 
 @check_log("inference-user-conf-as-run")
-def user_conf_as_run(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def user_conf_as_run(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that the settings a user.conf gives for the scenario are among those of the run."""
     path = f"{case.facts.paths.measurements_folder}/user.conf"
     stated = _stated(case, path, log)
@@ -30,11 +30,11 @@ def user_conf_as_run(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
         if ran is not None and values and all(abs(one[0] - ran) > 1e-3 * max(1.0, abs(ran)) for one in values):
             told = " or ".join(dict.fromkeys(f"{value:,.10g}" for value, _, _ in values[:4]))
             what = f"user.conf gives another {name} than LoadGen ran with"
-            yield Problem(what, f"{log.said(key)}, as the log says", told, path, values[0][1])
+            yield Violation(what, f"{log.said(key)}, as the log says", told, path, values[0][1])
 
 
 @check_log("inference-conf-in-rules")
-def conf_in_rules(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def conf_in_rules(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that the submitted user.conf and mlperf.conf ask for no less than the rules do, and for their seeds."""
     rules = case.fixed.package
     for name in ("user.conf", "mlperf.conf"):
@@ -45,14 +45,14 @@ def conf_in_rules(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
         # A user.conf may have a line for each model; which of them was meant only LoadGen was told.
         if short and (name == "mlperf.conf" or len(short) == len(asked)):
             what = f"{name} asks for a shorter run than the rules do"
-            yield Problem(what, f"min_duration of at least {least:,} ms", short[0][2], path, short[0][1])
+            yield Violation(what, f"min_duration of at least {least:,} ms", short[0][2], path, short[0][1])
         wanted = {key: str(getattr(rules.seeds, f"effective_{key}")) for key in SEEDS}
         given = {key: stated[key][-1] for key in SEEDS if key in stated}
         wrong = {key: one for key, one in given.items() if one[2] != wanted[key]}
         if name == "mlperf.conf" and len(wrong) == len(SEEDS):
             continue  # the file of another round, left over: since v5.0 LoadGen has it inside
         for key, (_, line, found) in wrong.items():
-            yield Problem(f"{name} gives another seed than the round's", f"{key} {wanted[key]}", found, path, line)
+            yield Violation(f"{name} gives another seed than the round's", f"{key} {wanted[key]}", found, path, line)
 
 
 def _short(case: ResultCase, asked: list[tuple[float, int, str]]) -> list[tuple[float, int, str]]:

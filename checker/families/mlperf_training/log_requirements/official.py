@@ -131,7 +131,4 @@ def gathered(records: list[ReadRecord], gather: Gather, forgiving: bool = False)
     return list(lines.values())
 
 
-@cache
-def official_rules(round_name: str) -> OfficialRules:
-    """Return the compiled log requirements of a round."""
-    return OfficialRules(round_name)
+official_rules = cache(OfficialRules)

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, cast
 
-from checker.core.findings import Problem, brief, limited
+from checker.core.findings import Violation, brief, limited
 from checker.families.mlperf_training.log_requirements.demands import (
     FIRST_OF,
     Division,
@@ -71,7 +70,7 @@ class StrictRequirements:
             key: compile_key(ruleset, key, demand, held, key in lenient, division) for key, demand in demands.items()
         }
 
-    def judge(self, records: list[ReadRecord]) -> Iterator[tuple[str, Problem]]:
+    def judge(self, records: list[ReadRecord]) -> Iterator[tuple[str, Violation]]:
         """Yield (rule, problem) of the records of one log."""
         if self.gathers is not None:
             records = [*records, *gathered(records, self.gathers, forgiving=True)]
@@ -89,7 +88,7 @@ class _Run:
         self.moment = Moment(held=dict(log_requirements.begins))
         self.first: dict[str, Any] = {}  # of keys logged once: the first value
         self.differing: set[str] = set()  # of those: logged again with another value
-        self.problems: dict[tuple[str, str, str], list[Problem]] = {}  # rule, key, member
+        self.problems: dict[tuple[str, str, str], list[Violation]] = {}  # rule, key, member
         self.targets = {key: MetricTarget(key) for key, compiled in log_requirements.keys.items() if compiled.reaches}
         self.stop: ReadRecord | None = None
 
@@ -152,7 +151,7 @@ class _Run:
             target.last_before_stop = record, reached
             target.reached_before_stop |= reached
 
-    def end(self) -> Iterator[tuple[str, Problem]]:
+    def end(self) -> Iterator[tuple[str, Violation]]:
         """Yield what was found, and what only the whole log shows."""
         counts = self.moment.counts
         for (rule, _, _), problems in self.problems.items():
@@ -174,23 +173,23 @@ class _Run:
             either = tuple(sorted({key, *demand.instead}))
             if demand.instead and either not in seen and not any(counts.get(one) for one in either):
                 names = " and no ".join(f"'{one}'" for one in either)
-                yield rule, Problem(f"no {names} is logged", f"a line of {' or '.join(either)}", "none")
+                yield rule, Violation(f"no {names} is logged", f"a line of {' or '.join(either)}", "none")
             seen.add(either)
         if repeated:
             yield "mlperf-logged-once", self._repeated(repeated)
         for target in self.targets.values():
             yield from self._reached(target)
 
-    def _repeated(self, repeated: dict[str, int]) -> Problem:
+    def _repeated(self, repeated: dict[str, int]) -> Violation:
         """Return the one problem of all keys logged again with the value they had, mostly by other ranks."""
         most = max(repeated, key=lambda key: repeated[key])
         keys = listed([f"'{key}'" for key in repeated], "and")
         last = self._at(self.moment.latest[most])
-        return Problem(
+        return Violation(
             f"logged more than once, with the same value: {keys}", "1 line", f"{repeated[most]} lines", line=last
         )
 
-    def _reached(self, target: MetricTarget) -> Iterator[tuple[str, Problem]]:
+    def _reached(self, target: MetricTarget) -> Iterator[tuple[str, Violation]]:
         compiled, stop, last = self.log_requirements.keys[target.key], self.stop, target.last_before_stop
         status = stop.metadata.get("status") if stop is not None and isinstance(stop.metadata, dict) else None
         wanted = compiled.demand.reaches or ""
@@ -203,20 +202,20 @@ class _Run:
                 )
                 if status == "success" and stop is not None:
                     what = "the run claims success and never reached the target"
-                    yield "mlperf-status-true", Problem(what, "aborted", '"success"', line=stop.line)
+                    yield "mlperf-status-true", Violation(what, "aborted", '"success"', line=stop.line)
         elif stop is not None and self.log_requirements.gathers is None:
             if not target.reached_before_stop:
                 what = f"'{target.key}' reaches the target only after run_stop"
                 yield (
                     "mlperf-target-in-time",
-                    Problem(what, f"{wanted} before run_stop", "after it", line=target.reached_at.line),
+                    Violation(what, f"{wanted} before run_stop", "after it", line=target.reached_at.line),
                 )
             elif last is not None and not last[1]:
                 what = f"'{target.key}' reached the target and lost it again before run_stop"
-                yield "mlperf-target-kept", Problem(what, wanted, brief(last[0].value), line=last[0].line)
+                yield "mlperf-target-kept", Violation(what, wanted, brief(last[0].value), line=last[0].line)
             if status == "aborted" and target.reached_before_stop:
                 what = "the run says aborted and had reached the target"
-                yield "mlperf-status-true", Problem(what, "success", '"aborted"', line=stop.line)
+                yield "mlperf-status-true", Violation(what, "success", '"aborted"', line=stop.line)
 
     def _at(self, event: Event) -> int:
         return cast("ReadRecord", event).line
@@ -248,7 +247,7 @@ POSITIONS = ("epoch_num", "samples_count", "step_num", "first_epoch_num", "epoch
 
 
 class StrictRules:
-    """The log requirements of one round as the rules mean them."""
+    """The log requirements of one round as the rules mean them, compiled as they are needed."""
 
     def __init__(self, round_name: str) -> None:
         self.ruleset = load(round_name)
@@ -283,13 +282,13 @@ class StrictRules:
             self._merged[names] = StrictRequirements(self.ruleset, laid)
         return self._merged[names]
 
-    def judge(self, reading: LogReading, records: list[ReadRecord]) -> Iterator[tuple[str, Problem]]:
+    def judge(self, reading: LogReading, records: list[ReadRecord]) -> Iterator[tuple[str, Violation]]:
         """Yield (rule, problem) for a log as read; `records` are those the round's log requirements speak of."""
         for malformed in reading.malformed[:SHOWN]:
             what = "a line with the token is no record"
-            yield "mlperf-log-readable", Problem(what, "one JSON object", malformed.cause[:80], line=malformed.line)
+            yield "mlperf-log-readable", Violation(what, "one JSON object", malformed.cause[:80], line=malformed.line)
         if reading.empty:
-            yield "mlperf-log-readable", Problem("the log holds no record", "lines that begin with :::MLLOG", "none")
+            yield "mlperf-log-readable", Violation("the log holds no record", "lines that begin with :::MLLOG", "none")
             return
         yield from self.log_requirements(self.names(records)).judge(records)
 
@@ -308,9 +307,3 @@ def _following(demand: Demand, value: Any) -> str | None:
     if isinstance(demand.loads, dict):
         return demand.loads.get(value)
     return demand.loads.replace("{value}", value).replace("{lower}", value.lower())
-
-
-@cache
-def strict_rules(round_name: str) -> StrictRules:
-    """Return the strict rules of a round, compiled as they are needed."""
-    return StrictRules(round_name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from rules.cards import Part
 from rules.log_requirements import Demand, TimeLimit, log_requirements
 
@@ -100,7 +100,7 @@ def reference(round_name: str) -> Iterator[str]:
         yield from ("```", "")
 
 
-def problem(demand: Demand, member: str, key: str, found: str, line: int | None, why: str = "") -> Problem:
+def problem(demand: Demand, member: str, key: str, found: str, line: int | None, why: str = "") -> Violation:
     """Return the problem of a line (or of a key never logged) that does not meet `member` of its demand."""
     name = member.partition(".")[0]
     said = {
@@ -114,4 +114,4 @@ def problem(demand: Demand, member: str, key: str, found: str, line: int | None,
     }.get(name, f"'{key}' is {found}")
     if why:
         said = f"'{key}' cannot be judged: {why}"
-    return Problem(said, wanted(demand, member, key), found, line=line)
+    return Violation(said, wanted(demand, member, key), found, line=line)
