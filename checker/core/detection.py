@@ -51,6 +51,11 @@ class DetectedRound:
         return (said[0],) if may_be or said[0] not in rulesets() else self.rounds
 
 
+def known_rounds(family: str) -> tuple[str, ...]:
+    """Return the rounds of a family that have rules, older first."""
+    return tuple(name for name in rulesets() if name.startswith(f"{family}/"))
+
+
 def named_otherwise(path: Path, round_name: str) -> Violation | None:
     """Return what a reviewer should know where a folder's name says another round than the one judged by."""
     said = named(path)

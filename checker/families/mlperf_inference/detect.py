@@ -5,14 +5,14 @@ A published tree is told from one of Assay's own by its layout: one has `assay/`
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from checker.core.detection import DetectedRound
+from checker.core.detection import DetectedRound, known_rounds
+from checker.core.discovery import folders_in
 from checker.core.findings import Violation
 from checker.core.marks import Seeds, head, rounds_with_seeds, stated_seeds
 from checker.core.tree import Tree
@@ -27,7 +27,6 @@ from rules.round import rulesets
 from rules.ruleset import load
 
 FAMILY = "mlperf-inference"
-MOST = 5000  # entries of a folder that are looked at
 LOGS = 12  # logs that are asked, each of another submitter or benchmark
 FOLDERS = 2000  # scenario folders that are looked into
 DETAIL = "performance/run_1/mlperf_log_detail.txt"
@@ -66,11 +65,6 @@ def round_mismatch(logs: Iterable[DetailLog | None], round_name: str) -> Violati
     return Violation(what, round_name, ", ".join(found), ".")
 
 
-def known_rounds() -> tuple[str, ...]:
-    """Return the rounds of MLPerf Inference, older first."""
-    return tuple(name for name in rulesets() if name.startswith(f"{FAMILY}/"))
-
-
 @cache
 def _seeds(rounds: tuple[str, ...]) -> dict[Seeds, str]:
     table = {}
@@ -86,7 +80,7 @@ def _rounds_of(scenario: Path) -> list[str]:
 
 def _given(scenario: Path) -> Iterator[Seeds | None]:
     """Yield the seeds that a result's files give: LoadGen's log, then an endpoint's summary and config."""
-    tree = Tree(scenario.parent, load(known_rounds()[0]).limits)
+    tree = Tree(scenario.parent, load(known_rounds(FAMILY)[0]).limits)
     yield _logged(read_detail(tree, f"{scenario.name}/{DETAIL}")) or stated_seeds(head(scenario / DETAIL))
     yield from (_whole(*seeds) for seeds in endpoint_seeds(read_files(tree, scenario.name)))
 
@@ -95,7 +89,7 @@ def _rounds_with(seeds: Seeds | None) -> list[str]:
     """Return the rounds that have these seeds: one with rules, or those without, of which there may be several."""
     if seeds is None:
         return []
-    name = _seeds(known_rounds()).get(seeds)
+    name = _seeds(known_rounds(FAMILY)).get(seeds)
     return rounds_with_seeds(seeds, FAMILY) if name is None else [name]
 
 
@@ -118,9 +112,9 @@ def _scenarios(path: Path) -> Iterator[Path]:
     for _, root in scope.submitters:
         if (root / "assay").is_dir():
             continue
-        for system in _inside(root / "results"):
-            for benchmark in _inside(system):
-                mine = [scenario for scenario in _inside(benchmark) if _holds_a_result(scenario)]
+        for system in sorted(folders_in(root / "results")):
+            for benchmark in sorted(folders_in(system)):
+                mine = [scenario for scenario in sorted(folders_in(benchmark)) if _holds_a_result(scenario)]
                 yield from mine[:1]
                 later += mine[1:]
     yield from later
@@ -128,12 +122,3 @@ def _scenarios(path: Path) -> Iterator[Path]:
 
 def _holds_a_result(scenario: Path) -> bool:
     return any((scenario / "performance" / name).exists() for name in ("run_1", "result_summary.json"))
-
-
-def _inside(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as listing:
-            found = [Path(item.path) for item in islice(listing, MOST) if item.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
-    return sorted(found)

@@ -10,7 +10,7 @@ from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import CONFIGURED, LOAD, EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import number_at, value_at
-from checker.families.mlperf_inference.facts import JsonFile, read_document, read_text
+from checker.families.mlperf_inference.facts import read_document, read_text
 from checker.families.mlperf_inference.rules.audits import allowed_share
 from checker.loadgen.log import finite
 
@@ -180,13 +180,9 @@ def audit_performs(case: EndpointCase) -> Iterator[Violation]:
     slack = allowed_share(case.result, test, case.asked or "", before or 0.0)
     if before and after is not None and after >= before * (1 + slack):
         what = "one sample repeated was answered faster than different ones"
-        yield _of(document, what, f"less than {slack:.0%} above {before:,.6g}", f"{rate} {after:,.6g}")
+        yield Violation(what, f"less than {slack:.0%} above {before:,.6g}", f"{rate} {after:,.6g}", document.path)
     for name in ("ref", "audit"):
         done, asked = (number_at(document.value, f"{name}_{what}") for what in ("completed", "requested"))
         if done is not None and asked is not None and done < asked * (1 - slack):
             what = "a run of the audit was not completed"
-            yield _of(document, what, f"{asked:,.0f} requests", f"{name}_completed {done:,.0f}")
-
-
-def _of(document: JsonFile, what: str, expected: str, found: str) -> Violation:
-    return Violation(what, expected, found, document.path)
+            yield Violation(what, f"{asked:,.0f} requests", f"{name}_completed {done:,.0f}", document.path)

@@ -19,7 +19,7 @@ from rules.workload import WorkloadRules
 NEEDED = ("--framework", "--target", "--division", "--submitter")
 ONCE = (
     *NEEDED, "--runs", "--threads", "--memory", "--data", "--system-file", "--power-log", "--power-log-ahead",
-    "--uncontained", "--idle-baseline",
+    "--uncontained", "--idle-baseline", "--round",
 )  # fmt: skip
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,49}")
 
@@ -67,6 +67,7 @@ def arguments(result: TrainingResult, record: ValidDocument[RunRecord]) -> Itera
         "--division": model.division,
         "--submitter": model.submitter,
         "--threads": str(model.threads),
+        "--round": model.ruleset,
         "--memory": f"{model.container.memory_bytes >> 20}",
         "--runs": str(result.manifest.model.runs) if result.manifest is not None else given.get("--runs", ""),
     }
