@@ -56,7 +56,9 @@ evidence: setup ## publish what evidence the newest round lacks on the present s
 	@$(ASSAY) evidence $(if $(WAIT),--wait)
 
 # Side by side, what measures one after another (tests/conftest.py); then alone, what compares times.
-BESIDE := .venv/bin/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+# One more than processors: some tests mostly wait.
+PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+BESIDE := .venv/bin/pytest --numprocesses $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 test: setup-dev lint ## lint, then the tests that a clone alone can run; starts a Docker engine where it may
 	@suite/engine.sh

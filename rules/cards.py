@@ -1,8 +1,8 @@
 """The vocabulary of a rule: a card with id, clause, fix and examples, and what it demands.
 
 A card demands constraints on the log, stated in the words below, or a *check*: a named procedure of the checker for
-what spans several files; or it answers for demands of a round's *sheets*, or for a part of what an *official* checker
-decides. No part of an id has a meaning. Text that begins with `=` is an expression
+what spans several files; or it answers for a round's log requirements (its *sheets*), or for a part of what an
+*official* checker decides. No part of an id has a meaning. Text that begins with `=` is an expression
 (`rules/expressions.py`). In a constraint `$metric` is the log key of the workload's metric, `$counts` what it counts.
 """
 
@@ -87,11 +87,11 @@ class LogConstraint(Strict):
 Part = Literal["lines", "order", "time", "members", "value", "schedule", "target", "given", "sign"]
 
 
-class SheetPart(Strict):
-    """Demands of an MLPerf round's sheets (`rules/sheets.py`) that a card answers for; the most particular has one.
+class RequirementPart(Strict):
+    """Log requirements (`rules/log_requirements.py`) that a card answers for; the most particular has it.
 
     A key ending in `*` stands for all that begin so. `lines` is how often a key is logged, `members` what metadata
-    holds, `schedule` what the first line must be. Of hyperparameters that a sheet leaves free, `given` is that there
+    holds, `schedule` what the first line must be. Of hyperparameters that are left free, `given` is that there
     is a value, `sign` that it is a finite number not below zero; a key that no card claims for them may be anything.
     """
 
@@ -144,7 +144,7 @@ class Example(Strict):
     text: str | None = None  # a log's raw text
     edit: list[Edit] | None = None
     division: Literal["closed", "open"] = "closed"
-    # For a demand of a sheet: whose, without it the sheet every log has; of our inference: the submission's workload.
+    # For a log requirement: whose, without it one of every log; of our inference: the submission's workload.
     benchmark: str | None = None
 
 
@@ -162,7 +162,7 @@ class Card(Strict):
     on_file: Literal["explains", "stands"] | None = None
     log: list[LogConstraint] | None = None
     check: str | None = None
-    sheets: list[SheetPart] | None = None
+    sheets: list[RequirementPart] | None = None
     official: str | None = None  # the checker of MLCommons of whose verdict this is a part
     why: str = ""  # what would go wrong without the rule
     fix: str

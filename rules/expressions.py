@@ -2,9 +2,9 @@
 
 Numbers, text, truth values; `+ - * / %`, comparisons, `'NAME' in metadata`, `and or not`, a dozen functions. Names are
 `value`, `time_ms`, `metadata.NAME` (the line judged), `previous.…` (the line of the same key before it), `log.KEY…`
-(the last line of another key so far), `count.KEY`, `held.NAME` (what a sheet remembers), `derived.NAME`, and the
-constants a rule set gives (`rule.…`). Python's parser reads an expression; these forms are checked for names and kinds
-and compiled to closures once, all else is refused. Nothing is ever given to Python's own evaluator.
+(the last line of another key so far), `count.KEY`, `held.NAME` (what log requirements remember), `derived.NAME`, and
+the constants a rule set gives (`rule.…`). Python's parser reads an expression; these forms are checked for names and
+kinds and compiled to closures once, all else is refused. Nothing is ever given to Python's own evaluator.
 
 An expression means one of two things (`Meaning`). STRICT is what the rules mean: truth values are no numbers, text is
 never compared with numbers. LOOSE is what a checker written in Python makes of the same sentence; there any exception
@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import reduce
 from typing import Any, Protocol
+from warnings import catch_warnings, simplefilter
 
 Scalar = bool | int | float | str | None
 
@@ -73,7 +74,7 @@ class Moment:
     previous: Event | None = None  # the line before it that the same rule concerns
     latest: dict[str, Event] = field(default_factory=dict)  # key -> last line before this one
     counts: dict[str, int] = field(default_factory=dict)  # key -> lines so far, this one included
-    held: dict[str, Any] = field(default_factory=dict)  # name -> what a sheet remembers of the lines so far
+    held: dict[str, Any] = field(default_factory=dict)  # name -> what log requirements remember of the lines so far
 
 
 Evaluate = Callable[[Moment], Any]
@@ -177,9 +178,13 @@ class _Compiler:
     def whole(self) -> Expression:
         """Return the expression compiled."""
         try:
-            parsed = ast.parse(f"{self.text}\n", mode="eval")
+            with catch_warnings():
+                simplefilter("error")  # of what the parser only doubts, such as `1or 2`
+                parsed = ast.parse(f"{self.text}\n", mode="eval")
         except SyntaxError as error:
-            raise ExpressionError(error.msg, self.text, max(0, (error.offset or 1) - 1)) from None
+            position = max(0, (error.offset or 1) - 1)
+            said = error.msg if self.text[position:] else "a value is expected"
+            raise ExpressionError(said, self.text, position) from None
         except (ValueError, RecursionError, MemoryError):
             raise ExpressionError("this cannot be read", self.text, 0) from None
         return self.compile(parsed.body)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -62,15 +61,10 @@ def _refuse_inside(output: Path, submitters: list[Path]) -> None:
 
 def write(output: Path, content: bytes) -> None:
     """Write the page whole or not at all; UsageError where it cannot be written."""
-    folder = output.parent.resolve()
-    partial = folder / f".{output.name}.{os.getpid()}.partial"
+    from checker.report.drafts import write_whole
+
     try:
-        with partial.open("xb") as file:
-            file.write(content)
-        partial.replace(folder / output.name)
+        write_whole(output, content)
     except OSError as error:
-        raise UsageError(
-            f"{output}: {error.strerror}", fix="give a file in a folder that exists, with space for it"
-        ) from None
-    finally:
-        partial.unlink(missing_ok=True)
+        fix = "give a file in a folder that exists, with space for it"
+        raise UsageError(f"{output}: {error.strerror}", fix=fix) from None

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from rules.errors import UsageError
 from rules.known_rounds import named, no_rules, ordered, title
 from rules.round import rulesets
@@ -51,14 +51,19 @@ class DetectedRound:
         return (said[0],) if may_be or said[0] not in rulesets() else self.rounds
 
 
-def named_otherwise(path: Path, round_name: str) -> Problem | None:
+def known_rounds(family: str) -> tuple[str, ...]:
+    """Return the rounds of a family that have rules, older first."""
+    return tuple(name for name in rulesets() if name.startswith(f"{family}/"))
+
+
+def named_otherwise(path: Path, round_name: str) -> Violation | None:
     """Return what a reviewer should know where a folder's name says another round than the one judged by."""
     said = named(path)
     if said is None or said[0] == round_name:
         return None
     without = "" if said[0] in rulesets() else ", which Assay has no rules for"
     what = f"the folder {printable(said[1], 80)} is named for {title([said[0]])}{without}; judged by {round_name}"
-    return Problem(what, round_name, said[0], ".")
+    return Violation(what, round_name, said[0], ".")
 
 
 def _listed(rounds: Iterable[str]) -> str:

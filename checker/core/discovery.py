@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.marks import head
 from checker.core.strict_json import JsonError, loads
 from rules.errors import NothingToCheckError, UsageError
@@ -28,7 +28,7 @@ class Passed:
 
     check: str
     path: Path
-    problem: Problem
+    problem: Violation
 
 
 @dataclass
@@ -125,7 +125,7 @@ class _Walk:
 
     def _pass(self, check: str, path: Path, message: str, expected: str) -> None:
         if len(self.passed) < REPORTED:
-            self.passed.append(Passed(check, path, Problem(message, expected)))
+            self.passed.append(Passed(check, path, Violation(message, expected)))
 
 
 def _kind(item: os.DirEntry[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.strict_json import JsonError, Lines, depth_of, loads
 from checker.core.tree import RefusedError, Tree
 from rules import schemas
@@ -49,11 +49,11 @@ class ValidDocument(Generic[M_co]):
         """Return file and line of the member at `place`, as a sentence names them."""
         return f"{self.path.rpartition('/')[2]} line {self.line(*place)}"
 
-    def problem(self, message: str, expected: Any, found: Any, *place: str | int) -> Problem:
+    def problem(self, message: str, expected: Any, found: Any, *place: str | int) -> Violation:
         """Return a problem with the member at `place`; `expected` and `found` are values or, as text, words."""
-        return Problem(message, words(expected), words(found), self.path, self.line(*place))
+        return Violation(message, words(expected), words(found), self.path, self.line(*place))
 
-    def require(self, message: str, wanted: Any, *place: str | int) -> Iterator[Problem]:
+    def require(self, message: str, wanted: Any, *place: str | int) -> Iterator[Violation]:
         """Yield a problem where the member at `place` is not `wanted`."""
         if (found := self.value(*place)) != wanted:
             yield self.problem(message, wanted, found, *place)
@@ -75,14 +75,14 @@ def read_json(tree: Tree, path: str) -> tuple[bytes, Any]:
     return raw, value
 
 
-def read_document(tree: Tree, path: str, kind: str, model: type[M]) -> tuple[ValidDocument[M] | None, list[Problem]]:
+def read_document(tree: Tree, path: str, kind: str, model: type[M]) -> tuple[ValidDocument[M] | None, list[Violation]]:
     """Read the document `path` of the schema `kind`; None and the reasons where it cannot be used."""
     try:
         raw, value = read_json(tree, path)
     except RefusedError as error:
-        return None, [Problem(f"the file {error}", f"a {kind} document", "", path)]
+        return None, [Violation(f"the file {error}", f"a {kind} document", "", path)]
     except JsonError as error:
-        return None, [Problem(f"the file is not usable JSON: {error}", f"a {kind} document", "", path, error.line)]
+        return None, [Violation(f"the file is not usable JSON: {error}", f"a {kind} document", "", path, error.line)]
     try:
         return ValidDocument(path, raw, model.model_validate_json(raw)), []
     except ValidationError as error:
@@ -106,17 +106,17 @@ def _errors(kind: str, value: Any) -> Any:
     return _validator(kind).iter_errors(value)
 
 
-def _schema_problem(path: str, raw: bytes, error: Any) -> Problem:
+def _schema_problem(path: str, raw: bytes, error: Any) -> Violation:
     place = list(error.absolute_path)
     where = ".".join(map(str, place)) or "the document"
     wanted, rule = error.validator_value, error.validator
     if rule == "required":
         missing = next((name for name in wanted if name not in error.instance), "a member")
         line = Lines(raw).line(place)
-        return Problem(f"{printable(where)} lacks '{missing}'", f"member '{missing}'", "nothing", path, line)
+        return Violation(f"{printable(where)} lacks '{missing}'", f"member '{missing}'", "nothing", path, line)
     if rule == "additionalProperties":
         extra = next((n for n in error.instance if n not in error.schema.get("properties", {})), "a member")
-        return Problem(
+        return Violation(
             f"{printable(where)} has an unknown member {brief(extra)}",
             "only members of the schema",
             brief(extra),
@@ -132,7 +132,7 @@ def _schema_problem(path: str, raw: bytes, error: Any) -> Problem:
         "minItems": f"at least {wanted} elements",
     }
     expected = words.get(rule, f"valid by {rule}")
-    return Problem(
+    return Violation(
         f"{printable(where)} is not as the schema wants it",
         expected,
         brief(error.instance),
@@ -141,10 +141,10 @@ def _schema_problem(path: str, raw: bytes, error: Any) -> Problem:
     )
 
 
-def _model_problem(path: str, raw: bytes, value: Any, error: Any) -> Problem:
+def _model_problem(path: str, raw: bytes, value: Any, error: Any) -> Violation:
     place = [part for part in error["loc"] if isinstance(part, str | int)]
     where = ".".join(map(str, place)) or "the document"
     for part in place:
         inside = part in value if isinstance(value, dict) else isinstance(value, list) and part in range(len(value))
         value = value[part] if inside else value
-    return Problem(f"{printable(where)}: {error['msg']}", error["type"], brief(value), path, Lines(raw).line(place))
+    return Violation(f"{printable(where)}: {error['msg']}", error["type"], brief(value), path, Lines(raw).line(place))

@@ -7,10 +7,10 @@ The command line, the rules' text and the review page reach a family through thi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from checker.core.waivers import Waivers
 from rules.errors import UsageError
@@ -50,12 +50,11 @@ class Section:
     html: str
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(Protocol):
     """Two submissions beside each other: as text of 80 columns, and as indented JSON."""
 
-    as_text: Callable[[], str]
-    as_json: Callable[[], str]
+    def as_text(self) -> str: ...  # noqa: D102
+    def as_json(self) -> str: ...  # noqa: D102
 
 
 class Family(ABC):

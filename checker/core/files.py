@@ -14,7 +14,7 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.tree import RefusedError, Tree
 from rules.known_rounds import archive
 
@@ -44,9 +44,11 @@ class FileState:
     fix: str
     found: str = ""
 
-    def problem(self, path: str, expected: str = "") -> Problem:
+    def problem(self, path: str, expected: str = "") -> Violation:
         """Return the finding's problem with the file at `path`."""
-        return Problem(f"{path.rpartition('/')[2]} {self.what}", expected, self.found, path, first=f"{self.fix}, then")
+        return Violation(
+            f"{path.rpartition('/')[2]} {self.what}", expected, self.found, path, first=f"{self.fix}, then"
+        )
 
 
 _COPY = "copy the file again from the machine that wrote it, and compare its size there and here"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -17,7 +18,7 @@ ItemKind = Literal["log", "system", "rcp", "result", "organisation"]
 
 
 @dataclass(frozen=True)
-class Problem:
+class Violation:
     """One thing a rule objects to, before the rule's card is attached; `path` is relative to the submitter's folder."""
 
     message: str
@@ -250,7 +251,16 @@ def brief(value: Any) -> str:
     return "nothing"  # a member that is not there
 
 
-def limited(problems: Iterable[Problem], most: int = 10) -> Iterator[Problem]:
+def plain(value: Any) -> Any:
+    """Return a value as a report may hold it: a description's members can be anything."""
+    if isinstance(value, str):
+        return printable(value, 2000)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or (isinstance(value, bool | int) and abs(value) < 10**30) else brief(value)
+
+
+def limited(problems: Iterable[Violation], most: int = 10) -> Iterator[Violation]:
     """Yield at most `most` problems of one rule in one place; the last says how many more there are."""
     last, more = None, 0
     for position, problem in enumerate(islice(problems, COUNTED)):

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
-from checker.core.findings import DEFECT, Finding, Item, ItemKind, Problem, Report, Score, Verdict, with_verdicts
+from checker.core.findings import DEFECT, Finding, Item, ItemKind, Report, Score, Verdict, Violation, with_verdicts
 from checker.core.outcome import OfficialOutcome
 from checker.core.waivers import Waivers
 from rules.cards import Card, Example, Severity
@@ -38,13 +38,13 @@ def system_of(parts: Sequence[str], results: Sequence[str] = ("results",)) -> Su
 
 
 @dataclass(frozen=True)
-class Raised:
+class RaisedViolation:
     """A problem, the rule that raised it and the unit it is about; `path` is relative to the submitter's folder."""
 
     card: Card
     unit: Subject
     path: str
-    problem: Problem
+    problem: Violation
 
     @property
     def where(self) -> str:
@@ -52,9 +52,9 @@ class Raised:
         return self.problem.path or self.path
 
 
-def raised(card: Card, unit: Subject, path: str, problems: Iterable[Problem]) -> Iterator[Raised]:
+def raised(card: Card, unit: Subject, path: str, problems: Iterable[Violation]) -> Iterator[RaisedViolation]:
     """Attach rule and unit to each problem."""
-    return (Raised(card, unit, path, problem) for problem in problems)
+    return (RaisedViolation(card, unit, path, problem) for problem in problems)
 
 
 _DEFECT = Card(
@@ -68,7 +68,7 @@ _DEFECT = Card(
 )
 
 
-def contained(unit: Subject, path: str, judging: Iterable[Raised]) -> Iterator[Raised]:
+def contained(unit: Subject, path: str, judging: Iterable[RaisedViolation]) -> Iterator[RaisedViolation]:
     """Yield what `judging` yields; where it fails itself, that as the last, so that everything else is judged too."""
     try:
         yield from judging
@@ -76,13 +76,13 @@ def contained(unit: Subject, path: str, judging: Iterable[Raised]) -> Iterator[R
         if os.environ.get("ASSAY_DEBUG"):
             traceback.print_exc()
         what = f"a defect of Assay kept it from judging this: {type(error).__name__}: {error}"
-        yield Raised(_DEFECT, unit, path, Problem(what))
+        yield RaisedViolation(_DEFECT, unit, path, Violation(what))
 
 
 class Failures:
     """Which rules failed on which units."""
 
-    def __init__(self, all_raised: Iterable[Raised]) -> None:
+    def __init__(self, all_raised: Iterable[RaisedViolation]) -> None:
         self._on: dict[str, set[Subject]] = {}
         self._within: dict[str, set[Subject]] = {}  # the same units and all that they are part of
         self._files: set[str] = set()  # about which all is said
@@ -92,7 +92,7 @@ class Failures:
             self._on.setdefault(one.card.id, set()).add(one.unit)
             self._within.setdefault(one.card.id, set()).update(_wholes(one.unit))
 
-    def explain(self, one: Raised) -> bool:
+    def explain(self, one: RaisedViolation) -> bool:
         """Whether a failed rule that `one`'s rule requires, or what its file is, makes it a mere consequence."""
         if self._files and one.card.on_file is None and self._spoiled(one.where):
             return True
@@ -109,7 +109,7 @@ class Failures:
 class Errors:
     """Which units and files errors are about; warnings and notes fail nothing."""
 
-    def __init__(self, all_raised: Iterable[Raised]) -> None:
+    def __init__(self, all_raised: Iterable[RaisedViolation]) -> None:
         self._units: set[Subject] = set()
         self._about: set[Subject] = set()
         self._paths: set[str] = set()
@@ -139,7 +139,7 @@ def _system(unit: Subject) -> Iterator[Subject]:
         yield ("systems", unit[1].split("/")[1])
 
 
-def fix(card: Card, problem: Problem) -> str:
+def fix(card: Card, problem: Violation) -> str:
     """Return what to do about a problem: what it says itself, then what its rule advises."""
     return f"{problem.first}: {card.fix}" if problem.first else card.fix
 
@@ -164,7 +164,9 @@ class Ledger:
     items: list[Item] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
-    raised: list[Raised] = field(default_factory=list)  # what the findings since the last `fold` were raised as
+    raised: list[RaisedViolation] = field(
+        default_factory=list
+    )  # what the findings since the last `fold` were raised as
     _tops: dict[Path, str] = field(default_factory=dict)  # of each root: its path relative to `base`
 
     def shown(self, root: Path, path: str) -> str:
@@ -173,12 +175,12 @@ class Ledger:
             self._tops[root] = Path(os.path.relpath(root, self.base)).as_posix()
         top = self._tops[root]
         below = normpath(f"{top}/{path}") if not top.startswith("..") else os.path.relpath(root / path, self.base)
-        return printable(Path(below).as_posix(), 1000)
+        return printable(below, 1000)
 
-    def add(self, root: Path, rule: str, problem: Problem, at_most: Severity | None = None) -> Finding:
+    def add(self, root: Path, rule: str, problem: Violation, at_most: Severity | None = None) -> Finding:
         """Turn a problem into a finding of its rule's card, no graver than `at_most`."""
         path = problem.path or "."
-        one = Raised(self.by.card(rule), self.subject_of(path), path, problem)
+        one = RaisedViolation(self.by.card(rule), self.subject_of(path), path, problem)
         return self._add(root, self.by, one, at_most)
 
     @property
@@ -187,7 +189,7 @@ class Ledger:
         assert self.ruleset is not None
         return self.ruleset
 
-    def _add(self, root: Path, ruleset: RuleSet, one: Raised, at_most: Severity | None = None) -> Finding:
+    def _add(self, root: Path, ruleset: RuleSet, one: RaisedViolation, at_most: Severity | None = None) -> Finding:
         card, problem = one.card, one.problem
         path, message = self.shown(root, one.where), printable(problem.message)
         found = Finding(
@@ -209,7 +211,7 @@ class Ledger:
         self.findings.append(found)
         return found
 
-    def add_all(self, root: Path, problems: Iterable[tuple[str, Problem]], at_most: Severity | None = None) -> bool:
+    def add_all(self, root: Path, problems: Iterable[tuple[str, Violation]], at_most: Severity | None = None) -> bool:
         """Add findings; return whether any that counts is an error by its own rule, whatever it was lowered to."""
         failed = False
         for rule, problem in problems:
@@ -217,7 +219,7 @@ class Ledger:
             failed |= self.by.card(rule).severity is Severity.ERROR and found.waived is None
         return failed
 
-    def settle(self, root: Path, ruleset: RuleSet, all_raised: list[Raised]) -> Errors:
+    def settle(self, root: Path, ruleset: RuleSet, all_raised: list[RaisedViolation]) -> Errors:
         """Add and fold all that was raised on a submission by the rules of a round; return the errors that count."""
         told = [(one, self._add(root, ruleset, one)) for one in all_raised]
         self.fold()
@@ -256,7 +258,7 @@ class Ledger:
         self.items.append(Item(self.shown(root, path), kind, verdict, theirs, crash))
         return verdict
 
-    def across(self, problems: Iterable[tuple[str, Problem]], but: tuple[ItemKind, ...] = ()) -> None:
+    def across(self, problems: Iterable[tuple[str, Violation]], but: tuple[ItemKind, ...] = ()) -> None:
         """Add what spans submitters; an error fails all that its path lies in, but for items of the kinds `but`."""
         failed: set[str] = set()
         for rule, problem in problems:

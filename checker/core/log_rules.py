@@ -12,7 +12,7 @@ from functools import partial
 from operator import ge, gt, le
 from typing import Any, cast
 
-from checker.core.findings import Problem, brief, limited
+from checker.core.findings import Violation, brief, limited
 from checker.core.mllog import LogRecord
 from rules.cards import Card, CountRange, LogConstraint
 from rules.expressions import (
@@ -27,7 +27,7 @@ from rules.expressions import (
     same,
 )
 
-Test = Callable[[Moment], Problem | None]
+Test = Callable[[Moment], Violation | None]
 TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "integer": ("an integer", lambda v: type(v) is int),
     "number": ("a number", lambda v: type(v) in (int, float)),
@@ -71,7 +71,7 @@ class CheckState:
     previous: LogRecord | None = None
     seen: dict[Any, int] = field(default_factory=dict)
     open: LogRecord | None = None
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Violation] = field(default_factory=list)
 
     def see(self, record: LogRecord, moment: Moment) -> None:
         """Judge one record of the check's key."""
@@ -123,7 +123,7 @@ class CheckState:
             self._object(self.open, f"'{key}' is not followed by its '{stop}'", f"{stop} before the next {key}", "none")
 
     def _object(self, record: LogRecord | None, what: str, expected: str, found: str) -> None:
-        self.problems.append(Problem(what, expected, found, line=record.number if record else None))
+        self.problems.append(Violation(what, expected, found, line=record.number if record else None))
 
     def end(self) -> None:
         """Judge what only the whole log shows: lines that never came."""
@@ -142,7 +142,7 @@ class Program:
 
     checks: tuple[KeyCheck, ...]
 
-    def judge(self, records: Iterable[LogRecord]) -> Iterator[tuple[str, Problem]]:
+    def judge(self, records: Iterable[LogRecord]) -> Iterator[tuple[str, Violation]]:
         """Run all checks over the records of one log; yield (rule id, problem), rules in order of their cards."""
         watches = [CheckState(check) for check in self.checks]
         by_key: dict[str, list[CheckState]] = {}
@@ -165,7 +165,7 @@ class Program:
             for watch in by_key.get(key, ()):
                 watch.see(record, moment)
             latest[key] = event
-        by_rule: dict[str, list[Problem]] = {}
+        by_rule: dict[str, list[Violation]] = {}
         for watch in watches:
             watch.end()
             by_rule.setdefault(watch.check.rule, []).extend(watch.problems)
@@ -319,44 +319,44 @@ def _compare(
     expected: str,
     bound: Callable[[Moment], Any],
     moment: Moment,
-) -> Problem | None:
+) -> Violation | None:
     """Judge that what `of` names fits the bound, with which `expected` is filled."""
     record = _at(moment)
     found = _subject(of, record)
     try:
         wanted = bound(moment)
     except UndefinedError as error:
-        return Problem(f"{name} cannot be judged: {error}", line=record.number)
+        return Violation(f"{name} cannot be judged: {error}", line=record.number)
     if found is not ABSENT and fits(found, wanted):
         return None
     state = "is missing" if found is ABSENT else f"is {brief(found)}"
-    return Problem(f"{name} {state}", expected.format(brief(wanted)), brief(found), line=record.number)
+    return Violation(f"{name} {state}", expected.format(brief(wanted)), brief(found), line=record.number)
 
 
-def _event(wanted: str, moment: Moment) -> Problem | None:
+def _event(wanted: str, moment: Moment) -> Violation | None:
     record = _at(moment)
     if record.event_type == wanted:
         return None
     found = brief(record.event_type)
-    return Problem(f"event_type of '{record.key}' is {found}", wanted, found, line=record.number)
+    return Violation(f"event_type of '{record.key}' is {found}", wanted, found, line=record.number)
 
 
-def _after(other: str, moment: Moment) -> Problem | None:
+def _after(other: str, moment: Moment) -> Violation | None:
     record = _at(moment)
     if moment.counts.get(other):
         return None
-    return Problem(f"'{record.key}' comes before '{other}'", f"after {other}", "earlier", line=record.number)
+    return Violation(f"'{record.key}' comes before '{other}'", f"after {other}", "earlier", line=record.number)
 
 
-def _before(other: str, moment: Moment) -> Problem | None:
+def _before(other: str, moment: Moment) -> Violation | None:
     record = _at(moment)
     if not moment.counts.get(other):
         return None
     found = f"after it, which is on line {moment.latest[other].number}"
-    return Problem(f"'{record.key}' comes after '{other}'", f"before {other}", found, line=record.number)
+    return Violation(f"'{record.key}' comes after '{other}'", f"before {other}", found, line=record.number)
 
 
-def _within(since: str, seconds: Callable[[Moment], Any], moment: Moment) -> Problem | None:
+def _within(since: str, seconds: Callable[[Moment], Any], moment: Moment) -> Violation | None:
     record, start = _at(moment), moment.latest.get(since)
     if start is None or not _numeric(start.time_ms) or not _numeric(record.time_ms):
         return None
@@ -364,21 +364,21 @@ def _within(since: str, seconds: Callable[[Moment], Any], moment: Moment) -> Pro
     if took < limit:
         return None
     what = f"'{record.key}' comes {took:.3f} s after '{since}'"
-    return Problem(what, f"under {brief(limit)} s", f"{took:.3f} s", line=record.number)
+    return Violation(what, f"under {brief(limit)} s", f"{took:.3f} s", line=record.number)
 
 
 def _holds(text: str, what: str, constraint: LogConstraint, values: _Values) -> Test:
     expression = values.expression(text, ValueKind.TRUTH)
     wanted = constraint.expects or text
 
-    def test(moment: Moment) -> Problem | None:
+    def test(moment: Moment) -> Violation | None:
         record = _at(moment)
         try:
             if expression.evaluate(moment) is True:
                 return None
         except UndefinedError as error:
-            return Problem(f"'{record.key}' cannot be judged: {error}", wanted, "", line=record.number)
+            return Violation(f"'{record.key}' cannot be judged: {error}", wanted, "", line=record.number)
         found = brief(_subject(constraint.of, record))
-        return Problem(f"{what} of '{record.key}' is not as required", wanted, found, line=record.number)
+        return Violation(f"{what} of '{record.key}' is not as required", wanted, found, line=record.number)
 
     return test

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.strict_json import JsonError, depth_of, loads
 from rules.ruleset import ReadingLimits
 
@@ -46,7 +46,7 @@ class ParsedLog:
     path: str
     records: list[LogRecord] = field(default_factory=list)
     tokens: int = 0  # lines that begin with the token, usable or not
-    flaws: dict[str, list[Problem]] = field(default_factory=dict)
+    flaws: dict[str, list[Violation]] = field(default_factory=dict)
 
     def first(self, key: str) -> LogRecord | None:
         """Return the first record of `key`."""
@@ -66,7 +66,7 @@ class ParsedLog:
         times = [record.time_ms for key in (start, stop) if (record := self.first(key)) and type(record.time_ms) is int]
         return (times[1] - times[0]) / 1000 if len(times) == 2 else None
 
-    def flaw(self, check: str, problem: Problem) -> None:
+    def flaw(self, check: str, problem: Violation) -> None:
         """Note a problem for `check` to report; a hostile log cannot make this list long."""
         known = self.flaws.setdefault(check, [])
         if len(known) < 1000:
@@ -93,11 +93,11 @@ def read_log(file: BinaryIO, path: str, limits: ReadingLimits) -> ParsedLog:
     log = ParsedLog(path)
     for number, line in lines(file, limits):
         if number > limits.log_lines:
-            log.flaw("log-line", Problem(f"the log has more than {limits.log_lines:,} lines", line=number))
+            log.flaw("log-line", Violation(f"the log has more than {limits.log_lines:,} lines", line=number))
             break
         if line is None:
             most = f"at most {limits.line_bytes:,} bytes"
-            log.flaw("log-line", Problem("the line is too long and was not read", most, "more", line=number))
+            log.flaw("log-line", Violation("the line is too long and was not read", most, "more", line=number))
         elif not line.startswith(TOKEN):
             log.flaw("log-line", _foreign(line, number))
         else:
@@ -106,26 +106,26 @@ def read_log(file: BinaryIO, path: str, limits: ReadingLimits) -> ParsedLog:
     return log
 
 
-def _foreign(line: bytes, number: int) -> Problem:
+def _foreign(line: bytes, number: int) -> Violation:
     what = brief(line[:60].rstrip(b"\r\n").decode("utf-8", "backslashreplace"))
-    return Problem("the line is not a record", 'a line that begins with ":::MLLOG "', what, line=number)
+    return Violation("the line is not a record", 'a line that begins with ":::MLLOG "', what, line=number)
 
 
 def _read_record(log: ParsedLog, line: bytes, number: int) -> None:
     if not line.endswith(b"\n"):
-        log.flaw("log-line", Problem("the last line has no line end: the log was cut off", line=number))
+        log.flaw("log-line", Violation("the last line has no line end: the log was cut off", line=number))
     elif b"\r" in line:
-        log.flaw("log-line", Problem("the line holds a carriage return", "lines that end with LF", "CR", line=number))
+        log.flaw("log-line", Violation("the line holds a carriage return", "lines that end with LF", "CR", line=number))
     body = line[len(TOKEN) :].strip(b"\r\n")
     record = _fast(body)
     if record is None:
         try:
             record = _exact(body)
         except JsonError as error:
-            log.flaw("log-json", Problem(f"the line is not a JSON object: {error}", line=number))
+            log.flaw("log-json", Violation(f"the line is not a JSON object: {error}", line=number))
             return
         except _MemberError as error:
-            log.flaw("log-members", Problem(error.message, error.expected, error.found, line=number))
+            log.flaw("log-members", Violation(error.message, error.expected, error.found, line=number))
             return
     record.number = number
     log.records.append(record)

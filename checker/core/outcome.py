@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 
 Answer = Literal["pass", "fail", "crash"]
 FOLLOWS = "official-crash-follows"  # silent where what it requires failed: one missing file is one finding
@@ -17,16 +17,16 @@ class OfficialOutcome:
     """An official answer. A crash is a rejection, but not of its kind: `cause` says what stopped the tool."""
 
     answer: Answer = "pass"
-    problems: list[tuple[str, Problem]] = field(default_factory=list)  # rule id, problem; warnings included
+    problems: list[tuple[str, Violation]] = field(default_factory=list)  # rule id, problem; warnings included
     cause: str = ""
 
-    def fail(self, rule: str, problem: Problem) -> None:
+    def fail(self, rule: str, problem: Violation) -> None:
         """Object; a crash stays a crash."""
         self.problems.append((rule, problem))
         if self.answer == "pass":
             self.answer = "fail"
 
-    def warn(self, rule: str, problem: Problem) -> None:
+    def warn(self, rule: str, problem: Violation) -> None:
         """Note what the official tool only warns of."""
         self.problems.append((rule, problem))
 
@@ -38,7 +38,7 @@ class OfficialOutcome:
         self.answer = "crash"
         self.cause = self.cause or cause
         what = "the official checker stops here with a traceback, which rejects the submission"
-        self.problems.append((rule, Problem(what, "", cause, path, line)))
+        self.problems.append((rule, Violation(what, "", cause, path, line)))
 
     def merge(self, others: Iterable[OfficialOutcome]) -> None:
         """Take over the answers and problems of parts."""

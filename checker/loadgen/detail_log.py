@@ -13,17 +13,16 @@ import os
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from sys import intern
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 import msgspec
 
 from checker.core.files import HEAD as LOOKED_AT
 from checker.core.files import STATES, FileState, state_of, state_of_tail, tail_of
-from checker.core.findings import Problem, brief
-from checker.core.tree import FOLDER, RefusedError, Tree
-from rules.scenarios import LoadGenScenario, logged_scenario
+from checker.core.tree import RefusedError, Tree
+from checker.loadgen.log import BIG, DetailLog, Said
 
 MARKERS = (b":::MLLOG", b":::ENDPTS")
 BLOCK = 1 << 22  # bytes read at a time
@@ -43,20 +42,6 @@ UNSET_MS = 1e12  # a time from before the clock of the test is set is 2^64 ns le
 ENDS = ("power_end", "result_validity", "num_errors")  # of which every log of a run that ended has one
 LONG = 4300  # digits: Python's JSON reads no longer integer
 DIGITS = re.compile(rb"\d{%d}" % LONG)
-LARGEST = 1e300  # beyond which a number measures nothing
-
-
-class _Big:
-    """Stands for a value too large to keep, or never needed; compares and computes with nothing, as a list would."""
-
-    def __reduce__(self) -> str:
-        return "BIG"
-
-    def __repr__(self) -> str:
-        return "a value too large to show"
-
-
-BIG: Final = _Big()
 
 
 class _Flags(msgspec.Struct, gc=False):
@@ -84,97 +69,6 @@ class _Any(msgspec.Struct, gc=False):
 _MESSAGE = msgspec.json.Decoder(_Message).decode
 _VALUE = msgspec.json.Decoder().decode
 _ANY = msgspec.json.Decoder(_Any).decode
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """An error or warning of LoadGen's; `value` is its text, `BIG`, or None where the message has none."""
-
-    key: str
-    value: Any
-    line: int
-    has_value: bool = True
-
-
-@dataclass
-class DetailLog:
-    """A detail log as read; lines count from 1.
-
-    `log[key]` is the value of the key's first message as the official parser gives it: None for a key never logged,
-    KeyError for a message without a value. `at(key)` is the line of that message, `key in log` whether there is one.
-    """
-
-    path: str
-    size: int = 0
-    messages: int = 0  # lines with the marker that are messages
-    endpoints: bool = False  # the marker is :::ENDPTS
-    values: dict[str, Any] = field(default_factory=dict)  # of each key's first message
-    lines: dict[str, int] = field(default_factory=dict)  # of each key's first message
-    repeated: dict[str, int] = field(default_factory=dict)  # messages of each key that has more than one
-    errors: list[Said] = field(default_factory=list)  # is_error, each text once
-    error_count: int = 0
-    warnings: list[Said] = field(default_factory=list)  # is_warning, each text once
-    unflagged: str | None = None  # why the official parser cannot tell whether there were errors
-    unflagged_line: int | None = None
-    crash: str | None = None  # why the official parser stops with a traceback: the first cause
-    crash_line: int | None = None
-    later_crash: str | None = None  # the same of a parser that does not mind the first line
-    refused: str | None = None  # why the file was not read, or not to its end: a link, too large, …
-    state: FileState | None = None  # what the file is where it is no detail log, or a part of one
-    fell_ms: float = 0.0  # by how much time runs backwards, at most; lines of before the test may bear any time
-    fell_line: int | None = None
-    fingerprint: int = 0  # CRC-32 of the bytes: equal logs have equal ones
-
-    def __getitem__(self, key: str) -> Any:
-        """Return the value of the first message of `key`, None where there is none."""
-        return self.values[key] if key in self.lines else None
-
-    def __contains__(self, key: object) -> bool:
-        return key in self.lines
-
-    def at(self, key: str) -> int | None:
-        """Return the line of the first message of `key`, None where there is none."""
-        return self.lines.get(key) or None  # what stands for a log has no lines
-
-    def number(self, key: str) -> float | None:
-        """Return a logged number; None where there is none, or it is not finite."""
-        return finite(self.values.get(key))
-
-    def said(self, key: str) -> str:
-        """Return the value of a key as a finding shows it."""
-        return brief(self.values[key]) if key in self.values else f"{key} is not logged"
-
-    def problem(self, message: str, expected: str, key: str, found: str | None = None) -> Problem:
-        """Return a problem with the value of `key`; `found` is what is shown of it, if not that value."""
-        return Problem(message, expected, self.said(key) if found is None else found, self.path, self.at(key))
-
-    @property
-    def scenario(self) -> LoadGenScenario:
-        """The scenario that LoadGen ran."""
-        return logged_scenario(self.values.get("effective_scenario"))
-
-    @property
-    def whole(self) -> bool:
-        """Whether it was read to the end of the run."""
-        return self.refused is None and self.state is None
-
-    @property
-    def stops(self) -> str | None:
-        """Why the official checker stops at this log, None where it reads it; a file that we refuse is one."""
-        return self.crash if self.refused is None else refusal("the log", self.refused)
-
-
-def finite(value: Any) -> float | None:
-    """Return a number that a report may hold; None for any other."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
-        return None
-    return float(value)
-
-
-def refusal(what: str, reason: object) -> str:
-    """Return how the official checker ends at a file that we refuse, where it is known; else why we do."""
-    said = f"{what} {reason}"
-    return f"IsADirectoryError: {said}" if str(reason) == FOLDER else said
 
 
 def read_detail(tree: Tree, path: str) -> DetailLog:

@@ -40,41 +40,23 @@ class Cost:
 
 def costs(scores: Iterable[Score], prices: Prices) -> list[Cost]:
     """Return the cost of every result, with its places; results that failed by Assay's verdict have none."""
-    found = [_cost(score, prices) for score in scores if _counts(score)]
+    found = [_cost(score, prices) for score in scores if score.verdict == "pass"]
     groups = sorted({_group(one) for one in found})
     return [placed for group in groups for placed in _placed([one for one in found if _group(one) == group])]
 
 
-def _counts(score: Score) -> bool:
-    """Whether a result passed the check, by Assay's verdict, and so has a cost."""
-    return score.verdict == "pass"
-
-
 def _cost(score: Score, prices: Prices) -> Cost:
-    what, seconds, joules = _amount(score)
-    official = False
-    if joules is None and (joules := _official_joules(score, seconds)) is not None:
-        official = True
-    cost = Cost(
-        score.path,
-        score.system,
-        score.workload,
-        score.framework,
-        score.division,
-        what,
-        score.nodes,
-        seconds,
-        joules,
-        official,
-        None,
-        None,
-    )
+    what, seconds, metered = _amount(score)
+    joules = metered if metered is not None else _official_joules(score, seconds)
+    official = metered is None and joules is not None
+    names = (score.path, score.system, score.workload, score.framework, score.division)
+    cost = Cost(*names, what, score.nodes, seconds, joules, official, None, None)
     machine = prices.machine(score.system)
     if seconds is None:
         return replace(cost, reason="it has no time")
     if machine is None:
         return replace(cost, reason="the price list has no such system")
-    priced = _priced(score, machine)
+    priced = 1 if machine.per == "system" else score.nodes  # how many times a result's hour costs the price
     if priced is None:
         return replace(cost, reason=NO_NODES)
     price = machine.per_hour * priced * seconds / HOUR_S
@@ -88,11 +70,6 @@ def _cost(score: Score, prices: Prices) -> Cost:
     return replace(cost, cost=price + energy, energy_cost=energy)
 
 
-def _priced(score: Score, machine: MachinePrice) -> int | None:
-    """Return how many times a result's hour costs the price: once for each node, or once; None where unknown."""
-    return 1 if machine.per == "system" else score.nodes
-
-
 def _official_joules(score: Score, seconds: float | None) -> float | None:
     """Return the energy of what is paid for by the official table: of Training, or power of Inference, times its time.
 
@@ -100,16 +77,13 @@ def _official_joules(score: Score, seconds: float | None) -> float | None:
     """
     found = score.inference
     if found is None:
-        joules = (score.official or {}).get(f"{score.workload}:Energy")
-    elif found.power is None or found.inferred:
-        joules = None
-    elif found.power_unit == "W":
-        joules = None if seconds is None else found.power * seconds
-    elif found.power_unit == "mJ" and not scenario_named(found.scenario).by_query:
-        joules = found.power * MILLION / 1000
-    else:
-        joules = None
-    return _number(joules)
+        return _number((score.official or {}).get(f"{score.workload}:Energy"))
+    if found.power is not None and not found.inferred:
+        if found.power_unit == "W" and seconds is not None:
+            return _number(found.power * seconds)
+        if found.power_unit == "mJ" and not scenario_named(found.scenario).by_query:
+            return _number(found.power * MILLION / 1000)
+    return None
 
 
 def _number(value: object) -> float | None:
@@ -179,10 +153,7 @@ def as_text(found: list[Cost], prices: Prices) -> str:
         lines.append(_row(one.system, nodes, time, energy, cost, *places))
         lines += [f"  {one.reason}"] if one.reason else []
     used = {machine.system: machine for one in found if (machine := prices.machine(one.system))}
-    lines += [
-        "",
-        *(f"prices: {_price(p, prices.currency)}, {_source(p)}" for p in used.values()),
-    ]
+    lines += ["", *(f"prices: {_price(p, prices.currency)}, {_source(p)}" for p in used.values())]
     if prices.energy:
         price = prices.energy
         lines.append(f"prices: {price.per_kwh:g} {prices.currency} a kWh, {_source(price)}")

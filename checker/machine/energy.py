@@ -21,6 +21,10 @@ class MeteredRun(Protocol):
     """A run, be it of training or of LoadGen, as far as it is read here."""
 
     @property
+    def name(self) -> str:
+        """Its name in its result."""
+
+    @property
     def log(self) -> ParsedLog | None:
         """What the container said."""
 
@@ -32,13 +36,13 @@ class MeteredRun(Protocol):
     def unobserved(self) -> str:
         """Why nothing was, by the record."""
 
-
-class NamedRun(MeteredRun, Protocol):
-    """A run with its name in its result."""
+    @property
+    def cpuset(self) -> str:
+        """Its container's processors, as a list of the kernel's; empty where it is not known."""
 
     @property
-    def name(self) -> str:
-        """The name."""
+    def peak_bytes(self) -> int | None:
+        """The most memory its container took, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def served(run: MeteredRun, logged: Mapping[str, Any]) -> Timed | None:
     return inner if whole.start_s - 0.01 <= inner.start_s < inner.stop_s <= whole.stop_s + 0.01 else None
 
 
-def energy_of(runs: Sequence[NamedRun], baseline: Observation | None) -> Energy:
+def energy_of(runs: Sequence[MeteredRun], baseline: Observation | None) -> Energy:
     """Return the mean energy of runs that reached the target; not measured where it is unknown for one of them."""
     regions = [timed(run) for run in runs]
     readings = [_of(run, region_) for run, region_ in zip(runs, regions, strict=True)]

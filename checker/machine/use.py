@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Protocol
 
 from checker.core.findings import Use
 from checker.machine.energy import MeteredRun, timed
@@ -13,18 +12,6 @@ from checker.machine.steadiness import Disturbance, disturbances
 from rules.ruleset import Steadiness
 
 RANGE = re.compile(r"(0|[1-9]\d{0,4})(?:-(0|[1-9]\d{0,4}))?", re.ASCII)
-
-
-class Limited(MeteredRun, Protocol):
-    """A run, and what its container had of the machine."""
-
-    @property
-    def cpuset(self) -> str:
-        """Its processors, as a list of the kernel's; empty where it is not known."""
-
-    @property
-    def peak_bytes(self) -> int | None:
-        """The most memory it took, where that is known."""
 
 
 def cpus(text: str) -> set[int] | None:
@@ -43,7 +30,7 @@ def cpus(text: str) -> set[int] | None:
     return found
 
 
-def use_of(runs: Sequence[Limited], tolerates: Steadiness | None) -> Use:
+def use_of(runs: Sequence[MeteredRun], tolerates: Steadiness | None) -> Use:
     """Return what `runs` used; what counts as a disturbance is the round's."""
     peaks = [run.peak_bytes for run in runs if run.peak_bytes is not None]
     seen = [run for run in runs if run.observation is not None]
@@ -60,7 +47,7 @@ def use_of(runs: Sequence[Limited], tolerates: Steadiness | None) -> Use:
     )
 
 
-def _means(runs: Iterable[Limited], *, accelerators: bool) -> list[float]:
+def _means(runs: Iterable[MeteredRun], *, accelerators: bool) -> list[float]:
     """Return a mean utilisation for every accelerator, or container's processors, of every run."""
     found = []
     for run in runs:
@@ -77,7 +64,7 @@ def _means(runs: Iterable[Limited], *, accelerators: bool) -> list[float]:
     return [min(1.0, max(0.0, one)) for one in found]
 
 
-def _memory(runs: Iterable[Limited]) -> list[int]:
+def _memory(runs: Iterable[MeteredRun]) -> list[int]:
     """Return the peak of every accelerator's memory in every run."""
     found = []
     for run in runs:
@@ -89,7 +76,7 @@ def _memory(runs: Iterable[Limited]) -> list[int]:
     return found
 
 
-def disturbed(run: Limited, tolerates: Steadiness | None) -> list[Disturbance]:
+def disturbed(run: MeteredRun, tolerates: Steadiness | None) -> list[Disturbance]:
     """Return what disturbed the machine while the clock ran, as far as it is known."""
     at, count = timed(run), len(cpus(run.cpuset) or ())
     if tolerates is None or run.observation is None or at is None or not count:

@@ -48,7 +48,7 @@ def replace_drafts(folder: Path, texts: Mapping[str, str]) -> Written:
             if (folder / name).is_symlink() or ((folder / name).exists() and not _ours(folder / name)):
                 done.kept.append(name)
             else:
-                _write(folder / name, _sealed(text))
+                write_whole(folder / name, _sealed(text))
                 done.written.append(name)
         for path in sorted(folder.glob("*.md")):
             if path.name not in texts and _ours(path):
@@ -74,8 +74,9 @@ def _ours(path: Path) -> bool:
     return mark is not None and hashlib.sha256(content[: mark.start()]).hexdigest().encode() == mark[1]
 
 
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; OSError where it cannot be written."""
+    partial = path.parent / f".{path.name}.{os.getpid()}.partial"
     try:
         with partial.open("xb") as file:
             file.write(content)

@@ -50,6 +50,10 @@ class BaseJob:
         """Import a module of the workload, e.g. `task` or `serve.jax`; raise JobError as `module` does."""
         return self.module(f"workloads.{self.workload.replace('-', '_')}.{name}")
 
+    def version(self) -> str:
+        """Return name and version of the framework, as logged; raise JobError where it is not there."""
+        return str(self.module(f"harness.frameworks.{self.framework}").version())
+
     def module(self, name: str) -> Any:
         """Import a module below `suite`; raise JobError where it, or the framework that it needs, is not there."""
         try:

@@ -47,9 +47,9 @@ class Log:
         self.event("submission_org", job.submission["org"])
         self.event("submission_platform", job.submission["platform"])
 
-    def described(self, job: BaseJob, framework: str, settings: Mapping[str, Any]) -> None:
+    def described(self, job: BaseJob, settings: Mapping[str, Any]) -> None:
         """Write what runs: rule set, framework, settings, digests."""
-        for key, value in {"ruleset": job.ruleset, "framework": framework, **settings}.items():
+        for key, value in {"ruleset": job.ruleset, "framework": job.version(), **settings}.items():
             self.event(key, value)
         self.event("source_sha256", job.source_sha256)
         for name, digest in job.data.items():

@@ -25,7 +25,7 @@ def run(job: Job, log: Log) -> int:
     initial = task.initial_weights(job.data_folder, job.seed)
     # Float32 first: JAX switches to 64 bits for the whole process.
     trainer = implementation.trainer(job, task, plan.optimiser, "float32")
-    log.event("framework", trainer.version())
+    log.event("framework", job.version())
     log.event("seed", job.seed)
     log.event("initial_weights_sha256", weights_sha256(initial))
     single = first_steps(job, log, task, trainer, initial, "float32")
@@ -33,7 +33,7 @@ def run(job: Job, log: Log) -> int:
         job, log, task, implementation.trainer(job, task, plan.optimiser, "float64"), initial, "float64"
     )
     found = {
-        "framework": trainer.version(),
+        "framework": job.version(),
         "initial_weights_sha256": weights_sha256(initial),
         "losses_float32": single.losses,
         "losses_float64": double.losses,

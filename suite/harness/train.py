@@ -51,7 +51,7 @@ def run(job: Job, log: Log) -> int:
     log.start("init_start")
     task = implementation.task(job)
     trainer = implementation.trainer(job, task, plan.optimiser, "float32")
-    log.described(job, trainer.version(), settings(job, task))
+    log.described(job, settings(job, task))
     initial = task.initial_weights(job.data_folder, job.seed)
     log.event("initial_weights_sha256", weights_sha256(initial))
     warm_up(job, log, task, trainer, initial, call_sizes(evaluations, trainer.steps_per_call), plan)

@@ -33,16 +33,17 @@ def files(workload: str, profile: bool = False) -> dict[str, bytes]:
     """
     package = f"suite.workloads.{workload.replace('-', '_')}"
     frameworks = _sides(package, "suite.harness.trainers")
-    more = ["suite.harness.profile", *(f"suite.harness.profilers.{each}" for each in frameworks)] if profile else []
-    trainers = (f"suite.harness.trainers.{each}" for each in frameworks)
-    return loaded(*TRAINING, f"{package}.task", *trainers, *(f"{package}.{each}" for each in frameworks), *more)
+    rooms, more = [package, "suite.harness.trainers", "suite.harness.frameworks"], [f"{package}.task"]
+    if profile:
+        rooms, more = [*rooms, "suite.harness.profilers"], [*more, "suite.harness.profile"]
+    return loaded(*TRAINING, *more, *(f"{room}.{each}" for room in rooms for each in frameworks))
 
 
 def serving_files(workload: str) -> dict[str, bytes]:
     """Return the same for inference."""
     package = f"suite.workloads.{workload.replace('-', '_')}.serve"
-    frameworks = _sides(package, "suite.harness.frameworks")
-    return loaded(*SERVING, f"{package}.task", *(f"{package}.{each}" for each in frameworks))
+    rooms = (package, "suite.harness.frameworks")
+    return loaded(*SERVING, f"{package}.task", *(f"{room}.{each}" for room in rooms for each in _sides(*rooms)))
 
 
 def _sides(package: str, known: str) -> list[str]:

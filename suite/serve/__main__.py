@@ -33,7 +33,7 @@ def run(job: Job, log: Log) -> int:
     kind: type[Task] = job.part("serve.task").Task
     model_kind: type[Model] = job.part(f"serve.{job.framework}").Model
     settings = {"loadgen": version("mlcommons-loadgen"), "scenario": job.scenario, **vars(job.sut)}
-    log.described(job, model_kind.version(), settings)
+    log.described(job, settings)
     try:
         watch = Watch(job.out, job.answer_limit_s, lambda *_: None)
         watch.arm(job.warmup_limit_s)
@@ -56,7 +56,7 @@ def run(job: Job, log: Log) -> int:
         "warmup_s": warm - loaded,
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "loadgen": settings["loadgen"],
-        "framework": model_kind.version(),
+        "framework": job.version(),
     }
     (job.out / "result.json").write_text(json.dumps(result, allow_nan=False))
     return 0

@@ -66,10 +66,6 @@ class Model(Protocol):
         Outside the clock. The process has `sut.threads` cores already.
         """
 
-    @staticmethod
-    def version() -> str:
-        """Return name and version of the framework, as logged."""
-
     def warm_up(self) -> None:
         """Run every shape the clock will see on made-up inputs; outside the clock."""
 
@@ -81,21 +77,8 @@ class Model(Protocol):
         """
 
 
-class TokenModel(Protocol):
-    """A model that answers token by token; its constructor, `version` and `warm_up` are as Model's."""
-
-    def __init__(self, folder: Path, sut: Sut) -> None:
-        """Load the weights; see Model."""
-
-    @staticmethod
-    def version() -> str:
-        """Return name and version of the framework, as logged."""
-
-    def warm_up(self) -> None:
-        """Run every shape the clock will see; see Model."""
-
-    def infer(self, batch: Batch) -> Array:
-        """Return what frameworks are compared by before anything is timed, (n, …): e.g. logits of the first token."""
+class TokenModel(Model, Protocol):
+    """A model that answers token by token; `infer` gives e.g. logits of the first token."""
 
     def generate(self, batch: Batch) -> Iterator[Array]:
         """Yield once per step the token each sequence got, (n,) int32, ENDED where a sequence had ended before.

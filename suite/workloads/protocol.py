@@ -86,10 +86,6 @@ class Trainer(Protocol):
         The process has as many cores as threads were declared: frameworks size their pools by that.
         """
 
-    @staticmethod
-    def version() -> str:
-        """Return name and version of the framework, as logged."""
-
     def place(self, splits: Splits) -> None:
         """Hand the data to the framework; replaces what was placed before."""
 

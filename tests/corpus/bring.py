@@ -10,6 +10,7 @@ checked against that. Of code a placeholder stands in, since tests only ask whet
 from __future__ import annotations
 
 import argparse
+import fcntl
 import gzip
 import hashlib
 import os
@@ -41,8 +42,12 @@ def home() -> Path:
 
 
 def there(name: str) -> Path | None:
-    """Return the folder of a round where it is whole."""
-    return home() / name if (home() / f".{name}.complete").exists() else None
+    """Return the folder of a round where it is whole and of the pinned commit."""
+    try:
+        pin = (home() / f".{name}.complete").read_text()
+    except FileNotFoundError:
+        return None
+    return home() / name if pin in ("", ROUNDS[name][1]) else None  # "": unpacked from an archive of that commit
 
 
 def wanted(name: str) -> list[str]:
@@ -52,18 +57,25 @@ def wanted(name: str) -> list[str]:
 
 def bring(name: str, source: str | None) -> Path:
     """Return the folder of a round, brought from `source` where it is not there yet; raise CannotError."""
-    if (folder := there(name)) is not None:
-        return folder
     home().mkdir(parents=True, exist_ok=True)
+    with (home() / f".{name}.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        return there(name) or _brought(name, source)
+
+
+def _brought(name: str, source: str | None) -> Path:
+    """Write the folder of a round anew and say of which commit it is."""
+    marker = home() / f".{name}.complete"
+    marker.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=home(), prefix=".bringing-") as scratch:
         repository = _repository(name, source, Path(scratch) / "git")
         made = Path(scratch) / name
         for path, content in _contents(name, repository):
             (made / path).parent.mkdir(parents=True, exist_ok=True)
             (made / path).write_bytes(content)
-        shutil.rmtree(home() / name, ignore_errors=True)  # what an interrupted one left
+        shutil.rmtree(home() / name, ignore_errors=True)  # an older pin, or what an interrupted one left
         made.rename(home() / name)
-    (home() / f".{name}.complete").touch()
+    marker.write_text(ROUNDS[name][1])
     return home() / name
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 from mlperf_logging.compliance_checker import mlp_compliance
 
+from checker.families.mlperf_training.log_requirements.official import RequirementsVerdict, official_rules
 from checker.families.mlperf_training.reading import read
-from checker.families.mlperf_training.sheets.official import SheetVerdict, official_rules
 from tests.differential import oracle
 
 KINDS = (("CHECK for '", "check"), ("Failed executing CHECK", "executing"), ("Failed executing code", "code"))
@@ -86,7 +86,7 @@ def _identity(message: str, key: str) -> tuple[str, str]:
 
 def ours(log: bytes, round_name: str) -> Answer:
     """Return Assay's official answer on a log, in the same form."""
-    verdict: SheetVerdict = official_rules(round_name).judge(read(log))
+    verdict: RequirementsVerdict = official_rules(round_name).judge(read(log))
     messages = tuple(sorted({message.identity for message in verdict.messages}))
     return Answer(verdict.answer, messages, tuple(sorted(message.identity for message in verdict.warnings)))
 

@@ -1,4 +1,4 @@
-"""Logs that satisfy a round's sheets, made from the sheets: also of benchmarks of which no published log exists.
+"""Logs that satisfy a round's requirements, made from them: also of benchmarks of which no published log exists.
 
 A value is found by trying what the demand itself names: the fixed value, the first allowed one, the right-hand side of
 an equation. `search` only has to be as clever as the rules of the rounds that exist.
@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from checker.families.mlperf_training.log_requirements.loose import RAISED, CompiledKey, CompiledRequirements
+from checker.families.mlperf_training.log_requirements.official import OfficialRules, official_rules
 from checker.families.mlperf_training.reading import ReadRecord
-from checker.families.mlperf_training.sheets.loose import RAISED, CompiledKey, CompiledSheet
-from checker.families.mlperf_training.sheets.official import OfficialRules, official_rules
 from rules.expressions import Meaning, Moment, compile_expression
-from rules.sheets import Sheet
+from rules.log_requirements import LogRequirements
 
 START = 1_700_000_000_000
 LINE = dict[str, Any]
@@ -68,8 +68,8 @@ class Writer:
 
 
 def cases(round_name: str) -> Iterator[tuple[str, str]]:
-    """Yield (division, benchmark) of every benchmark the round has sheets for."""
-    for name in official_rules(round_name).sheets:
+    """Yield (division, benchmark) of every benchmark the round has log requirements for."""
+    for name in official_rules(round_name).log_requirements:
         division, _, benchmark = name.partition("_")
         if division in ("closed", "open") and benchmark != "common" and not _loaded_by_value(round_name, name):
             yield division, benchmark
@@ -77,13 +77,17 @@ def cases(round_name: str) -> Iterator[tuple[str, str]]:
 
 def _loaded_by_value(round_name: str, name: str) -> bool:
     parts = name.rpartition("_")[0]
-    return parts in official_rules(round_name).sheets and parts.count("_") >= 1
+    return parts in official_rules(round_name).log_requirements and parts.count("_") >= 1
 
 
 def log(round_name: str, division: str, benchmark: str, optimiser: str | None = None) -> list[LINE]:
     """Return the lines of a log that passes the official rules of the round."""
     rules = official_rules(round_name)
-    laid = [rules.sheets["common"], rules.sheets[f"{division}_common"], rules.sheets[f"{division}_{benchmark}"]]
+    laid = [
+        rules.log_requirements["common"],
+        rules.log_requirements[f"{division}_common"],
+        rules.log_requirements[f"{division}_{benchmark}"],
+    ]
     writer = Writer()
     given: dict[str, Any] = {"submission_division": division, "submission_benchmark": benchmark}
     if optimiser is not None:
@@ -105,18 +109,18 @@ def log(round_name: str, division: str, benchmark: str, optimiser: str | None = 
             waiting.append(key)
     for line in writer.lines:
         demand = keys[line["key"]].demand
-        name = _next_sheet(demand.loads, line["value"])
-        if name and name not in (f"{division}_common", f"{division}_{benchmark}") and name in rules.sheets:
-            more = {key: value for key, value in rules.sheets[name].keys.items() if key not in keys}
+        name = _next_requirements(demand.loads, line["value"])
+        if name and name not in (f"{division}_common", f"{division}_{benchmark}") and name in rules.log_requirements:
+            more = {key: value for key, value in rules.log_requirements[name].keys.items() if key not in keys}
             for compiled in more.values():
-                _add(writer, [*laid, rules.sheets[name]], compiled, given, benchmark)
+                _add(writer, [*laid, rules.log_requirements[name]], compiled, given, benchmark)
             break
     for line in list(writer.lines):
-        name = _next_sheet(keys[line["key"]].demand.loads, line["value"]) if line["key"] in keys else None
-        if name and name.endswith(("multistep", "cosine_annealing")) and name in rules.sheets:
-            for compiled in rules.sheets[name].keys.values():
+        name = _next_requirements(keys[line["key"]].demand.loads, line["value"]) if line["key"] in keys else None
+        if name and name.endswith(("multistep", "cosine_annealing")) and name in rules.log_requirements:
+            for compiled in rules.log_requirements[name].keys.values():
                 if not any(other["key"] == compiled.key for other in writer.lines):
-                    _add(writer, [*laid, rules.sheets[name]], compiled, given, benchmark)
+                    _add(writer, [*laid, rules.log_requirements[name]], compiled, given, benchmark)
     writer.write("init_stop", None, event="INTERVAL_END")
     writer.write("run_start", None, event="INTERVAL_START")
     _frame(writer, rules, laid, keys, benchmark)
@@ -124,20 +128,20 @@ def log(round_name: str, division: str, benchmark: str, optimiser: str | None = 
     return writer.lines
 
 
-def _next_sheet(loads: str | dict[str, str] | None, value: Any) -> str | None:
+def _next_requirements(loads: str | dict[str, str] | None, value: Any) -> str | None:
     if isinstance(loads, dict):
         return loads.get(value)
     return None if loads is None else loads.replace("{value}", str(value)).replace("{lower}", str(value).lower())
 
 
-def _merged(laid: list[CompiledSheet]) -> dict[str, CompiledKey]:
-    return {key: compiled for sheet in laid for key, compiled in sheet.keys.items()}
+def _merged(laid: list[CompiledRequirements]) -> dict[str, CompiledKey]:
+    return {key: compiled for requirements in laid for key, compiled in requirements.keys.items()}
 
 
 def _frame(
-    writer: Writer, rules: OfficialRules, laid: list[CompiledSheet], keys: dict[str, CompiledKey], benchmark: str
+    writer: Writer, rules: OfficialRules, laid: list[CompiledRequirements], keys: dict[str, CompiledKey], benchmark: str
 ) -> None:
-    first, step = _positions(writer, laid[-1].sheet)
+    first, step = _positions(writer, laid[-1].given)
     for index in range(2):
         samples = first + index * step
         position = {"samples_count": samples, "epoch_num": index + 1, "step_num": samples}
@@ -147,22 +151,22 @@ def _frame(
         for metric in METRICS:
             if metric in keys and keys[metric].demand.occurs != "any":
                 writer.write(metric, _reached(keys[metric]), position)
-        if laid[-1].sheet.gathers:
+        if laid[-1].given.gathers:
             writer.write("eval_accuracy", 80.0, {**position, "metric": "FID"})
             writer.write("eval_accuracy", 0.2, {**position, "metric": "CLIP"})
         writer.write("eval_stop", None, position, "INTERVAL_END")
         writer.write("block_stop", None, block, "INTERVAL_END")
 
 
-def _positions(writer: Writer, sheet: Sheet) -> tuple[int, int]:
-    """Return the samples of the first evaluation and the step to the next, by the sheet's own rules."""
+def _positions(writer: Writer, requirements: LogRequirements) -> tuple[int, int]:
+    """Return the samples of the first evaluation and the step to the next, by the set's own rules."""
     batch = next((line["value"] for line in writer.lines if line["key"] == "global_batch_size"), 16)
-    if sheet.name == "closed_qwen35_397b_grpo":
+    if requirements.name == "closed_qwen35_397b_grpo":
         return batch * -int(-(2.5 + 3840 / batch) // 1), batch
-    if sheet.name == "closed_dlrmv4":
+    if requirements.name == "closed_dlrmv4":
         interval = max(1, -int(-(0.001 * 2290835423 / batch) // 1)) * batch
         return -int(-(((4480 * batch + 135331840) // 3) / interval) // 1) * interval, interval
-    if sheet.name == "closed_deepseekv3_671b":
+    if requirements.name == "closed_deepseekv3_671b":
         return batch * int(42 + 24576 / batch), batch
     return 512, 512
 
@@ -181,15 +185,16 @@ def _reached(compiled: CompiledKey) -> Any:
 
 
 def _add(
-    writer: Writer, laid: list[CompiledSheet], compiled: CompiledKey, given: Mapping[str, Any], benchmark: str
+    writer: Writer, laid: list[CompiledRequirements], compiled: CompiledKey, given: Mapping[str, Any], benchmark: str
 ) -> None:
-    moments = [_moment(writer, sheet, laid) for sheet in laid if compiled.key in sheet.keys]
-    sheets = [sheet for sheet in laid if compiled.key in sheet.keys]
-    for value in _tries(compiled, given, benchmark, sheets, moments):
+    moments = [_moment(writer, requirements, laid) for requirements in laid if compiled.key in requirements.keys]
+    log_requirements = [requirements for requirements in laid if compiled.key in requirements.keys]
+    for value in _tries(compiled, given, benchmark, log_requirements, moments):
         record = ReadRecord(writer.clock + 1000, compiled.key, value, {"samples_count": 512, "epoch_num": 1})
         # A benchmark the open division forgot to allow (4.0, 4.1) has its log all the same.
         if compiled.key in given or all(
-            _fits(sheet.keys[compiled.key], moment, record) for sheet, moment in zip(sheets, moments, strict=True)
+            _fits(requirements.keys[compiled.key], moment, record)
+            for requirements, moment in zip(log_requirements, moments, strict=True)
         ):
             event = "INTERVAL_START" if compiled.key.endswith("_start") else "POINT_IN_TIME"
             writer.write(compiled.key, value, event=event)
@@ -205,15 +210,15 @@ def _fits(compiled: CompiledKey, moment: Moment, record: ReadRecord) -> bool:
         return False
 
 
-def _moment(writer: Writer, sheet: CompiledSheet, laid: list[CompiledSheet]) -> Moment:
-    """Return the state a sheet is in after the lines written so far."""
-    moment = Moment(held=dict(sheet.sheet.begins))
+def _moment(writer: Writer, requirements: CompiledRequirements, laid: list[CompiledRequirements]) -> Moment:
+    """Return the state a set is in after the lines written so far."""
+    moment = Moment(held=dict(requirements.given.begins))
     for line in writer.lines:
         record = ReadRecord(line["time_ms"], line["key"], line["value"], line["metadata"])
         moment.event = record  # type: ignore[assignment]
         moment.counts[record.key] = moment.counts.get(record.key, 0) + 1
         moment.latest[record.key] = record  # type: ignore[assignment]
-        compiled = sheet.keys.get(record.key)
+        compiled = requirements.keys.get(record.key)
         for name, expression in compiled.remembers if compiled else ():
             moment.held[name] = expression(moment)
     return moment
@@ -223,7 +228,7 @@ def _tries(
     compiled: CompiledKey,
     given: Mapping[str, Any],
     benchmark: str,
-    sheets: list[CompiledSheet],
+    log_requirements: list[CompiledRequirements],
     moments: list[Moment],
 ) -> Iterator[Any]:
     demand = compiled.demand
@@ -243,11 +248,11 @@ def _tries(
         ):
             if match := re.fullmatch(pattern, text):
                 try:
-                    right = compile_expression(match[1], meaning=Meaning.LOOSE, held=sheets[-1].sheet.held)
+                    right = compile_expression(match[1], meaning=Meaning.LOOSE, held=log_requirements[-1].given.held)
                     yield right.evaluate(moments[-1]) / scale if scale != 1 else right.evaluate(moments[-1])
                 except RAISED:
                     continue
-    if "lr_max" in sheets[-1].sheet.held and moments[-1].held.get("lr_max"):
+    if "lr_max" in log_requirements[-1].given.held and moments[-1].held.get("lr_max"):
         yield moments[-1].held["lr_max"]
         yield moments[-1].held.get("opt_base_learning_rate")
     if compiled.key == "num_prompts_per_step":

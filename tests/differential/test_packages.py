@@ -115,7 +115,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def written_from_the_rules(root: Path, round_name: str, benchmark: str, scaling: str) -> Path:
-    """Write a submission whose logs are made from the round's own sheets, converging like the reference runs."""
+    """Write a submission whose logs are made from the round's own requirements, converging like the reference runs."""
     described = passing.system_description(round_name)
     (root / "systems").mkdir(parents=True)
     (root / "systems" / "box.json").write_text(json.dumps(described))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -17,31 +16,20 @@ import pytest
 
 from rules.documents import Outcome, RunRecord
 from suite.engines.docker.labels import OWNER, owner
+from tests.integration.toy.checkout import SHORT, SLOW, Checkout
 
 pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.machine]
 
-# Twenty steps end far below the target: seconds a run, and a result all the same.
-SHORT = ("--set", "opt_learning_rate_training_steps=20", "--set", "opt_learning_rate_warmup_steps=4")
+
+def assay(toy: Checkout, output: Path, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return toy.done(toy.run(output, *more), **environment)
 
 
-def command(output: Path, *more: str) -> list[str]:
-    words = [
-        "run",
-        "image-classification",
-        "--framework",
-        "jax",
-        "--division",
-        "open",
-        "--submitter",
-        "tests",
-        "--wait",
-    ]
-    return [sys.executable, "-m", "suite.cli", *words, "--output", str(output), *more]
-
-
-def assay(output: Path, *more: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, **(environment or {})}
-    return subprocess.run(command(output, *more), capture_output=True, text=True, timeout=900, check=False, env=env)
+def begun(toy: Checkout, output: Path, *more: str, **environment: str) -> subprocess.Popen[str]:
+    """Begin a result whose every run takes seconds."""
+    words = toy.run(output, *SLOW, *more)
+    environment = toy.environment | environment
+    return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=toy.top, env=environment)
 
 
 def results(output: Path) -> list[Path]:
@@ -64,30 +52,30 @@ def containers(client, belongs: str):
     return client.api.containers(all=True, filters={"label": f"{OWNER}={belongs}"})
 
 
-def test_a_result_short_of_its_target_is_kept_whole_and_fails_the_check(jax_image, tmp_path):
-    done = assay(tmp_path, *SHORT)
+def test_a_result_short_of_its_target_is_kept_whole_and_fails_the_check(client, toy, tmp_path):
+    done = assay(toy, tmp_path, *SHORT)
     assert done.returncode == 1, done.stderr
     [folder] = results(tmp_path)
     runs = records(folder)
     assert [run.outcome for run in runs] == [Outcome.TARGET_NOT_REACHED] * 3
-    assert all("target 0.9" in run.explanation for run in runs)
+    assert all("target 0.1" in run.explanation for run in runs)
     assert len({run.seed for run in runs}) == 3
     assert not list(tmp_path.glob(".work/**/result_*"))
     assert "FAIL" in done.stdout
     assert "assay-runs-converged" in done.stdout
 
 
-def test_a_loss_that_is_not_finite_is_recorded_as_diverged(jax_image, tmp_path):
-    done = assay(tmp_path, *SHORT, "--set", "opt_base_learning_rate=1e30")
+def test_a_loss_that_is_not_finite_is_recorded_as_diverged(client, toy, tmp_path):
+    done = assay(toy, tmp_path, *SHORT, "--set", "opt_base_learning_rate=1e30")
     assert done.returncode == 1, done.stderr
     [folder] = results(tmp_path)
     assert {run.outcome for run in records(folder)} == {Outcome.DIVERGED}
-    again = assay(tmp_path, *SHORT, "--set", "opt_base_learning_rate=1e30", "--idle-baseline", "20")
+    again = assay(toy, tmp_path, *SHORT, "--set", "opt_base_learning_rate=1e30", "--idle-baseline", "20")
     assert (again.returncode, "measured without an idle baseline" in again.stderr) == (2, True), again.stderr
 
 
-def test_a_killed_run_leaves_no_container_and_no_half_submission_and_resumes(client, jax_image, tmp_path):
-    runner = subprocess.Popen(command(tmp_path, *SHORT), stderr=subprocess.PIPE, text=True)
+def test_a_killed_run_leaves_no_container_and_no_half_submission_and_resumes(client, toy, tmp_path):
+    runner = begun(toy, tmp_path)
     belongs = owner(runner.pid)
     wait_until(lambda: list(tmp_path.glob(".work/**/started_1")))
     wait_until(lambda: containers(client, belongs))
@@ -96,16 +84,16 @@ def test_a_killed_run_leaves_no_container_and_no_half_submission_and_resumes(cli
     wait_until(lambda: not containers(client, belongs), 60)
     assert results(tmp_path) == []
 
-    refused = assay(tmp_path, *SHORT)
+    refused = assay(toy, tmp_path, *SLOW)
     assert refused.returncode == 2
     assert "--resume" in refused.stderr
 
-    changed = assay(tmp_path, *SHORT, "--resume", "--set", "opt_momentum=0.8")
+    changed = assay(toy, tmp_path, *SLOW, "--resume", "--set", "opt_adamw_beta_1=0.8")
     assert changed.returncode == 2
-    assert "opt_momentum" in changed.stderr
+    assert "opt_adamw_beta_1" in changed.stderr
 
     first = next(tmp_path.glob(".work/**/result_0.txt")).read_bytes()
-    resumed = assay(tmp_path, *SHORT, "--resume")
+    resumed = assay(toy, tmp_path, *SLOW, "--resume")
     assert resumed.returncode == 1, resumed.stderr
     [folder] = results(tmp_path)
     assert (folder / "result_0.txt").read_bytes() == first
@@ -113,8 +101,8 @@ def test_a_killed_run_leaves_no_container_and_no_half_submission_and_resumes(cli
     assert records(folder)[1].earlier_attempts[0].outcome is Outcome.INTERRUPTED
 
 
-def test_interrupt_ends_in_a_sentence_and_exit_code_130(client, jax_image, tmp_path):
-    runner = subprocess.Popen(command(tmp_path, *SHORT), stderr=subprocess.PIPE, text=True)
+def test_interrupt_ends_in_a_sentence_and_exit_code_130(client, toy, tmp_path):
+    runner = begun(toy, tmp_path)
     belongs = owner(runner.pid)
     wait_until(lambda: containers(client, belongs) and list(tmp_path.glob(".work/**/started_0")))
     runner.send_signal(signal.SIGINT)
@@ -126,7 +114,10 @@ def test_interrupt_ends_in_a_sentence_and_exit_code_130(client, jax_image, tmp_p
 
 
 def test_out_of_memory_is_named_with_its_fix_and_noted_when_resumed(jax_image, tmp_path):
-    done = assay(tmp_path, *SHORT, "--memory", "160")
+    """The toy would fit into the least memory there is."""
+    words = ["run", "image-classification", "--framework", "jax", "--division", "open", "--submitter", "tests"]
+    words += ["--wait", "--memory", "160", "--output", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-m", "suite.cli", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "memory limit" in done.stderr
     assert "--memory" in done.stderr
@@ -135,14 +126,9 @@ def test_out_of_memory_is_named_with_its_fix_and_noted_when_resumed(jax_image, t
     assert json.loads(attempts.read_bytes())[0]["outcome"] == "out-of-memory"
 
 
-def test_an_engine_that_goes_away_is_told_from_a_failed_run(client, jax_image, tmp_path):
+def test_an_engine_that_goes_away_is_told_from_a_failed_run(client, toy, tmp_path):
     with Tunnel(tmp_path / "engine.sock") as tunnel:
-        runner = subprocess.Popen(
-            command(tmp_path / "out", *SHORT),
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "DOCKER_HOST": f"unix://{tunnel.path}"},
-        )
+        runner = begun(toy, tmp_path / "out", DOCKER_HOST=f"unix://{tunnel.path}")
         belongs = owner(runner.pid)
         wait_until(lambda: list((tmp_path / "out").glob(".work/**/started_0")) and containers(client, belongs))
         time.sleep(1)
@@ -206,27 +192,27 @@ class Tunnel:
     [
         (("--framework", "pytroch"), "pytorch"),
         (("--target", "cpuu"), "cpu"),
-        (("--set", "opt_momentun=1"), "opt_momentum"),
-        (("--set", "opt_momentum=fast"), "float"),
-        (("--runs", "1"), "at least 3"),
+        (("--set", "opt_adamw_beta_3=1"), "opt_adamw_beta_1"),
+        (("--set", "opt_adamw_beta_1=fast"), "float"),
+        (("--runs", "1"), "at least 2"),
         (("--submitter", "../x"), "folder name"),
-        (("--division", "closed", "--runs", "3"), "exactly 5"),
-        (("--division", "closed", "--set", "opt_momentum=0.8"), "fixed in the closed division"),
+        (("--division", "closed", "--runs", "3"), "exactly 2"),
+        (("--division", "closed", "--set", "opt_adamw_beta_1=0.8"), "fixed in the closed division"),
         (("--threads", "4096"), "CPUs"),
         (("--system-file", "/nowhere.yaml"), "No such file"),
         (("--data", "/nowhere"), "folder"),
     ],
 )
-def test_what_cannot_be_run_is_refused_before_anything_starts(jax_image, tmp_path, words, hint):
-    done = assay(tmp_path, *words)
+def test_what_cannot_be_run_is_refused_before_anything_starts(client, toy, tmp_path, words, hint):
+    done = assay(toy, tmp_path, *words)
     assert done.returncode == 2, done.stderr
     assert hint in done.stderr
     assert "Traceback" not in done.stderr
     assert results(tmp_path) == []
 
 
-def test_no_engine_is_one_sentence_with_the_fix(tmp_path):
-    done = assay(tmp_path, environment={"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+def test_no_engine_is_one_sentence_with_the_fix(toy, tmp_path):
+    done = assay(toy, tmp_path, DOCKER_HOST=f"unix://{tmp_path}/none.sock")
     assert done.returncode == 5
     assert "no Docker engine answers" in done.stderr
     assert "fix:" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-import checker
 from rules.errors import Exit, MachineError
 from suite.engines.docker import questions
 from suite.engines.docker.engine import DockerEngine
@@ -22,6 +22,7 @@ from suite.result.produce import produce
 from suite.result.request import Request
 from suite.targets import emulation
 from suite.targets.data import Access, Emulation
+from tests.integration.toy.checkout import WORKLOAD
 
 pytestmark = pytest.mark.engine
 
@@ -170,21 +171,22 @@ def test_qemu_is_installed_and_registered_where_root_may(unregistered, capsys: p
 
 @pytest.mark.image
 @pytest.mark.machine
+@pytest.mark.parametrize("toys", [True, pytest.param(False, marks=pytest.mark.long)])
 @pytest.mark.skipif(bool(os.environ.get("ASSAY_SKIP_EMULATION")), reason="ASSAY_SKIP_EMULATION is set")
-def test_a_smoke_run_passes_for_what_it_claims_and_is_refused_for_more(amd64, tmp_path: Path) -> None:
-    """Fetches and builds an arm64 image where there is none yet: minutes."""
+def test_a_smoke_run_passes_for_what_it_claims_and_is_refused_for_more(amd64, toy, tmp_path: Path, toys: bool) -> None:
+    """The toy in numpy; of what ships, PyTorch's image for arm64 is fetched and built first, and takes minutes."""
     if os.geteuid() != 0 and questions.refusal(amd64, "arm64") is not None:
         pytest.skip("registering an emulator needs root")
-    command = [sys.executable, "-m", "suite.cli", "run", "image-classification", "--target", "jetson"]
-    done = subprocess.run(
-        [*command, "--framework", "pytorch", "--output", tmp_path], capture_output=True, text=True, check=False
-    )
+    workload, framework = (WORKLOAD, "numpy") if toys else ("image-classification", "pytorch")
+    data = ["--data", "data"] if toys else []
+    output = ["--output", str(tmp_path)]
+    done = toy.assay("run", workload, "--target", "jetson", "--framework", framework, *data, *output)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "smoke run under emulation: passed; not a performance result"
     assert not (tmp_path / "training").exists()
-    [result] = (tmp_path / "functional/training/open/local/results").glob("*/image-classification")
-    assert "_jetson_pytorch" in result.parent.name
-    report = checker.check(tmp_path / "functional")
-    assert not report.passed
-    [about] = {found.message for found in report.findings if found.rule == "assay-emulated"}
+    [result] = (tmp_path / "functional/training/open/local/results").glob(f"*/{workload}")
+    assert f"_jetson_{framework}" in result.parent.name
+    report = json.loads(toy.assay("check", str(tmp_path / "functional"), "--format", "json").stdout)
+    assert report["verdict"] == "fail"
+    [about] = {found["message"] for found in report["findings"] if found["rule"] == "assay-emulated"}
     assert "emulated" in about

@@ -57,13 +57,22 @@ def test_the_wanted_files_of_the_commit_come_and_no_others(clones: Path, form: s
     assert not [path for path in bring.home().iterdir() if path.name.startswith(".bringing")]
 
 
+def test_another_pin_brings_the_round_anew(clones: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = bring.bring("little", str(clones))
+    later = git(clones / "little_results_v1", "rev-parse", "HEAD")
+    monkeypatch.setattr(bring, "ROUNDS", {"little": ("little_results_v1", later)})
+    assert bring.there("little") is None
+    assert bring.bring("little", str(clones)) == folder
+    assert (folder / WANTED[0]).read_text() == "corrected since\n"
+
+
 def test_a_file_that_the_clone_lacks_is_named_and_nothing_half_is_left(clones: Path) -> None:
     digest = git(clones / "little_results_v1", "rev-parse", "HEAD:a/results/y.bin")
     (clones / f"little_results_v1/.git/objects/{digest[:2]}/{digest[2:]}").unlink()
     with pytest.raises(bring.CannotError, match=r"no content of a/results/y.bin .*: its clone is not whole"):
         bring.bring("little", str(clones))
     assert bring.there("little") is None
-    assert list(bring.home().iterdir()) == []
+    assert [path.name for path in bring.home().iterdir()] == [".little.lock"]
 
 
 def test_other_bytes_under_a_files_name_are_refused(clones: Path) -> None:

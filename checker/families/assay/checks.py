@@ -7,7 +7,7 @@ from inspect import signature
 from typing import Any
 
 from checker.core.checks import Checks, F, Unit
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 
 CHECKS = Checks(
     "checker.families.assay.rules",
@@ -22,6 +22,7 @@ FACTS: dict[Unit, tuple[str, ...]] = {
     "scenario": ("result", "scenario"),
     "result": ("result",),
     "results": ("results",),
+    "system": ("system",),
     "submitter": ("submission",),
 }
 
@@ -36,7 +37,7 @@ def check(name: str, unit: Unit) -> Callable[[F], F]:
     def register(function: F) -> F:
         names = tuple(signature(function).parameters)
 
-        def informed(*facts: Any) -> Iterator[Problem]:
+        def informed(*facts: Any) -> Iterator[Violation]:
             known = dict(zip(FACTS[unit], facts, strict=True))
             given = [known[one] if one in known else _attribute(facts, one) for one in names]
             if all(one is not None for one in given):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import checker.core.discovery
 from checker.core.discovery import LOOK, Found, Passed, folders_in, is_loadgens, is_mllog, listed, stated_benchmark
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.marks import head
 from checker.core.strict_json import JsonError, loads
 from checker.core.tree import Tree
@@ -52,14 +52,14 @@ def _misplaced(base: Path, root: Path) -> Iterator[Passed]:
     shown = root.relative_to(base).parts
     division, suite = root.parent.name, root.parent.parent.name
     if (len(shown) > 1 or division.casefold() in DIVISIONS) and division not in DIVISIONS:
-        problem = Problem("the submitter's folder is in no division's", "closed or open", printable(division))
+        problem = Violation("the submitter's folder is in no division's", "closed or open", printable(division))
         yield Passed("layout", root, problem)
     elif (len(shown) > 2 or (division in DIVISIONS and suite in SUITES)) and suite != suite_of(root):
-        problem = Problem("the division's folder is in another suite's", suite_of(root), printable(suite))
+        problem = Violation("the division's folder is in another suite's", suite_of(root), printable(suite))
         yield Passed("layout", root, problem)
     for part in shown:
         if part.startswith("."):
-            yield Passed("names", root, Problem("a folder with results is hidden", "no leading dot", printable(part)))
+            yield Passed("names", root, Violation("a folder with results is hidden", "no leading dot", printable(part)))
 
 
 def round_of(root: Path, scope: str) -> str:
@@ -71,9 +71,9 @@ def round_of(root: Path, scope: str) -> str:
     default, name = (DEFAULT, "/result_0.txt") if suite == "training" else (SERVING, "/log.txt")
     where = "results" if scope in ("", ".") else scope
     where = where if suite == "training" else f"assay{where.removeprefix('results')}"
-    tree = Tree(root, load(default).limits)
+    tree, known = Tree(root, load(default).limits), _our_rounds(FAMILIES[suite])
     for entry in tree.files(where):
-        if entry.path.endswith(name) and (stated := _stated(head(root / entry.path, LOOK))) in _own_rounds(suite):
+        if entry.path.endswith(name) and (stated := _stated(head(root / entry.path, LOOK))) in known:
             return stated
     return default
 
@@ -81,11 +81,7 @@ def round_of(root: Path, scope: str) -> str:
 def round_of_log(log: Path) -> str:
     """Return the round a single log says it is of, or the default; as `round_of`."""
     stated = _stated(head(log, LOOK))
-    return stated if any(stated in _own_rounds(suite) for suite in FAMILIES) else DEFAULT
-
-
-def _own_rounds(suite: str) -> list[str]:
-    return [name for name in rulesets() if load(name).series == FAMILIES[suite]]
+    return stated if stated in _our_rounds() else DEFAULT
 
 
 def _stated(start: bytes) -> str:
@@ -141,8 +137,8 @@ def _own(root: Path) -> bool:
     return any(_stated(head(log, LOOK)) in ours for log in asked)
 
 
-def _our_rounds() -> set[str]:
-    return {name for name in rulesets() if load(name).series in OURS}
+def _our_rounds(*series: str) -> set[str]:
+    return {name for name in rulesets() if load(name).series in (series or OURS)}
 
 
 def _workloads() -> set[str]:

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from checker.core.discovery import Passed
-from checker.core.findings import Problem, Report, brief, limited
-from checker.core.ledger import Ledger, Raised, Subject, contained, raised
+from checker.core.findings import Report, Violation, brief, limited
+from checker.core.ledger import Ledger, RaisedViolation, Subject, contained, raised
 from checker.core.log_rules import Program, compile_rules
 from checker.core.mllog import ParsedLog
 from checker.core.tree import Tree
@@ -100,7 +100,7 @@ def _single_log(ledger: Ledger, ruleset: RuleSet, file: Path) -> None:
     workload = stated if isinstance(stated, str) and stated in ruleset.workloads() else None
     division = "open" if log and log.value("submission_division") == "open" else "closed"
     present = next((card for card in ruleset.cards.values() if card.check == "log-present"), None)
-    found = [Raised(present, (), file.name, problem) for problem in absent] if present else []
+    found = [RaisedViolation(present, (), file.name, problem) for problem in absent] if present else []
     if log is not None:
         found += contained((), file.name, _log(ruleset, workload, division, log, (), file.name))
     errors = ledger.settle(root, ruleset, found)
@@ -145,43 +145,43 @@ def constants_of(rules: WorkloadRules | None) -> tuple[dict[str, Scalar], dict[s
 
 def _log(
     ruleset: RuleSet, workload: str | None, division: str, log: ParsedLog, unit: Subject, path: str
-) -> Iterator[Raised]:
+) -> Iterator[RaisedViolation]:
     """Judge a log that could be read by what its lines say."""
     if workload is None:
         stated = log.first("submission_benchmark")
         known, line = ", ".join(ruleset.workloads()), stated.number if stated else None
         found = brief(stated.value) if stated else "no submission_benchmark"
-        log.flaw("log-workload", Problem("the log's workload is not one of the round's", known, found, line=line))
+        log.flaw("log-workload", Violation("the log's workload is not one of the round's", known, found, line=line))
     for card, function in CHECKS.of(ruleset, "log", division):
         yield from raised(card, unit, path, limited(function(log)))
     for rule, problem in program(ruleset.name, workload, division).judge(log.records):
-        yield Raised(ruleset.cards[rule], unit, path, problem)
+        yield RaisedViolation(ruleset.cards[rule], unit, path, problem)
 
 
-def _passed(ruleset: RuleSet, root: Path, passed: list[Passed]) -> list[Raised]:
+def _passed(ruleset: RuleSet, root: Path, passed: list[Passed]) -> list[RaisedViolation]:
     """Return what the search for submitters objects to, as problems of the submission at `root`."""
     cards = {card.check: card for card in ruleset.cards.values()}
     return [
-        Raised(cards[one.check], (), Path(os.path.relpath(one.path, root)).as_posix(), one.problem)
+        RaisedViolation(cards[one.check], (), Path(os.path.relpath(one.path, root)).as_posix(), one.problem)
         for one in passed
         if one.check in cards
     ]
 
 
-def _submission(ledger: Ledger, kind: ResultKind, submission: Submission, found: list[Raised]) -> None:
+def _submission(ledger: Ledger, kind: ResultKind, submission: Submission, found: list[RaisedViolation]) -> None:
     """Judge one submitter's folder, `found` being known; every part is judged even where another is beyond reading."""
     ruleset, root = submission.ruleset, submission.root
     division = submission.division or "closed"
     for card, function in CHECKS.of(ruleset, "submitter", division):
         found += contained((), ".", raised(card, (), ".", limited(function(submission), 50)))
-    for system in submission.systems.values():
+    for name, system in submission.systems.items():
         for card, function in CHECKS.of(ruleset, "system", division):
-            unit: Subject = ("systems", system.name)
+            unit: Subject = ("systems", name)
             found += contained(unit, system.path, raised(card, unit, system.path, function(system)))
     results: list[Result] = []
     for folder in submission.result_folders:
         if len(found) > FOUND:
-            problem = Problem("so much is wrong that this result and those after it were not judged", path=folder)
+            problem = Violation("so much is wrong that this result and those after it were not judged", path=folder)
             found += _passed(ruleset, root, [Passed("bounds", root / folder, problem)])
             break
         unit = ("results", folder)
@@ -191,13 +191,13 @@ def _submission(ledger: Ledger, kind: ResultKind, submission: Submission, found:
     errors = ledger.settle(root, ruleset, found)
     if not submission.scope:
         ledger.judge(root, ".", "organisation", (), errors)
-    for system in submission.systems.values():
-        ledger.judge(root, system.path, "system", ("systems", system.name), errors)
+    for name, system in submission.systems.items():
+        ledger.judge(root, system.path, "system", ("systems", name), errors)
     for result in results:
         kind.note(ledger, root, result, errors)
 
 
-def _result(submission: Submission, folder: str, unit: Subject, results: list[Result]) -> Iterator[Raised]:
+def _result(submission: Submission, folder: str, unit: Subject, results: list[Result]) -> Iterator[RaisedViolation]:
     """Read the result in `folder`, add it to `results` and judge it."""
     result = submission.read(folder)
     results.append(result)
@@ -210,13 +210,13 @@ def _result(submission: Submission, folder: str, unit: Subject, results: list[Re
         yield from _runs(result, result.runs, unit)
 
 
-def _scenario(result: Result, scenario: Scenario, unit: Subject) -> Iterator[Raised]:
+def _scenario(result: Result, scenario: Scenario, unit: Subject) -> Iterator[RaisedViolation]:
     for card, function in CHECKS.of(result.ruleset, "scenario", result.division):
         yield from raised(card, unit, scenario.folder, limited(function(result, scenario)))
     yield from _runs(result, list(scenario.runs.values()), unit)
 
 
-def _runs(result: Result, runs: Sequence[Run], unit: Subject) -> Iterator[Raised]:
+def _runs(result: Result, runs: Sequence[Run], unit: Subject) -> Iterator[RaisedViolation]:
     ruleset, division = result.ruleset, result.division
     for run in runs:
         inner = (*unit, run.name)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from checker.core.documents import M, ValidDocument, read_document, read_json, words
 from checker.core.files import HEAD, state_of, state_of_tail, tail_of
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.mllog import TOKEN, LogRecord, ParsedLog, read_log
 from checker.core.strict_json import JsonError
 from checker.core.tree import Entry, RefusedError, Tree
@@ -27,7 +27,7 @@ from rules.serving import ServingRules
 from rules.workload import WorkloadRules
 
 DIVISIONS = ("closed", "open")
-Flaws = dict[str, list[Problem]]
+Flaws = dict[str, list[Violation]]
 
 
 @dataclass(kw_only=True)
@@ -73,11 +73,11 @@ class Run:
         """Return the seconds from the first `start` to the first `stop` by the log's clock; None where unknown."""
         return self.log.interval(start, stop) if self.log else None
 
-    def problem(self, message: str, expected: Any, found: str, line: LogRecord | None = None) -> Problem:
+    def problem(self, message: str, expected: Any, found: str, line: LogRecord | None = None) -> Violation:
         """Return a problem with a line of the log, or with the log."""
-        return Problem(message, words(expected), found, self.log_path, line.number if line else None)
+        return Violation(message, words(expected), found, self.log_path, line.number if line else None)
 
-    def require(self, message: str, wanted: Any, key: str) -> Iterator[Problem]:
+    def require(self, message: str, wanted: Any, key: str) -> Iterator[Violation]:
         """Yield a problem where the log's first value of `key`, if there is one, is not `wanted`."""
         if (line := self.first(key)) is not None and not same(line.value, wanted):
             yield self.problem(message, wanted, brief(line.value), line)
@@ -211,11 +211,6 @@ class System:
     document: ValidDocument[SystemDescription] | None
     flaws: Flaws
 
-    @property
-    def name(self) -> str:
-        """The system's name, by the file."""
-        return self.path.removeprefix("systems/").removesuffix(".json")
-
 
 @dataclass
 class Submission:
@@ -311,7 +306,7 @@ def read_if_there(tree: Tree, path: str, kind: str, model: type[M], flaws: Flaws
     return found
 
 
-def open_log(tree: Tree, path: str) -> tuple[ParsedLog | None, list[Problem]]:
+def open_log(tree: Tree, path: str) -> tuple[ParsedLog | None, list[Violation]]:
     """Read a log; None and the reason where the file cannot be read or holds no record line at all."""
     try:
         with tree.open(path, tree.limits.log_bytes) as file:
@@ -320,26 +315,26 @@ def open_log(tree: Tree, path: str) -> tuple[ParsedLog | None, list[Problem]]:
             file.seek(0)
             log = read_log(file, path, tree.limits)
     except RefusedError as error:
-        return None, [Problem(f"the log {error}", "a log file", "", path)]
+        return None, [Violation(f"the log {error}", "a log file", "", path)]
     except OSError as error:
-        return None, [Problem(f"the log cannot be read: {error.strerror}", "a log file", "", path)]
+        return None, [Violation(f"the log cannot be read: {error.strerror}", "a log file", "", path)]
     if state is not None:
         return None, [state.problem(path, "the records of a run")]
     if not log.tokens:
         first = next(iter(log.flaws.get("log-line", [])), None)
         why, line = (f": {first.message}", first.line) if first else ("", None)
-        return None, [Problem(f"the log holds no :::MLLOG line{why}", "the records of a run", "none", path, line)]
+        return None, [Violation(f"the log holds no :::MLLOG line{why}", "the records of a run", "none", path, line)]
     return log, []
 
 
-def read_sbom(tree: Tree, path: str) -> list[Problem]:
+def read_sbom(tree: Tree, path: str) -> list[Violation]:
     """Return why the bill of materials cannot be used."""
     try:
         _, value = read_json(tree, path)
     except RefusedError as error:
-        return [Problem(f"the bill of materials {error}", "a CycloneDX document", "", path)]
+        return [Violation(f"the bill of materials {error}", "a CycloneDX document", "", path)]
     except JsonError as error:
-        return [Problem(f"the bill of materials is not usable JSON: {error}", "CycloneDX", "", path, error.line)]
+        return [Violation(f"the bill of materials is not usable JSON: {error}", "CycloneDX", "", path, error.line)]
     if not isinstance(value, dict) or value.get("bomFormat") != "CycloneDX":
-        return [Problem("the bill of materials is not a CycloneDX document", '"bomFormat": "CycloneDX"', "", path, 1)]
+        return [Violation("the bill of materials is not a CycloneDX document", '"bomFormat": "CycloneDX"', "", path, 1)]
     return []

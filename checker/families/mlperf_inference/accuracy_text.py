@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from rules.inference import InferenceRules
 
 HASH = re.compile(r"hash=(\w+)$")
@@ -44,7 +44,7 @@ class AccuracyText:
     values: dict[str, str] = field(default_factory=dict)
     met: set[str] = field(default_factory=set)
     hashed: bool = False
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Violation] = field(default_factory=list)
     line: int = 0  # that is being read
 
     def read(self, lines: Iterable[str], rules: InferenceRules) -> None:
@@ -66,20 +66,20 @@ class AccuracyText:
             if self.hashed and len(self.met) == len(self.targets):
                 break
 
-    def absent(self) -> Iterator[Problem]:
+    def absent(self) -> Iterator[Violation]:
         """Yield what is said of metrics that no line gives."""
         for metric in self.targets:
             if metric not in self.values:
-                yield Problem("the accuracy is not there", self._least(metric), "no such line", self.path)
+                yield Violation("the accuracy is not there", self._least(metric), "no such line", self.path)
 
-    def unhashed(self) -> Iterator[Problem]:
+    def unhashed(self) -> Iterator[Violation]:
         """Yield what is said of a text without a hash."""
         if not self.hashed:
             what = "there is no hash of the accuracy log: a line hash=…, nothing else on it"
-            yield Problem(what, "hash=<SHA-256 of the whole accuracy log>", "none", self.path)
+            yield Violation(what, "hash=<SHA-256 of the whole accuracy log>", "none", self.path)
 
     def _least(self, metric: str) -> str:
         return f"{metric} of at least {self.targets[metric]:.9g}"
 
     def _object(self, what: str, expected: str, found: str) -> None:
-        self.problems.append(Problem(what, expected, found, self.path, self.line))
+        self.problems.append(Violation(what, expected, found, self.path, self.line))

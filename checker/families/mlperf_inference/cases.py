@@ -11,7 +11,7 @@ from checker.families.mlperf_inference.facts import ResultFacts
 from checker.families.mlperf_inference.models import SCENARIOS, models
 from checker.families.mlperf_inference.power.logs import moment
 from checker.families.mlperf_inference.walk import Submitter
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 from rules.inference import InferenceRules, ModelRules
 from rules.inference_review import ReviewRules
 from rules.scenarios import Scenario
@@ -108,10 +108,10 @@ class ResultTrace:
     submitter: str
     system: str
     model: str  # without its target of accuracy: one run may stand for all of them
-    run: tuple[float | str, ...]  # what no two performance runs have in common; empty where there is none
-    accuracy: int
-    began: datetime | None
-    ended: datetime | None
+    run: tuple[float | str, ...] = ()  # what no two performance runs have in common; empty where there is none
+    accuracy: int = 0
+    began: datetime | None = None
+    ended: datetime | None = None
     scenario: str = ""  # as its folder is named, in small letters
     power: bool = False  # whether its power was measured
     machine: tuple[str, ...] = ()  # what the description says of its hardware

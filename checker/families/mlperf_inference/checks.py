@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 from checker.core.checks import Checks
 
 if TYPE_CHECKING:
-    from checker.core.findings import Problem
+    from checker.core.findings import Violation
     from checker.families.mlperf_inference.cases import ResultCase
-    from checker.loadgen.detail_log import DetailLog
+    from checker.loadgen.log import DetailLog
 
-    OfLog = Callable[[ResultCase, DetailLog], Iterator[Problem]]
+    OfLog = Callable[[ResultCase, DetailLog], Iterator[Violation]]
 
 CHECKS = Checks(
     "checker.families.mlperf_inference.endpoints.accuracy",
@@ -40,7 +40,7 @@ def check_log(name: str, of: Literal["log", "accuracy_log"] = "log") -> Callable
 
     def register(function: OfLog) -> OfLog:
         @check(name, "result")
-        def ask(case: ResultCase) -> Iterator[Problem]:
+        def ask(case: ResultCase) -> Iterator[Violation]:
             if (log := getattr(case, of)) is not None:
                 yield from function(case, log)
 

@@ -22,7 +22,6 @@ from checker.report.measured_comparison import MeasuredComparison, MeasuredResul
 from rules.errors import UsageError
 from rules.inference import inference_rules
 from rules.ruleset import load
-from rules.scenarios import logged_scenario
 from rules.text import printable
 
 METHOD = (
@@ -56,8 +55,7 @@ def _results(path: Path, round_name: str) -> Iterator[MeasuredResult]:
     facts = SubmitterFacts(read_submitter(division, root, load(round_name).limits), inference_rules(round_name))
     for place in facts.submitter.places:
         if scope.wanted(place):
-            paths = facts.paths(place)
-            yield _found(facts, read_result(facts.submitter.listing, place, paths))
+            yield _found(facts, read_result(facts.submitter.listing, place, facts.paths(place)))
 
 
 def _found(facts: SubmitterFacts, read: Any) -> MeasuredResult:
@@ -79,10 +77,8 @@ def _found(facts: SubmitterFacts, read: Any) -> MeasuredResult:
 
 def _repeated(case: ResultCase) -> Iterator[float]:
     run = case.log
-    key = logged_scenario(run.values.get("effective_scenario")).score if run is not None else ""
-    if run is None or not key:
-        return
-    reference = run.number(key)
+    key = run.scenario.score if run is not None else ""
+    reference = run.number(key) if run is not None else None
     for test in case.facts.tests.values():
         score = log.number(key) if (log := test.official_log) is not None else None
         if reference and score:

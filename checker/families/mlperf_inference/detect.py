@@ -5,20 +5,21 @@ A published tree is told from one of Assay's own by its layout: one has `assay/`
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from checker.core.detection import DetectedRound
-from checker.core.findings import Problem
+from checker.core.detection import DetectedRound, known_rounds
+from checker.core.discovery import folders_in
+from checker.core.findings import Violation
 from checker.core.marks import Seeds, head, rounds_with_seeds, stated_seeds
 from checker.core.tree import Tree
 from checker.families.mlperf_inference.endpoints.logs import endpoint_seeds, read_files
 from checker.families.mlperf_inference.walk import find
-from checker.loadgen.detail_log import DetailLog, read_detail
+from checker.loadgen.detail_log import read_detail
+from checker.loadgen.log import DetailLog
 from rules.errors import AssayError
 from rules.inference import inference_rules
 from rules.known_rounds import ordered
@@ -26,7 +27,6 @@ from rules.round import rulesets
 from rules.ruleset import load
 
 FAMILY = "mlperf-inference"
-MOST = 5000  # entries of a folder that are looked at
 LOGS = 12  # logs that are asked, each of another submitter or benchmark
 FOLDERS = 2000  # scenario folders that are looked into
 DETAIL = "performance/run_1/mlperf_log_detail.txt"
@@ -48,12 +48,12 @@ def detect_round(path: Path) -> DetectedRound | None:
     return DetectedRound(path, "holds results of MLPerf Inference", rounds or (FAMILY,), several)
 
 
-def round_mismatch(logs: Iterable[DetailLog | None], round_name: str) -> Problem | None:
+def round_mismatch(logs: Iterable[DetailLog | None], round_name: str) -> Violation | None:
     """Return what is wrong with judging these logs by `round_name`; None unless all have seeds of other rounds."""
     said = set[str]()
     for log in filter(None, logs):
-        rounds = _rounds_with(_logged(log))
-        if not rounds or round_name in rounds:
+        seeds = _logged(log)
+        if seeds in _seeds((round_name,)) or not (rounds := _rounds_with(seeds)):
             return None
         said.update(rounds)
     if not said:
@@ -62,12 +62,7 @@ def round_mismatch(logs: Iterable[DetailLog | None], round_name: str) -> Problem
     known = rulesets()
     without = "" if any(name in known for name in found) else ", which Assay has no rules for"
     what = f"the seeds are those of {' or '.join(found)}{without}; you asked for {round_name}"
-    return Problem(what, round_name, ", ".join(found), ".")
-
-
-def known_rounds() -> tuple[str, ...]:
-    """Return the rounds of MLPerf Inference, older first."""
-    return tuple(name for name in rulesets() if name.startswith(f"{FAMILY}/"))
+    return Violation(what, round_name, ", ".join(found), ".")
 
 
 @cache
@@ -85,7 +80,7 @@ def _rounds_of(scenario: Path) -> list[str]:
 
 def _given(scenario: Path) -> Iterator[Seeds | None]:
     """Yield the seeds that a result's files give: LoadGen's log, then an endpoint's summary and config."""
-    tree = Tree(scenario.parent, load(known_rounds()[0]).limits)
+    tree = Tree(scenario.parent, load(known_rounds(FAMILY)[0]).limits)
     yield _logged(read_detail(tree, f"{scenario.name}/{DETAIL}")) or stated_seeds(head(scenario / DETAIL))
     yield from (_whole(*seeds) for seeds in endpoint_seeds(read_files(tree, scenario.name)))
 
@@ -94,7 +89,7 @@ def _rounds_with(seeds: Seeds | None) -> list[str]:
     """Return the rounds that have these seeds: one with rules, or those without, of which there may be several."""
     if seeds is None:
         return []
-    name = _seeds(known_rounds()).get(seeds)
+    name = _seeds(known_rounds(FAMILY)).get(seeds)
     return rounds_with_seeds(seeds, FAMILY) if name is None else [name]
 
 
@@ -117,9 +112,9 @@ def _scenarios(path: Path) -> Iterator[Path]:
     for _, root in scope.submitters:
         if (root / "assay").is_dir():
             continue
-        for system in _inside(root / "results"):
-            for benchmark in _inside(system):
-                mine = [scenario for scenario in _inside(benchmark) if _holds_a_result(scenario)]
+        for system in sorted(folders_in(root / "results")):
+            for benchmark in sorted(folders_in(system)):
+                mine = [scenario for scenario in sorted(folders_in(benchmark)) if _holds_a_result(scenario)]
                 yield from mine[:1]
                 later += mine[1:]
     yield from later
@@ -127,12 +122,3 @@ def _scenarios(path: Path) -> Iterator[Path]:
 
 def _holds_a_result(scenario: Path) -> bool:
     return any((scenario / "performance" / name).exists() for name in ("run_1", "result_summary.json"))
-
-
-def _inside(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as listing:
-            found = [Path(item.path) for item in islice(listing, MOST) if item.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
-    return sorted(found)

@@ -14,7 +14,8 @@ from typing import Any
 from checker.core.files import HEAD, FileState, state_of, state_of_json
 from checker.core.tree import RefusedError, Tree
 from checker.families.mlperf_inference.walk import Listing, ResultFolder
-from checker.loadgen.detail_log import DetailLog, read_detail, refusal
+from checker.loadgen.detail_log import read_detail
+from checker.loadgen.log import DetailLog, refusal
 
 TIMED = ("TEST01", "TEST04")  # tests whose run the official checkers read
 DETAIL = "mlperf_log_detail.txt"

@@ -49,8 +49,7 @@ class MLPerfInference(Family):
         """Compare metrics, systems and LoadGen's settings."""
         from checker.families.mlperf_inference.compare import compare
 
-        compared = compare(a, b, round_name)
-        return Compared(compared.as_text, compared.as_json)
+        return compare(a, b, round_name)
 
     def differences(self, before: str, after: str) -> Iterator[str]:
         """Yield what differs in models, in what every result must hold, and in integrity checks."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from checker.core.detection import named_otherwise
-from checker.core.findings import Finding, Item, Problem, Report, Score, Verdict
+from checker.core.findings import Finding, Item, Report, Score, Verdict, Violation
 from checker.core.ledger import Ledger, Subject, system_of
 from checker.core.outcome import OfficialOutcome
 from checker.core.waivers import Waivers
@@ -104,7 +104,7 @@ class _Judged:
     """A result, judged, and what is wrong with it: by the official checker first, then by the rules as written."""
 
     review: ResultReview
-    problems: list[tuple[str, Problem]]
+    problems: list[tuple[str, Violation]]
 
 
 @dataclass
@@ -215,7 +215,7 @@ class _Course:
         else:
             self.after += 1
 
-    def unseen(self) -> Problem | None:
+    def unseen(self) -> Violation | None:
         """Return the note on what it never judges; None where it judges all."""
         if self.stop is None or not self.after:
             return None
@@ -224,7 +224,7 @@ class _Course:
             f"the official checker ends at {self.shown} and writes no table: {self.after} result{plural} never judged"
         )
         said = f"{self.before} judged before it; official verdicts here are those with what it ends at taken out"
-        return Problem(what, "a verdict on each", said, ".")
+        return Violation(what, "a verdict on each", said, ".")
 
 
 @dataclass
@@ -233,9 +233,9 @@ class _Settled:
 
     ledger: Ledger
     root: Path
-    said: dict[tuple[str, Problem], Finding] = field(default_factory=dict)
+    said: dict[tuple[str, Violation], Finding] = field(default_factory=dict)
 
-    def settle(self, problems: Iterable[tuple[str, Problem]]) -> bool:
+    def settle(self, problems: Iterable[tuple[str, Violation]]) -> bool:
         """Add findings not said yet; return whether any of them is an error that counts."""
         failed = False
         for rule, problem in problems:
@@ -304,20 +304,19 @@ def _told(ledger: Ledger, facts: SubmitterFacts, results: Iterator[_Judged]) -> 
 def _result(settled: _Settled, told: _Told) -> bool:
     """Add the findings on a result and the result as an item; return whether it fails by our verdict."""
     judged, failed = told.judged.review, settled.settle(told.judged.problems)
-    settled.ledger.scores.append(told.score)
-    phases: dict[str, bool] | None = None
-    if judged.told:
-        phases = {name: judged.phases[name].passed for name in PHASES}
-    settled.ledger.items.append(
-        Item(
-            path=told.score.path,
-            kind="result",
-            verdict="fail" if failed else "pass",
-            official_verdict="pass" if judged.valid else "fail",
-            official_crash=None if judged.stop is None else printable(judged.stop.cause),
-            official_phases=phases,
-        )
-    )
+    phases = {str(name): judged.phases[name].passed for name in PHASES} if judged.told else None
+    crash = None if judged.stop is None else judged.stop.cause
+    return _item(settled, told.score, failed, judged.valid, crash, phases)
+
+
+def _item(
+    settled: _Settled, score: Score, failed: bool, valid: bool, crash: str | None, phases: dict[str, bool] | None = None
+) -> bool:
+    """Note a result with its score, our verdict and the official one; return whether it failed by ours."""
+    ours: Verdict = "fail" if failed else "pass"
+    settled.ledger.scores.append(score)
+    cause = None if crash is None else printable(crash)
+    settled.ledger.items.append(Item(score.path, "result", ours, "pass" if valid else "fail", cause, phases))
     return failed
 
 
@@ -343,8 +342,6 @@ def _single_file_result(settled: _Settled, result: ScenarioVerdict, told: _Told)
     """Add the findings on a result and the result as an item, the official verdict the single-file checker's."""
     failed = settled.settle(result.outcome.problems)
     failed |= settled.settle(result_problems(told.case))
-    settled.ledger.scores.append(single_file_score(told.case, told.judged.review, result, told.score))
-    crash = printable(result.outcome.cause) if result.outcome.answer == "crash" else None
-    ours: Verdict = "fail" if failed else "pass"
-    settled.ledger.items.append(Item(told.score.path, "result", ours, "pass" if result.listed else "fail", crash))
-    return failed
+    row = single_file_score(told.case, told.judged.review, result, told.score)
+    crash = result.outcome.cause if result.outcome.answer == "crash" else None
+    return _item(settled, row, failed, result.listed, crash)

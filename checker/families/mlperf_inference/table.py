@@ -13,8 +13,8 @@ from checker.core.findings import InferenceScore, Score
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles, number_at
 from checker.families.mlperf_inference.modular.case import ResultReview
-from checker.loadgen.detail_log import DetailLog, finite
-from rules.scenarios import logged_scenario, scenario_named
+from checker.loadgen.log import DetailLog, finite
+from rules.scenarios import scenario_named
 from rules.systems import node_count
 from rules.text import printable
 
@@ -48,11 +48,21 @@ def measured(case: ResultCase, review: ResultReview) -> InferenceScore:
 
 def _logged(log: DetailLog | None) -> dict[str, dict[str, float]]:
     """Return the latencies that LoadGen logged, by member of `InferenceScore`."""
+    if log is None:
+        return {}
+    ends = f"result_{{}}_{'query_' if log.scenario.by_query else ''}latency_ns"
+    first, later = "result_first_token_{}", "result_time_{}_output_token_{}"
     return {
-        "latency_ms": _latencies(log, "query_" if logged_scenario(scenario_of(log)).by_query else ""),
-        "first_token_ms": _latencies(log, "first_token_"),
-        "output_token_ms": _output_tokens(log),
+        "latency_ms": _percentiles(log, ends, log.scenario.percentile_form),
+        "first_token_ms": _percentiles(log, f"{first}_latency_ns", f"{first}_percentile_latency_ns"),
+        "output_token_ms": _percentiles(log, later.format("to", "{}"), f"{later.format('per', '{}')}_percentile_ns"),
     }
+
+
+def _percentiles(log: DetailLog, ends: str, form: str) -> dict[str, float]:
+    """Return percentiles in ms, from the least to the greatest; nothing where they are not logged."""
+    keys = {"min": ends.format("min")} | {_short(p): form.format(p) for p in PERCENTILES} | {"max": ends.format("max")}
+    return {name: value / 1e6 for name, key in keys.items() if (value := log.number(key)) is not None}
 
 
 def _summarised(files: EndpointFiles, tokens: bool) -> dict[str, dict[str, float]]:
@@ -60,11 +70,6 @@ def _summarised(files: EndpointFiles, tokens: bool) -> dict[str, dict[str, float
     names = {"latency_ms": "latency", "first_token_ms": "ttft", "output_token_ms": "tpot"}
     wanted = names if tokens else {"latency_ms": "latency"}
     return {member: _spread(files, name) for member, name in wanted.items()}
-
-
-def scenario_of(log: DetailLog | None) -> Any:
-    """Return the scenario that LoadGen ran."""
-    return None if log is None else log.values.get("effective_scenario")
 
 
 def unit_of(scenario: str) -> str:
@@ -91,7 +96,7 @@ def own_unit(case: ResultCase, scenario: str) -> str:
 
 
 def _spread(files: EndpointFiles, name: str) -> dict[str, float]:
-    """Return a distribution of an endpoint's summary in ms, as `_latencies` does."""
+    """Return a distribution of an endpoint's summary in ms, as `_percentiles` does."""
     places = {"min": "min"} | {_short(p): f"percentiles.{float(p)}" for p in PERCENTILES} | {"max": "max"}
     stated = {at: number_at(files.summary.value, f"{name}.{place}") for at, place in places.items()}
     return {at: value / 1e6 for at, value in stated.items() if value is not None}
@@ -99,26 +104,6 @@ def _spread(files: EndpointFiles, name: str) -> dict[str, float]:
 
 def _short(percentile: str) -> str:
     return percentile.rstrip("0").rstrip(".")
-
-
-def _latencies(log: DetailLog | None, of: str) -> dict[str, float]:
-    """Return percentiles in ms, from the least to the greatest; nothing where they are not logged."""
-    if log is None:
-        return {}
-    head, middle = ("result_", "per_query_") if of == "query_" else (f"result_{of}", "")
-    keys = {"min": f"result_{of}min_latency_ns" if of != "query_" else "result_min_query_latency_ns"}
-    keys |= {_short(p): f"{head}{p}_percentile_{middle}latency_ns" for p in PERCENTILES}
-    keys["max"] = f"result_{of}max_latency_ns" if of != "query_" else "result_max_query_latency_ns"
-    return {name: value / 1e6 for name, key in keys.items() if (value := log.number(key)) is not None}
-
-
-def _output_tokens(log: DetailLog | None) -> dict[str, float]:
-    if log is None:
-        return {}
-    keys = {"min": "result_time_to_output_token_min"}
-    keys |= {_short(p): f"result_time_per_output_token_{p}_percentile_ns" for p in PERCENTILES}
-    keys["max"] = "result_time_to_output_token_max"
-    return {name: value / 1e6 for name, key in keys.items() if (value := log.number(key)) is not None}
 
 
 def score(case: ResultCase, review: ResultReview, path: str) -> Score:

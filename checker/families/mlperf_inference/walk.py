@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.links import LinkedTree, within
 from checker.core.tree import EntryKind
 from rules.errors import NothingToCheckError, UsageError
@@ -121,7 +121,9 @@ class InferenceScope:
     base: Path
     submitters: list[tuple[str, Path]] = field(default_factory=list)  # division, folder; sorted
     only: str = ""
-    odd: list[tuple[Path, Problem]] = field(default_factory=list)  # what stands above the submitters and is passed over
+    odd: list[tuple[Path, Violation]] = field(
+        default_factory=list
+    )  # what stands above the submitters and is passed over
 
     def wanted(self, place: ResultFolder) -> bool:
         """Whether a result lies in the part that was asked for, or is what that part belongs to."""
@@ -156,10 +158,10 @@ def find(path: Path) -> InferenceScope:
             if child.name in DIVISIONS and within(child, real) is not None:
                 _division(scope, child)
             elif child.name in DIVISIONS:
-                scope.odd.append((child, Problem(f"is no folder, or {ELSEWHERE}", "a folder")))
+                scope.odd.append((child, Violation(f"is no folder, or {ELSEWHERE}", "a folder")))
             elif child.name.casefold() in DIVISIONS and child.is_dir():
                 what = "the folder is passed over: divisions are written in small letters"
-                scope.odd.append((child, Problem(what, ", ".join(DIVISIONS), child.name)))
+                scope.odd.append((child, Violation(what, ", ".join(DIVISIONS), child.name)))
     if not scope.submitters and not scope.odd:
         raise NothingToCheckError(f"{path}: no result of MLPerf Inference here", fix=FIX)
     return scope
@@ -174,7 +176,7 @@ def _division(scope: InferenceScope, division: Path) -> None:
         if within(folder, division.parent) is not None:
             scope.submitters.append((division.name, folder))
         elif folder.is_symlink():
-            scope.odd.append((folder, Problem(f"is {ELSEWHERE}", "a folder")))
+            scope.odd.append((folder, Violation(f"is {ELSEWHERE}", "a folder")))
 
 
 def read_submitter(division: str, root: Path, limits: ReadingLimits) -> Submitter:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from checker.core.files import HEAD, STATES, look, state_of
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.strict_json import JsonError, loads
 from checker.core.tree import RefusedError
 from checker.families.mlperf_tiny.logs import RunnerLog, read_log
@@ -30,7 +30,7 @@ class TinyTestFacts:
     summary: RunnerLog | None = None  # results.txt
     log: RunnerLog | None = None
     details: list[dict[str, Any]] | None = None  # results.json
-    unread: list[Problem] = field(default_factory=list)
+    unread: list[Violation] = field(default_factory=list)
 
     def of(self, name: str) -> str:
         """Return the path of a file of this test."""
@@ -112,5 +112,5 @@ def _log(submitter: TinySubmitter, facts: TinyTestFacts, name: str) -> RunnerLog
     return read_log(raw, facts.of(name))
 
 
-def _unread(path: str, why: Exception) -> Problem:
-    return Problem(f"the file cannot be read: it {why}", path=path)
+def _unread(path: str, why: Exception) -> Violation:
+    return Violation(f"the file cannot be read: it {why}", path=path)

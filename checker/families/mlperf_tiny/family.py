@@ -43,8 +43,7 @@ class MLPerfTiny(Family):
         """Compare what devices measured, and their descriptions."""
         from checker.families.mlperf_tiny.compare import compare
 
-        compared = compare(a, b, round_name)
-        return Compared(compared.as_text, compared.as_json)
+        return compare(a, b, round_name)
 
     def differences(self, before: str, after: str) -> Iterator[str]:
         """Yield what differs in benchmarks, runners and files."""

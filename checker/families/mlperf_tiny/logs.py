@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 
 LONGEST = 4_000_000  # characters of a line that is looked at
 MOST = 100_000  # windows, answers and detections kept of one log
@@ -95,10 +95,10 @@ class RunnerLog:
         """Return a stated metric."""
         return float(self.stated[name][0]) if name in self.stated else None
 
-    def problem(self, message: str, expected: str, found: str, at: int | str | None = None) -> Problem:
+    def problem(self, message: str, expected: str, found: str, at: int | str | None = None) -> Violation:
         """Return a problem with this text; `at` is its line, or the metric stated there."""
         line = self.stated.get(at, ("", None))[1] if isinstance(at, str) else at
-        return Problem(message, expected, found, self.path, line)
+        return Violation(message, expected, found, self.path, line)
 
 
 METRICS = {

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.outcome import FOLLOWS, OfficialOutcome
 from checker.core.tree import RefusedError
 from checker.families.mlperf_tiny.submission import TinyResult, TinySubmitter
@@ -105,8 +105,8 @@ def judge_submitter(submitter: TinySubmitter, fixed: TinyRules) -> SubmitterRevi
     return review
 
 
-def _unseen(result: TinyResult, rule: str, what: str) -> tuple[str, Problem]:
-    return rule, Problem(f"the official checker does not look at this result, because of {what}", path=result.path)
+def _unseen(result: TinyResult, rule: str, what: str) -> tuple[str, Violation]:
+    return rule, Violation(f"the official checker does not look at this result, because of {what}", path=result.path)
 
 
 # The submitter's folder and its systems
@@ -121,25 +121,27 @@ def _folder(submitter: TinySubmitter, fixed: TinyRules, outcome: OfficialOutcome
     for entry in entries:
         if entry.kind == "link" and not (submitter.root / entry.path).is_dir():
             what = "a symbolic link: the checker looks at nothing of this submitter"
-            outcome.fail("official-links", Problem(what, "a plain file", "a link", entry.path))
+            outcome.fail("official-links", Violation(what, "a plain file", "a link", entry.path))
     for entry in entries:
         if entry.size > fixed.tool.file_bytes:
             most = f"at most {fixed.tool.file_bytes:,} bytes"
             what = "the file is so large that the checker looks at nothing of this submitter"
-            outcome.fail("official-size", Problem(what, most, f"{entry.size:,}", entry.path))
+            outcome.fail("official-size", Violation(what, most, f"{entry.size:,}", entry.path))
     parents = {entry.path.rpartition("/")[0] for entry in entries}
     for entry in entries:
         name = entry.path.rpartition("/")[2]
         if entry.kind == "folder" and name.endswith("__pycache__"):
             what = "compiled Python: the checker looks at nothing of this submitter"
-            outcome.fail("official-pycache", Problem(what, "no such folder", name, entry.path))
+            outcome.fail("official-pycache", Violation(what, "no such folder", name, entry.path))
         elif entry.kind == "folder" and entry.path not in parents:
             what = "an empty folder: the checker looks at nothing of this submitter"
-            outcome.fail("official-empty-folder", Problem(what, "no empty folder", name, entry.path))
+            outcome.fail("official-empty-folder", Violation(what, "no empty folder", name, entry.path))
         if name.startswith("."):
-            outcome.warn("repository-names", Problem("the name is not fit for Git", "no leading dot", name, entry.path))
+            outcome.warn(
+                "repository-names", Violation("the name is not fit for Git", "no leading dot", name, entry.path)
+            )
         if " " in name:
-            outcome.warn("repository-names", Problem("the name holds a blank", "no blank", name, entry.path))
+            outcome.warn("repository-names", Violation("the name holds a blank", "no blank", name, entry.path))
 
 
 def _mapping(submitter: TinySubmitter, outcome: OfficialOutcome) -> Any:
@@ -168,7 +170,7 @@ def _json(submitter: TinySubmitter, path: str) -> Any:
 def _system(submitter: TinySubmitter, name: str, fixed: TinyRules) -> SystemReview:
     review, path = SystemReview(name), f"systems/{name}.json"
     if not submitter.has(path):
-        missing = Problem("the system has no description", path, "no such file", f"results/{name}")
+        missing = Violation("the system has no description", path, "no such file", f"results/{name}")
         review.outcome.fail("system-missing", missing)
         return review
     try:
@@ -181,7 +183,7 @@ def _system(submitter: TinySubmitter, name: str, fixed: TinyRules) -> SystemRevi
         review.status = status.lower()
         if review.status not in fixed.statuses:
             statuses = ", ".join(fixed.statuses)
-            review.outcome.fail("system-status", Problem("no known status", statuses, brief(status), path))
+            review.outcome.fail("system-status", Violation("no known status", statuses, brief(status), path))
             return review
         if document.get("system_type") is not None:
             raise _StopsError("ValueError: invalid system type")
@@ -204,11 +206,11 @@ def _result(
     if known is None and submitter.closed:
         review.listing = "no results"
         listed = ", ".join(fixed.benchmarks)
-        outcome.fail("benchmark-unknown", Problem("no benchmark of this round", listed, name, path))
+        outcome.fail("benchmark-unknown", Violation("no benchmark of this round", listed, name, path))
         return
     if name == "ic2" and not submitter.is_folder(f"results/{result.system}/ic"):
         review.listing = "no results"
-        outcome.fail("benchmark-needs", Problem("ic2 is submitted without ic", "ic beside ic2", "no ic", path))
+        outcome.fail("benchmark-needs", Violation("ic2 is submitted without ic", "ic beside ic2", "no ic", path))
         return
     if known is None:
         raise _StopsError(_unnamed(name, mapping))
@@ -233,7 +235,7 @@ def _result(
     except _FailsError as failed:
         what = "the checker finds no measurement, drops the result from its summary and may call all well"
         where = read if submitter.has(read) else path
-        outcome.fail("official-dropped", Problem(what, "a measurement", str(failed), where))
+        outcome.fail("official-dropped", Violation(what, "a measurement", str(failed), where))
         return
     assert measured is not None
     value: float | str = measured
@@ -241,7 +243,7 @@ def _result(
         value = f"{measured:f} with power_metric = {review.power:f}"
     if not value:
         what = "a throughput of 0 is listed neither among the results nor among those without"
-        outcome.fail("official-dropped", Problem(what, "a throughput above 0", "0", path))
+        outcome.fail("official-dropped", Violation(what, "a throughput above 0", "0", path))
         return
     if not accurate:
         review.listing = "no results"
@@ -266,7 +268,7 @@ def _accuracy(
 ) -> tuple[bool, str | None]:
     folder = f"{path}/accuracy"
     if not submitter.has(f"{folder}/results.txt"):
-        missing = Problem("the accuracy run has no results.txt", "accuracy/results.txt", "no such file", folder)
+        missing = Violation("the accuracy run has no results.txt", "accuracy/results.txt", "no such file", folder)
         outcome.fail("accuracy-reported", missing)
         return False, None
     try:
@@ -274,7 +276,7 @@ def _accuracy(
     except _FailsError as error:
         raise _StopsError(str(error)) from None
     if not stated:
-        what = Problem("no accuracy is stated", f"a line with {metric}", "none", f"{folder}/results.txt")
+        what = Violation("no accuracy is stated", f"a line with {metric}", "none", f"{folder}/results.txt")
         (outcome.fail if submitter.closed else outcome.warn)("accuracy-reported", what)
         return False, None
     try:
@@ -282,7 +284,7 @@ def _accuracy(
     except ValueError:
         raise _StopsError(f"ValueError: could not convert string to float: {brief(stated)}") from None
     if not reached and submitter.closed:
-        below = Problem("the accuracy misses its target", f"at least {at_least:g}", stated, f"{folder}/results.txt")
+        below = Violation("the accuracy misses its target", f"at least {at_least:g}", stated, f"{folder}/results.txt")
         outcome.fail("accuracy-target", below)
     return reached, stated
 
@@ -323,7 +325,7 @@ def _streaming(
         most = f"at most {fixed.wake_words.wrong_at_most} of each"
         found = f"{misses} missed, {false} false"
         where = f"{folder}/results.txt"
-        review.outcome.fail("accuracy-target", Problem("too many wake words are missed or false", most, found, where))
+        review.outcome.fail("accuracy-target", Violation("too many wake words are missed or false", most, found, where))
     return throughput, few or not submitter.closed
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from checker.core.detection import named_otherwise
-from checker.core.findings import Problem, Report, Score, Windows, brief
+from checker.core.findings import Report, Score, Violation, Windows, brief, plain
 from checker.core.ledger import Ledger, Subject, system_of
 from checker.core.waivers import Waivers
 from checker.families.mlperf_tiny.cases import LogTrace, TinyResultCase, TinySubmitterCase, traces_of
@@ -45,11 +43,13 @@ def review(path: Path, round_name: str, waivers: Waivers | None = None) -> Repor
         ledger.fold()
     ledger.across(CHECKS.problems(ledger.by, "round", traces), but=("system",))
     for folder in scope.strangers:
-        stray = Problem("no division of MLPerf Tiny: nothing in it is judged", ", ".join(fixed.divisions), folder.name)
+        stray = Violation(
+            "no division of MLPerf Tiny: nothing in it is judged", ", ".join(fixed.divisions), folder.name
+        )
         ledger.add(folder, "tiny-division", stray)
     for link in scope.elsewhere:
         what = "is a link to what is no folder of this round: nothing behind it is judged"
-        ledger.add(link, "tiny-links", Problem(what, "a folder", "a link"))
+        ledger.add(link, "tiny-links", Violation(what, "a folder", "a link"))
     ledger.fold()
     return ledger.report(path)
 
@@ -72,7 +72,7 @@ def _nothing_measured(ledger: Ledger, scope: TinyScope, reviews: Sequence[Submit
     cause = "UnboundLocalError: is_valid: no result has a measurement"
     for result in results:
         result.outcome.answer, result.outcome.cause = "crash", cause
-    ledger.add(scope.base, "official-crash", Problem("the official checker ends with a traceback", "", cause, "."))
+    ledger.add(scope.base, "official-crash", Violation("the official checker ends with a traceback", "", cause, "."))
 
 
 def _submitter(
@@ -116,7 +116,7 @@ def _result(
             workload=printable(result.result.benchmark, 80),
             division="closed" if judged.submitter.closed else "open",
             framework=printable(str(judged.systems[result.result.system].document.get("Inference Framework") or "")),
-            official=None if official is None else {name: _plain(value) for name, value in official.items()},
+            official=None if official is None else {name: plain(value) for name, value in official.items()},
             inference=replace(measured(facts), windows=_windows(facts, case)),
         )
     )
@@ -127,12 +127,3 @@ def _windows(facts: TinyResultFacts, case: TinyResultCase) -> Windows:
     runtimes = [window.runtime for window in timed.windows if window.runtime is not None] if timed is not None else []
     long_enough = sum(seconds >= case.fixed.run.window_s for seconds in runtimes)
     return Windows(len(runtimes), long_enough, min(runtimes, default=None), max(runtimes, default=None))
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as a report may hold it: a description's members can be anything."""
-    if isinstance(value, str):
-        return printable(value, 2000)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or (isinstance(value, bool | int) and abs(value) < 10**30) else brief(value)

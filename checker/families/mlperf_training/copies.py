@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.families.mlperf_training.checks import check
 from checker.families.mlperf_training.submitter import alike, begins_alike
 
@@ -105,16 +105,16 @@ def _of_one(first: RunTrace, other: RunTrace) -> bool:
 
 
 @check("runs-original", "round")
-def runs_original(traces: Sequence[RunTrace]) -> Iterator[Problem]:
+def runs_original(traces: Sequence[RunTrace]) -> Iterator[Violation]:
     """Judge that no log is a copy of another."""
     for first, other in _twins(traces, _bytes):
         if not _explained(first, other):
             what = f"the log is, byte for byte, {first.path}"
-            yield Problem(what, "a run of its own", f"{other.size:,} equal bytes", other.path)
+            yield Violation(what, "a run of its own", f"{other.size:,} equal bytes", other.path)
 
 
 @check("curves-original", "round")
-def curves_original(traces: Sequence[RunTrace]) -> Iterator[Problem]:
+def curves_original(traces: Sequence[RunTrace]) -> Iterator[Violation]:
     """Judge that no two runs show the same course of losses and evaluations, unless one may be the other made again."""
     told = {other.path for first, other in _twins(traces, _bytes) if not _explained(first, other)}  # said to be copies
     edited: dict[str, tuple[RunTrace, RunTrace]] = {}
@@ -127,22 +127,22 @@ def curves_original(traces: Sequence[RunTrace]) -> Iterator[Problem]:
     for first, other in sorted(edited.values(), key=lambda pair: pair[1].path):
         what = f"every loss and evaluation is equal to those of {first.path}, to the last digit"
         what += ", and so are the times between them" if first.pace == other.pace else ""
-        yield Problem(what, "a course of its own", _seeds(first, other), other.path)
+        yield Violation(what, "a course of its own", _seeds(first, other), other.path)
 
 
 @check("runs-shared", "round")
-def runs_shared(traces: Sequence[RunTrace]) -> Iterator[Problem]:
+def runs_shared(traces: Sequence[RunTrace]) -> Iterator[Violation]:
     """Judge that no two results share runs, even where something honest may account for it."""
     shared = list(_twins(traces, _run))
     known = {other.path for _, other in shared}
     shared += [pair for pair in _twins(traces, _bytes) if pair[1].path not in known]
     for (first, result), (count, why) in _pairs(shared, _explained).items():
         what = f"{count} of its runs are those of {first}, times included: {why}"
-        yield Problem(what, "runs of its own, or a word on why they are shared", f"{count} shared", result)
+        yield Violation(what, "runs of its own, or a word on why they are shared", f"{count} shared", result)
 
 
 @check("runs-repeated", "round")
-def runs_repeated(traces: Sequence[RunTrace]) -> Iterator[Problem]:
+def runs_repeated(traces: Sequence[RunTrace]) -> Iterator[Violation]:
     """Judge that no run is another one again, with the same seed at another time."""
 
     def why(first: RunTrace, other: RunTrace) -> str:
@@ -152,7 +152,7 @@ def runs_repeated(traces: Sequence[RunTrace]) -> Iterator[Problem]:
         many = "a run shows" if count == 1 else f"{count} runs show"
         whose = "another of this result" if first == result else f"one of {first}"
         what = f"{many} the losses and evaluations of {whose} to the last digit, at other times: it was made again"
-        yield Problem(what, "a seed of its own for each run", seeds, result)
+        yield Violation(what, "a seed of its own for each run", seeds, result)
 
 
 def _again(first: RunTrace, other: RunTrace) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from checker.core.detection import DetectedRound
 from checker.core.discovery import discover, folders_in, stated_benchmark
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.families.mlperf_training.discovery import find
 from rules.errors import AssayError, UsageError
 from rules.known_rounds import families, without_rules
@@ -58,7 +58,7 @@ def rounds_of(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(common))
 
 
-def round_mismatch(names: Iterable[str], round_name: str) -> Problem | None:
+def round_mismatch(names: Iterable[str], round_name: str) -> Violation | None:
     """Return what is wrong with judging these benchmarks by `round_name`; None where that round has them all."""
     names = list(names)
     strange = [name for name in names if round_name not in rounds_of([name])]
@@ -69,7 +69,9 @@ def round_mismatch(names: Iterable[str], round_name: str) -> Problem | None:
     else:
         found = "; ".join(f"{name} is of {listed(rounds_of([name]))}" for name in strange)
     are = "is no benchmark" if len(strange) == 1 else "are no benchmarks"
-    return Problem(f"{listed(strange)} {are} of {round_name}: {found}", f"benchmarks of {round_name}", listed(strange))
+    return Violation(
+        f"{listed(strange)} {are} of {round_name}: {found}", f"benchmarks of {round_name}", listed(strange)
+    )
 
 
 def listed(names: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from rules.ruleset import RuleSet
 
 
 class MLPerfTraining(Family):
-    """Logs of training runs, judged by their round's sheets; results by the package checker and the rules."""
+    """Logs of training runs, judged by their round's log requirements; results by the package checker and the rules."""
 
     checks = CHECKS
     officials = ("log", "package", "repository")
@@ -54,31 +54,30 @@ class MLPerfTraining(Family):
         """Compare times, systems and hyperparameters."""
         from checker.families.mlperf_training.compare import compare
 
-        compared = compare(a, b, round_name)
-        return Compared(compared.as_text, compared.as_json)
+        return compare(a, b, round_name)
 
     def differences(self, before: str, after: str) -> Iterator[str]:
-        """Yield what differs in sheets, runs and reference points."""
-        from checker.families.mlperf_training.sheets.difference import differences
+        """Yield what differs in log requirements, runs and reference points."""
+        from checker.families.mlperf_training.log_requirements.difference import differences
 
         return differences(before, after)
 
     def explained(self, ruleset: RuleSet, card: Card) -> Iterator[str]:
-        """Yield what the round's sheets demand of the keys that a card answers for."""
-        from checker.families.mlperf_training.sheets.demands import answered
+        """Yield what the round's log requirements demand of the keys that a card answers for."""
+        from checker.families.mlperf_training.log_requirements.demands import answered
 
         if card.sheets:
             yield from answered(ruleset, card)
 
     def reference(self, ruleset: RuleSet) -> Iterator[str]:
         """Yield what a log must hold."""
-        from checker.families.mlperf_training.sheets.words import reference
+        from checker.families.mlperf_training.log_requirements.words import reference
 
         return reference(ruleset.name)
 
     def mistakes(self, ruleset: RuleSet) -> Iterator[str]:
         """Yield mistakes in the round's sheets."""
-        from checker.families.mlperf_training.sheets.lint import mistakes
+        from checker.families.mlperf_training.log_requirements.lint import mistakes
 
         return mistakes(ruleset.name)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_training.checks import check
 from checker.families.mlperf_training.facts import NOTED, LogFacts
 from checker.families.mlperf_training.organisation import Folder, Organisation
@@ -52,16 +52,16 @@ def position(place: ReadRecord) -> float | None:
 
 
 @check("run-succeeded", "run")
-def run_succeeded(case: RunCase) -> Iterator[Problem]:
+def run_succeeded(case: RunCase) -> Iterator[Violation]:
     """Judge that run_stop says success."""
     stop = case.log.run_stop
     status = stop.metadata.get("status") if stop is not None and isinstance(stop.metadata, dict) else None
     if stop is not None and status != "success":
-        yield Problem("the run did not end well", 'status "success"', brief(status), case.log.path, stop.line)
+        yield Violation("the run did not end well", 'status "success"', brief(status), case.log.path, stop.line)
 
 
 @check("run-takes-time", "run")
-def run_takes_time(case: RunCase) -> Iterator[Problem]:
+def run_takes_time(case: RunCase) -> Iterator[Violation]:
     """Judge that the run stops after it started, by the clock."""
     if case.log.run_start is None or case.log.run_stop is None:
         return
@@ -69,11 +69,11 @@ def run_takes_time(case: RunCase) -> Iterator[Problem]:
     if not took > 0:
         what = "by its own clock the run stops before it starts"
         what = "by its own clock nobody can tell how long the run took" if math.isnan(took) else what
-        yield Problem(what, "run_stop after run_start", f"{took / 1000:.3f} s", case.log.path, case.log.run_stop.line)
+        yield Violation(what, "run_stop after run_start", f"{took / 1000:.3f} s", case.log.path, case.log.run_stop.line)
 
 
 @check("time-forward", "run")
-def time_forward(case: RunCase) -> Iterator[Problem]:
+def time_forward(case: RunCase) -> Iterator[Violation]:
     """Judge that until run_stop the clock never goes back by more than ranks' clocks may differ."""
     allowed, stop = case.fixed.reviewed.backwards_s, case.log.run_stop
     # What other processes wrote meanwhile often reaches the file only when they end.
@@ -85,11 +85,11 @@ def time_forward(case: RunCase) -> Iterator[Problem]:
         if len(back) > 1:
             what += f" (and that of {len(back) - 1} more lines)"
         found = f"{back_ms / 1000:,.1f} s back"
-        yield Problem(what, f"at most {allowed:g} s back (skew between ranks)", found, case.log.path, line)
+        yield Violation(what, f"at most {allowed:g} s back (skew between ranks)", found, case.log.path, line)
 
 
 @check("stops-at-target", "run")
-def stops_at_target(case: RunCase) -> Iterator[Problem]:
+def stops_at_target(case: RunCase) -> Iterator[Violation]:
     """Judge that no evaluation is logged after run_stop."""
     stop = case.log.run_stop
     if stop is None:
@@ -98,19 +98,19 @@ def stops_at_target(case: RunCase) -> Iterator[Problem]:
     late = [place for place in case.log.evaluations if place.line > stop.line and not place.time_ms < stop.time_ms]
     if late:
         what = "an evaluation is logged after run_stop, off the clock"
-        yield Problem(what, "none", f"{len(late)} of them", case.log.path, late[0].line)
+        yield Violation(what, "none", f"{len(late)} of them", case.log.path, late[0].line)
 
 
 @check("intervals-paired", "run")
-def intervals_paired(case: RunCase) -> Iterator[Problem]:
+def intervals_paired(case: RunCase) -> Iterator[Violation]:
     """Judge that each block, epoch and evaluation that starts also stops, before the next of its kind."""
     for key, lines in _by_key(case.log.unpaired):
         kind = "is not followed by its stop" if key.endswith("_start") else "stops what was not started"
         found = f"{counted(len(lines))} alone"
-        yield Problem(f"'{key}' {kind}", "pairs of start and stop", found, case.log.path, lines[0])
+        yield Violation(f"'{key}' {kind}", "pairs of start and stop", found, case.log.path, lines[0])
     for key, lines in _by_key(case.log.negative):
         what = f"'{key}' lies before its start, by the clock"
-        yield Problem(what, "after its start", f"{counted(len(lines))} before it", case.log.path, lines[0])
+        yield Violation(what, "after its start", f"{counted(len(lines))} before it", case.log.path, lines[0])
 
 
 def _by_key(places: Iterable[tuple[int, str]]) -> Iterator[tuple[str, list[int]]]:
@@ -127,7 +127,7 @@ def counted(lines: int) -> str:
 
 
 @check("evaluation-cadence", "result")
-def evaluation_cadence(case: FolderCase) -> Iterator[Problem]:
+def evaluation_cadence(case: FolderCase) -> Iterator[Violation]:
     """Judge that evaluations lie as far apart as the rules have it, rounded up to whole batches."""
     every = case.fixed.reviewed.cadence.get(case.folder.benchmark)
     if every is None:
@@ -138,7 +138,7 @@ def evaluation_cadence(case: FolderCase) -> Iterator[Problem]:
         what = "evaluations lie at other distances than the rules have it"
         if len(off) > 1:
             what += f" (and so in {len(off) - 1} more of the {len(case.folder.logs)} runs)"
-        yield Problem(what, f"every {wanted:,} samples", f"{apart:,.0f} samples", log.path, place.line)
+        yield Violation(what, f"every {wanted:,} samples", f"{apart:,.0f} samples", log.path, place.line)
 
 
 def _off_cadence(log: LogFacts, every: int) -> tuple[ReadRecord, float, int] | None:
@@ -155,7 +155,7 @@ def _off_cadence(log: LogFacts, every: int) -> tuple[ReadRecord, float, int] | N
 
 
 @check("runs-steady", "result")
-def runs_steady(case: FolderCase) -> Iterator[Problem]:
+def runs_steady(case: FolderCase) -> Iterator[Violation]:
     """Judge that no run is much faster than the others of its result, sample for sample."""
     rates = [(log, rate) for log in case.folder.logs if (rate := throughput(log)) is not None]
     if len(rates) < 3:
@@ -165,11 +165,11 @@ def runs_steady(case: FolderCase) -> Iterator[Problem]:
         if rate > usual * case.fixed.reviewed.spread:
             what = "this run trains much faster than the other runs of its result"
             found = f"{rate / usual:.2f} times their median throughput"
-            yield Problem(what, f"at most {case.fixed.reviewed.spread:g} times", found, log.path)
+            yield Violation(what, f"at most {case.fixed.reviewed.spread:g} times", found, log.path)
 
 
 @check("within-peak", "result")
-def within_peak(case: FolderCase) -> Iterator[Problem]:
+def within_peak(case: FolderCase) -> Iterator[Violation]:
     """Judge that no run computes more than its accelerators can at their peak."""
     reviewed, folder = case.fixed.reviewed, case.folder
     work = reviewed.sample_flop.get(folder.benchmark)
@@ -187,7 +187,7 @@ def within_peak(case: FolderCase) -> Iterator[Problem]:
     if rate > most:
         what = f"the run needs more arithmetic than {count} accelerators can do, {brief(model)}"
         expected = f"at most {most:,.4g} samples a second, at {max(peaks):.3g} operations each and {work:.3g} a sample"
-        yield Problem(what, expected, f"{rate:,.4g} samples a second", log.path)
+        yield Violation(what, expected, f"{rate:,.4g} samples a second", log.path)
 
 
 def throughput(log: LogFacts) -> float | None:
@@ -200,7 +200,7 @@ def throughput(log: LogFacts) -> float | None:
 
 
 @check("scaling-file-agrees", "result")
-def scaling_file_agrees(case: FolderCase) -> Iterator[Problem]:
+def scaling_file_agrees(case: FolderCase) -> Iterator[Violation]:
     """Judge that scaling.json holds what the convergence test gives."""
     decision = case.folder.decision
     if decision is None or decision.mean is None:
@@ -209,16 +209,16 @@ def scaling_file_agrees(case: FolderCase) -> Iterator[Problem]:
     try:
         published = published_scaling(case.organisation, case.folder)
     except StoppedError as error:
-        yield Problem("scaling.json cannot be read", "a scaling factor", str(error), path)
+        yield Violation("scaling.json cannot be read", "a scaling factor", str(error), path)
         return
     computed = decision.scaling
     if published is not None and not math.isclose(published, computed or 1.0, rel_tol=1e-6):
         expected = "no such file" if computed is None else f"{computed:.6f}"
-        yield Problem("scaling.json does not hold what the logs give", expected, f"{published:.6f}", path)
+        yield Violation("scaling.json does not hold what the logs give", expected, f"{published:.6f}", path)
 
 
 @check("scales-plausibly", "submitter")
-def scales_plausibly(organisation: Organisation) -> Iterator[Problem]:
+def scales_plausibly(organisation: Organisation) -> Iterator[Violation]:
     """Judge that a larger system of the same accelerator is not faster per accelerator than the smaller ones."""
     rates: dict[tuple[str, str], list[tuple[int, float, str]]] = {}
     for folder in organisation.folders:
@@ -240,11 +240,11 @@ def scales_plausibly(organisation: Organisation) -> Iterator[Problem]:
             if rate > best[1] * organisation.fixed.reviewed.superlinear:
                 what = f"faster per accelerator than the same submitter's smaller system {best[2]}"
                 found_ = f"{rate / best[1]:.2f} times, on {count} instead of {best[0]} accelerators"
-                yield Problem(what, f"at most {organisation.fixed.reviewed.superlinear:g} times", found_, path)
+                yield Violation(what, f"at most {organisation.fixed.reviewed.superlinear:g} times", found_, path)
 
 
 @check("runs-in-turn", "submitter")
-def runs_in_turn(organisation: Organisation) -> Iterator[Problem]:
+def runs_in_turn(organisation: Organisation) -> Iterator[Violation]:
     """Judge that runs on one system do not overlap in time."""
     by_system: dict[str, list[tuple[float, float, str]]] = {}
     for folder in organisation.folders:
@@ -258,11 +258,11 @@ def runs_in_turn(organisation: Organisation) -> Iterator[Problem]:
         for (_, stop, other), (start, _, path) in pairwise(spans):
             if start < stop:
                 what = f"the run overlaps in time with {other} on the same system"
-                yield Problem(what, "one run at a time", f"{(stop - start) / 1000:,.0f} s", path)
+                yield Violation(what, "one run at a time", f"{(stop - start) / 1000:,.0f} s", path)
 
 
 @check("config-present", "submitter")
-def config_present(organisation: Organisation) -> Iterator[Problem]:
+def config_present(organisation: Organisation) -> Iterator[Violation]:
     """Judge that a configuration file the log names is part of the submitted code."""
 
     def named(log: LogFacts) -> list[tuple[object, int]]:
@@ -273,7 +273,7 @@ def config_present(organisation: Organisation) -> Iterator[Problem]:
 
 
 @check("source-present", "submitter")
-def source_present(organisation: Organisation) -> Iterator[Problem]:
+def source_present(organisation: Organisation) -> Iterator[Violation]:
     """Judge that the source from which a log says its seed was logged is part of the submitted code."""
 
     def named(log: LogFacts) -> list[tuple[object, int]]:
@@ -285,12 +285,12 @@ def source_present(organisation: Organisation) -> Iterator[Problem]:
 
 def _lacking(
     organisation: Organisation, what: str, named: Callable[[LogFacts], list[tuple[object, int]]]
-) -> Iterator[Problem]:
+) -> Iterator[Violation]:
     """Yield a problem with the first log of each result that names a file which the submitted code has not."""
     code = {name for name, _ in organisation.tree.below("benchmarks")}
     for folder in organisation.folders if code else ():
         missing = (
-            Problem(what, "a file of that name in benchmarks/", brief(path), log.path, line)
+            Violation(what, "a file of that name in benchmarks/", brief(path), log.path, line)
             for log in folder.logs
             for path, line in named(log)
             if isinstance(path, str) and _name(path) not in code

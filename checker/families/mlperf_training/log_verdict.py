@@ -1,7 +1,7 @@
 """The judge of single logs as it is plugged into the scan: the official answer, and what the round's own rules say.
 
-Both come from the same sheets over the same records. An official message becomes a finding of the card of its kind, so
-`official-log-<kind>` and the quoted keys at the head of its message identify it.
+Both come from the same log requirements over the same records. An official message becomes a finding of the card of
+its kind, so `official-log-<kind>` and the quoted keys at the head of its message identify it.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.log_rules import KeyCheck, Program, compile_rules
 from checker.core.mllog import LogRecord
 from checker.core.outcome import OfficialOutcome
+from checker.families.mlperf_training.log_requirements.loose import Message
+from checker.families.mlperf_training.log_requirements.official import OfficialRules, RequirementsVerdict
+from checker.families.mlperf_training.log_requirements.strict import OPEN, StrictRules
+from checker.families.mlperf_training.log_requirements.words import listed, wanted
 from checker.families.mlperf_training.reading import LogReading, ReadRecord
 from checker.families.mlperf_training.scan import Judge
-from checker.families.mlperf_training.sheets.loose import Message
-from checker.families.mlperf_training.sheets.official import OfficialRules, SheetVerdict
-from checker.families.mlperf_training.sheets.strict import OPEN, StrictRules, strict_rules
-from checker.families.mlperf_training.sheets.words import listed, wanted
+from rules.log_requirements import Demand
 from rules.ruleset import load
-from rules.sheets import Demand
 
 NAMED = re.compile(r"\b(?:log|count)\.([A-Za-z0-9_]+)")
 
@@ -29,7 +29,7 @@ NAMED = re.compile(r"\b(?:log|count)\.([A-Za-z0-9_]+)")
 @cache
 def log_judge(round_name: str) -> Judge:
     """Return the judge of the logs of a round, compiled."""
-    strict = strict_rules(round_name)
+    strict = StrictRules(round_name)
     official = strict.official
     programs = {division: _program(round_name, division) for division in ("closed", "open")}
     keys = frozenset(key for program in programs.values() for check in program.checks for key in _asked_for(check))
@@ -69,37 +69,37 @@ def _division(strict: StrictRules, records: list[ReadRecord]) -> str:
 
 
 def official_problems(
-    rules: OfficialRules, verdict: SheetVerdict, reading: LogReading
-) -> Iterator[tuple[str, Problem]]:
+    rules: OfficialRules, verdict: RequirementsVerdict, reading: LogReading
+) -> Iterator[tuple[str, Violation]]:
     """Yield the official messages as (rule, problem), with the line each is about."""
     if verdict.answer == "crash":
         what = "the official checker stops here with a traceback, which rejects the log"
         at = next((line.line for line in reading.malformed if line.crash), None)
-        yield "official-crash", Problem(what, "", verdict.cause, line=at)
+        yield "official-crash", Violation(what, "", verdict.cause, line=at)
     for message in verdict.messages:
         yield f"official-log-{message.kind.replace('_', '-')}", _told(rules, verdict, message, reading)
     for message in verdict.warnings:
         yield "official-log-repeated", _told(rules, verdict, message, reading)
 
 
-def _told(rules: OfficialRules, verdict: SheetVerdict, message: Message, reading: LogReading) -> Problem:
+def _told(rules: OfficialRules, verdict: RequirementsVerdict, message: Message, reading: LogReading) -> Violation:
     keys = " or ".join(f"'{key}'" for key in message.keys)
     if message.kind == "parse":
         first = next(line for line in reading.malformed if not line.crash)
-        return Problem("a line is no record", "JSON", first.cause, line=first.line)
+        return Violation("a line is no record", "JSON", first.cause, line=first.line)
     if message.kind == "empty":
-        return Problem("the log has no records", "lines that begin with :::MLLOG", "none")
+        return Violation("the log has no records", "lines that begin with :::MLLOG", "none")
     demand = _demand(rules, verdict, message.keys[0])
     several = message.kind == "at_least_one_of"
     asked = f"a line of {listed(list(message.keys))}" if several else wanted(demand, message.part, message.keys[0])
     if message.record is not None:
         said = SAID.get(message.kind, "is not as the rules have it")
-        return Problem(f"{keys} {said}", asked, brief(message.record.value), line=message.record.line)
+        return Violation(f"{keys} {said}", asked, brief(message.record.value), line=message.record.line)
     last = next((record for record in reversed(reading.records) if record.key == message.keys[0]), None)
     found = f"{message.count} times" if message.count else "none"
     if message.kind == "at_least_one_check" and last is not None:
         found = f"{brief(last.value)} on the last"
-    return Problem(f"{keys} {SAID[message.kind]}", asked, found, line=None if last is None else last.line)
+    return Violation(f"{keys} {SAID[message.kind]}", asked, found, line=None if last is None else last.line)
 
 
 SAID = {
@@ -114,9 +114,9 @@ SAID = {
 }
 
 
-def _demand(rules: OfficialRules, verdict: SheetVerdict, key: str) -> Demand:
-    """Return the demand on a key in the last sheet laid that has one."""
+def _demand(rules: OfficialRules, verdict: RequirementsVerdict, key: str) -> Demand:
+    """Return the demand on a key in the last set laid that has one."""
     for name in reversed(verdict.laid):
-        if key in rules.sheets[name].keys:
-            return rules.sheets[name].keys[key].demand
+        if key in rules.log_requirements[name].keys:
+            return rules.log_requirements[name].keys[key].demand
     raise KeyError(key)

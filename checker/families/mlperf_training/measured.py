@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_training.checks import check
 from checker.families.mlperf_training.integrity import FolderCase
 from checker.families.mlperf_training.meters import MeterFile, Stamp
@@ -16,7 +16,7 @@ from rules.training import Power
 
 
 @check("power-cadence", "result")
-def power_cadence(case: FolderCase) -> Iterator[Problem]:
+def power_cadence(case: FolderCase) -> Iterator[Violation]:
     """Judge that power is read as often as the rules have it, evenly over the timed part of a run."""
     power = case.fixed.power
     rare = [file for file in case.folder.meters if _rare(file, power)]
@@ -41,7 +41,7 @@ def _s(ms: float) -> str:
 
 
 @check("power-covers-run", "result")
-def power_covers_run(case: FolderCase) -> Iterator[Problem]:
+def power_covers_run(case: FolderCase) -> Iterator[Violation]:
     """Judge that power is measured from before a run starts until after it stops."""
     allowed = _apart(case.fixed.power) * 1000
     short = [(file, *found) for file in case.folder.meters if (found := _uncovered(file, allowed)) is not None]
@@ -80,7 +80,7 @@ def _ms(stamp: Stamp) -> float:
 
 
 @check("power-samples", "result")
-def power_samples(case: FolderCase) -> Iterator[Problem]:
+def power_samples(case: FolderCase) -> Iterator[Violation]:
     """Judge that each node has as many readings as the rules ask of a run however short."""
     least = case.fixed.power.samples_at_least
     few = [file for file in case.folder.meters if 0 < file.readings < least]
@@ -91,7 +91,7 @@ def power_samples(case: FolderCase) -> Iterator[Problem]:
 
 
 @check("power-plausible", "result")
-def power_plausible(case: FolderCase) -> Iterator[Problem]:
+def power_plausible(case: FolderCase) -> Iterator[Violation]:
     """Judge that every reading is a power that a running machine draws."""
     odd = [file for file in case.folder.meters if file.odd]
     if odd:
@@ -103,8 +103,8 @@ def power_plausible(case: FolderCase) -> Iterator[Problem]:
 
 def _of_all(
     case: FolderCase, what: str, expected: str, found: str, worst: MeterFile, files: list[MeterFile], line: int | None
-) -> Problem:
+) -> Violation:
     """Make one problem of what several files of a result show, at the worst of them."""
     if len(files) > 1:
         what += f" (the worst of {len(files)} such files, of {len(case.folder.meters)})"
-    return Problem(what, expected, found, worst.path, line)
+    return Violation(what, expected, found, worst.path, line)

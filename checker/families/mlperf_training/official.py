@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.outcome import FOLLOWS, OfficialOutcome
 from checker.families.mlperf_training.convergence import Decision, reference_set
 from checker.families.mlperf_training.facts import LogFacts
@@ -27,7 +27,7 @@ def judge_folder(organisation: Organisation, folder: Folder, round_name: str) ->
     if folder.unreadable:
         layout.crash(folder.unreadable, folder.path)
     if system is None:
-        missing = Problem("the system has no description", described, "no such file", f"results/{folder.system}")
+        missing = Violation("the system has no description", described, "no such file", f"results/{folder.system}")
         layout.warn("system-missing", missing)
         layout.crash(f"FileNotFoundError: {described}", folder.path, rule=FOLLOWS)
     elif system.unreadable:
@@ -36,7 +36,7 @@ def judge_folder(organisation: Organisation, folder: Folder, round_name: str) ->
         layout.crash(f"{described} states no division", folder.path, rule=FOLLOWS)
     if folder.benchmark not in fixed.benchmarks:
         what, known = "the folder is of no benchmark of this round", ", ".join(fixed.benchmarks)
-        layout.warn("benchmark-unknown", Problem(what, known, folder.benchmark, folder.path))
+        layout.warn("benchmark-unknown", Violation(what, known, folder.benchmark, folder.path))
         return
     _count(folder, fixed)
     _compliance(organisation, folder)
@@ -52,11 +52,11 @@ def _count(folder: Folder, fixed: TrainingPackage) -> None:
     weak = folder.scaling == "weak"
     if found < wanted or (found > wanted and not weak):
         expected = f"{'at least' if weak else 'exactly'} {wanted} files result_*.txt"
-        layout.fail("run-count", Problem("the number of result files is wrong", expected, str(found), folder.path))
+        layout.fail("run-count", Violation("the number of result files is wrong", expected, str(found), folder.path))
     for path in folder.others:
         if path.rpartition("/")[2] not in ("scaling.json", "power", PARAMETERS):
             what = "this does not belong in the layout"
-            layout.warn("unknown-file", Problem(what, "result_*.txt", "another name", path))
+            layout.warn("unknown-file", Violation(what, "result_*.txt", "another name", path))
 
 
 def _compliance(organisation: Organisation, folder: Folder) -> None:
@@ -75,10 +75,10 @@ def _compliance(organisation: Organisation, folder: Folder) -> None:
     names = ", ".join(f"{name}.txt" for name in failing[:10])
     if len(failing) > allowed:
         what = "too many runs do not comply"
-        outcome.fail("runs-comply", Problem(what, f"at most {allowed} of {len(folder.logs)}", names, folder.path))
+        outcome.fail("runs-comply", Violation(what, f"at most {allowed} of {len(folder.logs)}", names, folder.path))
     else:
         what = "a run that does not comply is left out by olympic scoring"
-        outcome.warn("run-dropped", Problem(what, f"at most {allowed}", names, folder.path))
+        outcome.warn("run-dropped", Violation(what, f"at most {allowed}", names, folder.path))
 
 
 def _convergence(outcome: OfficialOutcome, folder: Folder, fixed: TrainingPackage, round_name: str) -> Decision | None:
@@ -112,20 +112,20 @@ def _convergence(outcome: OfficialOutcome, folder: Folder, fixed: TrainingPackag
 
 
 def _refused(outcome: OfficialOutcome, folder: Folder, message: str, expected: str, found: str) -> Decision:
-    outcome.fail("run-converges", Problem(message, expected, found, folder.path))
+    outcome.fail("run-converges", Violation(message, expected, found, folder.path))
     return Decision(False, message)
 
 
 def _explain(outcome: OfficialOutcome, folder: Folder, decision: Decision) -> None:
     if decision.passed and decision.message.endswith("rcp_bypass"):
         what = "the convergence test failed and was passed over by rcp-bypass; the review committee has to look"
-        outcome.warn("convergence-bypassed", Problem(what, "", decision.message, folder.path))
+        outcome.warn("convergence-bypassed", Violation(what, "", decision.message, folder.path))
     if decision.passed:
         return
     if decision.reference is None or decision.mean is None or decision.threshold is None:
         what = "no reference runs at this batch size or a larger one"
         outcome.fail(
-            "convergence-reference", Problem(what, "reference runs, submitted by you", decision.message, folder.path)
+            "convergence-reference", Violation(what, "reference runs, submitted by you", decision.message, folder.path)
         )
         return
     point = decision.reference
@@ -134,7 +134,7 @@ def _explain(outcome: OfficialOutcome, folder: Folder, decision: Decision) -> No
     )
     source = f"{'interpolated ' if point.interpolated else ''}at batch size {point.batch_size:g}"
     expected = f"a mean of at least {decision.threshold:,.6g} (reference {point.mean:,.6g}, {source})"
-    outcome.fail("convergence-reference", Problem(what, expected, f"{decision.mean:,.6g}", folder.path))
+    outcome.fail("convergence-reference", Violation(what, expected, f"{decision.mean:,.6g}", folder.path))
 
 
 def gather_convergence(logs: Sequence[LogFacts]) -> tuple[Any, Any, list[Any], int] | str:

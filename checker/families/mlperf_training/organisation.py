@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.links import LinkedTree
 from checker.core.outcome import OfficialOutcome
 from checker.core.tree import RefusedError
@@ -69,7 +69,7 @@ class Organisation:
     folders: list[Folder] = field(default_factory=list)
     misplaced: list[str] = field(default_factory=list)  # HPC: folders that are neither strong nor weak
     has_results: bool = True
-    own: list[tuple[str, Problem]] = field(default_factory=list)  # what is said of no system and no results folder
+    own: list[tuple[str, Violation]] = field(default_factory=list)  # what is said of no system and no results folder
     outcome: OfficialOutcome = field(default_factory=OfficialOutcome)  # with `judge_organisation`
 
     def described(self, folder: Folder) -> SystemFile | None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.tree import RefusedError
 from checker.families.mlperf_training.convergence import total
 from checker.families.mlperf_training.organisation import Folder, Organisation
@@ -23,7 +23,7 @@ def judge_power(organisation: Organisation, folder: Folder) -> set[str]:
         entry = tree.at(path)
         if entry is None:
             failing.add(name)
-            outcome.warn("power-complete", Problem("the run has no power data", path, "no such folder", folder.path))
+            outcome.warn("power-complete", Violation("the run has no power data", path, "no such folder", folder.path))
             continue
         if entry.kind != "folder":
             outcome.crash(f"NotADirectoryError: {path}", path)
@@ -40,7 +40,7 @@ def judge_power(organisation: Organisation, folder: Folder) -> set[str]:
                 failing.add(name)
                 expected = f"{kind}_0.txt to {kind}_{len(mine) - 1}.txt"
                 outcome.warn(
-                    "power-complete", Problem("power files are misnumbered", expected, ", ".join(mine[:8]), path)
+                    "power-complete", Violation("power files are misnumbered", expected, ", ".join(mine[:8]), path)
                 )
             counts.append(len(mine))
     for kind, counts in (("node", nodes), ("switch", switches)):
@@ -53,7 +53,7 @@ def judge_power(organisation: Organisation, folder: Folder) -> set[str]:
                 # The official tool counts only runs that have data, and names by position among all runs.
                 failing.add(names[position])
                 what = f"the number of {kind} files differs from the other runs"
-                outcome.warn("power-complete", Problem(what, str(usual), str(count), f"{folder.path}/power"))
+                outcome.warn("power-complete", Violation(what, str(usual), str(count), f"{folder.path}/power"))
     return failing
 
 

@@ -6,7 +6,6 @@ organisation is dropped before the next is judged, so memory does not grow with 
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 
 from checker.core.checks import MOST
 from checker.core.detection import named_otherwise
-from checker.core.findings import Problem, Report, Score, TimeToTarget, brief, limited
+from checker.core.findings import Report, Score, TimeToTarget, Violation, limited, plain
 from checker.core.ledger import Ledger, Subject, system_of
 from checker.core.links import LinkedTree
 from checker.core.waivers import Waivers
@@ -68,7 +67,7 @@ def review(
     ledger.across(_raised_across(ledger), but=("rcp", "system"))
     for link in scope.elsewhere:
         what = "is a link to what is no folder of this round: nothing behind it is judged"
-        ledger.add(link, "repository-links", Problem(what, "a folder", "a link"))
+        ledger.add(link, "repository-links", Violation(what, "a folder", "a link"))
     if (wrong := round_mismatch(benchmarks(path, logs_only), round_name)) is not None:
         ledger.add(ledger.base, "round-as-given", wrong)
     elif (otherwise := named_otherwise(path, round_name)) is not None:
@@ -172,7 +171,7 @@ def subject_of(path: str) -> Subject:
     return ("results", folder, name) if name.endswith(".txt") else ("results", path)
 
 
-def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Problem]]:
+def _raised_across(ledger: _Ledger) -> Iterator[tuple[str, Violation]]:
     """Run the checks of a round; of one rule MOST findings are told of each result, so that none goes free for many."""
     for card, function in CHECKS.of(ledger.by, "round"):
         found = function(ledger.traces)
@@ -230,7 +229,7 @@ def _log(ledger: _Ledger, root: Path, folder: Folder, log: LogFacts, tolerated: 
     ledger.item(root, log.path, "log", failed, log.official)
 
 
-def _of_log(log: LogFacts) -> Iterator[tuple[str, Problem]]:
+def _of_log(log: LogFacts) -> Iterator[tuple[str, Violation]]:
     """Yield what the judge of single logs objects to, with the log's path."""
     for rule, problem in log.verdict.problems if log.verdict is not None else ():
         yield rule, problem if problem.path is not None else replace(problem, path=log.path)
@@ -295,16 +294,7 @@ def _seconds(minutes: float | None) -> float | None:
 
 def _official_row(row: Row, benchmark: str) -> dict[str, Any]:
     mine: Mapping[str, Any] = {**row.columns, **row.weak}
-    return {name: _plain(value) for name, value in mine.items() if ":" not in name or name.startswith(f"{benchmark}:")}
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as a report may hold it: a description's members can be anything."""
-    if isinstance(value, str):
-        return printable(value, 2000)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or (isinstance(value, bool | int) and abs(value) < 10**30) else brief(value)
+    return {name: plain(value) for name, value in mine.items() if ":" not in name or name.startswith(f"{benchmark}:")}
 
 
 # Loose logs
@@ -315,7 +305,7 @@ def _loose_logs(ledger: _Ledger, scope: TrainingScope, readers: _Readers) -> Non
     for log in (log for chunk in readers.read(scope.base, sized) for log in chunk):
         failed = ledger.add_all(scope.base, _of_log(log))
         if log.refused is not None:
-            refused = Problem(f"the log {log.refused}", path=log.path)
+            refused = Violation(f"the log {log.refused}", path=log.path)
             failed |= ledger.add(scope.base, "official-crash", refused).fails
         ledger.item(scope.base, log.path, "log", failed, log.official)
         ledger.fold()

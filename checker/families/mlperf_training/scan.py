@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from checker.core.files import BOM, HEAD, STATES, FileState, state_of, state_of_tail, tail_of
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.outcome import OfficialOutcome
 from checker.core.tree import RefusedError, Tree
 from checker.families.mlperf_training.facts import KEYS, PREFIXES, TEXTS, LogFacts, gather
@@ -67,7 +67,7 @@ def _state(reading: LogReading, head: bytes, size: int, tail: bytes) -> FileStat
     return STATES["no log"] if state is None or state.name == "byte-order mark" else state
 
 
-def _told(path: str, state: FileState | None) -> list[tuple[str, Problem]]:
+def _told(path: str, state: FileState | None) -> list[tuple[str, Violation]]:
     if state is None:
         return []
     rule = "mlperf-byte-order-mark" if state.name == "byte-order mark" else "mlperf-file-readable"

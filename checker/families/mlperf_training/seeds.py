@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.outcome import OfficialOutcome
 from checker.families.mlperf_training.facts import LogFacts
 
@@ -20,13 +20,13 @@ def judge_seeds(logs: Sequence[LogFacts], bypass: bool) -> OfficialOutcome:
             continue  # which is said of the log
         if log.seed_error is not None:
             what, asked = "the seeds of this log cannot be read", "whole numbers with file and line"
-            outcome.fail("seeds-logged", Problem(what, asked, log.seed_error, log.path, log.parse_error))
+            outcome.fail("seeds-logged", Violation(what, asked, log.seed_error, log.path, log.parse_error))
             continue
         if not log.seeds:
-            outcome.fail("seeds-logged", Problem("the log states no seed", "a 'seed' line", "none", log.path))
+            outcome.fail("seeds-logged", Violation("the log states no seed", "a 'seed' line", "none", log.path))
         if len(log.seeds) > 1:
             found = f"{len(log.seeds)} seeds"
-            outcome.warn("seeds-several", Problem("the log states more than one seed", "one", found, log.path))
+            outcome.warn("seeds-several", Violation("the log states more than one seed", "one", found, log.path))
         for seed in log.seeds:
             try:
                 other = seen.get((seed.file, seed.lineno, seed.value))
@@ -37,7 +37,7 @@ def judge_seeds(logs: Sequence[LogFacts], bypass: bool) -> OfficialOutcome:
                 what = f"seed {seed.value} was already used by {_run(other)}, from the same line of source"
                 expected = "a seed of its own for each run"
                 found = f"{seed.value} at {brief(seed.file)}:{brief(seed.lineno)}"
-                outcome.fail("seeds-unique", Problem(what, expected, found, log.path, seed.line))
+                outcome.fail("seeds-unique", Violation(what, expected, found, log.path, seed.line))
             else:
                 seen[(seed.file, seed.lineno, seed.value)] = log.path
     return outcome

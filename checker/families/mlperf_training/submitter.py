@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_training.checks import check
 from checker.families.mlperf_training.integrity import FolderCase
 from checker.families.mlperf_training.reading import ReadRecord
@@ -21,7 +21,7 @@ Said = list[tuple[str, ReadRecord]]  # logs, and where each says what
 
 
 @check("log-of-submitter", "result")
-def log_of_submitter(case: FolderCase) -> Iterator[Problem]:
+def log_of_submitter(case: FolderCase) -> Iterator[Violation]:
     """Judge that the logs of a result name the organisation whose folder or description it is."""
     folder, described = _submitters(case)
     names = [name for name in (folder, described) if name]
@@ -37,7 +37,7 @@ def log_of_submitter(case: FolderCase) -> Iterator[Problem]:
 
 
 @check("log-filled-in", "result")
-def log_filled_in(case: FolderCase) -> Iterator[Problem]:
+def log_filled_in(case: FolderCase) -> Iterator[Violation]:
     """Judge that the logs of a result name an organisation and a platform, and no placeholder."""
     unfilled: dict[str, Said] = {}
     for key in case.fixed.reviewed.placeholders:
@@ -93,9 +93,9 @@ def _listed(said: Said) -> str:
     return " and ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
-def _folded(case: FolderCase, what: str, expected: str, said: Said) -> Problem:
+def _folded(case: FolderCase, what: str, expected: str, said: Said) -> Violation:
     """Make one problem of what several logs of a result say, at the line of the first."""
     path, place = said[0]
     if len(said) > 1:
         what += f" (in {len(said)} of the {len(case.folder.logs)} runs)"
-    return Problem(what, expected, brief(place.value), path, place.line)
+    return Violation(what, expected, brief(place.value), path, place.line)

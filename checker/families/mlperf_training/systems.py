@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.outcome import OfficialOutcome
 from checker.core.tree import RefusedError, Tree
 from rules.training import TrainingPackage
@@ -74,7 +74,7 @@ def judge_system(system: SystemFile, fixed: TrainingPackage) -> OfficialOutcome:
     missing = [member for member in fixed.system.members if member not in document]
     if missing:
         what = "a member is missing" if len(missing) == 1 else f"{len(missing)} members are missing"
-        outcome.fail("system-members", Problem(what, ", ".join(missing), "not there", system.path))
+        outcome.fail("system-members", Violation(what, ", ".join(missing), "not there", system.path))
     if not isinstance(document, dict):
         # A list or text can hold a member's name; looking the member up then stops the tool.
         looked_up = (*texts, "status") if fixed.system.statuses else texts
@@ -88,5 +88,5 @@ def judge_system(system: SystemFile, fixed: TrainingPackage) -> OfficialOutcome:
     status, statuses = document.get("status"), fixed.system.statuses
     if "status" in document and statuses and status not in statuses:
         listed = "; ".join(statuses)
-        outcome.fail("system-status", Problem("the status is not in the list", listed, brief(status), system.path))
+        outcome.fail("system-status", Violation("the status is not in the list", listed, brief(status), system.path))
     return outcome

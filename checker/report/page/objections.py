@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 from checker.core.findings import Finding, Report
 from checker.report.page.layout import code, section
@@ -14,20 +13,8 @@ SEVERITIES = (("error", "errors"), ("warning", "warnings"), ("note", "notes"))
 ELSEWHERE = "The submission as a whole, its systems and logs"
 
 
-class NamedResult(Protocol):
-    """A result that findings stand under."""
-
-    @property
-    def path(self) -> str:
-        """Its folder, relative to what was checked."""
-
-    @property
-    def name(self) -> str:
-        """It in a few words."""
-
-
-def findings_section(report: Report, results: Sequence[NamedResult]) -> Markup:
-    """Return every finding, errors first, grouped by result; without scripts all of them are visible."""
+def findings_section(report: Report, names: Mapping[str, str]) -> Markup:
+    """Return every finding, errors first, grouped by result, named by its path; without scripts all are visible."""
     shown = report.findings[:FINDINGS]
     more = len(report.findings) - len(shown)
     if not shown:
@@ -37,12 +24,11 @@ def findings_section(report: Report, results: Sequence[NamedResult]) -> Markup:
         f"Findings ({len(report.findings)})",
         tag("p", f"{more:,} further findings are not shown; `assay check` lists them all.") if more else None,
         filter_bar(shown, "Search rule, file or words"),
-        [_group(name, some) for name, some in _by_result(shown, results).items()],
+        [_group(name, some) for name, some in _by_result(shown, names).items()],
     )
 
 
-def _by_result(findings: Sequence[Finding], results: Sequence[NamedResult]) -> dict[str, list[Finding]]:
-    names = {result.path: result.name for result in results}
+def _by_result(findings: Sequence[Finding], names: Mapping[str, str]) -> dict[str, list[Finding]]:
     found: dict[str, list[Finding]] = {}
     order = [severity for severity, _ in SEVERITIES]
     for finding in sorted(findings, key=lambda f: order.index(f.severity)):

@@ -11,7 +11,7 @@ from checker.report.page.layout import facts, verdict_mark
 from checker.report.page.markup import Markup, tag
 from checker.report.page.round_findings import findings_section
 from checker.report.page.round_results import organisations_section, refused_section
-from checker.report.page.shell import shell
+from checker.report.page.shell import Part, shell
 from rules.ruleset import load
 
 KINDS = (("organisation", "organisations"), ("system", "systems"), ("result", "results"), ("log", "logs"))
@@ -21,26 +21,16 @@ def page(path: Path, report: Report, results: list[Section]) -> str:
     """Return the review page on what `report` judged at `path`; `results` are the parts that its family supplies."""
     ruleset = load(report.ruleset.partition(", ")[0])
     base = path if path.is_dir() else path.parent
-    parts: list[tuple[str, str, Markup]] = []
+    parts: list[Part] = []
     if any(item.kind == "organisation" for item in report.items):
         parts.append(("organisations", "Organisations", organisations_section(report)))
     parts.append(("refused", "Refused", refused_section(report)))
     parts += [(part.anchor, part.title, Markup(part.html)) for part in results]
     parts.append(("findings", "Findings", findings_section(base, report, ruleset)))
-    links = [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts]
     name = report.path.rstrip("/").rpartition("/")[2] or report.path
-    return shell(
-        f"{report.verdict.upper()} · {name} · {report.ruleset} · Assay",
-        tag("a", "Skip to the findings", href="#findings", class_="skip"),
-        tag(
-            "div",
-            _header(report, name, ruleset.title),
-            tag("nav", tag("ul", links), aria_label="Contents"),
-            tag("main", [part for _, _, part in parts]),
-            tag("footer", tag("p", f"Made by `assay review`, Assay {report.assay}.", class_="note")),
-            class_="page wide",
-        ),
-    )
+    title = f"{report.verdict.upper()} · {name} · {report.ruleset} · Assay"
+    made = f"`assay review`, Assay {report.assay}"
+    return shell(title, _header(report, name, ruleset.title), parts, ("findings", "findings"), made, "page wide")
 
 
 def _header(report: Report, name: str, title: str) -> Markup:

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
-from checker.report.page.markup import Child, program, tag
+from checker.report.page.markup import Markup, program, tag
+
+Part = tuple[str, str, Markup]  # the name of its anchor, its title in the contents, and its content
 
 
-def shell(title: str, *body: Child) -> str:
-    """Return the page `body` stands on, with Assay's style and script in it; the same input gives the same bytes."""
+def shell(title: str, head_line: Markup, parts: Sequence[Part], skip: tuple[str, str], made: str, kind: str) -> str:
+    """Return a whole page, with Assay's style and script in it; the same input gives the same bytes.
+
+    `skip`: to which part one may skip, and how that is called. `made`: by what it was made.
+    """
+    links = [tag("li", tag("a", name, href=f"#{anchor}")) for anchor, name, _ in parts]
+    page = tag(
+        "div",
+        head_line,
+        tag("nav", tag("ul", links), aria_label="Contents"),
+        tag("main", [part for _, _, part in parts]),
+        tag("footer", tag("p", f"Made by {made}.", class_="note")),
+        class_=kind,
+    )
+    body = (tag("a", f"Skip to the {skip[1]}", href=f"#{skip[0]}", class_="skip"), page)
     head = tag(
         "head",
         tag("meta", charset="utf-8"),

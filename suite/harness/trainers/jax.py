@@ -33,8 +33,6 @@ class Trainer:
         self._outputs = jax.jit(lambda trained, rest, batch: model.forward(trained | rest, batch, train=False))
         self._gradients = jax.jit(jax.grad(self._loss, has_aux=True))
 
-    version = staticmethod(framework.version)
-
     def place(self, splits: Splits) -> None:
         """Put the data on the device, the test split in batches."""
         size, count = self._task.EVALUATION_BATCH, len(next(iter(splits.test.values())))

@@ -31,8 +31,6 @@ class Trainer:
         self._optimiser = _optimiser(optimiser, list(self._named.values()))
         self._marks: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []  # around each step, on a GPU's stream
 
-    version = staticmethod(framework.version)
-
     def place(self, splits: Splits) -> None:
         """Wrap the arrays, on the CPU without copies."""
         self._train, self._test = (

@@ -28,8 +28,6 @@ class Trainer:
         self._w: Tensors = {}
         self._slots: dict[str, Slots] = {}
 
-    version = staticmethod(framework.version)
-
     def place(self, splits: Splits) -> None:
         """Make the data constants of TensorFlow."""
         self._train, self._test = ({n: tf.constant(v) for n, v in split.items()} for split in splits)

@@ -206,14 +206,28 @@ def test_a_build_killed_midway_leaves_nothing_half_and_the_next_one_cleans_up(
     assert client.containers.list(all=True, filters={"label": "assay.bytecode", "status": "exited"}) == []
 
 
+def layered(tiny: Cell, folder: Path) -> Cell:
+    """Return a cell of inference with one wheel more than the framework's beneath."""
+    more = cell("jax", "cpu", "mmdebstrap").wheel_lock.read_text()
+    [block] = re.findall(r"^ml-dtypes==.*?\n(?=\S)", more, re.MULTILINE | re.DOTALL)
+    both = folder / "both.txt"
+    both.write_text(tiny.wheel_lock.read_text() + block)
+    return replace(tiny, suite="inference", wheel_lock=both, beneath=tiny)
+
+
+@pytest.mark.long
+def test_an_image_on_another_made_anew_has_the_same_bytes(
+    client: docker.DockerClient, tiny: Cell, tmp_path: Path
+) -> None:
+    top = layered(tiny, tmp_path)
+    first = build.build(DockerImages(client), top, silent)
+    assert build.rebuild(DockerImages(client), top, silent).identity == first.identity
+
+
 def test_an_image_of_inference_stands_on_its_frameworks_layer(
     client: docker.DockerClient, tiny: Cell, tmp_path: Path
 ) -> None:
-    more = cell("jax", "cpu", "mmdebstrap").wheel_lock.read_text()
-    [block] = re.findall(r"^ml-dtypes==.*?\n(?=\S)", more, re.MULTILINE | re.DOTALL)
-    both = tmp_path / "both.txt"
-    both.write_text(tiny.wheel_lock.read_text() + block)
-    top = replace(tiny, suite="inference", wheel_lock=both, beneath=tiny)
+    top = layered(tiny, tmp_path)
     framework, built = build.build(DockerImages(client), tiny, silent), build.build(DockerImages(client), top, silent)
     try:
         assert built.identity.diff_ids[:-1] == framework.identity.diff_ids
@@ -221,7 +235,6 @@ def test_an_image_of_inference_stands_on_its_frameworks_layer(
         assert {b"pkg:pypi/opt-einsum@", b"pkg:pypi/ml-dtypes@"} <= set(re.findall(rb"pkg:pypi/[a-z-]+@", built.sbom))
         find = "import importlib.util as u; print([bool(u.find_spec(m)) for m in ('opt_einsum', 'ml_dtypes')])"
         assert inside(client, built.image_id, find) == "[True, True]"
-        assert build.rebuild(DockerImages(client), top, silent).identity == built.identity
         # Another wheel beneath than here: the image stands on its own.
         other = tmp_path / "other.txt"
         other.write_text(tiny.wheel_lock.read_text().replace("3.4.0", "3.3.0"))

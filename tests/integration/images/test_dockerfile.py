@@ -13,7 +13,7 @@ import pytest
 from suite.engines.docker.connection import connect
 from suite.engines.docker.images import DockerImages
 from suite.images import build, dockerfile
-from suite.images.matrix import cell
+from suite.images.matrix import Cell, cell
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 
@@ -52,13 +52,22 @@ def files(client: docker.DockerClient, image: str) -> dict[str, tuple[str, int, 
     return found
 
 
-def test_the_dockerfile_of_jax_gives_every_file_of_the_built_image(tmp_path: Path, tidy: None) -> None:
+def test_the_dockerfile_of_a_small_image_gives_every_file_of_the_built_image(tmp_path: Path, tiny: Cell) -> None:
+    same_files(tiny, tmp_path / "context", compiled=20)
+
+
+@pytest.mark.long
+def test_the_dockerfile_of_jax_gives_every_file_of_the_built_image(tmp_path: Path) -> None:
+    same_files(cell("jax", "cpu", "mmdebstrap"), tmp_path, compiled=1000)
+
+
+def same_files(chosen: Cell, context: Path, compiled: int) -> None:
+    """Build by the Dockerfile and compare every file, more than `compiled` of them the wheels' bytecode."""
     client = connect(timeout_s=600)
-    chosen = cell("jax", "cpu", "mmdebstrap")
     ours = build.build(DockerImages(client), chosen, silent)
-    dockerfile.context(DockerImages(client), chosen, tmp_path, silent)
+    dockerfile.context(DockerImages(client), chosen, context, silent)
     theirs, _ = client.images.build(
-        path=str(tmp_path), network_mode="none", pull=False, nocache=True, rm=True, forcerm=True
+        path=str(context), network_mode="none", pull=False, nocache=True, rm=True, forcerm=True
     )
     try:
         built, readable = files(client, ours.image_id), files(client, str(theirs.id))
@@ -68,4 +77,4 @@ def test_the_dockerfile_of_jax_gives_every_file_of_the_built_image(tmp_path: Pat
     expected = {path for path in different if ".dist-info/" in path and path.rpartition("/")[2] in PIP_NOTES}
     assert sorted(different - expected) == []
     assert expected  # were there none, the list of exceptions above would be out of date
-    assert sum(path.endswith(".pyc") and path.startswith("opt/venv") for path in built) > 1000
+    assert sum(path.endswith(".pyc") and path.startswith("opt/venv") for path in built) > compiled

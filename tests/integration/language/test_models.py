@@ -23,13 +23,14 @@ MODELS = [
     ("text-generation", "pytorch"),
     ("text-generation", "jax"),
 ]
+TASK = "suite/workloads/sentence_embedding/serve/task.py"
 EMBEDDING = "suite/workloads/sentence_embedding/serve/pytorch.py"
 GENERATION = "suite/workloads/text_generation/serve/pytorch.py"
 SEEDS = loadgen_rules(RULESET).seeds.model_dump()
 COLD = {"sut": {"threads": 1, "batch": 4, "precision": "float32", "workers": 1}}
 TRIED = ("EPSILON = 1e-6", "its.heads :] * 1.0001\n")  # one of each workload; the others are for make test-long
 FAULTS = [
-    ("sentence-embedding", EMBEDDING, "EPSILON = 1e-12", "EPSILON = 1e-6"),
+    ("sentence-embedding", TASK, "EPSILON = 1e-12", "EPSILON = 1e-6"),
     ("sentence-embedding", EMBEDDING, 'dense"](x))', "dense\"](x), approximate='tanh')"),
     ("sentence-embedding", EMBEDDING, "kept.sum(1), dim=1)", "kept.sum(1) + 1e-4, dim=1)"),
     ("text-generation", GENERATION, "self._config.epsilon)", "1e-6)"),
@@ -51,8 +52,15 @@ def test_outputs_are_the_references(serve: Serve, workload: str, framework: str)
     assert difference(serve(workload, framework, "outputs"), workload) <= tolerance
 
 
-@pytest.mark.parametrize("workload", ["sentence-embedding", "text-generation"])
-@pytest.mark.parametrize("precision", ["bfloat16", "float64"])
+@pytest.mark.parametrize(
+    ("precision", "workload"),
+    [
+        ("bfloat16", "sentence-embedding"),
+        ("bfloat16", "text-generation"),
+        ("float64", "sentence-embedding"),
+        pytest.param("float64", "text-generation", marks=pytest.mark.long),
+    ],
+)
 def test_other_precisions_are_as_near_as_they_can_be(serve: Serve, workload: str, precision: str) -> None:
     sut = COLD["sut"] | {"precision": precision}
     tolerance = serving_rules(RULESET, workload).outputs.tolerance
@@ -77,7 +85,11 @@ def told(mode: str, scenario: str, **conf: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("workload", "framework"), [("sentence-embedding", "onnxruntime"), ("text-generation", "pytorch")]
+    ("workload", "framework"),
+    [
+        ("sentence-embedding", "onnxruntime"),
+        pytest.param("text-generation", "pytorch", marks=pytest.mark.long),
+    ],
 )
 def test_an_accuracy_run_under_loadgen_meets_the_rules(serve: Serve, workload: str, framework: str) -> None:
     # LoadGen asks every sample once, whatever it is told.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -11,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-import checker
 from checker.families.assay.rules.observation import ALWAYS
 from rules.documents import RunRecord
 from rules.observation import Observation
@@ -19,7 +19,8 @@ from suite.engines.docker.labels import LABEL, OWNER, owner
 from suite.engines.docker.runner import DockerRunner
 from suite.meters.power_log import PowerLog
 from suite.meters.sampler import Observer
-from tests.integration.test_run import SHORT, command, results
+from tests.integration.test_run import results
+from tests.integration.toy.checkout import SLOW
 
 pytestmark = [pytest.mark.engine, pytest.mark.image]
 
@@ -89,7 +90,6 @@ def test_a_killed_runner_leaves_no_observer(client, jax_image):
         time.sleep(0.2)
 
 
-PATIENCE = 60  # attempts while another program measures on the engine
 # What the container's clock says instead of the truth, and the rule that catches it.
 CLOCKS = {
     "runs at half speed": ("BEGAN + (REAL() - BEGAN) // 2", "assay-receipts-score"),
@@ -99,7 +99,7 @@ CLOCKS = {
 
 @pytest.mark.machine
 @pytest.mark.parametrize("how", sorted(CLOCKS))
-def test_a_clock_that_was_tampered_with_is_caught(jax_image, tmp_path, how):
+def test_a_clock_that_was_tampered_with_is_caught(client, toy, tmp_path, how):
     told, rule = CLOCKS[how]
     lie = f"\nREAL = time.time_ns\nBEGAN = REAL()\ntime.time_ns = lambda: {told}\n"
     # The harness that is put into the container, and recorded as what ran, has a clock of its own making.
@@ -111,15 +111,11 @@ def test_a_clock_that_was_tampered_with_is_caught(jax_image, tmp_path, how):
         "    return found\n"
         "suite.inputs.source.files = files\nsys.exit(main())\n"
     )
-    words = [sys.executable, "-c", code, *command(tmp_path, *SHORT)[3:], "--resume"]
-    for _ in range(PATIENCE):
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        if "another measurement is running" not in done.stderr:
-            break
-        time.sleep(2)
+    done = toy.done([sys.executable, "-c", code, *toy.run(tmp_path, *SLOW)[3:]])
     assert done.returncode == 1, done.stdout + done.stderr
     [folder] = results(tmp_path)
-    errors = {found.rule for found in checker.check(folder).findings if found.severity == "error"}
+    found = json.loads(toy.assay("check", str(folder), "--format", "json").stdout)["findings"]
+    errors = {one["rule"] for one in found if one["severity"] == "error"}
     assert rule in errors, errors
     for path in folder.glob("result_?.json"):
         record = RunRecord.model_validate_json(path.read_bytes())

@@ -92,7 +92,7 @@ def test_one_scenario_gives_a_submission_that_passes_its_check(serving_image, tm
     assert (other.returncode, "measured with other sut" in other.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.long)])
 def test_a_stopped_run_leaves_no_container_and_goes_on(client, serving_image, tmp_path, number):
     runner = subprocess.Popen(command(tmp_path), stderr=subprocess.PIPE, text=True)
     wait_until(lambda: list(tmp_path.glob(".work/**/started_SingleStream-performance")))

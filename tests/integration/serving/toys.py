@@ -34,8 +34,6 @@ import numpy as np
 
 class Model:
     def __init__(self, folder, sut): self.batch = sut.batch
-    @staticmethod
-    def version(): return "toy 1"
     def warm_up(self): pass
     def infer(self, batch): return batch
 """
@@ -45,6 +43,8 @@ LIMIT_S = 60.0
 def toy(model: str = "", task: str = "", size: int | None = 4) -> dict[str, bytes]:
     """Return the harness's source with a workload `toy` whose model and task have `model` and `task` put in."""
     own = {
+        "suite/harness/frameworks/__init__.py": b'"""Toys."""\n',
+        "suite/harness/frameworks/toy.py": b'def version(): return "toy 1"\n',
         "suite/workloads/toy/__init__.py": b'"""Toy."""\n',
         "suite/workloads/toy/serve/__init__.py": b'"""Toy."""\n',
         "suite/workloads/toy/serve/task.py": (TASK.format(size=size) + task).encode(),

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from checker.core.tree import Tree
-from checker.loadgen.detail_log import BIG, DetailLog, read_detail
+from checker.loadgen.detail_log import read_detail
+from checker.loadgen.log import BIG, DetailLog
 from rules.ruleset import load
 
 LIMITS = load("mlperf-inference/5.1").limits

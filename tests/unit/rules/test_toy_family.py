@@ -21,8 +21,8 @@ from tests.unit.rounds import forget
 
 FAMILY = """
 from checker.core.checks import Checks
-from checker.core.family import Compared, Family, Section, Submissions
-from checker.core.findings import Problem, Report
+from checker.core.family import Family, Section, Submissions
+from checker.core.findings import Report, Violation
 from checker.core.ledger import Ledger, raised
 from checker.core.detection import DetectedRound
 from rules.ruleset import load
@@ -33,7 +33,15 @@ CHECKS = Checks()
 @CHECKS.check("toy-painted", "result")
 def painted(result):
     if "paint" not in result.read_text():
-        yield Problem("the toy is not painted", "paint", "wood", "results/box/car/toy.txt", 1)
+        yield Violation("the toy is not painted", "paint", "wood", "results/box/car/toy.txt", 1)
+
+
+class TwoToys:
+    def as_text(self):
+        return "two toys\\n"
+
+    def as_json(self):
+        return "{}\\n"
 
 
 class Toys(Family):
@@ -57,7 +65,7 @@ class Toys(Family):
         return Submissions(path, [path])
 
     def compare(self, a, b, round_name):
-        return Compared(lambda: "two toys\\n", lambda: "{}\\n")
+        return TwoToys()
 
     def differences(self, before, after):
         yield "toys: more colours"

@@ -16,8 +16,9 @@ import pytest
 
 from checker.core.tree import RefusedError, Tree
 from checker.families.assay.inference.latencies import PERCENTILES, Latencies, percentile, read_latencies
-from checker.loadgen.detail_log import DetailLog, read_detail
+from checker.loadgen.detail_log import read_detail
 from checker.loadgen.draws import Twister, asked, loaded, scheduled
+from checker.loadgen.log import DetailLog
 from rules.ruleset import load
 from suite.serve.trace import packed, reduce
 from tests.unit.serving.trees import PACKED

@@ -10,9 +10,9 @@ import pytest
 from checker.families.mlperf_training.log_verdict import log_judge
 from checker.families.mlperf_training.reading import read
 from rules.cards import Card, Example
+from rules.log_requirements import log_requirements
 from rules.round import rulesets
 from rules.ruleset import load
-from rules.sheets import sheets
 
 ROUND = "mlperf-training/6.1"  # the newest has the cards of all
 CARDS = [
@@ -37,7 +37,9 @@ def text(example: Example) -> bytes:
 def round_of(example: Example) -> str:
     """The newest round that has the example's benchmark."""
     names = [name for name in reversed(rulesets()) if name.startswith("mlperf-training/")]
-    return next(name for name in names if not example.benchmark or f"closed_{example.benchmark}" in sheets(name))
+    return next(
+        name for name in names if not example.benchmark or f"closed_{example.benchmark}" in log_requirements(name)
+    )
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Sheets as files: what is inherited, what a mistake is called, and what their expressions may say."""
+"""Log requirements as files: what is inherited, what a mistake is called, and what their expressions may say."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 import rules.round
-from checker.families.mlperf_training.sheets import lint
+from checker.families.mlperf_training.log_requirements import lint
 from rules.errors import UsageError
 from rules.expressions import ExpressionError, Meaning, Moment, compile_expression
-from rules.sheets import sheets
+from rules.log_requirements import log_requirements
 
 Write = Callable[[str], str]
 
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Write the sheets of a round of their own; return its name."""
+    """Write the log requirements of a round of their own; return its name."""
     real = rules.round.ROOT / "mlperf-training/4.0"
     header = (rules.round.ROOT / "mlperf-training/4.0/ruleset.yaml").read_text()
     count = 0
@@ -53,7 +53,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 )
 def test_a_mistake_in_a_file_is_told_with_its_place(written: Write, text: str, place: str) -> None:
     with pytest.raises(UsageError) as raised:
-        sheets(written(text))
+        log_requirements(written(text))
     assert place in raised.value.message
 
 
@@ -82,13 +82,16 @@ def test_no_round_has_a_mistake() -> None:
 
 
 def test_a_round_has_the_sheets_of_the_one_it_extends_but_those_gone() -> None:
-    assert "closed_unet3d" in sheets("mlperf-training/4.0")
-    assert "closed_unet3d" not in sheets("mlperf-training/4.1")
-    assert sheets("mlperf-training/5.1")["closed_dlrm_dcnv2"] == sheets("mlperf-training/4.0")["closed_dlrm_dcnv2"]
+    assert "closed_unet3d" in log_requirements("mlperf-training/4.0")
+    assert "closed_unet3d" not in log_requirements("mlperf-training/4.1")
+    assert (
+        log_requirements("mlperf-training/5.1")["closed_dlrm_dcnv2"]
+        == log_requirements("mlperf-training/4.0")["closed_dlrm_dcnv2"]
+    )
 
 
 def test_another_suite_lends_no_sheets() -> None:
-    assert "closed_bert" not in sheets("mlperf-hpc/3.0")
+    assert "closed_bert" not in log_requirements("mlperf-hpc/3.0")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from checker.families.mlperf_training.log_requirements.official import RequirementsVerdict, official_rules
 from checker.families.mlperf_training.reading import read
-from checker.families.mlperf_training.sheets.official import SheetVerdict, official_rules
 from tests.differential import sheet_logs
 
 ROUND = "mlperf-training/5.1"
@@ -20,12 +20,12 @@ def lines(benchmark: str = "llama2_70b_lora", round_name: str = ROUND) -> Lines:
     return sheet_logs.log(round_name, "closed", benchmark)
 
 
-def judged(log: Lines | bytes, round_name: str = ROUND) -> SheetVerdict:
+def judged(log: Lines | bytes, round_name: str = ROUND) -> RequirementsVerdict:
     data = log if isinstance(log, bytes) else b"".join(b":::MLLOG " + json.dumps(x).encode() + b"\n" for x in log)
     return official_rules(round_name).judge(read(data))
 
 
-def kinds(verdict: SheetVerdict) -> set[tuple[str, str]]:
+def kinds(verdict: RequirementsVerdict) -> set[tuple[str, str]]:
     return {message.identity for message in verdict.messages}
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rules.log_requirements import log_requirements
 from rules.ruleset import load
-from rules.sheets import sheets
 from tests.unit.by_table import explained, reference
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -27,9 +27,9 @@ def test_every_key_of_every_sheet_is_explained_by_some_card(name: str) -> None:
     ruleset = load(name)
     said = "\n".join(explained(ruleset, card) for card in ruleset.cards.values() if card.sheets)
     missing = [
-        f"{sheet}: {key}"
-        for sheet, one in sheets(name).items()
+        f"{requirements}: {key}"
+        for requirements, one in log_requirements(name).items()
         for key, demand in one.keys.items()
-        if demand != type(demand)() and f"{sheet}: {key}: " not in said and key not in one.strict
+        if demand != type(demand)() and f"{requirements}: {key}: " not in said and key not in one.strict
     ]
     assert [one for one in missing if not one.endswith(("staging_start", "submission_division"))] == []

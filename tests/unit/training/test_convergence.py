@@ -25,7 +25,7 @@ def test_quantiles_are_those_of_the_printed_table(probability: float, freedom: i
 
 
 @given(st.floats(0.6, 0.999), st.integers(1, 400))
-def test_a_quantile_undoes_the_t_cdf(probability: float, freedom: int) -> None:
+def test_a_quantile_undoes_the_distribution(probability: float, freedom: int) -> None:
     assert t_cdf(t_quantile(probability, freedom), freedom) == pytest.approx(probability, abs=1e-11)
 
 

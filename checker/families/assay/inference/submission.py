@@ -12,14 +12,15 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.tree import Entry, RefusedError, Tree
 from checker.families.assay.inference.answers import Answer, read_answers
 from checker.families.assay.inference.compliance import PerformanceTest
 from checker.families.assay.inference.latencies import Latencies, read_latencies
 from checker.families.assay.inference.runs import answers_path, loadgen_folder
 from checker.families.assay.submission import Result, Run, Scenario, Submission
-from checker.loadgen.detail_log import DetailLog, read_detail
+from checker.loadgen.detail_log import read_detail
+from checker.loadgen.log import DetailLog
 from rules.compliance import ComplianceRules, compliance_rules
 from rules.errors import UsageError
 from rules.scenarios import SCENARIOS, LoadGenScenario, scenario_named
@@ -115,7 +116,7 @@ class LoadGenRun(Run):
         try:
             return reader(self.tree, path)
         except RefusedError as error:
-            self.flaws[what] = [Problem(f"the file {error}", wanted, "", path)]
+            self.flaws[what] = [Violation(f"the file {error}", wanted, "", path)]
             return None
 
     @property
@@ -123,15 +124,15 @@ class LoadGenRun(Run):
         """What the run measured, for verdicts of compliance."""
         return PerformanceTest(self.scenario, self.detail.values, self.tokens, self.latencies)
 
-    def said(self, key: str, message: str, expected: str) -> Problem:
+    def said(self, key: str, message: str, expected: str) -> Violation:
         """Return a problem with what LoadGen's detail log says of `key`."""
-        return Problem(message, expected, brief(self.detail[key]), self.detail_path, self.detail.at(key))
+        return Violation(message, expected, brief(self.detail[key]), self.detail_path, self.detail.at(key))
 
-    def with_latencies(self, message: str, expected: str, found: str) -> Problem:
+    def with_latencies(self, message: str, expected: str, found: str) -> Violation:
         """Return a problem with the latencies."""
-        return Problem(message, expected, found, self.latencies_path)
+        return Violation(message, expected, found, self.latencies_path)
 
-    def require_said(self, message: str, wanted: Any, key: str) -> Iterator[Problem]:
+    def require_said(self, message: str, wanted: Any, key: str) -> Iterator[Violation]:
         """Yield a problem where LoadGen's detail log, read to its end, has not `wanted` as the value of `key`."""
         if self.whole is not None and self.detail[key] != wanted:
             yield self.said(key, message, brief(wanted))

@@ -15,10 +15,8 @@ from checker.families.assay.page.parity import parity_section
 from checker.families.assay.page.provenance import provenance_section
 from checker.families.assay.page.serving import ServedResult, serving_parts
 from checker.families.assay.page.summary import header, results_section
-from checker.report.page.layout import note
-from checker.report.page.markup import Markup, tag
 from checker.report.page.objections import findings_section
-from checker.report.page.shell import shell
+from checker.report.page.shell import Part, shell
 from rules.prices import Prices
 from rules.ruleset import RuleSet, load
 
@@ -35,21 +33,10 @@ def page(path: Path, report: Report, prices: Prices | None = None) -> str:
         parts.insert(-1, ("machine", "Machine", machine_section(results, served)))
     if prices is not None:
         parts.insert(-1, ("cost", "Cost", cost_section(report, prices)))
-    links = [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts]
     names = dict.fromkeys([*(r.workload for r in results), *(one.workload for one in served)])
     title = f"{report.verdict.upper()} · {', '.join(names) or 'no result'} · Assay"
-    return shell(
-        title,
-        tag("a", "Skip to the results", href=f"#{parts[0][0]}", class_="skip"),
-        tag(
-            "div",
-            header(report, results, served),
-            tag("nav", tag("ul", links), aria_label="Contents"),
-            tag("main", [part for _, _, part in parts]),
-            tag("footer", note(f"Made by `assay report`, Assay {report.assay}.")),
-            class_="page",
-        ),
-    )
+    made, top = f"`assay report`, Assay {report.assay}", header(report, results, served)
+    return shell(title, top, parts, (parts[0][0], "results"), made, "page")
 
 
 def _round(report: Report, suite: str, default: str) -> RuleSet:
@@ -60,9 +47,10 @@ def _round(report: Report, suite: str, default: str) -> RuleSet:
 
 def _parts(
     report: Report, results: Sequence[ResultEvidence], more: int, served: Sequence[ServedResult], further: int
-) -> list[tuple[str, str, Markup]]:
+) -> list[Part]:
     """Return the parts of the page in order: name, title in the contents, content."""
-    found = findings_section(report, [*results, *served])
+    names = {one.path: one.name for one in results} | {one.path: one.name for one in served}
+    found = findings_section(report, names)
     serving = serving_parts(served, further)
     if not results:
         return [*serving, ("findings", "Findings", found)]

@@ -57,12 +57,16 @@ def _results_section(results: Sequence[ServedResult], more: int) -> Markup:
         "Scenario", "Verdict", "Result", "Unit", "LoadGen", "Bound, ms", "Queries", "Accuracy", "Framework", "Threads",
         "Batch", "Precision", "Peak memory, MiB", "System", "Division",
     )  # fmt: skip
+    rows: dict[str, list[Sequence[Child]]] = {}
+    for one in results:
+        for scenario in one.found.scenarios.values():
+            rows.setdefault(one.workload, []).append(_row(one, scenario))
     return section(
         "inference",
         "Inference",
         [
-            table(f"{name}: what LoadGen measured", heads, rows, words=(1, 3, 4, 7, 8, 11, 13, 14))
-            for name, rows in _by_workload(results).items()
+            table(f"{workload}: what LoadGen measured", heads, some, words=(1, 3, 4, 7, 8, 11, 13, 14))
+            for workload, some in rows.items()
         ],
         note(f"{more} further results were judged and are not shown.") if more else None,
         note(
@@ -73,14 +77,6 @@ def _results_section(results: Sequence[ServedResult], more: int) -> Markup:
     )
 
 
-def _by_workload(results: Sequence[ServedResult]) -> dict[str, list[Sequence[Child]]]:
-    found: dict[str, list[Sequence[Child]]] = {}
-    for one in results:
-        for scenario in one.found.scenarios.values():
-            found.setdefault(one.workload, []).append(_row(one, scenario))
-    return found
-
-
 def _row(one: ServedResult, scenario: ScenarioResult) -> Sequence[Child]:
     run = scenario.performance
     measured = measured_of(run)
@@ -88,10 +84,8 @@ def _row(one: ServedResult, scenario: ScenarioResult) -> Sequence[Child]:
     if measured is not None and measured.score is not None:
         shown = shown_score(scenario.name, measured.metric, measured.score)
         is_latency = "ms" in str(shown["Units"])
-        score, unit = (
-            fixed(shown["Result"], 3 if is_latency else 1),
-            "ms" if is_latency else str(shown["Units"]).lower(),
-        )
+        score, unit = fixed(shown["Result"], 3 if is_latency else 1), str(shown["Units"]).lower()
+        unit = "ms" if is_latency else unit
     model = run.record.model if run and run.record else None
     bound = scenario.rules.target_latency_ms if scenario.rules else None
     verdict = one.verdicts.get(f"{one.path}/{scenario.name}")

@@ -13,12 +13,18 @@ from checker.report.page.markup import Child, Markup, fragment, tag
 from checker.report.page.quantity import NOT_MEASURED, NOT_STATED, count, day, fixed, mebibytes, number
 from rules.text import printable
 
+EMULATED = "these runs were emulated; their times are no measure of any machine's performance."
+UNCONTAINED = (
+    "these runs had no container; what they were made of is what the machine said, and none of it is a result of the "
+    "round."
+)
+
 
 def header(report: Report, results: Sequence[ResultEvidence], served: Sequence[ServedResult]) -> Markup:
     """Return title, verdict and the five facts a reader asks for first."""
     records = [run.record for result in results for run in result.runs if run.record is not None]
-    emulated = sorted({record.framework for record in records if record.emulated})
-    uncontained = sorted({record.framework for record in records if not record.contained})
+    emulated = {record.framework for record in records if record.emulated}
+    uncontained = {record.framework for record in records if not record.contained}
     return tag(
         "header",
         tag("p", "Assay result", class_="kicker"),
@@ -32,8 +38,8 @@ def header(report: Report, results: Sequence[ResultEvidence], served: Sequence[S
             tag("a", "Findings", href="#findings"),
             class_="judged",
         ),
-        tag("p", tag("strong", "Emulated. "), _emulation(emulated), class_="warning") if emulated else None,
-        tag("p", tag("strong", "Uncontained. "), _bare(uncontained), class_="warning") if uncontained else None,
+        _warning("Emulated", emulated, EMULATED),
+        _warning("Uncontained", uncontained, UNCONTAINED),
         facts(
             [
                 ("Measured", _listed([*(_goal(r) for r in results), *(_served(one) for one in served)])),
@@ -174,17 +180,9 @@ def _goal(result: ResultEvidence) -> str:
     return f"{result.workload} to {result.found.rules.quality.goal}"
 
 
-def _emulation(frameworks: Sequence[str]) -> str:
-    return (
-        f"{', '.join(frameworks)}: these runs were emulated; their times are no measure of any machine's performance."
-    )
-
-
-def _bare(frameworks: Sequence[str]) -> str:
-    return (
-        f"{', '.join(frameworks)}: these runs had no container; what they were made of is what the machine said, and "
-        "none of it is a result of the round."
-    )
+def _warning(title: str, frameworks: set[str], sentence: str) -> Markup | None:
+    said = f"{', '.join(sorted(frameworks))}: {sentence}"
+    return tag("p", tag("strong", f"{title}. "), said, class_="warning") if frameworks else None
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from checker.core.documents import ValidDocument, read_json
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.strict_json import JsonError
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
@@ -21,7 +21,7 @@ WHEEL = re.compile(r"pkg:pypi/([^@?#]{1,200})@([^?#]{1,200})")
 
 
 @check("image", "run")
-def image(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
+def image(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Violation]:
     """Judge that the image is one the round has: framework, target, architecture, layers, the framework's wheel."""
     known, model, made = images(result.ruleset), record.model, record.model.image
     if known is None or made is None:
@@ -55,7 +55,7 @@ def image(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[P
 
 
 @check("image-wheels", "result")
-def image_wheels(result: Result) -> Iterator[Problem]:
+def image_wheels(result: Result) -> Iterator[Violation]:
     """Judge that the wheels are those of the round's lock."""
     known = images(result.ruleset)
     for record, made in _made(result):
@@ -68,7 +68,7 @@ def image_wheels(result: Result) -> Iterator[Problem]:
 
 
 @check("image-base", "result")
-def image_base(result: Result) -> Iterator[Problem]:
+def image_base(result: Result) -> Iterator[Violation]:
     """Point at a base that is not made from the round's lock: drifted, locked anew, or the user's own image."""
     known = images(result.ruleset)
     for record, model in _made(result):
@@ -81,7 +81,7 @@ def image_base(result: Result) -> Iterator[Problem]:
 
 
 @check("image-drift", "result")
-def image_drift(result: Result) -> Iterator[Problem]:
+def image_drift(result: Result) -> Iterator[Violation]:
     """Judge that the base image is the locked one; packages the archive had dropped are named once."""
     seen = set()
     for record, made in _made(result):
@@ -94,7 +94,7 @@ def image_drift(result: Result) -> Iterator[Problem]:
 
 
 @check("sbom-agrees", "result")
-def sbom_agrees(result: Result) -> Iterator[Problem]:
+def sbom_agrees(result: Result) -> Iterator[Violation]:
     """Judge that the bill of materials is of the recorded image, and lists exactly its wheels."""
     path = result.sbom_path
     try:
@@ -107,14 +107,14 @@ def sbom_agrees(result: Result) -> Iterator[Problem]:
     wanted = f"sha256:{made.config_digest}"
     found = _inside(bill, "metadata", "component", "version")
     if found != wanted:
-        yield Problem("the bill of materials does not match the image", wanted, brief(found), path)
+        yield Violation("the bill of materials does not match the image", wanted, brief(found), path)
     listed = dict(_wheels(bill))
     for name in sorted({*listed, *made.versions}):
         recorded = made.versions.get(name)
         if recorded != listed.get(name):
             at = f"{recorded or 'nothing'} ({record.cited('image', 'versions')})"
             message = f"bill of materials and record differ in wheel {brief(name)}"
-            yield Problem(message, at, listed.get(name, "nothing"), path)
+            yield Violation(message, at, listed.get(name, "nothing"), path)
 
 
 def names_version(logged: Any, framework: str, wheel: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.families.assay.checks import check
 from checker.families.assay.submission import Result
 from checker.machine.use import cpus
@@ -19,7 +19,7 @@ MOST_MACHINES = 16  # a limit this many times a machine's memory is none
 
 
 @check("limits", "run")
-def limits(result: Result, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def limits(result: Result, record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Judge threads, processors and memory of a run against each other and against the system's description."""
     text, threads = record.model.container.cpuset, record.model.threads
     processors = cpus(text)
@@ -33,7 +33,7 @@ def limits(result: Result, record: ValidDocument[RunRecord]) -> Iterator[Problem
 
 
 @check("serving-limits", "run")
-def serving_limits(result: Result, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
+def serving_limits(result: Result, record: ValidDocument[ServingRecord]) -> Iterator[Violation]:
     """Judge processors and memory of a container against the declared threads and the machine.
 
     It may have more processors than the system under test has threads: LoadGen's own thread runs on one of them.
@@ -47,7 +47,7 @@ def serving_limits(result: Result, record: ValidDocument[ServingRecord]) -> Iter
     yield from _machine(result, record, processors)
 
 
-def _machine(result: Result, record: ValidDocument[Record], processors: set[int] | None) -> Iterator[Problem]:
+def _machine(result: Result, record: ValidDocument[Record], processors: set[int] | None) -> Iterator[Violation]:
     """Judge processors, where they are known, memory and engine of a container against the system's description."""
     system = result.system_document.model.assay if result.system_document else None
     if system is not None and processors is not None and max(processors) >= system.cpus:
@@ -58,7 +58,7 @@ def _machine(result: Result, record: ValidDocument[Record], processors: set[int]
         yield from record.require("the container's engine is not the system's", system.engine, "container", "engine")
 
 
-def _memory(record: ValidDocument[Record], machine: int | None) -> Iterator[Problem]:
+def _memory(record: ValidDocument[Record], machine: int | None) -> Iterator[Violation]:
     """Judge limit and peak of a container's memory against each other and the machine's."""
     limit, memory = record.model.container.memory_bytes, record.model.memory
     if machine is not None and limit > MOST_MACHINES * machine:

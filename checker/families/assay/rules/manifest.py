@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check, flaws
 from checker.families.assay.submission import Result
@@ -16,7 +16,7 @@ flaws("result", "sbom")
 
 
 @check("manifest-digests", "result")
-def manifest_digests(result: Result, manifest: ValidDocument[Manifest]) -> Iterator[Problem]:
+def manifest_digests(result: Result, manifest: ValidDocument[Manifest]) -> Iterator[Violation]:
     """Judge that each listed file is there, inside the submission, with the listed digest."""
     own = _own(result)
     for position, file in enumerate(manifest.model.files):
@@ -32,11 +32,11 @@ def manifest_digests(result: Result, manifest: ValidDocument[Manifest]) -> Itera
             continue
         if found != file.sha256:
             listed = f"{file.sha256} (manifest line {manifest.line('files', position, 'sha256')})"
-            yield Problem("the file is not the one the manifest lists", listed, found, file.path)
+            yield Violation("the file is not the one the manifest lists", listed, found, file.path)
 
 
 @check("manifest-complete", "result")
-def manifest_complete(result: Result, manifest: ValidDocument[Manifest]) -> Iterator[Problem]:
+def manifest_complete(result: Result, manifest: ValidDocument[Manifest]) -> Iterator[Violation]:
     """Judge that every file of the result is listed exactly once."""
     listed: set[str] = set()
     for position, file in enumerate(manifest.model.files):
@@ -45,7 +45,7 @@ def manifest_complete(result: Result, manifest: ValidDocument[Manifest]) -> Iter
         listed.add(file.path)
     for path in _own(result):
         if path != manifest.path and path not in listed:
-            yield Problem("the manifest does not list this file", "every file of the result", "not listed", path)
+            yield Violation("the manifest does not list this file", "every file of the result", "not listed", path)
 
 
 def _own(result: Result) -> dict[str, None]:

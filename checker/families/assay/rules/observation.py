@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check, flaws
 from checker.families.assay.submission import Result, Run
@@ -27,7 +27,7 @@ ALWAYS = ("busy", "steal", "queue", "swap")  # any Linux kernel says these
 
 
 @check("observed", "run")
-def observed(run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
+def observed(run: Run, record: ValidDocument[Record]) -> Iterator[Violation]:
     """Point at a run whose machine nobody watched, but for one that is no performance result anyway."""
     if record.model.observation is None and not record.model.emulated:
         message, why = "nothing of the machine was sampled during the run", record.model.unobserved or "no reason given"
@@ -35,19 +35,19 @@ def observed(run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
 
 
 @check("observation-digest", "run")
-def observation_digest(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
+def observation_digest(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Violation]:
     """Judge that the observation is the one the record names, and stands where it belongs."""
     yield from samples_digest(result, record, "observation", run.observation_path, run.observation)
 
 
 def samples_digest(
     result: Result, record: ValidDocument[Record], member: str, path: str, there: ValidDocument[Observation] | None
-) -> Iterator[Problem]:
+) -> Iterator[Violation]:
     """Yield where the samples in `path`, `there` as read, are not those that `member` of the record names."""
     stated = record.value(member)
     if stated is None:
         if there is not None:
-            yield Problem("the record does not name these samples", "null", "a file", path)
+            yield Violation("the record does not name these samples", "null", "a file", path)
         return
     if stated.path != path:
         yield record.problem("the record names another file", path, stated.path, member, "path")
@@ -62,7 +62,9 @@ def samples_digest(
 
 
 @check("observation-covers", "run")
-def observation_covers(run: Run, observation: ValidDocument[Observation], steadiness: Steadiness) -> Iterator[Problem]:
+def observation_covers(
+    run: Run, observation: ValidDocument[Observation], steadiness: Steadiness
+) -> Iterator[Violation]:
     """Judge that samples enclose the timed region, are frequent enough, and hold what any kernel says."""
     at, tolerates, seen, times = timed(run), steadiness, observation, observation.model.times_s
     if at is None:
@@ -89,7 +91,7 @@ def observation_covers(run: Run, observation: ValidDocument[Observation], steadi
 @check("observation-meters", "run")
 def observation_meters(
     result: Result, observation: ValidDocument[Observation], record: ValidDocument[Record]
-) -> Iterator[Problem]:
+) -> Iterator[Violation]:
     """Judge that every meter of the target was read or is said to be missing, and that no other one was."""
     seen, known = observation, images(result.ruleset)
     target = known.targets.get(record.model.target) if known else None
@@ -107,7 +109,7 @@ def observation_meters(
 
 
 @check("steady", "run")
-def steady(result: Result, run: Run) -> Iterator[Problem]:
+def steady(result: Result, run: Run) -> Iterator[Violation]:
     """Point at what disturbed the machine while the clock ran."""
     for one in disturbed(run, result.ruleset.steadiness):
-        yield Problem(f"the machine was disturbed: {one.what}", one.expected, one.found, run.observation_path)
+        yield Violation(f"the machine was disturbed: {one.what}", one.expected, one.found, run.observation_path)

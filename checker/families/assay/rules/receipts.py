@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.mllog import LogRecord, ParsedLog
 from checker.families.assay.checks import check
 from checker.families.assay.submission import Result, Run
@@ -34,7 +34,7 @@ EARLIEST_S, LATEST_S = 1_735_689_600, 4_102_444_800
 
 
 @check("receipts-complete", "run")
-def receipts_complete(log: ParsedLog, record: ValidDocument[Record]) -> Iterator[Problem]:
+def receipts_complete(log: ParsedLog, record: ValidDocument[Record]) -> Iterator[Violation]:
     """Judge that there is one receipt for each `:::MLLOG` line."""
     wanted, found = log.tokens, len(record.model.receipts)
     if wanted != found:
@@ -43,7 +43,7 @@ def receipts_complete(log: ParsedLog, record: ValidDocument[Record]) -> Iterator
 
 
 @check("receipts-order", "run")
-def receipts_order(record: ValidDocument[Record]) -> Iterator[Problem]:
+def receipts_order(record: ValidDocument[Record]) -> Iterator[Violation]:
     """Judge that receipts never go back in time, but for what setting a clock right takes."""
     for position, (before, after) in enumerate(pairwise(record.model.receipts), 1):
         if after < before - BACK_S:
@@ -52,7 +52,7 @@ def receipts_order(record: ValidDocument[Record]) -> Iterator[Problem]:
 
 
 @check("receipts-dates", "run")
-def receipts_dates(run: Run) -> Iterator[Problem]:
+def receipts_dates(run: Run) -> Iterator[Violation]:
     """Judge that the run has a date that can be, and that log and host date it alike."""
     pairs = _pairs(run)
     usual = _usual(pairs)
@@ -66,7 +66,7 @@ def receipts_dates(run: Run) -> Iterator[Problem]:
 
 
 @check("receipts-clock", "run")
-def receipts_clock(result: Result, run: Run) -> Iterator[Problem]:
+def receipts_clock(result: Result, run: Run) -> Iterator[Violation]:
     """Judge that no line was received before it was written, and that that stalls explain the lines that came late."""
     pairs = _pairs(run)
     if not pairs:
@@ -89,7 +89,7 @@ def receipts_clock(result: Result, run: Run) -> Iterator[Problem]:
 
 
 @check("receipts-delay", "run")
-def receipts_delay(result: Result, run: Run) -> Iterator[Problem]:
+def receipts_delay(result: Result, run: Run) -> Iterator[Violation]:
     """Point at lines that took long to the host."""
     most = result.ruleset.receipt_tolerance_s
     for record, _, late in _late(_pairs(run), most):
@@ -98,7 +98,7 @@ def receipts_delay(result: Result, run: Run) -> Iterator[Problem]:
 
 
 @check("receipts-score", "run")
-def receipts_score(run: Run) -> Iterator[Problem]:
+def receipts_score(run: Run) -> Iterator[Violation]:
     """Judge that by the host's clock, too, the run was as fast as its log says.
 
     A host that saw less time pass than the log claims is no gain; that a line came before its time is judged elsewhere.
@@ -114,7 +114,7 @@ def receipts_score(run: Run) -> Iterator[Problem]:
 
 
 @check("receipts-runs", "result")
-def receipts_runs(result: Result) -> Iterator[Problem]:
+def receipts_runs(result: Result) -> Iterator[Violation]:
     """Judge that from run to run the clocks of log and host stay where they were against each other."""
     offsets = [(run, _usual(pairs)) for run in result.runs if (pairs := _pairs(run))]
     for run, offset in offsets[1:]:

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.mllog import ParsedLog
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check, flaws
@@ -27,7 +27,7 @@ USER = re.compile(r"[1-9]\d{0,9}:[1-9]\d{0,9}", re.ASCII)
 OWN = ("run", "outcome", "explanation", "earlier_attempts", "log", "receipts", "observation", "memory")
 
 
-def differs(record: ValidDocument[Record], run: Run, key: str, *place: str) -> Iterator[Problem]:
+def differs(record: ValidDocument[Record], run: Run, key: str, *place: str) -> Iterator[Violation]:
     """Yield a problem where the log's first `key` is not the record's value at `place`."""
     logged, wanted = run.first(key), record.value(*place)
     if logged is not None and not same(logged.value, wanted):
@@ -36,14 +36,14 @@ def differs(record: ValidDocument[Record], run: Run, key: str, *place: str) -> I
 
 
 @check("workload-known", "result")
-def workload_known(result: Result) -> Iterator[Problem]:
+def workload_known(result: Result) -> Iterator[Violation]:
     """Judge that the round has rules on the workload."""
     if result.rules is None:
         known = ", ".join(result.ruleset.workloads())
-        yield Problem("the round has no rules on this workload", known, result.workload, result.folder)
+        yield Violation("the round has no rules on this workload", known, result.workload, result.folder)
 
 
-def attempts_before(record: ValidDocument[Any], ended: Collection[str] = ()) -> Iterator[Problem]:
+def attempts_before(record: ValidDocument[Any], ended: Collection[str] = ()) -> Iterator[Violation]:
     """Yield a problem for each earlier attempt at a run, but for those that `ended` as a run of a result does."""
     for position, attempt in enumerate(record.model.earlier_attempts):
         if attempt.outcome not in ended:
@@ -51,7 +51,7 @@ def attempts_before(record: ValidDocument[Any], ended: Collection[str] = ()) -> 
             yield record.problem(message, "one attempt", found, "earlier_attempts", position, "outcome")
 
 
-def alike(result: Result, own: Collection[str], message: str, *parts: str) -> Iterator[Problem]:
+def alike(result: Result, own: Collection[str], message: str, *parts: str) -> Iterator[Violation]:
     """Yield a problem where a record differs from the first: in a member that is not a run's `own`, or in `parts`."""
     for first, record in product(result.records[:1], result.records[1:]):
         shared = [name for name in type(first.model).model_fields if name not in (*OWN, *own)]
@@ -61,14 +61,16 @@ def alike(result: Result, own: Collection[str], message: str, *parts: str) -> It
                 yield record.problem(message.format(".".join(place)), near, "another value", *place)
 
 
-def bound(document: ValidDocument[Any], whose: str, record: ValidDocument[Record], *members: str) -> Iterator[Problem]:
+def bound(
+    document: ValidDocument[Any], whose: str, record: ValidDocument[Record], *members: str
+) -> Iterator[Violation]:
     """Yield a problem where a member of a document on a whole result is not that of its runs' record."""
     for member in members:
         yield from document.require(f"the {whose} {member} does not match", record.value(member), member)
 
 
 @check("record-place", "run")
-def record_place(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Problem]:
+def record_place(result: Result, run: Run, record: ValidDocument[Record]) -> Iterator[Violation]:
     """Judge that the record is of the submitter, system, workload, division and run that its place says."""
     stated = {
         "submitter": result.submitter,
@@ -86,7 +88,7 @@ def record_place(result: Result, run: Run, record: ValidDocument[Record]) -> Ite
 
 
 @check("log-digest", "run")
-def log_digest(result: Result, run: Run, log: ParsedLog, record: ValidDocument[Record]) -> Iterator[Problem]:
+def log_digest(result: Result, run: Run, log: ParsedLog, record: ValidDocument[Record]) -> Iterator[Violation]:
     """Judge that the log is the one the record was written for."""
     yield from record.require("the record names another log", log.path, "log", "path")
     with suppress(RefusedError):
@@ -97,7 +99,7 @@ def log_digest(result: Result, run: Run, log: ParsedLog, record: ValidDocument[R
 
 
 @check("hardening", "run")
-def hardening(record: ValidDocument[Record]) -> Iterator[Problem]:
+def hardening(record: ValidDocument[Record]) -> Iterator[Violation]:
     """Judge that the container had no network, a read-only root, no capabilities and an unprivileged user."""
     box = record.model.container
     if box.network != "none":
@@ -120,7 +122,7 @@ def hardening(record: ValidDocument[Record]) -> Iterator[Problem]:
 
 
 @check("data-digests", "run")
-def data_digests(run: Run, rules: WorkloadRules | ServingRules) -> Iterator[Problem]:
+def data_digests(run: Run, rules: WorkloadRules | ServingRules) -> Iterator[Violation]:
     """Judge that log and record name exactly the rule set's data files, with their digests."""
     wanted = rules.data
     if run.record is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.mllog import ParsedLog
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
@@ -15,7 +15,7 @@ SOURCE_BYTES = 1 << 20  # of a source file whose lines are counted
 
 
 @check("source-digest", "result")
-def source_digest(result: Result) -> Iterator[Problem]:
+def source_digest(result: Result) -> Iterator[Violation]:
     """Judge that the source in the submission is the one that each run executed, by the digests of `rules.source`.
 
     A record that states none of the transport was written before there was one: its source's covers all files.
@@ -25,14 +25,14 @@ def source_digest(result: Result) -> Iterator[Problem]:
     found = {}
     files = result.tree.files(result.implementation)
     if not files:
-        yield Problem("the source that ran is not in the submission", "its files", "none", result.implementation)
+        yield Violation("the source that ran is not in the submission", "its files", "none", result.implementation)
         return
     for entry in sorted(files, key=lambda e: e.path):
         name = entry.path.removeprefix(f"{result.implementation}/")
         try:
             found[name] = result.sha256(entry.path)
         except RefusedError as error:
-            yield Problem(f"the source file {error}", "a plain file", "", entry.path)
+            yield Violation(f"the source file {error}", "a plain file", "", entry.path)
             return
     apart, together = source_digests(found), {"source_sha256": listing_sha256(found)}
     for record in result.records:
@@ -43,7 +43,7 @@ def source_digest(result: Result) -> Iterator[Problem]:
 
 
 @check("log-source", "run")
-def log_source(result: Result, run: Run, log: ParsedLog) -> Iterator[Problem]:
+def log_source(result: Result, run: Run, log: ParsedLog) -> Iterator[Violation]:
     """Judge that each record names a file of the submitted source, and a line that the file has."""
     lines: dict[str, int | None] = {}
     for record in log.records if result.framework else ():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.families.assay.checks import check, flaws
 from checker.families.assay.rules.image import names_version
 from checker.families.assay.submission import Result
@@ -23,21 +23,21 @@ flaws("system", "system-document")
 
 
 @check("system-status", "result")
-def system_status(system_document: ValidDocument[SystemDescription]) -> Iterator[Problem]:
+def system_status(system_document: ValidDocument[SystemDescription]) -> Iterator[Violation]:
     """Judge that the status is one of MLPerf's."""
     if (found := system_document.model.status) not in STATUSES:
         yield system_document.problem("the status is not one of MLPerf's", "; ".join(STATUSES), found, "status")
 
 
 @check("serving-status", "result")
-def serving_status(system_document: ValidDocument[SystemDescription]) -> Iterator[Problem]:
+def serving_status(system_document: ValidDocument[SystemDescription]) -> Iterator[Violation]:
     """Judge that the status is one that MLPerf Inference knows."""
     if (found := system_document.model.status).lower() not in SERVING_STATUSES:
         yield system_document.problem("the status is not one of MLPerf's", ", ".join(SERVING_STATUSES), found, "status")
 
 
 @check("system-agrees", "result")
-def system_agrees(result: Result, system_document: ValidDocument[SystemDescription]) -> Iterator[Problem]:
+def system_agrees(result: Result, system_document: ValidDocument[SystemDescription]) -> Iterator[Violation]:
     """Judge that the description is of this result's submitter and division, and names its framework."""
     described = system_document
     for submitter in sorted({record.model.submitter for record in result.records} | {result.submitter or ""} - {""}):
@@ -52,7 +52,7 @@ def system_agrees(result: Result, system_document: ValidDocument[SystemDescripti
     yield from _machine(result, described)
 
 
-def _machine(result: Result, described: ValidDocument[SystemDescription]) -> Iterator[Problem]:
+def _machine(result: Result, described: ValidDocument[SystemDescription]) -> Iterator[Violation]:
     """Judge counts that follow from what the program saw: one node, its processors, accelerators of the target."""
     model, known = described.model, images(result.ruleset)
     target = result.first_record.model.target if result.first_record else ""
@@ -68,18 +68,18 @@ def _machine(result: Result, described: ValidDocument[SystemDescription]) -> Ite
 
 
 @check("system-emulated", "result")
-def system_emulated(result: Result) -> Iterator[Problem]:
+def system_emulated(result: Result) -> Iterator[Violation]:
     """Judge that description and records agree on emulation, and that nothing emulated is a performance result."""
     yield from _of_all(result, EMULATED, "emulated", False, "a machine of the target", "emulated")
 
 
 @check("system-uncontained", "result")
-def system_uncontained(result: Result) -> Iterator[Problem]:
+def system_uncontained(result: Result) -> Iterator[Violation]:
     """Judge that a result's runs happened in containers of the round's images."""
     yield from _of_all(result, UNCONTAINED, "contained", True, "an engine's containers", "uncontained")
 
 
-def _of_all(result: Result, message: str, member: str, wanted: bool, expected: str, found: str) -> Iterator[Problem]:
+def _of_all(result: Result, message: str, member: str, wanted: bool, expected: str, found: str) -> Iterator[Violation]:
     """Yield where the description or a record has not the wanted value of a member of both."""
     if (described := result.system_document) is not None and described.value("assay", member) is not wanted:
         yield described.problem(message, expected, found, "assay", member)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import number_at, value_at
-from checker.loadgen.detail_log import finite
+from checker.loadgen.log import finite
 
 COUNTS = "response_counts"
 LENGTHS = "output_sequence_lengths"
@@ -22,7 +22,7 @@ SUBSETS = 0.01  # by which subset scores, in percent to two decimals, are rounde
 
 
 @check("inference-endpoint-accuracy-stated", "endpoint")
-def accuracy_stated(case: EndpointCase) -> Iterator[Problem]:
+def accuracy_stated(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the accuracy results say of each data set what the other rules need."""
     for position, entry in case.entries:
         lacking = [place for place in case.reviewed.accuracy_stated if value_at(entry, place) is None]
@@ -31,12 +31,12 @@ def accuracy_stated(case: EndpointCase) -> Iterator[Problem]:
             yield _problem(case, position, what, ", ".join(case.reviewed.accuracy_stated), f"no {', '.join(lacking)}")
 
 
-def _problem(case: EndpointCase, position: int, what: str, expected: str, found: str) -> Problem:
-    return Problem(f"accuracy_scores.{position}: {what}", expected, found, case.files.accuracy.path)
+def _problem(case: EndpointCase, position: int, what: str, expected: str, found: str) -> Violation:
+    return Violation(f"accuracy_scores.{position}: {what}", expected, found, case.files.accuracy.path)
 
 
 @check("inference-endpoint-accuracy-complete", "endpoint")
-def accuracy_complete(case: EndpointCase) -> Iterator[Problem]:
+def accuracy_complete(case: EndpointCase) -> Iterator[Violation]:
     """Judge that an accuracy run came to its end and every answer of it was scored."""
     for position, entry in case.entries:
         for place in ("complete", "breakdown.complete"):
@@ -47,7 +47,7 @@ def accuracy_complete(case: EndpointCase) -> Iterator[Problem]:
         yield from _uncounted(case, position, entry)
 
 
-def _uncounted(case: EndpointCase, position: int, entry: dict[str, Any]) -> Iterator[Problem]:
+def _uncounted(case: EndpointCase, position: int, entry: dict[str, Any]) -> Iterator[Violation]:
     """Yield answers of a data set that are missing, empty beyond what may be, or not accounted for."""
     counted = (number_at(entry, f"{COUNTS}.{name}") for name in ("issued", "scored", "empty", "missing"))
     issued, scored, empty, missing = counted
@@ -65,7 +65,7 @@ def _uncounted(case: EndpointCase, position: int, entry: dict[str, Any]) -> Iter
 
 
 @check("inference-endpoint-empty-answers", "endpoint")
-def empty_answers(case: EndpointCase) -> Iterator[Problem]:
+def empty_answers(case: EndpointCase) -> Iterator[Violation]:
     """Judge that no answer of an accuracy run is empty, be they few."""
     for position, entry in case.entries:
         issued, empty = (number_at(entry, f"{COUNTS}.{name}") for name in ("issued", "empty"))
@@ -74,7 +74,7 @@ def empty_answers(case: EndpointCase) -> Iterator[Problem]:
 
 
 @check("inference-endpoint-data-set", "endpoint")
-def data_set(case: EndpointCase) -> Iterator[Problem]:
+def data_set(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the accuracy run asked for the whole data set, each sample as often as it says."""
     counts: list[float | None] = []
     for position, entry in case.entries:
@@ -90,11 +90,11 @@ def data_set(case: EndpointCase) -> Iterator[Problem]:
     wanted, found = case.result.accuracy_samples(case.asked), sum(count for count in counts if count is not None)
     if wanted is not None and None not in counts and found != wanted:
         what = "the accuracy run does not cover the data set"
-        yield Problem(what, f"{wanted:,} samples", f"{found:,.0f}", case.files.accuracy.path)
+        yield Violation(what, f"{wanted:,} samples", f"{found:,.0f}", case.files.accuracy.path)
 
 
 @check("inference-endpoint-accuracy", "endpoint")
-def accuracy(case: EndpointCase) -> Iterator[Problem]:
+def accuracy(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the scores reach the model's targets, and its answers are as long as the rules ask."""
     result, least = case.result, case.result.targets(case.asked)
     entries = list(case.entries)
@@ -105,13 +105,13 @@ def accuracy(case: EndpointCase) -> Iterator[Problem]:
         reached = _together(entries, metric, least, case)
         if reached is not None and reached < target * (1 - ROUNDED):
             what, expected = f"the accuracy does not reach the target of {result.model}", f"at least {target:,.10g}"
-            yield Problem(what, f"{metric} of {expected}", f"{reached:,.10g}", case.files.accuracy.path)
+            yield Violation(what, f"{metric} of {expected}", f"{reached:,.10g}", case.files.accuracy.path)
     length = mean_length(entries)
     bounds = (least.get(case.reviewed.mean_length, 0.0), most.get(case.reviewed.mean_length))
     if length is not None and (length < bounds[0] or (bounds[1] is not None and length > bounds[1])):
         what = "answers of the accuracy run are not as long as the rules ask"
         expected = f"{bounds[0]:,.1f} to {bounds[1]:,.1f}" if bounds[1] is not None else f"at least {bounds[0]:,.1f}"
-        yield Problem(what, f"{expected} tokens", f"a mean of {length:,.1f}", case.files.accuracy.path)
+        yield Violation(what, f"{expected} tokens", f"a mean of {length:,.1f}", case.files.accuracy.path)
 
 
 def _together(
@@ -163,7 +163,7 @@ def mean_length(entries: list[tuple[int, dict[str, Any]]]) -> float | None:
 
 
 @check("inference-endpoint-score-agrees", "endpoint")
-def score_agrees(case: EndpointCase) -> Iterator[Problem]:
+def score_agrees(case: EndpointCase) -> Iterator[Violation]:
     """Judge that a score lies among those of its subsets, and the average among the scores."""
     scores = []
     for position, entry in case.entries:
@@ -183,11 +183,11 @@ def score_agrees(case: EndpointCase) -> Iterator[Problem]:
         if not min(known) - slack <= average <= max(known) + slack:
             what = "the average accuracy lies outside the scores"
             expected = f"{min(known):,.10g} to {max(known):,.10g}"
-            yield Problem(what, expected, f"average_accuracy {average:,.10g}", case.files.accuracy.path)
+            yield Violation(what, expected, f"average_accuracy {average:,.10g}", case.files.accuracy.path)
 
 
 @check("inference-endpoint-tokens-agree", "endpoint")
-def tokens_agree(case: EndpointCase) -> Iterator[Problem]:
+def tokens_agree(case: EndpointCase) -> Iterator[Violation]:
     """Judge that an answer has as many tokens in the performance run as in the accuracy run."""
     told, ran, slack = mean_length(list(case.entries)), case.number(f"{LENGTHS}.avg"), case.result.reviewed.tokens_slack
     if not told or ran is None or case.result.model in case.result.reviewed.other_lengths:
@@ -199,7 +199,7 @@ def tokens_agree(case: EndpointCase) -> Iterator[Problem]:
 
 
 @check("inference-endpoint-accuracy-run", "endpoint")
-def accuracy_run(case: EndpointCase) -> Iterator[Problem]:
+def accuracy_run(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the accuracy results are of a run of their own, not the performance run's."""
     ran = [case.number(f"{LENGTHS}.{name}") for name in MARKS]
     for position, entry in case.entries:

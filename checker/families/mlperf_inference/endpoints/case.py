@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles, number_at, value_at
 from checker.families.mlperf_inference.models import SCENARIOS
@@ -64,10 +64,10 @@ class EndpointCase:
         """Return a finite number of the summary."""
         return number_at(self.summary, place)
 
-    def problem(self, what: str, expected: str, place: str, found: str | None = None) -> Problem:
+    def problem(self, what: str, expected: str, place: str, found: str | None = None) -> Violation:
         """Return what is wrong at a place of the summary; `found` is what stands there, if not given."""
         stated = brief(value_at(self.summary, place)) if found is None else found
-        return Problem(what, expected, f"{place} {stated}", self.files.summary.path)
+        return Violation(what, expected, f"{place} {stated}", self.files.summary.path)
 
     def load(self, member: str) -> Iterator[tuple[str, str, Any]]:
         """Yield the path, the place and the value of a member of the load pattern, where each file gives one."""

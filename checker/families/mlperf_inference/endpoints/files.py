@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import CONFIGURED, LOAD, EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import number_at, value_at
-from checker.families.mlperf_inference.facts import JsonFile, read_document, read_text
+from checker.families.mlperf_inference.facts import read_document, read_text
 from checker.families.mlperf_inference.rules.audits import allowed_share
-from checker.loadgen.detail_log import finite
+from checker.loadgen.log import finite
 
 BOTH = ((LOAD, CONFIGURED), ("run_config.warmup", "settings.warmup"))  # of the summary, of the config
 COUNTED = {  # counter of the snapshot -> place in the summary
@@ -49,7 +49,7 @@ WORDS = re.compile(r"[^a-z0-9]+")
 
 
 @check("inference-endpoint-config-as-run", "endpoint")
-def config_as_run(case: EndpointCase) -> Iterator[Problem]:
+def config_as_run(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the run had the load pattern and the warm-up that the submitted config has."""
     for ran_at, told_at in BOTH:
         ran, told = value_at(case.summary, ran_at), value_at(case.config, told_at)
@@ -59,7 +59,7 @@ def config_as_run(case: EndpointCase) -> Iterator[Problem]:
             if name in ran and None not in (ran[name], told[name]) and not _same(ran[name], told[name]):
                 what = "the run had another setting than the config"
                 expected = f"{told_at}.{brief(name)} {brief(told[name])}, as the config has it"
-                yield Problem(what, expected, brief(ran[name]), case.files.summary.path)
+                yield Violation(what, expected, brief(ran[name]), case.files.summary.path)
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -79,22 +79,22 @@ def _plain_number(value: Any) -> float | None:
 
 
 @check("inference-endpoint-round", "endpoint")
-def of_the_round(case: EndpointCase) -> Iterator[Problem]:
+def of_the_round(case: EndpointCase) -> Iterator[Violation]:
     """Judge that a config which names its model and round names those of the result."""
     version = case.result.fixed.name.rpartition("/")[2]
     model, ruleset = (value_at(case.config, f"submission_ref.{name}") for name in ("model", "ruleset"))
     mine = case.result.model if case.result.strict else None  # an open result may be of another model
     if isinstance(model, str) and mine is not None and _word(model) != _word(mine):
         what = "the config is of another model"
-        yield Problem(what, mine, f"submission_ref.model {brief(model)}", case.files.config.path)
+        yield Violation(what, mine, f"submission_ref.model {brief(model)}", case.files.config.path)
     named = VERSION.search(ruleset[:100]) if isinstance(ruleset, str) else None
     if named is not None and named[0] != version:
         what = "the config is of another round"
-        yield Problem(what, version, f"submission_ref.ruleset {brief(ruleset)}", case.files.config.path)
+        yield Violation(what, version, f"submission_ref.ruleset {brief(ruleset)}", case.files.config.path)
 
 
 @check("inference-endpoint-model-name", "endpoint")
-def model_name(case: EndpointCase) -> Iterator[Problem]:
+def model_name(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the model whose name was sent with every request is not another model of the round."""
     said, mine = value_at(case.config, "model_params.name"), case.result.model
     if not isinstance(said, str) or mine is None or not case.result.strict:
@@ -103,7 +103,7 @@ def model_name(case: EndpointCase) -> Iterator[Problem]:
     others = {one for one in case.result.fixed.models if _word(one) in word} - {mine, stem}
     if others and _word(stem) not in word:
         what = "the requests name another model of the round"
-        yield Problem(what, mine, f"model_params.name {brief(said)}", case.files.config.path)
+        yield Violation(what, mine, f"model_params.name {brief(said)}", case.files.config.path)
 
 
 def _word(name: str) -> str:
@@ -111,25 +111,25 @@ def _word(name: str) -> str:
 
 
 @check("inference-endpoint-snapshot-agrees", "endpoint")
-def snapshot_agrees(case: EndpointCase) -> Iterator[Problem]:
+def snapshot_agrees(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the last snapshot of the metrics, where it is there, is that of the summary's run."""
     path, tree = f"{case.result.path}/{SNAPSHOT}", case.result.submitter.tree
     if not tree.is_file(path):
         return
     snapshot = read_document(tree, path)
     if snapshot.crash is not None:
-        yield Problem("the snapshot cannot be read", "a JSON object", snapshot.crash, path)
+        yield Violation("the snapshot cannot be read", "a JSON object", snapshot.crash, path)
         return
     state, ran = value_at(snapshot.value, "state"), value_at(case.summary, "state")
     if isinstance(state, str) and isinstance(ran, str) and state != ran:
-        yield Problem("snapshot and summary disagree about 'state'", brief(ran), brief(state), path)
+        yield Violation("snapshot and summary disagree about 'state'", brief(ran), brief(state), path)
     metrics = value_at(snapshot.value, "metrics")
     for metric in metrics[:LINES] if isinstance(metrics, list) else ():
         if isinstance(metric, dict):
             yield from _disagreeing(case, path, metric)
 
 
-def _disagreeing(case: EndpointCase, path: str, metric: dict[str, Any]) -> Iterator[Problem]:
+def _disagreeing(case: EndpointCase, path: str, metric: dict[str, Any]) -> Iterator[Violation]:
     name = metric.get("name")
     if not isinstance(name, str):
         return
@@ -146,11 +146,11 @@ def _disagreeing(case: EndpointCase, path: str, metric: dict[str, Any]) -> Itera
         stated = case.number(place)
         if stated is not None and value is not None and not _same(stated, value):
             what = f"snapshot and summary disagree about '{place[:80]}'"
-            yield Problem(what, f"{stated:,.10g}", f"{value:,.10g}", path)
+            yield Violation(what, f"{stated:,.10g}", f"{value:,.10g}", path)
 
 
 @check("inference-endpoint-report-agrees", "endpoint")
-def report_agrees(case: EndpointCase) -> Iterator[Problem]:
+def report_agrees(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the report, where it is there, prints the summary's numbers."""
     path, tree = f"{case.result.path}/{REPORT}", case.result.submitter.tree
     report = read_text(tree, path) if tree.is_file(path) else None
@@ -166,11 +166,11 @@ def report_agrees(case: EndpointCase) -> Iterator[Problem]:
             continue
         if stated is not None and abs(printed - stated / scale) > max(ROUNDED, abs(printed) * EXACT):
             what = f"report and summary disagree about '{place}'"
-            yield Problem(what, f"{stated / scale:,.10g}", found[2], path, position)
+            yield Violation(what, f"{stated / scale:,.10g}", found[2], path, position)
 
 
 @check("inference-endpoint-audit-performs", "endpoint")
-def audit_performs(case: EndpointCase) -> Iterator[Problem]:
+def audit_performs(case: EndpointCase) -> Iterator[Violation]:
     """Judge from an audit's own rates that answers did not come from a cache."""
     test, reference, rate = CACHING
     document = case.files.audits.get(test)
@@ -180,13 +180,9 @@ def audit_performs(case: EndpointCase) -> Iterator[Problem]:
     slack = allowed_share(case.result, test, case.asked or "", before or 0.0)
     if before and after is not None and after >= before * (1 + slack):
         what = "one sample repeated was answered faster than different ones"
-        yield _of(document, what, f"less than {slack:.0%} above {before:,.6g}", f"{rate} {after:,.6g}")
+        yield Violation(what, f"less than {slack:.0%} above {before:,.6g}", f"{rate} {after:,.6g}", document.path)
     for name in ("ref", "audit"):
         done, asked = (number_at(document.value, f"{name}_{what}") for what in ("completed", "requested"))
         if done is not None and asked is not None and done < asked * (1 - slack):
             what = "a run of the audit was not completed"
-            yield _of(document, what, f"{asked:,.0f} requests", f"{name}_completed {done:,.0f}")
-
-
-def _of(document: JsonFile, what: str, expected: str, found: str) -> Problem:
-    return Problem(what, expected, found, document.path)
+            yield Violation(what, f"{asked:,.0f} requests", f"{name}_completed {done:,.0f}", document.path)

@@ -17,7 +17,7 @@ import yaml
 
 from checker.core.tree import RefusedError, Tree
 from checker.families.mlperf_inference.facts import JsonFile
-from checker.loadgen.detail_log import DetailLog, finite, refusal
+from checker.loadgen.log import DetailLog, finite, refusal
 from rules import hostile_yaml
 from rules.inference import Endpoints
 

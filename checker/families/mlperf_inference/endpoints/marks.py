@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Iterator, Sequence
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.families.mlperf_inference.cases import ResultTrace
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import EndpointCase
@@ -45,10 +45,10 @@ def audit_marks(case: EndpointCase) -> Iterator[tuple[str, int, str]]:
 
 
 @check("inference-endpoint-accuracy-shared", "round")
-def accuracy_shared(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
+def accuracy_shared(traces: Sequence[ResultTrace]) -> Iterator[Violation]:
     """Judge that results of one endpoint do not share an accuracy run."""
     for first, other in shares_accuracy(traces):
         if first.endpoint and other.endpoint and may_share(first, other):
             what = f"the accuracy results are those of {first.accuracy_path}, whose performance run is another"
             found = "equal time, tokens and data sets"
-            yield Problem(what, "an accuracy run for each performance run", found, other.accuracy_path)
+            yield Violation(what, "an accuracy run for each performance run", found, other.accuracy_path)

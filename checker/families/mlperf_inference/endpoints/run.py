@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import sqrt
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import RUNTIME, EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import SEEDS, number_at, value_at
 from checker.families.mlperf_inference.rules.measured import CLOCK_S
-from checker.loadgen.detail_log import finite
+from checker.loadgen.log import finite
 from rules.scenarios import scenario_named
 
 WINDOW = "legacy_loadgen_window_duration_ns"  # first request to the completion of the last one issued
@@ -22,17 +22,17 @@ DEVIATIONS = 5  # standard deviations by which their count in a time may be off
 
 
 @check("inference-endpoint-readable", "endpoint")
-def readable(case: EndpointCase) -> Iterator[Problem]:
+def readable(case: EndpointCase) -> Iterator[Violation]:
     """Judge that an endpoint's three files are there and hold an object each."""
     for file in (case.files.summary, case.files.accuracy, case.files.config):
         if file.crash is not None:
-            yield Problem("a file of an endpoint's result cannot be read", "a file", file.crash, file.path)
+            yield Violation("a file of an endpoint's result cannot be read", "a file", file.crash, file.path)
         elif not isinstance(file.value, dict):
-            yield Problem("a file of an endpoint's result holds no object", "an object", brief(file.value), file.path)
+            yield Violation("a file of an endpoint's result holds no object", "an object", brief(file.value), file.path)
 
 
 @check("inference-endpoint-stated", "endpoint")
-def stated(case: EndpointCase) -> Iterator[Problem]:
+def stated(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the summary holds the numbers that the other rules need."""
     if case.files.summary.crash is not None or not isinstance(case.summary, dict):
         return
@@ -42,7 +42,7 @@ def stated(case: EndpointCase) -> Iterator[Problem]:
 
 
 @check("inference-endpoint-complete", "endpoint")
-def complete(case: EndpointCase) -> Iterator[Problem]:
+def complete(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the performance run came to its end."""
     if not isinstance(case.summary, dict) or case.files.summary.crash is not None:
         return
@@ -53,7 +53,7 @@ def complete(case: EndpointCase) -> Iterator[Problem]:
 
 
 @check("inference-endpoint-failures", "endpoint")
-def failures(case: EndpointCase) -> Iterator[Problem]:
+def failures(case: EndpointCase) -> Iterator[Violation]:
     """Judge that no request of the performance run failed."""
     failed = case.number("n_samples_failed")
     if failed:
@@ -64,7 +64,7 @@ def failures(case: EndpointCase) -> Iterator[Problem]:
 
 
 @check("inference-endpoint-counted", "endpoint")
-def counted(case: EndpointCase) -> Iterator[Problem]:
+def counted(case: EndpointCase) -> Iterator[Violation]:
     """Judge that every request was answered or failed, and that there were any."""
     issued, done, failed = (case.number(f"n_samples_{name}") for name in ("issued", "completed", "failed"))
     if issued is None or done is None:
@@ -78,7 +78,7 @@ def counted(case: EndpointCase) -> Iterator[Problem]:
 
 
 @check("inference-endpoint-enough-samples", "endpoint")
-def enough_samples(case: EndpointCase) -> Iterator[Problem]:
+def enough_samples(case: EndpointCase) -> Iterator[Violation]:
     """Judge that an Offline run has as many samples as the rules ask of the model."""
     least, issued = case.result.model_rules.offline_samples, case.number("n_samples_issued")
     asked = case.result.strict and scenario_named(case.asked).is_one_query
@@ -87,7 +87,7 @@ def enough_samples(case: EndpointCase) -> Iterator[Problem]:
 
 
 @check("inference-endpoint-duration", "endpoint")
-def duration(case: EndpointCase) -> Iterator[Problem]:
+def duration(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the run lasted as long as the rules ask, and requests were made so long."""
     if case.result.model_rules.pass_over_data:
         return
@@ -102,7 +102,7 @@ def duration(case: EndpointCase) -> Iterator[Problem]:
 
 
 @check("inference-endpoint-duration-asked", "endpoint")
-def duration_asked(case: EndpointCase) -> Iterator[Problem]:
+def duration_asked(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the config asks for the rules' duration, and that the run issued what its config comes to.
 
     The tool issues the number of samples that the config names; where it names none, a rate times the least duration.
@@ -113,7 +113,7 @@ def duration_asked(case: EndpointCase) -> Iterator[Problem]:
     ran, issued = case.number("duration_ns"), case.number("n_samples_issued")
     if asked is not None and asked < least and not case.result.model_rules.pass_over_data:
         what = "the config asks for a shorter run than the rules do"
-        yield Problem(what, f"min_duration_ms of at least {least:,}", f"{asked:,.0f}", path)
+        yield Violation(what, f"min_duration_ms of at least {least:,}", f"{asked:,.0f}", path)
     if issued is None or issued <= 0:
         return
     if total is not None and issued > total:
@@ -131,7 +131,7 @@ def _chance(case: EndpointCase, count: float) -> float:
 
 
 @check("inference-endpoint-windows", "endpoint")
-def windows(case: EndpointCase) -> Iterator[Problem]:
+def windows(case: EndpointCase) -> Iterator[Violation]:
     """Judge that no request took longer than the run, and that the window of requests fits into it.
 
     Every request is issued before the last one; so the run ends, at the latest, its greatest latency after that.
@@ -153,7 +153,7 @@ def windows(case: EndpointCase) -> Iterator[Problem]:
 
 
 @check("inference-endpoint-throughput", "endpoint")
-def throughput(case: EndpointCase) -> Iterator[Problem]:
+def throughput(case: EndpointCase) -> Iterator[Violation]:
     """Judge that requests and tokens per second are the counts by the time: of requests at a rate, by the window's."""
     window = case.number(WINDOW) if _pattern(case) == POISSON else None
     time = window if window is not None else case.number("duration_ns")
@@ -177,7 +177,7 @@ def _tokens(case: EndpointCase, done: float) -> float | None:
 
 
 @check("inference-endpoint-load-kept", "endpoint")
-def load_kept(case: EndpointCase) -> Iterator[Problem]:
+def load_kept(case: EndpointCase) -> Iterator[Violation]:
     """Judge that a run did not complete more than its load pattern sends: a rate, or requests at a time."""
     rate, done, ran = (case.number(key) for key in ("qps", "n_samples_completed", "duration_ns"))
     mean, slack = case.number("latency.avg"), case.result.reviewed.slack
@@ -187,13 +187,13 @@ def load_kept(case: EndpointCase) -> Iterator[Problem]:
             most = target * (1 + _chance(case, done))
             if rate > most:
                 what = "more requests were completed per second than were sent"
-                yield Problem(what, f"at most {target:,.6g}, as {place} says", f"qps {rate:,.6g}", path)
+                yield Violation(what, f"at most {target:,.6g}, as {place} says", f"qps {rate:,.6g}", path)
     for path, place, value in case.load("target_concurrency"):
         target = finite(value)
         if target and done and ran and ran > 0 and mean is not None and done * mean > target * ran * (1 + slack):
             what = "more requests were under way at a time than the load pattern sends"
             found = f"{done * mean / ran:,.4g}, by count, mean latency and duration"
-            yield Problem(what, f"at most {target:,.6g}, as {place} says", found, path)
+            yield Violation(what, f"at most {target:,.6g}, as {place} says", found, path)
 
 
 def _pattern(case: EndpointCase) -> object:
@@ -201,7 +201,7 @@ def _pattern(case: EndpointCase) -> object:
 
 
 @check("inference-endpoint-seeds", "endpoint")
-def seeds(case: EndpointCase) -> Iterator[Problem]:
+def seeds(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the seeds in every file are the round's, the performance run's own above all."""
     wanted = case.result.fixed.package.seeds.model_dump()
     for file, folder, needed in (
@@ -217,11 +217,11 @@ def seeds(case: EndpointCase) -> Iterator[Problem]:
                 continue
             if type(found) is not int or found != wanted[key]:
                 what = "a seed of the run is not the round's"
-                yield Problem(what, f"{name} {wanted[key]}", f"{folder}.{name} {brief(found)}", file.path)
+                yield Violation(what, f"{name} {wanted[key]}", f"{folder}.{name} {brief(found)}", file.path)
 
 
 @check("inference-endpoint-scenario", "endpoint")
-def scenario(case: EndpointCase) -> Iterator[Problem]:
+def scenario(case: EndpointCase) -> Iterator[Violation]:
     """Judge that requests were sent as the folder's scenario asks: all at once, at a rate, or one at a time."""
     if case.asked is None:
         return
@@ -229,25 +229,25 @@ def scenario(case: EndpointCase) -> Iterator[Problem]:
     for path, place, value in case.load("type") if wanted is not None else ():
         if value != wanted:
             what = f"requests were not sent as {case.asked} asks"
-            yield Problem(what, f"{place} {brief(wanted)}", brief(value), path)
+            yield Violation(what, f"{place} {brief(wanted)}", brief(value), path)
     for path, place, value in case.load("target_concurrency") if case.asked == "SingleStream" else ():
         if isinstance(value, bool) or value != 1:
-            yield Problem("requests overlapped in SingleStream", f"{place} 1", brief(value), path)
+            yield Violation("requests overlapped in SingleStream", f"{place} 1", brief(value), path)
 
 
 @check("inference-endpoint-streaming", "endpoint")
-def streaming(case: EndpointCase) -> Iterator[Problem]:
+def streaming(case: EndpointCase) -> Iterator[Violation]:
     """Judge that answers were streamed where the latency of tokens counts."""
     said = value_at(case.config, "model_params.streaming")
     if scenario_named(case.asked).is_bounded and case.result.model_rules.tokens and said in ("off", False):
         what = "answers were not streamed: the time to the first token was not measured"
-        yield Problem(what, 'model_params.streaming "on"', brief(said), case.files.config.path)
+        yield Violation(what, 'model_params.streaming "on"', brief(said), case.files.config.path)
 
 
 @check("inference-endpoint-warm-up", "endpoint")
-def warm_up(case: EndpointCase) -> Iterator[Problem]:
+def warm_up(case: EndpointCase) -> Iterator[Violation]:
     """Judge that a warm-up does not send the prompts of the run as they are."""
     for file, place in ((case.files.summary, "run_config.warmup"), (case.files.config, "settings.warmup")):
         if value_at(file.value, f"{place}.enabled") is True and value_at(file.value, f"{place}.salt") is False:
             what = "the warm-up sent prompts without salt: answers may come from a cache"
-            yield Problem(what, f"{place}.salt true", "false", file.path)
+            yield Violation(what, f"{place}.salt true", "false", file.path)

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from typing import Any
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import SERIES, EndpointCase
 from checker.families.mlperf_inference.endpoints.logs import number_at, value_at
 from checker.families.mlperf_inference.facts import JsonFile
-from checker.loadgen.detail_log import finite
+from checker.loadgen.log import finite
 
 LENGTHS = "output_sequence_lengths"
 MOST = 1000  # percentiles or buckets of one distribution that are looked at
@@ -32,11 +32,11 @@ class Distribution:
         """Return a member that is a finite number."""
         return number_at(self.value, name)
 
-    def problem(self, what: str, expected: str, found: str) -> Problem:
+    def problem(self, what: str, expected: str, found: str) -> Violation:
         """Return a problem of this distribution."""
-        return Problem(f"{self.place}: {what}", expected, found, self.path)
+        return Violation(f"{self.place}: {what}", expected, found, self.path)
 
-    def of_other_samples(self, what: str, count: float) -> Iterator[Problem]:
+    def of_other_samples(self, what: str, count: float) -> Iterator[Violation]:
         """Yield that so many samples are not those that the run counted."""
         if self.samples is not None and not self.samples[0] * (1 - TIGHT) <= count <= self.samples[1] * (1 + TIGHT):
             yield self.problem(f"{what} other samples than were counted", f"{self.samples[1]:,.0f}", f"{count:,.1f}")
@@ -90,7 +90,7 @@ def spreads(case: EndpointCase) -> Iterator[Distribution]:
 
 
 @check("inference-endpoint-percentiles", "endpoint")
-def percentiles(case: EndpointCase) -> Iterator[Problem]:
+def percentiles(case: EndpointCase) -> Iterator[Violation]:
     """Judge that percentiles rise from the least to the greatest, and an estimate is at or above its percentile."""
     for one in spreads(case):
         if one.least is not None and one.least < 0:
@@ -110,7 +110,7 @@ def percentiles(case: EndpointCase) -> Iterator[Problem]:
 
 
 @check("inference-endpoint-means", "endpoint")
-def means(case: EndpointCase) -> Iterator[Problem]:
+def means(case: EndpointCase) -> Iterator[Violation]:
     """Judge that mean, median, total and deviation can be those of one distribution, over the samples counted."""
     for one in spreads(case):
         least, most, mean = one.least, one.most, one.mean
@@ -133,7 +133,7 @@ def means(case: EndpointCase) -> Iterator[Problem]:
             yield from one.of_other_samples("total and mean are of", total / mean)
 
 
-def _flat(one: Distribution, least: float, most: float, mean: float, deviation: float | None) -> Iterator[Problem]:
+def _flat(one: Distribution, least: float, most: float, mean: float, deviation: float | None) -> Iterator[Violation]:
     """Yield a deviation that is smaller than even the least and the greatest value alone give it."""
     if deviation is None or one.samples is None or one.samples[1] < 1:
         return
@@ -144,7 +144,7 @@ def _flat(one: Distribution, least: float, most: float, mean: float, deviation: 
         )
 
 
-def _elsewhere(one: Distribution, least: float, most: float, mean: float, slack: float) -> Iterator[Problem]:
+def _elsewhere(one: Distribution, least: float, most: float, mean: float, slack: float) -> Iterator[Violation]:
     """Yield a mean that no values with these percentiles have: between two percentiles lie as many as their shares."""
     if not one.percentiles or one.samples is None or one.samples[1] < 1:
         return
@@ -164,7 +164,7 @@ def _alike(a: float | None, b: float | None) -> bool:
 
 
 @check("inference-endpoint-histograms", "endpoint")
-def histograms(case: EndpointCase) -> Iterator[Problem]:
+def histograms(case: EndpointCase) -> Iterator[Violation]:
     """Judge that a histogram counts every sample once and has the percentiles in their buckets."""
     for one in spreads(case):
         if (histogram := one.buckets()) is None:
@@ -178,7 +178,7 @@ def histograms(case: EndpointCase) -> Iterator[Problem]:
         yield from _misplaced(one, edges, counts)
 
 
-def _misplaced(one: Distribution, edges: list[float], counts: list[float]) -> Iterator[Problem]:
+def _misplaced(one: Distribution, edges: list[float], counts: list[float]) -> Iterator[Violation]:
     """Yield the first percentile that is more than a bucket away from where the counts have it."""
     below = list(accumulate(counts))
     if not below or below[-1] <= 0:
@@ -194,7 +194,7 @@ def _misplaced(one: Distribution, edges: list[float], counts: list[float]) -> It
 
 
 @check("inference-endpoint-latencies-fit", "endpoint")
-def latencies_fit(case: EndpointCase) -> Iterator[Problem]:
+def latencies_fit(case: EndpointCase) -> Iterator[Violation]:
     """Judge that first token, time per token, length and latency are those of the same answers."""
     spread = {one.place: one for one in spreads(case)}
     if not {"ttft", "tpot", "latency", "output_sequence_lengths"} <= spread.keys():

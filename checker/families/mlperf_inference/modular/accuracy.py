@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.accuracy_text import AccuracyText
 from checker.families.mlperf_inference.modular.case import LogRun
 from checker.families.mlperf_inference.modular.outcome import Checks, ResultPhase, judge_phase
@@ -29,7 +29,7 @@ def _folder(run: LogRun) -> str:
     return f"{run.place.path}/accuracy"
 
 
-def _result(run: LogRun) -> Iterator[Problem]:
+def _result(run: LogRun) -> Iterator[Violation]:
     if run.is_endpoints:
         yield from _endpoints_result(run)
         return
@@ -45,10 +45,10 @@ def _result(run: LogRun) -> Iterator[Problem]:
         yield from (*reading.problems, *reading.unhashed(), *reading.absent())
 
 
-def _endpoints_result(run: LogRun) -> Iterator[Problem]:
+def _endpoints_result(run: LogRun) -> Iterator[Violation]:
     score = run.view["accuracy_score"]
     if score is None:
-        yield Problem("there is no accuracy score", "accuracy_scores", "none", run.view.log.path)
+        yield Violation("there is no accuracy score", "accuracy_scores", "none", run.view.log.path)
         return
     run.review.accuracies = score
     if run.is_open or run.model != "qwen3-vl-235b-a22b":
@@ -57,9 +57,9 @@ def _endpoints_result(run: LogRun) -> Iterator[Problem]:
     number = _number(score, list(targets))
     least = next(iter(targets.values()))
     if number is None:
-        yield Problem("the accuracy score is no number", f"at least {least:.9g}", brief(score), run.view.log.path)
+        yield Violation("the accuracy score is no number", f"at least {least:.9g}", brief(score), run.view.log.path)
     elif number < least:
-        yield Problem("the accuracy is too low", f"at least {least:.9g}", repr(number), run.view.log.path)
+        yield Violation("the accuracy is too low", f"at least {least:.9g}", repr(number), run.view.log.path)
 
 
 def _number(score: Any, metrics: list[str]) -> float | None:
@@ -86,29 +86,29 @@ def _float(text: str) -> float | None:
         return None
 
 
-def _log_size(run: LogRun) -> Iterator[Problem]:
+def _log_size(run: LogRun) -> Iterator[Violation]:
     path, most = f"{_folder(run)}/mlperf_log_accuracy.json", run.rules.package.limits.accuracy_log_bytes
     if run.is_endpoints:
         return
     if not run.listing.exists(path):
-        yield Problem("the accuracy log is missing", path.rpartition("/")[2], "no such file", path)
+        yield Violation("the accuracy log is missing", path.rpartition("/")[2], "no such file", path)
     elif (size := run.listing.size(path)) is not None and size > most:
-        yield Problem("the accuracy log was not truncated", f"at most {most:,} bytes", f"{size:,}", path)
+        yield Violation("the accuracy log was not truncated", f"at most {most:,} bytes", f"{size:,}", path)
 
 
-def _errors(run: LogRun) -> Iterator[Problem]:
+def _errors(run: LogRun) -> Iterator[Violation]:
     log, forgives = run.view.log, run.options.submission_exceptions
     if run.is_endpoints:
         count = run.view["num_errors"] or 0
         if count != 0 and not forgives:
-            yield Problem("requests failed", "none", brief(count), log.path)
+            yield Violation("requests failed", "none", brief(count), log.path)
         return
     for error in logged_errors(log):
         if not forgives or FORGIVEN not in error.value:
             yield error_problem(log, error)
 
 
-def _data_set(run: LogRun) -> Iterator[Problem]:
+def _data_set(run: LogRun) -> Iterator[Violation]:
     wanted = run.models.accuracy_samples(run.model, run.asked)
     own = "effective_accuracy_sample_count"
     key = own if own in run.view.log else "qsl_reported_total_count"
@@ -117,16 +117,16 @@ def _data_set(run: LogRun) -> Iterator[Problem]:
         yield run.view.problem("the accuracy run does not cover the data set", f"{expected} samples", key)
 
 
-def _extra_files(run: LogRun) -> Iterator[Problem]:
+def _extra_files(run: LogRun) -> Iterator[Violation]:
     wanted = run.models.rules(run.model).extra_files if run.options.extra_files else {}
     for folder, names in wanted.items():
         path = f"{_folder(run)}/{folder}"
         if not run.listing.is_folder(path):
-            yield Problem("the folder of outputs to look at is missing", folder, "no such folder", path)
+            yield Violation("the folder of outputs to look at is missing", folder, "no such folder", path)
             continue
         there = {name.split(".")[0] for name in run.listing.files(path)}
         if absent := [name for name in names if name not in there]:
-            yield Problem("outputs to look at are missing", ", ".join(names), f"without {', '.join(absent)}", path)
+            yield Violation("outputs to look at are missing", ", ".join(names), f"without {', '.join(absent)}", path)
 
 
 CHECKS: Checks[LogRun] = (

@@ -14,7 +14,7 @@ from checker.families.mlperf_inference.facts import Paths, ResultFacts, read_doc
 from checker.families.mlperf_inference.models import KINDS, SCENARIOS, Models, models
 from checker.families.mlperf_inference.modular.outcome import PHASES, Name, ResultPhase, Stop, View
 from checker.families.mlperf_inference.walk import MAPPING, Listing, ResultFolder, Submitter
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 from rules import hostile_yaml
 from rules.inference import InferenceRules
 

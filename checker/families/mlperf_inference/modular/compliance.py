@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.accuracy_text import patterns, values_of
 from checker.families.mlperf_inference.facts import JsonFile, TestFacts, Text
 from checker.families.mlperf_inference.modular.outcome import Checks, ResultPhase, View, judge_phase, unanswerable
@@ -57,11 +57,11 @@ def judge_compliance(of: Compliance) -> ResultPhase:
     return judge_phase("compliance", checks, of, of.run.path, of.run.view if of.run.is_endpoints else None)
 
 
-def _files(of: Compliance) -> Iterator[Problem]:
+def _files(of: Compliance) -> Iterator[Violation]:
     for test in of.tests:
         folder = of.folders[test]
         if not of.listing.exists(folder):
-            yield Problem(f"{test} is missing", f"the folder {test}", "no such folder", folder)
+            yield Violation(f"{test} is missing", f"the folder {test}", "no such folder", folder)
             continue
         wanted = []
         if test in ("TEST01", "TEST06", "TEST07", "TEST08"):
@@ -72,10 +72,10 @@ def _files(of: Compliance) -> Iterator[Problem]:
             wanted.append("verify_output_len.txt")
         for name in wanted:
             if not of.listing.exists(f"{folder}/{name}"):
-                yield Problem(f"a file of {test} is missing", name, "no such file", f"{folder}/{name}")
+                yield Violation(f"a file of {test} is missing", name, "no such file", f"{folder}/{name}")
 
 
-def _performance(of: Compliance) -> Iterator[Problem]:
+def _performance(of: Compliance) -> Iterator[Violation]:
     for test in (test for test in of.tests if test in ("TEST01", "TEST04")):
         log = of.of(test).log
         if log is None:
@@ -86,7 +86,7 @@ def _performance(of: Compliance) -> Iterator[Problem]:
             yield replace(problem, message=f"{test}: {problem.message}")
 
 
-def _accuracy(of: Compliance) -> Iterator[Problem]:
+def _accuracy(of: Compliance) -> Iterator[Violation]:
     for test in of.tests:
         facts = of.of(test)
         if test == "TEST01":
@@ -100,19 +100,19 @@ def _accuracy(of: Compliance) -> Iterator[Problem]:
             ):
                 if lines.isdisjoint(passing):
                     path = f"{facts.path}/verify_accuracy.txt"
-                    yield Problem(f"TEST06 did not pass: {what}", f"a line {passing[0]!r}", "none", path)
+                    yield Violation(f"TEST06 did not pass: {what}", f"a line {passing[0]!r}", "none", path)
         elif test == "TEST08":
             path = f"{facts.path}/verify_accuracy.txt"
             if facts.accuracy is None:
-                yield Problem("TEST08 has no outcome", "verify_accuracy.txt", "no such file", path)
+                yield Violation("TEST08 has no outcome", "verify_accuracy.txt", "no such file", path)
             elif PASS not in {line.strip() for line in facts.accuracy.lines}:
-                yield Problem("TEST08 did not pass", f"a line {PASS!r}", "none", path)
+                yield Violation("TEST08 did not pass", f"a line {PASS!r}", "none", path)
         elif test in ("TEST07", "TEST09"):
             name = "verify_output_len.txt" if test == "TEST09" else "verify_accuracy.txt"
             if facts.accuracy is None:
-                yield Problem(f"{test} has no outcome", name, "no such file", f"{facts.path}/{name}")
+                yield Violation(f"{test} has no outcome", name, "no such file", f"{facts.path}/{name}")
             elif PASS not in "".join(_whole(facts.accuracy)):
-                yield Problem(f"{test} did not pass", PASS, "none", f"{facts.path}/{name}")
+                yield Violation(f"{test} did not pass", PASS, "none", f"{facts.path}/{name}")
 
 
 def _lines(text: Text | None, test: str) -> list[str]:
@@ -129,13 +129,13 @@ def _whole(text: Text | None) -> list[str]:
     return text.lines
 
 
-def _test01(of: Compliance, facts: TestFacts) -> Iterator[Problem]:
+def _test01(of: Compliance, facts: TestFacts) -> Iterator[Violation]:
     if PASS in {line.strip() for line in _lines(facts.accuracy, "TEST01")}:
         return
     folder = f"{facts.path}/accuracy"
     if not of.listing.exists(folder):
         what = "TEST01 did not pass, and has no accuracy of its own to compare"
-        yield Problem(what, f"a line {PASS!r}, or accuracy/", "neither", f"{facts.path}/verify_accuracy.txt")
+        yield Violation(what, f"a line {PASS!r}, or accuracy/", "neither", f"{facts.path}/verify_accuracy.txt")
         return
     if differing := _differing(of.listing, folder, ACCURACY, frozenset()):
         yield differing
@@ -147,12 +147,12 @@ def _test01(of: Compliance, facts: TestFacts) -> Iterator[Problem]:
         before, after = baseline.get(metric, 0), compliance.get(metric, 0)
         if before == 0 or after == 0:
             what = f"TEST01: {metric} is 0 or not there"
-            yield Problem(what, "a value in both files", f"{before:g} and {after:g}", folder)
+            yield Violation(what, "a value in both files", f"{before:g} and {after:g}", folder)
             return
         most, differ = _tolerance(run, metric), abs(1 - before / after) * 100
         if not differ <= most:
             what = f"TEST01: {metric} differs between accuracy and performance mode"
-            yield Problem(what, f"by at most {most:g}%", f"{before:g} and {after:g}: {differ:.3g}%", folder)
+            yield Violation(what, f"by at most {most:g}%", f"{before:g} and {after:g}: {differ:.3g}%", folder)
             return
 
 
@@ -163,7 +163,7 @@ def _tolerance(run: PerformanceRun, metric: str) -> float:
     return limits.test01_percent if run.model.find("99.9") == -1 else limits.test01_percent_strict
 
 
-def _differing(listing: Listing, folder: str, wanted: frozenset[str], free: frozenset[str]) -> Problem | None:
+def _differing(listing: Listing, folder: str, wanted: frozenset[str], free: frozenset[str]) -> Violation | None:
     """Return what is wrong with the files of a folder that has to hold exactly these."""
     if not listing.is_folder(folder):
         raise NotADirectoryError(folder)
@@ -172,23 +172,23 @@ def _differing(listing: Listing, folder: str, wanted: frozenset[str], free: froz
         return None
     absent, more = sorted(differing - there), sorted(differing & there)
     found = "; ".join(f"{what} {', '.join(names)}" for what, names in (("without", absent), ("with", more)) if names)
-    return Problem("the folder does not hold exactly its files", ", ".join(sorted(wanted)), found, folder)
+    return Violation("the folder does not hold exactly its files", ", ".join(sorted(wanted)), found, folder)
 
 
-def _passes(of: Compliance) -> Iterator[Problem]:
+def _passes(of: Compliance) -> Iterator[Violation]:
     for test in (test for test in of.tests if test in ("TEST01", "TEST04")):
         facts, path = of.of(test), f"{of.folders[test]}/verify_performance.txt"
         if facts.performance is None:
-            yield Problem(f"{test} has no outcome", "verify_performance.txt", "no such file", path)
+            yield Violation(f"{test} has no outcome", "verify_performance.txt", "no such file", path)
             continue
         try:
             if not _says_pass(facts.performance):
-                yield Problem(f"{test} did not pass", PASS, "none", path)
+                yield Violation(f"{test} did not pass", PASS, "none", path)
         except ValueError as error:
             yield unanswerable(error, path, None)
         folder = f"{of.folders[test]}/performance/run_1"
         if not of.listing.exists(folder):
-            yield Problem(f"{test} has no performance run", "performance/run_1", "no such folder", folder)
+            yield Violation(f"{test} has no performance run", "performance/run_1", "no such folder", folder)
         elif differing := _differing(of.listing, folder, LOGS, frozenset(("mlperf_log_accuracy.json",))):
             yield differing
 
@@ -207,7 +207,7 @@ def audits_folder(folders: dict[str, str]) -> str:
     return f"{folders['TEST01'].rpartition('/')[0]}/audit"
 
 
-def _audits(of: Compliance) -> Iterator[Problem]:
+def _audits(of: Compliance) -> Iterator[Violation]:
     run = of.run
     named, folder = run.rules.package.endpoints.audits, audits_folder(of.folders)
     for test in of.tests:
@@ -215,7 +215,7 @@ def _audits(of: Compliance) -> Iterator[Problem]:
             path = f"{folder}/audit_{named[test]}.json"
             if not of.listing.exists(path):
                 if test == "TEST04" and run.model in run.models.of_endpoints:
-                    yield Problem(f"the audit for {test} is missing", path.rpartition("/")[2], "no such file", path)
+                    yield Violation(f"the audit for {test} is missing", path.rpartition("/")[2], "no such file", path)
                 continue
             yield from _audit(of.audits.get(test), named[test], path)
         if test == "TEST09":
@@ -223,20 +223,20 @@ def _audits(of: Compliance) -> Iterator[Problem]:
             mean = run.view["mean_output_tokens"]
             if mean > high or mean < low:
                 what = "TEST09: outputs are not as long as they should be"
-                yield Problem(what, f"a mean of {low} to {high} tokens", brief(mean), run.path)
+                yield Violation(what, f"a mean of {low} to {high} tokens", brief(mean), run.path)
 
 
-def _audit(document: JsonFile | None, name: str, path: str) -> Iterator[Problem]:
+def _audit(document: JsonFile | None, name: str, path: str) -> Iterator[Violation]:
     value: Any = None if document is None else document.value
     if document is None or document.crash is not None:
         cause, line = ("no plain file", None) if document is None else (str(document.crash), document.crash_line)
-        yield Problem("the audit cannot be read", "a JSON object", cause, path, line)
+        yield Violation("the audit cannot be read", "a JSON object", cause, path, line)
     elif not isinstance(value, dict) or "test" not in value:
-        yield Problem("the audit says of no test", f"test: {name}", brief(value), path)
+        yield Violation("the audit says of no test", f"test: {name}", brief(value), path)
     elif value["test"] != name:
-        yield Problem("the audit is of another test", name, brief(value["test"]), path)
+        yield Violation("the audit is of another test", name, brief(value["test"]), path)
     elif not value.get("passed"):
-        yield Problem("the audit did not pass", "passed: true", brief(value.get("passed", "")), path)
+        yield Violation("the audit did not pass", "passed: true", brief(value.get("passed", "")), path)
 
 
 CHECKS: Checks[Compliance] = (

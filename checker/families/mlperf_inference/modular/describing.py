@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.models import KINDS
 from checker.families.mlperf_inference.modular.case import Judging
 from checker.families.mlperf_inference.modular.outcome import Checks, ResultPhase, judge_phase
@@ -22,39 +22,39 @@ def judge_measurements(of: Judging) -> ResultPhase:
     return judge_phase("measurements", MEASUREMENTS, of, of.facts.paths.measurements)
 
 
-def _status(of: Judging) -> Iterator[Problem]:
+def _status(of: Judging) -> Iterator[Violation]:
     status, known = of.system.description.get("status"), of.rules.package.system.statuses
     if status.lower() not in known:  # type: ignore[union-attr]
-        yield Problem("the status is not in the list", ", ".join(known), brief(status), of.system.path)
+        yield Violation("the status is not in the list", ", ".join(known), brief(status), of.system.path)
 
 
-def _type(of: Judging) -> Iterator[Problem]:
+def _type(of: Judging) -> Iterator[Violation]:
     kind = of.system.description.get("system_type")
     if kind not in list(KINDS):
-        yield Problem("the system type is none of the list", "; ".join(KINDS), brief(kind), of.system.path)
+        yield Violation("the system type is none of the list", "; ".join(KINDS), brief(kind), of.system.path)
 
 
-def _network(of: Judging) -> Iterator[Problem]:
+def _network(of: Judging) -> Iterator[Violation]:
     return network_problem(of.place.division, over_network(of.system.description), of.system.path)
 
 
-def _members(of: Judging) -> Iterator[Problem]:
+def _members(of: Judging) -> Iterator[Violation]:
     fixed, described, path = of.rules.package.system, of.system.description, of.system.path
     for member in fixed.members + (fixed.network_members if described.get("is_network") else []):
         if member not in described:
-            yield Problem(f"{member} is missing", "a member of the description", "not there", path)
+            yield Violation(f"{member} is missing", "a member of the description", "not there", path)
         elif member in fixed.meaningful and not described[member]:
             expected = "a meaningful value; the number 0 counts as empty"
-            yield Problem(f"{member} is empty", expected, brief(described[member]), path)
+            yield Violation(f"{member} is empty", expected, brief(described[member]), path)
 
 
-def _same(of: Judging, member: str, folder: str) -> Iterator[Problem]:
+def _same(of: Judging, member: str, folder: str) -> Iterator[Violation]:
     said = of.system.description.get(member)
     if said.lower() != folder.lower():  # type: ignore[union-attr]
-        yield Problem(f"{member} does not match the folder", folder, brief(said), of.system.path)
+        yield Violation(f"{member} does not match the folder", folder, brief(said), of.system.path)
 
 
-def _supplies(of: Judging) -> Iterator[Problem]:
+def _supplies(of: Judging) -> Iterator[Violation]:
     review, system = of.review, of.system
     if system.supplies_path is None or not review.has_power:
         return
@@ -63,7 +63,7 @@ def _supplies(of: Judging) -> Iterator[Problem]:
     elif system.supplies is not None:
         review.design_power = design_power(system.supplies)
     elif of.listing.exists(path := system.supplies_path):
-        yield Problem("the list of power supplies is empty", "PSUs and their watts", "nothing", path)
+        yield Violation("the list of power supplies is empty", "PSUs and their watts", "nothing", path)
 
 
 def design_power(listed: Any) -> Any:
@@ -83,38 +83,38 @@ def design_power(listed: Any) -> Any:
     return 0
 
 
-def _missing(of: Judging) -> Iterator[Problem]:
+def _missing(of: Judging) -> Iterator[Violation]:
     if of.facts.measurements is None or of.facts.measurements.value is None:
         what = "the description of the implementation is missing"
-        yield Problem(what, "a JSON object", "no such file", of.facts.paths.measurements)
+        yield Violation(what, "a JSON object", "no such file", of.facts.paths.measurements)
 
 
-def _code(of: Judging) -> Iterator[Problem]:
+def _code(of: Judging) -> Iterator[Violation]:
     folder = of.rules.package.layout.code
     if not of.listing.exists(folder):
-        yield Problem("the submitter's code is missing", f"{folder}/", "no such folder", folder)
+        yield Violation("the submitter's code is missing", f"{folder}/", "no such folder", folder)
 
 
-def _files(of: Judging) -> Iterator[Problem]:
+def _files(of: Judging) -> Iterator[Violation]:
     there = of.listing.files(of.facts.paths.measurements_folder)
     for name in ("user.conf", "README.md"):
         if name == "user.conf" and of.is_endpoints:
             continue
         path = f"{of.facts.paths.measurements_folder}/{name}"
         if name not in there:
-            yield Problem(f"{name} is missing beside the implementation's description", name, "no such file", path)
+            yield Violation(f"{name} is missing beside the implementation's description", name, "no such file", path)
         elif of.listing.size(path) == 0:
-            yield Problem(f"{name} is empty", "what was asked for", "0 bytes", path)
+            yield Violation(f"{name} is empty", "what was asked for", "0 bytes", path)
 
 
-def _fields(of: Judging) -> Iterator[Problem]:
+def _fields(of: Judging) -> Iterator[Violation]:
     document: Any = None if of.facts.measurements is None else of.facts.measurements.value
     path = of.facts.paths.measurements
     for member in of.rules.package.measurements:
         if member not in document:
-            yield Problem(f"{member} is missing", "a member of the description", "not there", path)
+            yield Violation(f"{member} is missing", "a member of the description", "not there", path)
         elif not document[member]:
-            yield Problem(f"{member} is empty", "a meaningful value", brief(document[member]), path)
+            yield Violation(f"{member} is empty", "a meaningful value", brief(document[member]), path)
 
 
 SYSTEM: Checks[Judging] = (

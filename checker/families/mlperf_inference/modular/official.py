@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from checker.core.files import look
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.endpoints.logs import EndpointFiles, as_log, read_files
 from checker.families.mlperf_inference.facts import JsonFile, ResultFacts, read_document
 from checker.families.mlperf_inference.models import KINDS, SCENARIOS, Models, models
@@ -23,7 +23,7 @@ from checker.families.mlperf_inference.modular.outcome import PHASES, RAISED, Na
 from checker.families.mlperf_inference.modular.performance import PerformanceRun, judge_performance
 from checker.families.mlperf_inference.power.check import has_power, judge_power
 from checker.families.mlperf_inference.walk import MAPPING, InferenceScope, Listing, ResultFolder, Submitter
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 from rules.inference import SystemKind
 from rules.power import power_rules
 
@@ -236,7 +236,7 @@ def joined_notes(system: dict[str, Any]) -> Any:
     return notes
 
 
-def problems_of(review: ResultReview) -> Iterator[tuple[str, Problem]]:
+def problems_of(review: ResultReview) -> Iterator[tuple[str, Violation]]:
     """Yield everything that the official checker objects to in a result, with the rule that says so."""
     if review.stop is not None:
         yield review.stop.rule, review.stop.problem
@@ -249,7 +249,7 @@ def problems_of(review: ResultReview) -> Iterator[tuple[str, Problem]]:
         if (rule, problem) == next(iter(nameless), None):
             what = "the round has no such benchmark: no check that needs its numbers can be computed, and each fails"
             folder = review.place.path.rpartition("/")[0]
-            yield "official-benchmark", Problem(what, "a benchmark of the round", review.place.benchmark, folder)
+            yield "official-benchmark", Violation(what, "a benchmark of the round", review.place.benchmark, folder)
         elif (rule, problem) not in nameless:
             yield rule, problem
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from checker.core.findings import Problem, brief
-from checker.loadgen.detail_log import DetailLog
+from checker.core.findings import Violation, brief
+from checker.loadgen.log import DetailLog
 
 Name = Literal["performance", "accuracy", "system", "measurements", "power", "compliance"]
 PHASES: tuple[Name, ...] = ("performance", "accuracy", "system", "measurements", "power", "compliance")
@@ -41,10 +41,10 @@ class Stop(Exception):  # noqa: N818 - it is what happens to the official checke
         self.rule = "official-crash"
 
     @property
-    def problem(self) -> Problem:
+    def problem(self) -> Violation:
         """What a finding says of it."""
         what = f"{self.what}: the official checker ends here with a traceback"
-        return Problem(what, "", self.cause, self.path, self.line)
+        return Violation(what, "", self.cause, self.path, self.line)
 
 
 class View:
@@ -58,13 +58,13 @@ class View:
         self.last = key
         return self.log[key]
 
-    def problem(self, message: str, expected: str, key: str) -> Problem:
+    def problem(self, message: str, expected: str, key: str) -> Violation:
         """Return a problem with the value of `key`."""
         return self.log.problem(message, expected, key)
 
 
 T = TypeVar("T")
-Checks = Iterable[tuple[str, str, Callable[[T], Iterable[Problem]]]]  # what it and the rule are called, the check
+Checks = Iterable[tuple[str, str, Callable[[T], Iterable[Violation]]]]  # what it and the rule are called, the check
 
 
 @dataclass
@@ -73,7 +73,7 @@ class ResultPhase:
 
     name: Name
     failed: list[str] = field(default_factory=list)  # names of checks, as the official checker's methods are called
-    problems: list[tuple[str, Problem]] = field(default_factory=list)  # rule, problem
+    problems: list[tuple[str, Violation]] = field(default_factory=list)  # rule, problem
 
     @property
     def passed(self) -> bool:
@@ -85,7 +85,7 @@ def judge_phase(name: Name, checks: Checks[T], case: T, path: str, view: View | 
     """Run the checks of a phase: any problem, and anything raised, fails one."""
     phase = ResultPhase(name)
     for check, rule, function in checks:
-        problems: list[Problem] = []
+        problems: list[Violation] = []
         if view is not None:
             view.last = None
         try:
@@ -98,12 +98,12 @@ def judge_phase(name: Name, checks: Checks[T], case: T, path: str, view: View | 
     return phase
 
 
-def unanswerable(error: Exception, path: str, view: View | None) -> Problem:
+def unanswerable(error: Exception, path: str, view: View | None) -> Violation:
     """Return the problem of a check that cannot be computed, with the value it stumbles over where a log holds it."""
     cause = f"{type(error).__name__}: {str(error)[:200]}"
     what = "the check cannot be computed, which fails it"
     if view is None or view.last is None:
-        return Problem(what, "", cause, path)
+        return Violation(what, "", cause, path)
     key = view.last
     found = brief(view.log.values[key]) if key in view.log.values else "no value" if key in view.log else "not logged"
-    return Problem(f"{what} ({cause})", f"a value of {key} that it can use", found, view.log.path, view.log.at(key))
+    return Violation(f"{what} ({cause})", f"a value of {key} that it can use", found, view.log.path, view.log.at(key))

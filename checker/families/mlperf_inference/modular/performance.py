@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.models import SCENARIOS
 from checker.families.mlperf_inference.modular.case import Judging, LogRun
 from checker.families.mlperf_inference.modular.outcome import Checks, ResultPhase, judge_phase
-from checker.loadgen.detail_log import DetailLog, Said
+from checker.loadgen.log import DetailLog, Said
 from rules.inference import ModelRules
 from rules.scenarios import logged_scenario, scenario_named
 
@@ -52,23 +52,23 @@ def judge_performance(run: PerformanceRun) -> ResultPhase:
     return judge_phase("performance", CHECKS, run, run.path, run.view)
 
 
-def endpoints_model(run: Judging, path: str) -> Iterator[Problem]:
+def endpoints_model(run: Judging, path: str) -> Iterator[Violation]:
     """Object to an endpoint's result of a model that has no endpoint's submission."""
     known = run.models.of_endpoints
     if run.is_endpoints and run.model not in known:
-        yield Problem("this model is not submitted by an endpoint's logs", ", ".join(known), brief(run.model), path)
+        yield Violation("this model is not submitted by an endpoint's logs", ", ".join(known), brief(run.model), path)
 
 
-def _scenarios(run: PerformanceRun) -> Iterator[Problem]:
+def _scenarios(run: PerformanceRun) -> Iterator[Violation]:
     missing, unknown = run.case.scenarios(run.place, run.model) if not run.of_test else ((), ())
     path = run.path.rpartition("/")[0]
     for scenario in missing:
-        yield Problem("a required scenario is missing", scenario, "no such folder", path)
+        yield Violation("a required scenario is missing", scenario, "no such folder", path)
     for scenario in unknown[:SHOWN]:
-        yield Problem("the benchmark has no such scenario on a system of this type", "", scenario, path)
+        yield Violation("the benchmark has no such scenario on a system of this type", "", scenario, path)
 
 
-def _errors(run: PerformanceRun) -> Iterator[Problem]:
+def _errors(run: PerformanceRun) -> Iterator[Violation]:
     if run.is_endpoints:
         return
     for error in logged_errors(run.view.log, read=run.options.submission_exceptions):
@@ -87,12 +87,12 @@ def logged_errors(log: DetailLog, read: bool = True) -> Iterator[Said]:
         yield error
 
 
-def error_problem(log: DetailLog, error: Said) -> Problem:
+def error_problem(log: DetailLog, error: Said) -> Violation:
     """Return what is said of an error that LoadGen logged."""
-    return Problem("LoadGen logged an error", "no errors", brief(error.value), log.path, error.line)
+    return Violation("LoadGen logged an error", "no errors", brief(error.value), log.path, error.line)
 
 
-def _samples(run: PerformanceRun) -> Iterator[Problem]:
+def _samples(run: PerformanceRun) -> Iterator[Violation]:
     if run.is_endpoints:
         return
     least, key = run.models.performance_samples(run.model), "effective_performance_sample_count"
@@ -100,7 +100,7 @@ def _samples(run: PerformanceRun) -> Iterator[Problem]:
         yield run.view.problem("too few samples were loaded at a time", f"at least {least}", key)
 
 
-def _seeds(run: PerformanceRun) -> Iterator[Problem]:
+def _seeds(run: PerformanceRun) -> Iterator[Violation]:
     for key, seed in run.rules.package.seeds.model_dump().items():
         if key == "effective_qsl_rng_seed" and run.is_endpoints:
             continue
@@ -108,7 +108,7 @@ def _seeds(run: PerformanceRun) -> Iterator[Problem]:
             yield run.view.problem(f"{key} is not the round's", str(seed), key)
 
 
-def _latency(run: PerformanceRun) -> Iterator[Problem]:
+def _latency(run: PerformanceRun) -> Iterator[Violation]:
     view = run.view
     if logged_scenario(run.ran).stops_early and not run.is_endpoints:
         if not view["early_stopping_met"]:
@@ -128,7 +128,7 @@ def _latency(run: PerformanceRun) -> Iterator[Problem]:
         yield view.problem("the latency is above the limit", f"at most {most} ns at the 99th percentile", key)
 
 
-def _queries(run: PerformanceRun) -> Iterator[Problem]:
+def _queries(run: PerformanceRun) -> Iterator[Violation]:
     view = run.view
     if run.is_endpoints:
         return
@@ -150,7 +150,7 @@ def _queries(run: PerformanceRun) -> Iterator[Problem]:
             yield view.problem(what, f"at least {offline}", "effective_samples_per_query")
 
 
-def _duration(run: PerformanceRun) -> Iterator[Problem]:
+def _duration(run: PerformanceRun) -> Iterator[Violation]:
     if run.model in run.models.over_data_once:
         return
     least, key = run.rules.package.limits.duration_ms, "effective_min_duration_ms"
@@ -158,7 +158,7 @@ def _duration(run: PerformanceRun) -> Iterator[Problem]:
         yield run.view.problem("the minimum duration asked for is too short", f"at least {least} ms", key)
 
 
-def _network(run: PerformanceRun) -> Iterator[Problem]:
+def _network(run: PerformanceRun) -> Iterator[Violation]:
     is_network = over_network(run.system.description)
     yield from (wrong := list(network_problem(run.place.division, is_network, run.path)))
     if wrong:
@@ -179,14 +179,14 @@ def suits_division(division: str, is_network: bool) -> bool:
     return {"network": True, "closed": False}.get(division, is_network) is is_network
 
 
-def network_problem(division: str, is_network: bool, path: str) -> Iterator[Problem]:
+def network_problem(division: str, is_network: bool, path: str) -> Iterator[Violation]:
     """Yield what is wrong with a system's network mode in a division."""
     if not suits_division(division, is_network):
         what = "is_network of the system description contradicts the division"
-        yield Problem(what, "false in closed, true in network", str(is_network).lower(), path)
+        yield Violation(what, "false in closed, true in network", str(is_network).lower(), path)
 
 
-def _tokens(run: PerformanceRun) -> Iterator[Problem]:
+def _tokens(run: PerformanceRun) -> Iterator[Violation]:
     if run.model not in run.models.of_tokens:
         return
     view = run.view
@@ -199,7 +199,7 @@ def _tokens(run: PerformanceRun) -> Iterator[Problem]:
     limits = run.model_rules.token_latency_ns.get(run.ran)
     if limits is None:
         what = f"the round has no bounds on the latency of tokens for {brief(run.model)}, {run.ran}"
-        yield Problem(what, "", "", run.path)
+        yield Violation(what, "", "", run.path)
         return
     measured = {
         "result_first_token_99.00_percentile_latency_ns": limits.ttft,
@@ -214,7 +214,7 @@ def _tokens(run: PerformanceRun) -> Iterator[Problem]:
                 yield view.problem("the latency of tokens is above the limit", f"below {limit} ns", key)
 
 
-def _inferred(run: PerformanceRun) -> Iterator[Problem]:
+def _inferred(run: PerformanceRun) -> Iterator[Violation]:
     view = run.view
     view.last = "effective_scenario"
     if not run.inferred:
@@ -228,7 +228,7 @@ def _inferred(run: PerformanceRun) -> Iterator[Problem]:
         yield view.problem(what, run.asked, "effective_scenario")
 
 
-def _metric(run: PerformanceRun) -> Iterator[Problem]:
+def _metric(run: PerformanceRun) -> Iterator[Violation]:
     package, view, scenario = run.rules.package, run.view, run.ran
     keys: dict[Any, str] = dict(package.metric_key.items())
     view["result_validity"]  # read and not regarded, but for a message without a value
@@ -254,10 +254,10 @@ def _metric(run: PerformanceRun) -> Iterator[Problem]:
     yield from problems
 
 
-def _taken(run: PerformanceRun, value: Any) -> tuple[Any, list[Problem]]:
+def _taken(run: PerformanceRun, value: Any) -> tuple[Any, list[Violation]]:
     """Return the metric of a result taken from a run of another scenario, and what is wrong with that."""
     view, ran, asked = run.view, SCENARIOS.get(run.ran, run.ran), SCENARIOS.get(run.asked, run.asked)
-    problems: list[Problem] = []
+    problems: list[Violation] = []
     latency = view["result_mean_latency_ns"]
     if ran == "MultiStream":
         view["result_99.00_percentile_per_query_latency_ns"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.links import LinkedTree
 from checker.core.outcome import OfficialOutcome
 from checker.core.tree import RefusedError
@@ -67,16 +67,16 @@ def judge_power(
 def _files(tree: LinkedTree, folder: str, wanted: tuple[str, ...], outcome: OfficialOutcome) -> None:
     entry = tree.at(folder)
     if entry is None or entry.kind != "folder":
-        outcome.fail("power-files", Problem("a folder of the measurement is missing", folder, "not there", folder))
+        outcome.fail("power-files", Violation("a folder of the measurement is missing", folder, "not there", folder))
         return
     there = {name for name, entry in tree.inside(folder).items() if entry.kind == "file"}
     free = {*ANYWHERE, *(("mlperf_log_accuracy.json",) if wanted == RUN_FILES else ())}
     for name in sorted(set(wanted) - there - free):
-        missing = Problem("a file of the measurement is missing", name, "not there", f"{folder}/{name}")
+        missing = Violation("a file of the measurement is missing", name, "not there", f"{folder}/{name}")
         outcome.fail("power-files", missing)
     for name in sorted(there - set(wanted) - free):
         what = "the folder holds a file that is none of the measurement's"
-        outcome.fail("power-files", Problem(what, ", ".join(wanted), name, f"{folder}/{name}"))
+        outcome.fail("power-files", Violation(what, ", ".join(wanted), name, f"{folder}/{name}"))
 
 
 def _measure(
@@ -90,7 +90,7 @@ def _measure(
         result.watts = load_samples(tree.read(at, tree.limits.log_bytes), begin, end).watts
         if result.watts is None:
             what = "the meter took no sample while the load lasted"
-            result.outcome.fail("power-metric", Problem(what, f"between {begin} and {end}", "none", at))
+            result.outcome.fail("power-metric", Violation(what, f"between {begin} and {end}", "none", at))
             return
         at = f"{folder}/{TESTING}/mlperf_log_detail.txt"
         if scenario in ("offline", "server", "interactive"):
@@ -103,7 +103,7 @@ def _measure(
     except FAULTS as error:
         cause = f"it {error}" if isinstance(error, RefusedError) else f"{type(error).__name__}: {error}"
         what = "what the result drew cannot be computed"
-        result.outcome.fail("power-metric", Problem(what, "samples of the meter during the load", cause, at))
+        result.outcome.fail("power-metric", Violation(what, "samples of the meter during the load", cause, at))
 
 
 def _per_query(result: PowerResult, joules: float, scenario: str, value: Callable[[str], Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.cases import ResultCase, when
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.power.check import has_power
@@ -23,7 +23,7 @@ from rules.power import power_rules
 
 
 @check("inference-power-log-clean", "result")
-def power_log_clean(case: ResultCase) -> Iterator[Problem]:
+def power_log_clean(case: ResultCase) -> Iterator[Violation]:
     """Judge that no line of the daemon's log spoils the measurement, the first that is tolerated or not."""
     tree = case.submitter.tree
     if not has_power(tree, case.path):
@@ -37,11 +37,11 @@ def power_log_clean(case: ResultCase) -> Iterator[Problem]:
     if refused:
         what = "the meter's daemon reports what no measurement may show"
         what += f" (and in {len(refused) - 1} more lines)" if len(refused) > 1 else ""
-        yield Problem(what, "no such line", brief(refused[0].text), session.path(DAEMON), refused[0].line)
+        yield Violation(what, "no such line", brief(refused[0].text), session.path(DAEMON), refused[0].line)
 
 
 @check("inference-power-sampled", "result")
-def power_sampled(case: ResultCase) -> Iterator[Problem]:
+def power_sampled(case: ResultCase) -> Iterator[Violation]:
     """Judge that the meter was read as often during the load as the rules ask."""
     log, path = case.log, f"{case.path}/performance/{TESTING}/spl.txt"
     begin, end = (when(log, key) if log is not None else None for key in ("power_begin", "power_end"))
@@ -59,7 +59,7 @@ def power_sampled(case: ResultCase) -> Iterator[Problem]:
         what = "power was sampled more rarely than once a second during the load"
         what += f" in {many:,} places" if many > 1 else ""
         what += f"; {samples.dropped:,} samples are not above 0 W and do not count" if samples.dropped else ""
-        yield Problem(what, f"no gap above {most:g} s", f"{longest:,.3f} s without a sample", path, line)
+        yield Violation(what, f"no gap above {most:g} s", f"{longest:,.3f} s without a sample", path, line)
 
 
 def _events(session: Session) -> Iterator[DaemonEvent]:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.links import LinkedTree
 from checker.core.tree import RefusedError
 from checker.families.mlperf_inference.power.logs import StampError, load_samples, load_times
@@ -46,7 +46,7 @@ THIRD_STOP = "Error: no measurement to stop"
 class UnmetError(Exception):
     """A demand of a check that the session does not meet."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Violation) -> None:
         super().__init__(problem.message)
         self.problem = problem
 
@@ -58,7 +58,7 @@ class ToleratedError(UnmetError):
 def demand(holds: bool, message: str, expected: str, found: Any, path: str) -> None:
     """Raise UnmetError unless a demand holds."""
     if not holds:
-        raise UnmetError(Problem(message, expected, brief(found), path))
+        raise UnmetError(Violation(message, expected, brief(found), path))
 
 
 @dataclass
@@ -98,9 +98,9 @@ def descriptor(session: Session, name: str) -> dict[str, Any]:
     try:
         record = json.loads(session.tree.read(path, session.tree.limits.document_bytes).decode("utf-8"))
     except RefusedError as error:
-        raise UnmetError(Problem(f"the session's record {error}", "client.json and server.json", "", path)) from None
+        raise UnmetError(Violation(f"the session's record {error}", "client.json and server.json", "", path)) from None
     except (ValueError, RecursionError) as error:
-        raise UnmetError(Problem("the session's record is not JSON", "JSON", str(error), path)) from None
+        raise UnmetError(Violation("the session's record is not JSON", "JSON", str(error), path)) from None
     demand(isinstance(record, dict), "the session's record is not an object", "an object", record, path)
     missing = sorted(set(MEMBERS) - record.keys())
     demand(not missing, "the session's record lacks members", ", ".join(MEMBERS), ", ".join(missing), path)
@@ -110,17 +110,8 @@ def descriptor(session: Session, name: str) -> dict[str, Any]:
 # The checks, in the official order
 
 
-def client_sources(session: Session) -> None:
-    """Demand that the client ran an accepted release."""
-    _sources(session, session.client, CLIENT)
-
-
-def server_sources(session: Session) -> None:
-    """Demand that the server ran an accepted release."""
-    _sources(session, session.server, SERVER)
-
-
 def _sources(session: Session, record: dict[str, Any], name: str) -> None:
+    """Demand that a side ran an accepted release."""
     stated = record["sources"]
     off = "checksums of another release"
     if isinstance(stated, dict):
@@ -181,7 +172,7 @@ def _initial(reply: str, position: int, path: str) -> str:
         if fields[position] == "0" and float(fields[position + 1]) > 0:
             return fields[position + 1]
     except (ValueError, IndexError):
-        raise UnmetError(Problem("the initial ranges cannot be told", "ranges", brief(reply), path)) from None
+        raise UnmetError(Violation("the initial ranges cannot be told", "ranges", brief(reply), path)) from None
     return "Auto"
 
 
@@ -227,7 +218,7 @@ def phases(session: Session) -> None:
     if shorter > session.fixed.shorter_at_most:
         what = "the measured run is much shorter than the ranging run; what they drew is not compared"
         found = f"{took[TESTING]:,.1f} s after {took[RANGING]:,.1f} s"
-        raise ToleratedError(Problem(what, "about as long", found, session.path(f"{TESTING}/mlperf_log_detail.txt")))
+        raise ToleratedError(Violation(what, "about as long", found, session.path(f"{TESTING}/mlperf_log_detail.txt")))
     _as_heavy(session, spans)
 
 
@@ -263,7 +254,7 @@ def _as_heavy(session: Session, spans: dict[str, tuple[float, float]]) -> None:
     if blind is not None and percent <= -session.fixed.lower_at_most_percent:
         missing = f"samples of the {'ranging' if blind == RANGING else 'measured'} run's load"
         what = "the meter took no sample while the load lasted"
-        raise UnmetError(Problem(what, missing, "none", session.path(f"{blind}/spl.txt")))
+        raise UnmetError(Violation(what, missing, "none", session.path(f"{blind}/spl.txt")))
     demand(percent > -session.fixed.lower_at_most_percent, what, least, found, session.path(f"{TESTING}/spl.txt"))
 
 
@@ -271,9 +262,8 @@ def messages(session: Session) -> None:
     """Demand that both sides record the same conversation, in the same version."""
     mine, theirs = session.client["messages"], session.server["messages"]
     path = session.path(CLIENT)
-    demand(
-        len(mine) == len(theirs), "the sides record conversations of other lengths", str(len(theirs)), len(mine), path
-    )
+    what = "the sides record conversations of other lengths"
+    demand(len(mine) == len(theirs), what, str(len(theirs)), len(mine), path)
     for position, (one, other) in enumerate(zip(mine, theirs, strict=True)):
         what = f"the sides record another command {position}"
         demand(one["cmd"] == other["cmd"], what, brief(other["cmd"]), one["cmd"], path)
@@ -303,9 +293,8 @@ def checksums(session: Session) -> None:
     recorded = {**mine, **theirs}
     for name in RECORDED:
         path = session.path(name)
-        demand(
-            name in recorded, f"neither client nor server recorded {name}", "its SHA-1", "none", session.path(SERVER)
-        )
+        what = f"neither client nor server recorded {name}"
+        demand(name in recorded, what, "its SHA-1", "none", session.path(SERVER))
         digest = hashlib.sha1(session.read(name), usedforsecurity=False).hexdigest()
         what = "the file is not the one that was measured: its SHA-1 does not match the recorded one"
         demand(digest == recorded[name], what, brief(recorded[name]), digest, path)
@@ -326,15 +315,15 @@ def daemon_log(session: Session) -> None:
     assert activated is not None
     if not activated[1] < log.ranging_begin:
         what = "checking of uncertainty was switched on only after ranging began"
-        raise UnmetError(Problem(what, "before", "after", path, activated[0]))
+        raise UnmetError(Violation(what, "before", "after", path, activated[0]))
     fixed = session.fixed
     events = log.events(load, fixed.load_margin_s, fixed.tolerated_ranging, fixed.tolerated_testing)
     for event in events:
         if event.refused:
             what = "the daemon reports what no measurement may show"
-            raise UnmetError(Problem(what, "no such line", brief(event.text), path, event.line))
+            raise UnmetError(Violation(what, "no such line", brief(event.text), path, event.line))
         what = "the daemon reports an error or warning; the official checker reads no further"
-        raise ToleratedError(Problem(what, "no such line", brief(event.text), path, event.line))
+        raise ToleratedError(Violation(what, "no such line", brief(event.text), path, event.line))
 
 
 def _load(session: Session) -> tuple[float, float]:
@@ -370,8 +359,8 @@ def debug_off(session: Session) -> None:
 
 
 CHECKS: tuple[tuple[str, Callable[[Session], None]], ...] = (
-    ("power-sources", client_sources),
-    ("power-sources", server_sources),
+    ("power-sources", lambda session: _sources(session, session.client, CLIENT)),
+    ("power-sources", lambda session: _sources(session, session.server, SERVER)),
     ("power-meter", meter),
     ("power-identifiers", identifiers),
     ("power-session-name", session_name),
@@ -384,7 +373,7 @@ CHECKS: tuple[tuple[str, Callable[[Session], None]], ...] = (
 )
 
 
-def judge_session(session: Session) -> Iterator[tuple[str, Problem, bool]]:
+def judge_session(session: Session) -> Iterator[tuple[str, Violation, bool]]:
     """Yield (rule, problem, whether it is only warned of) for what the power checker objects to."""
     try:
         session.client = descriptor(session, CLIENT)
@@ -404,4 +393,4 @@ def judge_session(session: Session) -> Iterator[tuple[str, Problem, bool]]:
             cause = str(error) if isinstance(error, (RefusedError, StampError)) else f"{type(error).__name__}: {error}"
             of_file = isinstance(error, (RefusedError, StampError, UnicodeDecodeError))
             path = session.path(session.reading if of_file else CLIENT)
-            yield rule, Problem(what, "a session as the power workflow writes it", cause, path), False
+            yield rule, Violation(what, "a session as the power workflow writes it", cause, path), False

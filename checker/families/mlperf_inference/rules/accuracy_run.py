@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.checks import check, check_log
 from checker.families.mlperf_inference.facts import Text
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 
 ACCURACY_MODES = ("AccuracyOnly", "SubmissionRun")
 HASH = re.compile(r"hash=(\w+)\s*$")
@@ -46,18 +46,18 @@ ROUNDED = 0.006  # a summary prints throughputs to two decimals, or six digits
 
 
 @check_log("inference-accuracy-mode", "accuracy_log")
-def accuracy_mode(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def accuracy_mode(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that the accuracy log is of an accuracy run, and not the performance log again."""
     run = case.log
     if log.values.get("effective_test_mode") not in ACCURACY_MODES:
         what = "the accuracy log is of a run in another mode: accuracy was not measured by it"
         yield log.problem(what, " or ".join(ACCURACY_MODES), "effective_test_mode")
     elif run is not None and run.fingerprint == log.fingerprint and run.messages == log.messages:
-        yield Problem("the accuracy log is the performance log", "a run of its own", "equal bytes", log.path)
+        yield Violation("the accuracy log is the performance log", "a run of its own", "equal bytes", log.path)
 
 
 @check_log("inference-accuracy-seeds", "accuracy_log")
-def accuracy_seeds(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def accuracy_seeds(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that the accuracy run has the round's seeds, where LoadGen was given any."""
     for key, seed in case.fixed.package.seeds.model_dump().items() if not _unset(case, log) else ():
         if log.values.get(key) != seed or isinstance(log.values.get(key), bool):
@@ -66,7 +66,7 @@ def accuracy_seeds(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
 
 
 @check_log("inference-accuracy-settings", "accuracy_log")
-def accuracy_settings(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def accuracy_settings(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that LoadGen read its own settings for the accuracy run, which would have set the seeds."""
     if _unset(case, log):
         key, seed = next(iter(case.fixed.package.seeds.model_dump().items()))
@@ -81,7 +81,7 @@ def _unset(case: ResultCase, log: DetailLog) -> bool:
 
 
 @check_log("inference-data-set-covered", "accuracy_log")
-def data_set_covered(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def data_set_covered(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that the accuracy run asked every sample of the data set."""
     wanted, key = case.accuracy_samples(case.asked), "effective_accuracy_sample_count"
     key = key if log.values.get(key) is not None else "qsl_reported_total_count"
@@ -90,18 +90,18 @@ def data_set_covered(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
 
 
 @check("inference-accuracy-hash", "result")
-def accuracy_hash(case: ResultCase) -> Iterator[Problem]:
+def accuracy_hash(case: ResultCase) -> Iterator[Violation]:
     """Judge that the hash in accuracy.txt can be the SHA-256 of an accuracy log."""
     if (text := case.facts.accuracy_text) is None:
         return
     for position, line in enumerate(text.lines, 1):
         if (found := HASH.match(line[:300])) is not None and not DIGEST.fullmatch(found[1]):
             what = "the hash of the accuracy log is not a SHA-256"
-            yield Problem(what, "64 hexadecimal digits", brief(found[1]), text.path, position)
+            yield Violation(what, "64 hexadecimal digits", brief(found[1]), text.path, position)
 
 
 @check("inference-summary-agrees", "result")
-def summary_agrees(case: ResultCase) -> Iterator[Problem]:
+def summary_agrees(case: ResultCase) -> Iterator[Violation]:
     """Judge that LoadGen's summaries are there and say what its detail logs say."""
     for log, summary, folder in (
         (case.log, case.facts.performance_summary, "performance/run_1"),
@@ -111,27 +111,27 @@ def summary_agrees(case: ResultCase) -> Iterator[Problem]:
             continue
         if summary is None:
             path = f"{case.path}/{folder}/mlperf_log_summary.txt"
-            yield Problem("LoadGen's summary is missing", "mlperf_log_summary.txt", "not there", path)
+            yield Violation("LoadGen's summary is missing", "mlperf_log_summary.txt", "not there", path)
         else:
             yield from _contradictions(log, summary)
 
 
-def _contradictions(log: DetailLog, summary: Text) -> Iterator[Problem]:
+def _contradictions(log: DetailLog, summary: Text) -> Iterator[Violation]:
     for position, raw in enumerate(summary.lines[:1000], 1):
         line = raw[:200].strip()
         if (validity := VALIDITY.match(line)) and validity[1] != log.values.get("result_validity"):
             what = "summary and detail log disagree about the run's validity"
-            yield Problem(what, log.said("result_validity"), validity[1], summary.path, position)
+            yield Violation(what, log.said("result_validity"), validity[1], summary.path, position)
         elif (count := COUNT.match(line)) and count[2].lower().startswith("error"):
             if (int(count[1][:9]) if count[1] else 0) != log.error_count:
                 what = "the summary counts other errors than the detail log holds"
                 held = f"{log.error_count} in {log.path.rpartition('/')[2]}"
-                yield Problem(what, held, line, summary.path, position)
+                yield Violation(what, held, line, summary.path, position)
         elif stated := NUMBER.match(line):
             key = _key(log, stated[1].strip())
             if not _alike(stated[2], log, key):
                 what = f"summary and detail log disagree about '{key}'"
-                yield Problem(what, log.said(key), stated[2], summary.path, position)
+                yield Violation(what, log.said(key), stated[2], summary.path, position)
 
 
 def _key(log: DetailLog, said: str) -> str:

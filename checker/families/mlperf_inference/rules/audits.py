@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.facts import TestFacts, Text
 from checker.families.mlperf_inference.rules.measured import PERFORMANCE_MODES
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 from rules.inference_review import TestSettings
 
 PASS = re.compile(r"\s*TEST PASS\s*")
@@ -24,7 +24,7 @@ NUMBERS = re.compile(r"(?i)\s*(reference|test) score = ([0-9.e+-]{1,40})", re.AS
 
 
 @check("inference-test-passes", "result")
-def test_passes(case: ResultCase) -> Iterator[Problem]:
+def test_passes(case: ResultCase) -> Iterator[Violation]:
     """Judge that a test's verdict is a line of its own, not some words of another."""
     for test in _tests(case):
         for text in (test.performance, test.accuracy if test.name in WORD else None):
@@ -33,7 +33,7 @@ def test_passes(case: ResultCase) -> Iterator[Problem]:
             at = next((n for n, line in enumerate(text.lines, 1) if "TEST PASS" in line), None)
             if at is not None:
                 what = "the words TEST PASS are part of another line"
-                yield Problem(what, "a line TEST PASS", brief(text.lines[at - 1].strip()), text.path, at)
+                yield Violation(what, "a line TEST PASS", brief(text.lines[at - 1].strip()), text.path, at)
 
 
 def _tests(case: ResultCase) -> Iterator[TestFacts]:
@@ -49,7 +49,7 @@ def _runs(case: ResultCase) -> Iterator[tuple[TestFacts, DetailLog, DetailLog]]:
 
 
 @check("inference-test-of-its-own", "result")
-def test_of_its_own(case: ResultCase) -> Iterator[Problem]:
+def test_of_its_own(case: ResultCase) -> Iterator[Violation]:
     """Judge that a test's log is of a run of its own."""
     seen: list[tuple[str, DetailLog]] = []
     for test, log, run in _runs(case):
@@ -57,7 +57,9 @@ def test_of_its_own(case: ResultCase) -> Iterator[Problem]:
             seen.append(("the performance run", run))
         for name, other in seen:
             if log.fingerprint == other.fingerprint and log.messages == other.messages:
-                yield Problem(f"the log of {test.name} is that of {name}", "a run of its own", "equal bytes", log.path)
+                yield Violation(
+                    f"the log of {test.name} is that of {name}", "a run of its own", "equal bytes", log.path
+                )
                 break
             values = [log.values.get(key) for key in MEASURED]
             if None not in values and values == [other.values.get(key) for key in MEASURED]:
@@ -68,7 +70,7 @@ def test_of_its_own(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("inference-test-as-told", "result")
-def test_as_told(case: ResultCase) -> Iterator[Problem]:
+def test_as_told(case: ResultCase) -> Iterator[Violation]:
     """Judge that LoadGen was told in a test what the test's configuration says."""
     for test, log, _ in _runs(case):
         told = case.reviewed.told.get(test.name)
@@ -94,7 +96,7 @@ def _untold(told: TestSettings, log: DetailLog) -> Iterator[tuple[str, str]]:
 
 
 @check("inference-test-run-valid", "result")
-def test_run_valid(case: ResultCase) -> Iterator[Problem]:
+def test_run_valid(case: ResultCase) -> Iterator[Violation]:
     """Judge that LoadGen found the run of a test valid that compares speeds."""
     for test, log, _ in _runs(case):
         if _timed(case, test) and log.values.get("result_validity") != "VALID":
@@ -107,17 +109,17 @@ def _timed(case: ResultCase, test: TestFacts) -> bool:
 
 
 @check("inference-test-run-errors", "result")
-def test_run_errors(case: ResultCase) -> Iterator[Problem]:
+def test_run_errors(case: ResultCase) -> Iterator[Violation]:
     """Judge that LoadGen logged no error in a test's run."""
     for test, log, _ in _runs(case):
         if log.errors:
             first, more = log.errors[0], log.error_count - 1
             what = f"LoadGen logged an error in {test.name}" + (f", and {more:,} more" if more > 0 else "")
-            yield Problem(what, "no errors", f"{first.key}: {brief(first.value)}", log.path, first.line)
+            yield Violation(what, "no errors", f"{first.key}: {brief(first.value)}", log.path, first.line)
 
 
 @check("inference-test-performs", "result")
-def test_performs(case: ResultCase) -> Iterator[Problem]:
+def test_performs(case: ResultCase) -> Iterator[Violation]:
     """Judge from both logs that a test performs as the result does."""
     for test, log, run in _runs(case):
         scenario, told = run.values.get("effective_scenario"), case.reviewed.told.get(test.name)
@@ -154,7 +156,7 @@ def allowed_share(case: ResultCase, test: str, scenario: str, reference: float) 
 
 
 @check("inference-test-reports-its-logs", "result")
-def test_reports_its_logs(case: ResultCase) -> Iterator[Problem]:
+def test_reports_its_logs(case: ResultCase) -> Iterator[Violation]:
     """Judge that the scores a test's report compares are those of the logs beside it."""
     for test, log, run in _runs(case):
         key = run.scenario.score
@@ -164,7 +166,7 @@ def test_reports_its_logs(case: ResultCase) -> Iterator[Problem]:
         yield from _misreported(test.name, test.performance, scores)
 
 
-def _misreported(name: str, text: Text, scores: dict[str, float | None]) -> Iterator[Problem]:
+def _misreported(name: str, text: Text, scores: dict[str, float | None]) -> Iterator[Violation]:
     for position, line in enumerate(text.lines[:200], 1):
         found = NUMBERS.match(line[:200])
         logged = scores[found[1].lower()] if found is not None else None
@@ -177,4 +179,4 @@ def _misreported(name: str, text: Text, scores: dict[str, float | None]) -> Iter
         # TEST04's script turns latencies into queries per second.
         if not any(abs(stated / one - 1) < 1e-3 for one in (logged, 1e9 / logged)):
             what = f"the report of {name} was not made from the logs beside it: its {found[1].lower()} score differs"
-            yield Problem(what, f"{logged:,.6g}", f"{stated:,.6g}", text.path, position)
+            yield Violation(what, f"{logged:,.6g}", f"{stated:,.6g}", text.path, position)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.families.mlperf_inference.cases import ResultTrace
 from checker.families.mlperf_inference.checks import check
 
@@ -48,16 +48,16 @@ def _with_power(first: ResultTrace, other: ResultTrace) -> bool:
 
 
 @check("inference-runs-original", "round")
-def runs_original(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
+def runs_original(traces: Sequence[ResultTrace]) -> Iterator[Violation]:
     """Judge that no run is a result of two submitters."""
     for first, other in _twins(traces, _run):
         if first.submitter != other.submitter:
             what = f"the performance run is that of {first.path}, another submitter's"
-            yield Problem(what, "a run of its own", "equal times and latencies", other.path)
+            yield Violation(what, "a run of its own", "equal times and latencies", other.path)
 
 
 @check("inference-run-of-one-system", "round")
-def run_of_one_system(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
+def run_of_one_system(traces: Sequence[ResultTrace]) -> Iterator[Violation]:
     """Judge that no run is a result of two systems, or of two models, of one submitter."""
     shared: dict[tuple[str, ...], list[tuple[ResultTrace, ResultTrace]]] = {}
     for first, other in _twins(traces, _run):
@@ -71,7 +71,7 @@ def run_of_one_system(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
         of = "system" if first.system != other.system else "division" if first.division != other.division else "model"
         more = f" (and so for {len(pairs) - 1} more results of the two)" if len(pairs) > 1 else ""
         what = f"the performance run is that of {first.path}, of another {of}{more}"
-        yield Problem(what, "a run of its own", "equal times and latencies", other.path)
+        yield Violation(what, "a run of its own", "equal times and latencies", other.path)
 
 
 def shares_accuracy(traces: Sequence[ResultTrace]) -> Iterator[tuple[ResultTrace, ResultTrace]]:
@@ -82,17 +82,17 @@ def shares_accuracy(traces: Sequence[ResultTrace]) -> Iterator[tuple[ResultTrace
 
 
 @check("inference-accuracy-of-its-own", "round")
-def accuracy_of_its_own(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
+def accuracy_of_its_own(traces: Sequence[ResultTrace]) -> Iterator[Violation]:
     """Judge that results of different runs do not share an accuracy run."""
     for first, other in shares_accuracy(traces):
         of_endpoints = first.endpoint and other.endpoint and may_share(first, other)  # endpoint-accuracy-shared asks
         if not of_endpoints and not _with_power(first, other):
             what = f"the accuracy log is that of {first.accuracy_path}, whose performance run is another"
-            yield Problem(what, "an accuracy run for each performance run", "equal records", other.accuracy_path)
+            yield Violation(what, "an accuracy run for each performance run", "equal records", other.accuracy_path)
 
 
 @check("inference-tests-original", "round")
-def tests_original(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
+def tests_original(traces: Sequence[ResultTrace]) -> Iterator[Violation]:
     """Judge that a compliance test is of the result it stands beside, not of one with another performance run."""
     seen: dict[tuple[str, int], tuple[ResultTrace, str]] = {}
     for trace in traces:
@@ -102,11 +102,11 @@ def tests_original(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
                 continue
             if trace.run:
                 what = f"the log of {name} is that of {other}, of another result"
-                yield Problem(what, "a test of this result", "equal records", path)
+                yield Violation(what, "a test of this result", "equal records", path)
 
 
 @check("inference-power-twin", "round")
-def power_twin(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
+def power_twin(traces: Sequence[ResultTrace]) -> Iterator[Violation]:
     """Judge that a machine published with and without power has a run, an accuracy run and tests of its own in each."""
     plain: dict[tuple[object, ...], ResultTrace] = {}  # of what a result without power has: the first that has it
     for trace in (one for one in traces if not one.power):
@@ -126,7 +126,7 @@ def power_twin(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
         other, power, said = pairs[0]
         more = f" (and so for {len(pairs) - 1} more results of the two)" if len(pairs) > 1 else ""
         what = f"the result has {said} of {other.path}{more}; one machine may be published twice, "
-        yield Problem(f"{what}once with its power measured", "runs of its own", said, power.path)
+        yield Violation(f"{what}once with its power measured", "runs of its own", said, power.path)
 
 
 def _parts(trace: ResultTrace) -> Iterator[tuple[object, ...]]:
@@ -141,7 +141,7 @@ def _parts(trace: ResultTrace) -> Iterator[tuple[object, ...]]:
 
 
 @check("inference-runs-in-turn", "round")
-def runs_in_turn(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
+def runs_in_turn(traces: Sequence[ResultTrace]) -> Iterator[Violation]:
     """Judge that runs on one system do not overlap in time."""
     by_system: dict[tuple[str, str], list[tuple[datetime, datetime, ResultTrace]]] = {}
     for trace in traces:
@@ -154,6 +154,6 @@ def runs_in_turn(traces: Sequence[ResultTrace]) -> Iterator[Problem]:
             if last is not None and began < last[0] and _run(trace) != _run(last[1]):
                 what = f"the run overlaps in time with {last[1].path} on the same system"
                 found = f"{(min(last[0], ended) - began).total_seconds():,.0f} s"
-                yield Problem(what, "one run at a time", found, trace.path)
+                yield Violation(what, "one run at a time", found, trace.path)
             if last is None or ended > last[0]:
                 last = ended, trace

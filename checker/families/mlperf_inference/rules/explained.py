@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.checks import check
 from checker.families.mlperf_inference.endpoints.case import EndpointCase
@@ -19,7 +19,7 @@ ALONE = "refused-by-tool-alone"
 
 
 @check("inference-between-tables-and-rules", "result")
-def between_tables_and_rules(case: ResultCase) -> Iterator[Problem]:
+def between_tables_and_rules(case: ResultCase) -> Iterator[Violation]:
     """Judge that a result meets a bound that the official tables and the rules give differently, by either."""
     between: dict[bool, list[tuple[Drift, float]]] = {}
     for drift in case.reviewed.drift.values():
@@ -37,7 +37,7 @@ def between_tables_and_rules(case: ResultCase) -> Iterator[Problem]:
         one = "the official table accepts and the rules as written do not"
         what = one if by_table else "the rules as written accept and the official table does not"
         stated = "; ".join(f"{drift.what} {value:,.10g}{_unit(drift)}" for drift, value in found)
-        yield Problem(
+        yield Violation(
             f"the result is one that {what}", "; ".join(map(_bounds, (d for d, _ in found))), stated, case.path
         )
 
@@ -52,7 +52,7 @@ def _unit(drift: Drift) -> str:
 
 
 @check("inference-endpoint-unit", "endpoint")
-def endpoint_unit(case: EndpointCase) -> Iterator[Problem]:
+def endpoint_unit(case: EndpointCase) -> Iterator[Violation]:
     """Judge that the official table gives an endpoint's metric in its own unit."""
     scenario = case.asked or case.result.facts.place.scenario
     official, own = unit(case.result, scenario), own_unit(case.result, scenario)
@@ -64,7 +64,7 @@ def endpoint_unit(case: EndpointCase) -> Iterator[Problem]:
     yield case.problem(what, f"{requests:,.6g} {own}; {stated}", "qps", f"{requests:,.6g}, called {official}")
 
 
-def explained(case: ResultCase, problems: Iterable[tuple[str, Problem]]) -> Iterator[tuple[str, Problem]]:
+def explained(case: ResultCase, problems: Iterable[tuple[str, Violation]]) -> Iterator[tuple[str, Violation]]:
     """Yield official problems; one that the rules give no reason for becomes a note that says why."""
     for rule, problem in problems:
         why = _tool_alone(case, rule, problem)
@@ -74,7 +74,7 @@ def explained(case: ResultCase, problems: Iterable[tuple[str, Problem]]) -> Iter
             yield ALONE, replace(problem, message=f"{problem.message}: {why}")
 
 
-def _tool_alone(case: ResultCase, rule: str, problem: Problem) -> str | None:
+def _tool_alone(case: ResultCase, rule: str, problem: Violation) -> str | None:
     """Return why the rules have nothing against what the official checker refuses; None where they have."""
     network = case.system.get("is_network")
     member = problem.message.partition(" ")[0]

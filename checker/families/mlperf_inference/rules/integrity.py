@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.cases import ResultCase, ResultTrace, SubmitterCase, mark_of, when
 from checker.families.mlperf_inference.checks import CHECKS
 from checker.families.mlperf_inference.endpoints.accuracy import scores
-from checker.families.mlperf_inference.endpoints.case import EndpointCase, endpoint_case
+from checker.families.mlperf_inference.endpoints.case import endpoint_case
 from checker.families.mlperf_inference.endpoints.logs import RESULTS, SUMMARY
 from checker.families.mlperf_inference.endpoints.marks import accuracy_mark, audit_marks, run_mark
+from checker.families.mlperf_inference.facts import DETAIL
 from checker.families.mlperf_inference.models import NOTHING
 from checker.families.mlperf_inference.modular.case import ResultReview, SubmitterFacts
 from checker.families.mlperf_inference.power.check import has_power
@@ -54,14 +55,14 @@ def _numbers(stated: Any) -> dict[str, float]:
     return found
 
 
-def result_problems(case: ResultCase) -> Iterator[tuple[str, Problem]]:
+def result_problems(case: ResultCase) -> Iterator[tuple[str, Violation]]:
     """Yield what the round's rules object to in a result, beyond what the official checker does."""
     yield from CHECKS.problems(load(case.fixed.name), "result", case)
     if (endpoint := endpoint_case(case)) is not None:
         yield from CHECKS.problems(load(case.fixed.name), "endpoint", endpoint)
 
 
-def submitter_problems(facts: SubmitterFacts, results: list[ResultCase]) -> Iterator[tuple[str, Problem]]:
+def submitter_problems(facts: SubmitterFacts, results: list[ResultCase]) -> Iterator[tuple[str, Violation]]:
     """Yield what the round's rules object to in a submitter's folder."""
     case = SubmitterCase(facts.submitter, results, facts.rules, review_rules(facts.rules.name))
     return CHECKS.problems(load(facts.rules.name), "submitter", case)
@@ -69,16 +70,16 @@ def submitter_problems(facts: SubmitterFacts, results: list[ResultCase]) -> Iter
 
 def trace(case: ResultCase, shown: Callable[[str], str]) -> ResultTrace:
     """Return what a result leaves for the round; `shown` turns a path below the submitter into one of the round."""
-    place, log, accuracy = case.facts.place, case.log, case.accuracy_log
-    if (endpoint := endpoint_case(case)) is not None:
-        return _endpoint_trace(endpoint, shown)
-    return ResultTrace(
-        path=shown(f"{place.path}/performance/run_1/mlperf_log_detail.txt"),
-        accuracy_path=shown(f"{place.path}/accuracy/mlperf_log_detail.txt"),
-        division=place.division,
-        submitter=place.submitter,
-        system=place.system,
-        model=_target_free(case.model or place.benchmark, case.reviewed.targets),
+    place, log, accuracy, endpoint = case.facts.place, case.log, case.accuracy_log, endpoint_case(case)
+    names = (f"performance/run_1/{DETAIL}", f"accuracy/{DETAIL}") if endpoint is None else (SUMMARY, RESULTS)
+    model = _target_free(case.model or place.benchmark, case.reviewed.targets)
+    path, accuracy_path = (shown(f"{place.path}/{name}") for name in names)
+    found = ResultTrace(path, accuracy_path, place.division, place.submitter, place.system, model)
+    if endpoint is not None:  # whose files give no time of day
+        tests = tuple((name, mark, shown(path)) for name, mark, path in audit_marks(endpoint))
+        return replace(found, run=run_mark(endpoint), accuracy=accuracy_mark(endpoint), endpoint=True, tests=tests)
+    return replace(
+        found,
         scenario=place.scenario.lower(),
         power=has_power(case.submitter.tree, place.path),
         machine=tuple(brief(case.system.get(member)) for member in case.reviewed.machine_members),
@@ -86,34 +87,14 @@ def trace(case: ResultCase, shown: Callable[[str], str]) -> ResultTrace:
         accuracy=accuracy.fingerprint if accuracy is not None else 0,
         began=when(log, "power_begin") if log is not None else None,
         ended=when(log, "power_end") if log is not None else None,
-        tests=tuple(_tests(case, shown)),
+        tests=tuple(
+            (name, test.log.fingerprint, shown(test.log.path))
+            for name, test in case.facts.tests.items()
+            if test.log is not None and test.log.whole
+        ),
     )
 
 
 def _target_free(model: str, ends: list[str]) -> str:
     """Return a model's name without its target of accuracy: one run may stand for each."""
     return next((model.removesuffix(end) for end in ends if model.endswith(end)), model)
-
-
-def _endpoint_trace(case: EndpointCase, shown: Callable[[str], str]) -> ResultTrace:
-    place = case.result.facts.place
-    return ResultTrace(
-        path=shown(f"{place.path}/{SUMMARY}"),
-        accuracy_path=shown(f"{place.path}/{RESULTS}"),
-        division=place.division,
-        submitter=place.submitter,
-        system=place.system,
-        model=_target_free(case.result.model or place.benchmark, case.result.reviewed.targets),
-        run=run_mark(case),
-        accuracy=accuracy_mark(case),
-        began=None,  # an endpoint's files give no time of day
-        ended=None,
-        endpoint=True,
-        tests=tuple((name, mark, shown(path)) for name, mark, path in audit_marks(case)),
-    )
-
-
-def _tests(case: ResultCase, shown: Callable[[str], str]) -> Iterator[tuple[str, int, str]]:
-    for name, test in case.facts.tests.items():
-        if test.log is not None and test.log.whole:
-            yield name, test.log.fingerprint, shown(test.log.path)

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_inference.cases import ResultCase, SubmitterCase, elapsed_s
 from checker.families.mlperf_inference.checks import check, check_log
-from checker.loadgen.detail_log import DetailLog
 from checker.loadgen.early_stopping import met
+from checker.loadgen.log import DetailLog
 from rules.scenarios import scenario_named
 
 PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")
@@ -23,7 +23,7 @@ CLOCK_S = 0.5  # by which LoadGen's own count of time and the clock's may differ
 
 
 @check_log("inference-result-valid")
-def result_valid(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def result_valid(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that LoadGen found the run valid; in the open division the bounds of latency are the submitter's own."""
     if log.values.get("result_validity") != "VALID" and (case.strict or not _invalid_by_latency(log)):
         yield log.problem("LoadGen found the run invalid", '"VALID"', "result_validity")
@@ -36,15 +36,15 @@ def _invalid_by_latency(log: DetailLog) -> bool:
 
 
 @check_log("inference-loadgen-errors")
-def loadgen_errors(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def loadgen_errors(_: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that LoadGen logged no error in the performance run."""
     for error in log.errors:
         found = f"{error.key}: {brief(error.value)}"
-        yield Problem("LoadGen logged an error", "no errors", found, log.path, error.line)
+        yield Violation("LoadGen logged an error", "no errors", found, log.path, error.line)
 
 
 @check("inference-loadgen-unaltered", "result")
-def loadgen_unaltered(case: ResultCase) -> Iterator[Problem]:
+def loadgen_unaltered(case: ResultCase) -> Iterator[Violation]:
     """Judge that LoadGen was built from a revision without local changes, where its build knew of any."""
     for log in case.logs:
         changed = log.values.get(GIT_STATUS)
@@ -53,7 +53,7 @@ def loadgen_unaltered(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("inference-loadgen-revision-known", "submitter")
-def loadgen_revision_known(case: SubmitterCase) -> Iterator[Problem]:
+def loadgen_revision_known(case: SubmitterCase) -> Iterator[Violation]:
     """Judge that LoadGen was built where git could name its revision; one log stands for a submitter's."""
     logs = [(result, log) for result in case.results for log in result.logs]
     unnamed = [log for result, log in logs if _unnamed(result, log)]
@@ -73,7 +73,7 @@ def _unnamed(result: ResultCase, log: DetailLog) -> bool:
 
 
 @check("inference-loadgen-version", "result")
-def loadgen_version(case: ResultCase) -> Iterator[Problem]:
+def loadgen_version(case: ResultCase) -> Iterator[Violation]:
     """Judge that LoadGen is not older than the round allows."""
     least = case.reviewed.loadgen_at_least
     for log in case.logs:
@@ -89,7 +89,7 @@ def _version(text: object) -> tuple[int, ...] | None:
 
 
 @check_log("inference-performance-mode")
-def performance_mode(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def performance_mode(_: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that the performance log is of a performance run, of samples drawn as they come."""
     if not _performs(log):
         what = "the performance log is of a run in another mode"
@@ -105,7 +105,7 @@ def _performs(log: DetailLog) -> bool:
 
 
 @check_log("inference-minimums-met")
-def minimums_met(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def minimums_met(_: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that by LoadGen's own word the run was long enough and had enough queries."""
     for key, word in (("result_min_duration_met", "least duration"), ("result_min_queries_met", "least queries")):
         if _performs(log) and log.values.get(key) is not True:
@@ -113,7 +113,7 @@ def minimums_met(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
 
 
 @check_log("inference-queries-counted")
-def queries_counted(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def queries_counted(_: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that the run answered queries, and not more of them than LoadGen made."""
     answered, made = log.number("result_query_count"), log.number("generated_query_count")
     most = "any number" if made is None else f"{made:,.0f}, as were made"
@@ -123,17 +123,17 @@ def queries_counted(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
 
 
 @check("inference-log-in-order", "result")
-def log_in_order(case: ResultCase) -> Iterator[Problem]:
+def log_in_order(case: ResultCase) -> Iterator[Violation]:
     """Judge that time does not run backwards in any of a result's logs."""
     most = case.reviewed.backward_ms
     for log in (*case.logs, *(test.log for test in case.facts.tests.values() if test.log is not None)):
         if log.fell_ms > most:
             what, found = "time runs backwards in the log", f"by {log.fell_ms:,.3f} ms"
-            yield Problem(what, f"at most {most:g} ms", found, log.path, log.fell_line)
+            yield Violation(what, f"at most {most:g} ms", found, log.path, log.fell_line)
 
 
 @check_log("inference-duration-measured")
-def duration_measured(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def duration_measured(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that the load lasted as long as the rules ask, by the clock and by what was counted."""
     least = case.fixed.package.limits.duration_ms / 1000
     made = log.number("generated_query_duration") if log.scenario.stops_early else None
@@ -161,7 +161,7 @@ def offline_samples(log: DetailLog) -> float | None:
 
 
 @check_log("inference-throughput-agrees")
-def throughput_agrees(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def throughput_agrees(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that throughput, count, latencies and duration of a run are those of one run."""
     slack = case.reviewed.slack
     for key, expected, over in _throughputs(log, elapsed_s(log)):
@@ -201,7 +201,7 @@ def _throughputs(log: DetailLog, clock: float | None) -> Iterator[tuple[str, flo
 
 
 @check_log("inference-percentiles-rise")
-def percentiles_rise(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def percentiles_rise(_: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that latencies of a run rise with their percentile, from the least to the greatest."""
     for kind in ("result_{}latency_ns", "result_first_token_{}latency_ns", "result_{}query_latency_ns"):
         per_query = "per_query_latency_ns" if "query" in kind else "latency_ns"
@@ -214,7 +214,7 @@ def percentiles_rise(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
     yield from _estimate(log)
 
 
-def _estimate(log: DetailLog) -> Iterator[Problem]:
+def _estimate(log: DetailLog) -> Iterator[Violation]:
     """Yield where an early-stopping estimate lies outside the latencies that it is one of."""
     tokens = "first_token_" if log.values.get("requested_use_token_latencies") is True else ""
     its = log.scenario
@@ -235,7 +235,7 @@ def _estimate(log: DetailLog) -> Iterator[Problem]:
 
 
 @check_log("inference-percentile-as-required")
-def percentile_as_required(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def percentile_as_required(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that LoadGen was told to judge the percentile that the rules name."""
     key, least = (
         "effective_target_latency_percentile",
@@ -248,7 +248,7 @@ def percentile_as_required(case: ResultCase, log: DetailLog) -> Iterator[Problem
 
 
 @check_log("inference-latency-in-bounds")
-def latency_in_bounds(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def latency_in_bounds(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that what was measured keeps the bounds of the folder's scenario, Interactive's included."""
     asked = case.asked
     if not case.strict or asked is None or not scenario_named(asked).is_bounded:
@@ -272,7 +272,7 @@ def latency_in_bounds(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
 
 
 @check_log("inference-early-stopping-met")
-def early_stopping_met(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def early_stopping_met(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that by LoadGen's own word a run met early stopping, where its scenario has it.
 
     In the open division the bound that a Server run must keep is the submitter's own.
@@ -283,7 +283,7 @@ def early_stopping_met(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
 
 
 @check_log("inference-inferred-on-edge")
-def inferred_on_edge(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def inferred_on_edge(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that a run of another scenario stands for a result on an edge system only, and only where it may."""
     asked, ran = case.asked, log.values.get("effective_scenario")
     if asked is None or ran in (asked, None, scenario_named(asked).loadgen):
@@ -294,7 +294,7 @@ def inferred_on_edge(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
 
 
 @check_log("inference-early-stopping-agrees")
-def early_stopping_agrees(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def early_stopping_agrees(_: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that a Server run's own counts satisfy early stopping, where it says that they do."""
     if not log.scenario.is_bounded or log.values.get("requested_use_token_latencies") is True:
         return  # what is over the bound is then a token's latency, and not counted
@@ -310,7 +310,7 @@ def early_stopping_agrees(_: ResultCase, log: DetailLog) -> Iterator[Problem]:
 
 
 @check_log("inference-tokens-agree")
-def tokens_agree(case: ResultCase, log: DetailLog) -> Iterator[Problem]:
+def tokens_agree(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that a sample yields as many tokens in the performance run as in the accuracy run."""
     told, its = case.accuracy.get("TOKENS_PER_SAMPLE"), log.scenario
     its = its if its.tokens_score else scenario_named("Server")

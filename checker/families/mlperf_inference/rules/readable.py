@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from checker.core.files import FileState, look
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.families.mlperf_inference.accuracy_text import HASH, patterns
 from checker.families.mlperf_inference.cases import ResultCase
 from checker.families.mlperf_inference.checks import check
@@ -18,7 +18,8 @@ from checker.families.mlperf_inference.facts import JsonFile, Text
 from checker.families.mlperf_inference.modular.compliance import audits_folder
 from checker.families.mlperf_inference.power.check import SESSION_FILES, has_power
 from checker.families.mlperf_inference.power.session import RANGING, TESTING
-from checker.loadgen.detail_log import DetailLog, read_detail
+from checker.loadgen.detail_log import read_detail
+from checker.loadgen.log import DetailLog
 
 LOG, TEXT, DOCUMENT = "the log that LoadGen wrote", "UTF-8 text", "a JSON document"
 COMPUTED = ("spl.txt", "ptd_logs.txt", "client.json", "server.json")  # of a power session: what cannot be empty
@@ -28,7 +29,7 @@ Seen = Iterator[tuple[str, FileState, str]]  # path, what is there, what should 
 
 
 @check("inference-file-readable", "result")
-def file_readable(case: ResultCase) -> Iterator[Problem]:
+def file_readable(case: ResultCase) -> Iterator[Violation]:
     """Judge that what decides about a result is what it should be."""
     harmless = {text.path for text in _marked(case) if not _spoilt(case, text)}
     for path, state, wanted in chain(_read(case), _described(case), _endpoints(case), _power(case)):
@@ -37,7 +38,7 @@ def file_readable(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("inference-side-file-readable", "result")
-def side_file_readable(case: ResultCase) -> Iterator[Problem]:
+def side_file_readable(case: ResultCase) -> Iterator[Violation]:
     """Judge that a result's other files, by which nobody decides, are what they should be."""
     facts = case.facts
     for path, state, wanted in _states([facts.performance_summary, facts.accuracy_summary]):
@@ -48,7 +49,7 @@ def side_file_readable(case: ResultCase) -> Iterator[Problem]:
 
 
 @check("inference-byte-order-mark", "result")
-def byte_order_mark(case: ResultCase) -> Iterator[Problem]:
+def byte_order_mark(case: ResultCase) -> Iterator[Violation]:
     """Note texts that begin with a byte-order mark, where it does no harm."""
     for text in _marked(case):
         if text.state is not None and not _spoilt(case, text):

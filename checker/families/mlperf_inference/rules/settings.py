@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.tree import RefusedError
 from checker.families.mlperf_inference.cases import ResultCase
-from checker.families.mlperf_inference.checks import check
-from rules.scenarios import logged_scenario
+from checker.families.mlperf_inference.checks import check_log
+from checker.loadgen.log import DetailLog
 
 # model.scenario.key = value, as LoadGen reads it: blanks around the sign; a model's name may hold dots
 LINE = re.compile(r"\s*[^\s#=]{1,200}\.(\w+|\*)\.(\w+)\s+=\s+([0-9.e+]{1,40})\s*", re.ASCII)
@@ -18,51 +18,41 @@ LARGEST = 1 << 20  # bytes
 SEEDS = ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed")
 
 
-@check("inference-user-conf-as-run", "result")
-def user_conf_as_run(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-user-conf-as-run")
+def user_conf_as_run(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that the settings a user.conf gives for the scenario are among those of the run."""
-    log, path = case.log, f"{case.facts.paths.measurements_folder}/user.conf"
-    scenario = log.values.get("effective_scenario") if log is not None else None
-    if log is None or not isinstance(scenario, str):
-        return
-    stated = _stated(case, path, scenario)
-    for name, key in logged_scenario(scenario).settings.items():
+    path = f"{case.facts.paths.measurements_folder}/user.conf"
+    stated = _stated(case, path, log)
+    for name, key in log.scenario.settings.items():
         ran, values = log.number(key), stated.get(name, [])
         if name == "min_duration" and values and len(_short(case, values)) == len(values):
             continue  # `conf_in_rules` says it
-        if (
-            ran is not None
-            and values
-            and not any(abs(value - ran) <= 1e-3 * max(1.0, abs(ran)) for value, _, _ in values)
-        ):
+        if ran is not None and values and all(abs(one[0] - ran) > 1e-3 * max(1.0, abs(ran)) for one in values):
             told = " or ".join(dict.fromkeys(f"{value:,.10g}" for value, _, _ in values[:4]))
             what = f"user.conf gives another {name} than LoadGen ran with"
-            yield Problem(what, f"{log.said(key)}, as the log says", told, path, values[0][1])
+            yield Violation(what, f"{log.said(key)}, as the log says", told, path, values[0][1])
 
 
-@check("inference-conf-in-rules", "result")
-def conf_in_rules(case: ResultCase) -> Iterator[Problem]:
+@check_log("inference-conf-in-rules")
+def conf_in_rules(case: ResultCase, log: DetailLog) -> Iterator[Violation]:
     """Judge that the submitted user.conf and mlperf.conf ask for no less than the rules do, and for their seeds."""
-    log, rules = case.log, case.fixed.package
-    scenario = log.values.get("effective_scenario") if log is not None else None
-    if not isinstance(scenario, str):
-        return
+    rules = case.fixed.package
     for name in ("user.conf", "mlperf.conf"):
         path = f"{case.facts.paths.measurements_folder}/{name}"
-        stated = _stated(case, path, scenario)
+        stated = _stated(case, path, log)
         asked, least = stated.get("min_duration", []), rules.limits.duration_ms
         short = _short(case, asked)
         # A user.conf may have a line for each model; which of them was meant only LoadGen was told.
         if short and (name == "mlperf.conf" or len(short) == len(asked)):
             what = f"{name} asks for a shorter run than the rules do"
-            yield Problem(what, f"min_duration of at least {least:,} ms", short[0][2], path, short[0][1])
+            yield Violation(what, f"min_duration of at least {least:,} ms", short[0][2], path, short[0][1])
         wanted = {key: str(getattr(rules.seeds, f"effective_{key}")) for key in SEEDS}
         given = {key: stated[key][-1] for key in SEEDS if key in stated}
         wrong = {key: one for key, one in given.items() if one[2] != wanted[key]}
         if name == "mlperf.conf" and len(wrong) == len(SEEDS):
             continue  # the file of another round, left over: since v5.0 LoadGen has it inside
         for key, (_, line, found) in wrong.items():
-            yield Problem(f"{name} gives another seed than the round's", f"{key} {wanted[key]}", found, path, line)
+            yield Violation(f"{name} gives another seed than the round's", f"{key} {wanted[key]}", found, path, line)
 
 
 def _short(case: ResultCase, asked: list[tuple[float, int, str]]) -> list[tuple[float, int, str]]:
@@ -72,9 +62,10 @@ def _short(case: ResultCase, asked: list[tuple[float, int, str]]) -> list[tuple[
     return [one for one in asked if one[0] < case.fixed.package.limits.duration_ms]
 
 
-def _stated(case: ResultCase, path: str, scenario: str) -> dict[str, list[tuple[float, int, str]]]:
+def _stated(case: ResultCase, path: str, log: DetailLog) -> dict[str, list[tuple[float, int, str]]]:
     """Return what a file of settings gives for a scenario, by key: as a number, its line, as written."""
-    if not case.submitter.tree.is_file(path):
+    scenario = log.values.get("effective_scenario")
+    if not isinstance(scenario, str) or not case.submitter.tree.is_file(path):
         return {}
     try:
         raw = case.submitter.tree.read(path, LARGEST)

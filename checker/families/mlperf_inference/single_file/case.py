@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.outcome import OfficialOutcome
 from checker.families.mlperf_inference.facts import Text
 from checker.families.mlperf_inference.models import Models, models_of
@@ -124,7 +124,7 @@ class Judged:
         """What it says of more than one result: of the submitter, of systems, of benchmarks."""
         return [self.outcome, *self.systems.values(), *(benchmark.outcome for benchmark in self.benchmarks)]
 
-    def problems(self) -> Iterator[tuple[str, Problem]]:
+    def problems(self) -> Iterator[tuple[str, Violation]]:
         """Yield everything the checker objects to or warns of, with the rule that says so."""
         for outcome in (*self.shared, *(result.outcome for result in self.results.values())):
             yield from outcome.problems

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.outcome import OfficialOutcome
 from checker.families.mlperf_inference.facts import ResultFacts
 from checker.families.mlperf_inference.models import KINDS, SCENARIOS
@@ -53,7 +53,7 @@ def judge(
     try:
         if not seen:
             what = "the checker looks at nothing of this division, because of files outside the submitters' folders"
-            judged.outcome.fail("single-file-unseen", Problem(what, path="."))
+            judged.outcome.fail("single-file-unseen", Violation(what, path="."))
         elif submitter.listing.exists("results"):
             judge_folder(judged, fixed)
             if judged.outcome.answer == "pass":
@@ -113,7 +113,7 @@ def _all_stop(results: list[ScenarioVerdict], cause: str) -> None:
 
 def _unseen(results: list[ScenarioVerdict], rule: str) -> None:
     for result in results:
-        result.outcome.fail(rule, Problem("the checker does not come to this result", path=result.place.path))
+        result.outcome.fail(rule, Violation("the checker does not come to this result", path=result.place.path))
 
 
 def _benchmark(case: Case, benchmark: BenchmarkVerdict, results: list[tuple[ScenarioVerdict, ResultFacts]]) -> None:
@@ -122,7 +122,7 @@ def _benchmark(case: Case, benchmark: BenchmarkVerdict, results: list[tuple[Scen
     try:
         model = models.of(folder, case.mapping)
         if not case.open and not models.rules(model).listed:
-            unknown = Problem("no benchmark of this round", "a model of the round", folder, benchmark.path)
+            unknown = Violation("no benchmark of this round", "a model of the round", folder, benchmark.path)
             return _refuse(outcome, those, unknown)
         scenarios = models.scenarios(model, KINDS[case.system["system_type"]])
     except RAISED as error:
@@ -130,7 +130,9 @@ def _benchmark(case: Case, benchmark: BenchmarkVerdict, results: list[tuple[Scen
         outcome.crash(cause, benchmark.path)
         return _all_stop(those, cause)
     if scenarios is None:
-        unknown = Problem("the round has no such benchmark on a system of this type", "", brief(model), benchmark.path)
+        unknown = Violation(
+            "the round has no such benchmark on a system of this type", "", brief(model), benchmark.path
+        )
         return _refuse(outcome, those, unknown)
     required: set[str] = set(scenarios.required)
     optional: set[str] = set(scenarios.optional)
@@ -140,7 +142,7 @@ def _benchmark(case: Case, benchmark: BenchmarkVerdict, results: list[tuple[Scen
         scenario = SCENARIOS.get(result.place.scenario, result.place.scenario)
         if not case.open and scenario not in known:
             what = "the benchmark has no such scenario on a system of this type"
-            found = Problem(what, ", ".join(sorted(known)), result.place.scenario, result.place.path)
+            found = Violation(what, ", ".join(sorted(known)), result.place.scenario, result.place.path)
             result.outcome.fail("single-file-scenario", found)
             continue
         try:
@@ -154,11 +156,11 @@ def _benchmark(case: Case, benchmark: BenchmarkVerdict, results: list[tuple[Scen
     if case.open:
         return None
     for scenario in sorted(required):
-        missing = Problem("a required scenario has no valid result", scenario, "none", benchmark.path)
+        missing = Violation("a required scenario has no valid result", scenario, "none", benchmark.path)
         outcome.fail("single-file-scenarios", missing)
     if {"Server", "Interactive"} <= optional:
         what = "one of two scenarios has to have a valid result"
-        neither = Problem(what, "Server or Interactive", "neither", benchmark.path)
+        neither = Violation(what, "Server or Interactive", "neither", benchmark.path)
         if required or not those:
             outcome.fail("single-file-scenarios", neither)
         else:
@@ -169,7 +171,7 @@ def _benchmark(case: Case, benchmark: BenchmarkVerdict, results: list[tuple[Scen
     return None
 
 
-def _refuse(outcome: OfficialOutcome, results: list[ScenarioVerdict], unknown: Problem) -> None:
+def _refuse(outcome: OfficialOutcome, results: list[ScenarioVerdict], unknown: Violation) -> None:
     """Refuse a benchmark: said of each of its results, or of the folder where it has none."""
     if not results:
         outcome.fail("single-file-benchmark", unknown)

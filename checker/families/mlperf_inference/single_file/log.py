@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.outcome import OfficialOutcome
 from checker.families.mlperf_inference.modular.outcome import RAISED
 from checker.families.mlperf_inference.modular.performance import (
@@ -20,7 +20,7 @@ from checker.families.mlperf_inference.modular.performance import (
     suits_division,
 )
 from checker.families.mlperf_inference.single_file.case import NETWORK, Case, Fixed, StopsError
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 from rules.inference import ModelRules
 from rules.scenarios import logged_scenario, scenario_named
 
@@ -67,8 +67,8 @@ class PerformanceLog:
     metric: Any = None
     inferred: bool = False
     raised: bool = False  # whether the check could not be computed
-    problems: list[Problem] = field(default_factory=list)  # each makes it invalid
-    tolerated: list[Problem] = field(default_factory=list)  # logged, and nothing else
+    problems: list[Violation] = field(default_factory=list)  # each makes it invalid
+    tolerated: list[Violation] = field(default_factory=list)  # logged, and nothing else
 
     def object(self, what: str, expected: str, key: str) -> None:
         """Note what makes it invalid, with the value of a key."""
@@ -78,9 +78,9 @@ class PerformanceLog:
         """Note what the checker only logs."""
         self.tolerated.append(self._problem(what, expected, key))
 
-    def _problem(self, what: str, expected: str, key: str) -> Problem:
+    def _problem(self, what: str, expected: str, key: str) -> Violation:
         if self.log is None or key not in self.log:
-            return Problem(what, expected, f"{key} is not logged", self.path)
+            return Violation(what, expected, f"{key} is not logged", self.path)
         return self.log.problem(what, expected, key)
 
 
@@ -104,7 +104,7 @@ def _judge_run(run: PerformanceLog) -> None:
     except RAISED as error:
         cause = f"{type(error).__name__}: {str(error)[:200]}"
     run.raised, run.metric = True, None
-    run.problems.append(Problem("the run cannot be judged, which fails the result", "", cause, run.path))
+    run.problems.append(Violation("the run cannot be judged, which fails the result", "", cause, run.path))
 
 
 def metric_of(fixed: Fixed, log: DetailLog, model: Any, scenario: Any) -> float:
@@ -237,7 +237,7 @@ def _network(run: PerformanceLog, log: DetailLog) -> None:
     division, said = run.case.submitter.division, run.case.system.get("is_network")
     is_network = over_network(run.case.system)
     if not suits_division(division, is_network):
-        run.problems.append(Problem(NETWORK, str(division == "network").lower(), brief(said), run.path))
+        run.problems.append(Violation(NETWORK, str(division == "network").lower(), brief(said), run.path))
     if is_network and OVER_NETWORK not in log["sut_name"]:
         run.object("the name of the system under test does not say that it is over a network", OVER_NETWORK, "sut_name")
 

@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.outcome import OfficialOutcome
 from checker.core.tree import RefusedError
 from checker.families.mlperf_inference.accuracy_text import AccuracyText
@@ -41,13 +41,13 @@ def judge_result(case: Case, result: ScenarioVerdict, facts: ResultFacts, scenar
     if described is None:
         return
     if not listing.exists(f"{path}/accuracy/accuracy.txt"):
-        missing = Problem("there is no accuracy", "accuracy.txt", "no such file", f"{path}/accuracy")
+        missing = Violation("there is no accuracy", "accuracy.txt", "no such file", f"{path}/accuracy")
         outcome.fail("single-file-accuracy-files", missing)
         return
     if differing := case.differing(f"{path}/accuracy", ACCURACY_FILES):
         what = "the accuracy run's files are not those wanted"
         expected = ", ".join(ACCURACY_FILES)
-        outcome.fail("single-file-accuracy-files", Problem(what, expected, differing, f"{path}/accuracy"))
+        outcome.fail("single-file-accuracy-files", Violation(what, expected, differing, f"{path}/accuracy"))
         return
     accurate = _accuracy(case, result, facts)
     _measured(case, result, facts, scenario, has_power)
@@ -60,7 +60,7 @@ def judge_result(case: Case, result: ScenarioVerdict, facts: ResultFacts, scenar
     if not (complies and result.value):
         if complies and result.measured:
             what = "a result of nothing is listed neither among the results nor among those without"
-            outcome.fail("single-file-nothing", Problem(what, "above 0", brief(result.value), path))
+            outcome.fail("single-file-nothing", Violation(what, "above 0", brief(result.value), path))
         return
     if not accurate:
         outcome.answer = "fail"
@@ -75,7 +75,7 @@ def _description(case: Case, result: ScenarioVerdict, paths: Paths, has_power: b
     listing, outcome, folder = case.listing, result.outcome, paths.measurements_folder
     rule = "single-file-measurements"
     if not listing.exists(folder):
-        outcome.fail(rule, Problem("the implementation is not described", folder, "no such folder", folder))
+        outcome.fail(rule, Violation("the implementation is not described", folder, "no such folder", folder))
         return None
     if not listing.is_folder(folder):
         raise StopsError(f"NotADirectoryError: {folder}", folder)
@@ -84,7 +84,7 @@ def _description(case: Case, result: ScenarioVerdict, paths: Paths, has_power: b
         size = listing.size(f"{folder}/{name}")
         if not size:
             found = "empty" if size == 0 else "no such file"
-            outcome.fail(rule, Problem("a file beside the description is missing or empty", name, found, folder))
+            outcome.fail(rule, Violation("a file beside the description is missing or empty", name, found, folder))
     if has_power:
         _power_settings(case, folder, outcome)
     place = result.place
@@ -92,7 +92,7 @@ def _description(case: Case, result: ScenarioVerdict, paths: Paths, has_power: b
     name = next(named, "")
     if not name:
         what = "the implementation is not described"
-        outcome.fail(rule, Problem(what, f"{place.system}*.json", "no such file", folder))
+        outcome.fail(rule, Violation(what, f"{place.system}*.json", "no such file", folder))
         return None
     path = f"{folder}/{name}"
     document = read_document(case.submitter.tree, path)
@@ -106,7 +106,7 @@ def _description(case: Case, result: ScenarioVerdict, paths: Paths, has_power: b
     except RAISED as error:
         raise StopsError(f"{type(error).__name__}: {error}", path) from None
     if lacking:
-        outcome.fail(rule, Problem("members are missing or empty", ", ".join(wanted), ", ".join(lacking), path))
+        outcome.fail(rule, Violation("members are missing or empty", ", ".join(wanted), ", ".join(lacking), path))
     end = len(f"_{place.scenario}.json") if name.endswith(f"_{place.scenario}.json") else len(".json")
     _code(case, result, name[len(place.system) + 1 : -end])
     return described if len(outcome.problems) == before else None
@@ -120,11 +120,11 @@ def _power_settings(case: Case, folder: str, outcome: OfficialOutcome) -> None:
         stem = beginning.removesuffix(".")
         matching = [f"{at}/{f}" for at in above for f in listing.files(at) if f.startswith(stem) and len(f) > len(stem)]
         if not matching:
-            missing = Problem("a file on the power measurement is missing", f"{stem}.*", "none", folder)
+            missing = Violation("a file on the power measurement is missing", f"{stem}.*", "none", folder)
             outcome.fail("single-file-power-settings", missing)
         elif not listing.size(matching[-1]):
             what = "a file on the power measurement is empty"
-            outcome.fail("single-file-power-settings", Problem(what, "not empty", "empty", matching[-1]))
+            outcome.fail("single-file-power-settings", Violation(what, "not empty", "empty", matching[-1]))
 
 
 def _code(case: Case, result: ScenarioVerdict, implementation: str) -> None:
@@ -137,7 +137,7 @@ def _code(case: Case, result: ScenarioVerdict, implementation: str) -> None:
         where = os.path.normpath(f"code/{''.join(text.lines).strip()}")
     if not (where == "code" or listing.exists(where)):
         wanted = f"{where}/{implementation}".rstrip("/")
-        missing = Problem("there is no code of the implementation", wanted, "no such folder", result.place.path)
+        missing = Violation("there is no code of the implementation", wanted, "no such folder", result.place.path)
         result.outcome.fail("single-file-code", missing)
 
 
@@ -151,12 +151,12 @@ def _accuracy(case: Case, result: ScenarioVerdict, facts: ResultFacts) -> bool:
     size = case.listing.size(f"{folder}/mlperf_log_accuracy.json") or 0
     if size > most:
         what, where = "the accuracy log is not truncated", f"{folder}/mlperf_log_accuracy.json"
-        problems.append(("single-file-accuracy", Problem(what, f"at most {most:,} bytes", f"{size:,}", where)))
+        problems.append(("single-file-accuracy", Violation(what, f"at most {most:,} bytes", f"{size:,}", where)))
     try:
         log = opened(facts.accuracy)
         if has_errors(log):
             what, line = "LoadGen logged errors in the accuracy run", log.errors[0].line if log.errors else None
-            found = Problem(what, "none", str(log.error_count), log.path, line)
+            found = Violation(what, "none", str(log.error_count), log.path, line)
             outcome.warn("single-file-accuracy-errors", found)
             if not all(error.has_value for error in log.errors):
                 raise KeyError("value")
@@ -198,7 +198,7 @@ def _read_accuracy(case: Case, text: Text, model: Any) -> AccuracyText:
     return read
 
 
-def _pictures(case: Case, result: ScenarioVerdict, folder: str) -> list[tuple[str, Problem]]:
+def _pictures(case: Case, result: ScenarioVerdict, folder: str) -> list[tuple[str, Violation]]:
     listing = case.listing
     found = []
     for name, wanted in case.fixed.models.rules(result.model).extra_files.items() if case.extra_files else ():
@@ -206,7 +206,7 @@ def _pictures(case: Case, result: ScenarioVerdict, folder: str) -> list[tuple[st
         if missing := [file for file in wanted if file not in there]:
             what = "pictures that show the accuracy are missing"
             expected = ", ".join(missing)
-            found.append(("single-file-accuracy-files", Problem(what, expected, "no such files", f"{folder}/{name}")))
+            found.append(("single-file-accuracy-files", Violation(what, expected, "no such files", f"{folder}/{name}")))
     return found
 
 
@@ -214,12 +214,12 @@ def _measured(case: Case, result: ScenarioVerdict, facts: ResultFacts, scenario:
     """Judge the run and, where there is one, the power measurement; note the value the checker would print."""
     outcome, folder = result.outcome, f"{result.place.path}/performance/run_1"
     if not case.listing.exists(folder):
-        outcome.fail("single-file-run", Problem("there is no performance run", folder, "no such folder", folder))
+        outcome.fail("single-file-run", Violation("there is no performance run", folder, "no such folder", folder))
         return
     wanted = (*RUN_FILES, *(("spl.txt",) if has_power else ()))
     if differing := case.differing(folder, wanted, ("mlperf_log_accuracy.json",)):
         what = "the performance run's files are not those wanted"
-        outcome.fail("single-file-run", Problem(what, ", ".join(wanted), differing, folder))
+        outcome.fail("single-file-run", Violation(what, ", ".join(wanted), differing, folder))
         return
     run = PerformanceLog(case, facts.performance, folder, result.model, scenario)
     valid = judged_run(run, "single-file-run", outcome)
@@ -251,7 +251,7 @@ def _power(case: Case, result: ScenarioVerdict, facts: ResultFacts, scenario: st
     except (StopsError, RefusedError, *RAISED) as error:
         cause = error.cause if isinstance(error, StopsError) else f"{type(error).__name__}: {error}"
         what = "the ranging run's result cannot be told"
-        outcome.fail("single-file-power", Problem(what, "", cause, ranging))
+        outcome.fail("single-file-power", Violation(what, "", cause, ranging))
         fine = False
     metric = result.metric if isinstance(result.metric, int | float) else None
     value = facts.performance.__getitem__ if facts.performance is not None else (lambda _: None)

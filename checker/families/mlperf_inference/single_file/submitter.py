@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.links import within
 from checker.core.outcome import OfficialOutcome
 from checker.families.mlperf_inference.facts import JsonFile, read_document
@@ -29,10 +29,12 @@ def look_above(root: Path, rules: InferenceRules) -> dict[str, OfficialOutcome]:
         for file in stray[:10]:
             expected = f"nothing but names that end in {' or '.join(fixed.at_root)}"
             what = "a file beside the divisions: the checker looks at nothing at all"
-            outcome.fail("single-file-root-files", Problem(what, expected, file, file))
+            outcome.fail("single-file-root-files", Violation(what, expected, file, file))
         for path in [] if stray else _plain(root / name)[:10]:
             what = "a file outside the submitters' folders: the checker looks at nothing of this division"
-            outcome.fail("single-file-division-files", Problem(what, "folders only", path.name, f"{name}/{path.name}"))
+            outcome.fail(
+                "single-file-division-files", Violation(what, "folders only", path.name, f"{name}/{path.name}")
+            )
     return found
 
 
@@ -48,14 +50,16 @@ def judge_folder(judged: Judged, fixed: Fixed) -> None:
     for entry in entries:
         if entry.kind == "link" and _is_broken(submitter, entry.path):
             what = "a link that leads nowhere from the root of the round"
-            outcome.fail("single-file-links", Problem(what, "a plain file", "a link", entry.path))
+            outcome.fail("single-file-links", Violation(what, "a plain file", "a link", entry.path))
     if outcome.answer == "pass":
         for entry in entries:
             if entry.kind == "link" and not (submitter.root / entry.path).exists():
                 raise StopsError(f"FileNotFoundError: {entry.path}", entry.path)
             if entry.size > own.file_bytes:
                 most = f"at most {own.file_bytes:,} bytes"
-                outcome.fail("single-file-size", Problem("the file is too large", most, f"{entry.size:,}", entry.path))
+                outcome.fail(
+                    "single-file-size", Violation("the file is too large", most, f"{entry.size:,}", entry.path)
+                )
     names = [(submitter.name, "."), *((entry.path.rpartition("/")[2], entry.path) for entry in entries)]
     for rule, what, expected, is_wrong in (
         ("single-file-names", "the name begins with a dot", "no leading dot", lambda name: name.startswith(".")),
@@ -64,16 +68,16 @@ def judge_folder(judged: Judged, fixed: Fixed) -> None:
         if outcome.answer == "pass":
             for name, path in names:
                 if is_wrong(name):
-                    outcome.fail(rule, Problem(what, expected, name, path))
+                    outcome.fail(rule, Violation(what, expected, name, path))
     folders = [entry.path for entry in entries if entry.kind == "folder"]
     if outcome.answer == "pass":
         for path in folders:
             if path.endswith("__pycache__"):
-                outcome.fail("single-file-pycache", Problem("compiled Python", "no such folder", path, path))
+                outcome.fail("single-file-pycache", Violation("compiled Python", "no such folder", path, path))
     if outcome.answer == "pass":
         for path in folders:
             if path not in filled:
-                outcome.fail("single-file-empty-folder", Problem("an empty folder", "files in it", "none", path))
+                outcome.fail("single-file-empty-folder", Violation("an empty folder", "files in it", "none", path))
 
 
 def _is_broken(submitter: Submitter, path: str) -> bool:
@@ -122,11 +126,11 @@ def judge_completeness(judged: Judged, fixed: Fixed) -> None:
         ("a system without results", described, "systems/{}.json"),
     ):
         for name in sorted({*names} - results):
-            outcome.fail("single-file-no-results", Problem(what, f"results/{name}", "none", path.format(name)))
+            outcome.fail("single-file-no-results", Violation(what, f"results/{name}", "none", path.format(name)))
     wanted = fixed.own.calibration
     if submitter.division != "open" and not any(listing.exists(path) for path in wanted):
         what = "there is no document on calibration"
-        outcome.fail("single-file-calibration", Problem(what, " or ".join(wanted), "neither", "."))
+        outcome.fail("single-file-calibration", Violation(what, " or ".join(wanted), "neither", "."))
 
 
 def judge_system(judged: Judged, name: str, fixed: Fixed) -> dict[str, Any]:
@@ -134,7 +138,7 @@ def judge_system(judged: Judged, name: str, fixed: Fixed) -> dict[str, Any]:
     outcome, path = judged.systems.setdefault(name, OfficialOutcome()), f"systems/{name}.json"
     submitter, asked = judged.submitter, fixed.rules.package.system
     if not submitter.listing.exists(path):
-        missing = Problem("the system has no description", path, "no such file", f"results/{name}")
+        missing = Violation("the system has no description", path, "no such file", f"results/{name}")
         outcome.fail("single-file-system", missing)
         return {}
     document = read_document(submitter.tree, path)
@@ -144,7 +148,7 @@ def judge_system(judged: Judged, name: str, fixed: Fixed) -> dict[str, Any]:
     described = document.value
 
     def fail(what: str, expected: str, member: str) -> None:
-        outcome.fail("single-file-system", Problem(what, expected, brief(described.get(member)), path))
+        outcome.fail("single-file-system", Violation(what, expected, brief(described.get(member)), path))
 
     try:
         status = described.get("status").lower()  # type: ignore[union-attr]
@@ -169,10 +173,10 @@ def _members(
     asked, is_network = fixed.rules.package.system, over_network(described)
     if not suits_division(submitter.division, is_network):
         found = brief(described.get("is_network"))
-        outcome.fail("single-file-system", Problem(NETWORK, submitter.division, found, path))
+        outcome.fail("single-file-system", Violation(NETWORK, submitter.division, found, path))
     wanted = [*asked.members, *(asked.network_members if is_network else ())]
     missing = [member for member in wanted if member not in described]
     empty = [m for m in wanted if m in asked.meaningful and m in described and not described[m]]
     for what, members in (("members are missing", missing), ("members are empty", empty)):
         if members:
-            outcome.fail("single-file-system", Problem(what, "all members", ", ".join(members), path))
+            outcome.fail("single-file-system", Violation(what, "all members", ", ".join(members), path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.outcome import OfficialOutcome
 from checker.families.mlperf_inference.accuracy_text import patterns, values_of
 from checker.families.mlperf_inference.facts import ResultFacts, TestFacts, Text
@@ -38,7 +38,7 @@ class _Tests:
         self.folder = f"compliance/{place.system}/{place.benchmark}/{place.scenario}"
 
     def fail(self, what: str, expected: str, found: str, path: str) -> bool:
-        self.outcome.fail(RULE, Problem(what, expected, found, path))
+        self.outcome.fail(RULE, Violation(what, expected, found, path))
         return False
 
     def test(self, name: str) -> TestFacts:

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.mlperf_tiny.accuracy import area_under_curve, averaged, count_wake_words, top_1
 from checker.families.mlperf_tiny.cases import TinyResultCase
 from checker.families.mlperf_tiny.checks import check
@@ -26,7 +26,7 @@ def _timed(case: TinyResultCase) -> Iterator[tuple[TinyTestFacts, RunnerLog]]:
         yield from case.facts.with_log("performance")
 
 
-def _short(log: RunnerLog, what: str, lasted: Sequence[tuple[float | None, int]], least: float) -> Iterator[Problem]:
+def _short(log: RunnerLog, what: str, lasted: Sequence[tuple[float | None, int]], least: float) -> Iterator[Violation]:
     """Yield one problem of all measurements that were too short: seconds, line."""
     short = [(seconds, line) for seconds, line in lasted if seconds is not None and seconds < least]
     if short:
@@ -34,7 +34,7 @@ def _short(log: RunnerLog, what: str, lasted: Sequence[tuple[float | None, int]]
         yield log.problem(what.format(len(short)), f"at least {least:g} s each", found, short[0][1])
 
 
-def _not_median(log: RunnerLog, metric: str, values: Sequence[float], of: str, unit: str) -> Iterator[Problem]:
+def _not_median(log: RunnerLog, metric: str, values: Sequence[float], of: str, unit: str) -> Iterator[Violation]:
     """Yield that a metric is not the median of the values it is said to be of."""
     stated = log.number(metric)
     if stated is not None and values and abs(stated - (median := statistics.median(values))) > 0.00101 + 1e-9 * median:
@@ -43,7 +43,7 @@ def _not_median(log: RunnerLog, metric: str, values: Sequence[float], of: str, u
 
 
 @check("tiny-window-count", "result")
-def window_count(case: TinyResultCase) -> Iterator[Problem]:
+def window_count(case: TinyResultCase) -> Iterator[Violation]:
     """Object to a measurement of other than five windows."""
     wanted = case.fixed.run.windows
     for _, log in _timed(case):
@@ -52,7 +52,7 @@ def window_count(case: TinyResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-window-duration", "result")
-def window_duration(case: TinyResultCase) -> Iterator[Problem]:
+def window_duration(case: TinyResultCase) -> Iterator[Violation]:
     """Object to windows that were too short."""
     for _, log in _timed(case):
         what = f"{{}} of {len(log.windows)} windows are too short"
@@ -60,7 +60,7 @@ def window_duration(case: TinyResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-window-arithmetic", "result")
-def window_arithmetic(case: TinyResultCase) -> Iterator[Problem]:
+def window_arithmetic(case: TinyResultCase) -> Iterator[Violation]:
     """Object to a window whose throughput is not its inferences by its runtime."""
     for _, log in _timed(case):
         for position, window in enumerate(log.windows, 1):
@@ -78,7 +78,7 @@ def _contradiction(window: Window) -> str | None:
 
 
 @check("tiny-median", "result")
-def median_is_median(case: TinyResultCase) -> Iterator[Problem]:
+def median_is_median(case: TinyResultCase) -> Iterator[Violation]:
     """Object to a stated median that is not the median of the windows."""
     for facts, log in _timed(case):
         rates = [window.throughput for window in log.windows if window.throughput is not None]
@@ -87,7 +87,7 @@ def median_is_median(case: TinyResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-details", "result")
-def details_agree(case: TinyResultCase) -> Iterator[Problem]:
+def details_agree(case: TinyResultCase) -> Iterator[Violation]:
     """Object to results.json that tells of another run than log.txt."""
     for facts, log in case.facts.with_log("accuracy", "performance"):
         if facts.details is None or case.facts.streaming:
@@ -97,17 +97,17 @@ def details_agree(case: TinyResultCase) -> Iterator[Problem]:
         modes = {str(one["mode"]) for one in facts.details if "mode" in one} - {MODES[facts.test]}
         if modes:
             what = f"the run was made in another mode than {facts.test}"
-            yield Problem(what, f"mode {MODES[facts.test]!r}", brief(sorted(modes)[0]), where)
+            yield Violation(what, f"mode {MODES[facts.test]!r}", brief(sorted(modes)[0]), where)
         if len(runs) != len(log.windows):
             what = "results.json and log.txt tell of different numbers of windows"
-            yield Problem(what, str(len(log.windows)), str(len(runs)), where)
+            yield Violation(what, str(len(log.windows)), str(len(runs)), where)
             continue
         for position, (run, window) in enumerate(zip(runs, log.windows, strict=True), 1):
             if not _same_window(run["infer"], window):
                 what = f"window {position} of results.json does not match log.txt"
                 expected = f"{window.inferences:g} inferences in {window.runtime} s"
                 found = f"{brief(run['infer'].get('iterations'))} in {brief(run['infer'].get('elapsed_time'))} us"
-                yield Problem(what, expected, found, where)
+                yield Violation(what, expected, found, where)
 
 
 def _same_window(infer: Mapping[str, Any], window: Window) -> bool:
@@ -119,7 +119,7 @@ def _same_window(infer: Mapping[str, Any], window: Window) -> bool:
 
 
 @check("tiny-log-states", "result")
-def log_states_result(case: TinyResultCase) -> Iterator[Problem]:
+def log_states_result(case: TinyResultCase) -> Iterator[Violation]:
     """Object to results.txt that states what MLCommons' runner did not write into its log."""
     for facts, log in case.facts.with_log() if case.facts.runner == "mlc" else ():
         for name, (value, line) in (facts.summary.stated if facts.summary is not None else {}).items():
@@ -130,7 +130,7 @@ def log_states_result(case: TinyResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-stated-once", "result")
-def stated_once(case: TinyResultCase) -> Iterator[Problem]:
+def stated_once(case: TinyResultCase) -> Iterator[Violation]:
     """Object to a metric that results.txt states twice, differently: the official checker takes the last."""
     for summary in case.facts.summaries():
         for name, first, line in summary.restated:
@@ -141,7 +141,7 @@ def stated_once(case: TinyResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-samples", "result")
-def accuracy_samples(case: TinyResultCase) -> Iterator[Problem]:
+def accuracy_samples(case: TinyResultCase) -> Iterator[Violation]:
     """Object to an accuracy run on other files than the accuracy set."""
     known = _classes(case)
     for _, log in case.facts.with_log("accuracy"):
@@ -157,7 +157,7 @@ def accuracy_samples(case: TinyResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-accuracy", "result")
-def accuracy_recomputed(case: TinyResultCase) -> Iterator[Problem]:
+def accuracy_recomputed(case: TinyResultCase) -> Iterator[Violation]:
     """Object to an accuracy that the device's answers do not give."""
     benchmark = case.facts.benchmark
     for facts, log in case.facts.with_log("accuracy"):
@@ -195,7 +195,7 @@ def _told(facts: TinyTestFacts) -> dict[str, int]:
 
 
 @check("tiny-wake-words", "result")
-def wake_words_recounted(case: TinyResultCase) -> Iterator[Problem]:
+def wake_words_recounted(case: TinyResultCase) -> Iterator[Violation]:
     """Object to counts of wake words that the logged detections do not give."""
     benchmark = case.facts.benchmark
     if benchmark is None or not benchmark.streaming or benchmark.labels is None:
@@ -215,7 +215,7 @@ def _three(counts: tuple[int, int, int]) -> str:
 
 
 @check("tiny-wake-word-limits", "result")
-def wake_word_limits(case: TinyResultCase) -> Iterator[Problem]:
+def wake_word_limits(case: TinyResultCase) -> Iterator[Violation]:
     """Object to counts that do not add up, or break the limits, in any of the runs."""
     rules = case.fixed.wake_words
     for summary in case.facts.summaries() if case.facts.streaming else ():
@@ -231,7 +231,7 @@ def wake_word_limits(case: TinyResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-streaming", "result")
-def streaming_run(case: TinyResultCase) -> Iterator[Problem]:
+def streaming_run(case: TinyResultCase) -> Iterator[Violation]:
     """Object to a streaming run on a shorter recording, or a throughput its duty cycle does not give."""
     if not case.facts.streaming:
         return
@@ -252,7 +252,7 @@ def streaming_run(case: TinyResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-energy-windows", "result")
-def energy_windows(case: TinyResultCase) -> Iterator[Problem]:
+def energy_windows(case: TinyResultCase) -> Iterator[Violation]:
     """Object to an energy measurement with another number of windows, or shorter ones."""
     run = case.fixed.run
     wanted, least = (run.streaming_windows, run.streaming_s) if case.facts.streaming else (run.windows, run.window_s)
@@ -264,7 +264,7 @@ def energy_windows(case: TinyResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-energy-median", "result")
-def energy_median(case: TinyResultCase) -> Iterator[Problem]:
+def energy_median(case: TinyResultCase) -> Iterator[Violation]:
     """Object to a stated energy that is not the median of the measurements."""
     for summary in case.facts.summaries("energy"):
         costs = [trial.energy for trial in summary.trials if trial.energy is not None]
@@ -272,7 +272,7 @@ def energy_median(case: TinyResultCase) -> Iterator[Problem]:
 
 
 @check("tiny-energy-arithmetic", "result")
-def energy_arithmetic(case: TinyResultCase) -> Iterator[Problem]:
+def energy_arithmetic(case: TinyResultCase) -> Iterator[Violation]:
     """Object to an energy measurement whose power, time and inferences give another energy."""
     for summary in case.facts.summaries("energy"):
         for position, trial in enumerate(summary.trials, 1):

@@ -30,8 +30,6 @@ class Model:
         w = framework.placed(load_file(folder / WEIGHTS), sut.precision, LAYOUT)
         self._program = jax.jit(lambda x: forward(w, {"pictures": x.astype(sut.precision)}, train=False))
 
-    version = staticmethod(framework.version)
-
     def warm_up(self) -> None:
         """Compile and run the program of every padded size."""
         for size in sizes(self._batch):

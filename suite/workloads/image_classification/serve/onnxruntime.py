@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file
 
-from suite.harness.frameworks.onnxruntime import session, version
+from suite.harness.frameworks.onnxruntime import session
 from suite.serve.job import Sut
 from suite.workloads.image_classification.serve.task import WEIGHTS
 from suite.workloads.image_classification.task import CLASSES, SIDE, STAGES
@@ -31,8 +31,6 @@ class Model:
         self._batch = sut.batch
         model = graph(load_file(folder / WEIGHTS)).SerializeToString(deterministic=True)
         self._session = session(model, sut.threads)
-
-    version = staticmethod(version)
 
     def warm_up(self) -> None:
         """Run small batches and the largest."""

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from suite.harness.frameworks.pytorch import DEVICE, PRECISIONS, version
+from suite.harness.frameworks.pytorch import DEVICE, PRECISIONS
 from suite.serve.job import Sut
 from suite.workloads.image_classification.pytorch import ResNet8
 from suite.workloads.image_classification.serve.task import WEIGHTS
@@ -35,8 +35,6 @@ class Model:
         example = self._placed(np.zeros((1, SIDE, SIDE, 1), np.float32))
         with torch.inference_mode():
             self._model = torch.jit.freeze(torch.jit.trace(model, example))
-
-    version = staticmethod(version)
 
     def _placed(self, batch: Array) -> torch.Tensor:
         return torch.from_numpy(batch).permute(0, 3, 1, 2).to(DEVICE, self._dtype)

@@ -43,8 +43,6 @@ class Model:
             for size in sizes(sut.batch)
         }
 
-    version = staticmethod(framework.version)
-
     def warm_up(self) -> None:
         """Compile and run the program of every padded size."""
         for size in sizes(self._batch):

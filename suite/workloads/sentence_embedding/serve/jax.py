@@ -38,8 +38,6 @@ class Model:
         self._w = {name: jnp.asarray(value) for name, value in weights.items() if value.dtype == np.float32}
         self._embed = jax.jit(embed)
 
-    version = staticmethod(framework.version)
-
     def warm_up(self) -> None:
         """Compile every shape."""
         for length in sorted({_length(longest) for longest in range(1, LONGEST + 1)}):

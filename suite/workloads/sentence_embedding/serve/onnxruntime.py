@@ -9,7 +9,7 @@ import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 from safetensors.numpy import load_file
 
-from suite.harness.frameworks.onnxruntime import session, version
+from suite.harness.frameworks.onnxruntime import session
 from suite.serve.protocol import Array, Sut
 from suite.workloads.sentence_embedding.serve.task import (
     EPSILON,
@@ -33,8 +33,6 @@ class Model:
         sut.require(["float32"])
         self._batch = sut.batch
         self._session = session(Graph(load_file(folder / WEIGHTS)).model(), sut.threads)
-
-    version = staticmethod(version)
 
     def warm_up(self) -> None:
         """Embed texts of every length, and a whole batch of those that are embedded together."""

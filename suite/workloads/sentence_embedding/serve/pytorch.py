@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from safetensors.torch import load_file
 
-from suite.harness.frameworks.pytorch import DEVICE, PRECISIONS, linear, version
+from suite.harness.frameworks.pytorch import DEVICE, PRECISIONS, linear
 from suite.serve.protocol import Array, Sut
 from suite.workloads.sentence_embedding.serve.task import (
     EPSILON,
@@ -43,8 +43,6 @@ class Model:
             for name, w in named.items()
             if name.startswith("layer.") and name.endswith(".weight") and "LayerNorm" not in name
         }
-
-    version = staticmethod(version)
 
     def warm_up(self) -> None:
         """Embed texts of every length, and a whole batch of those that are embedded together."""

@@ -39,8 +39,6 @@ class Model:
         self._token = jax.jit(partial(token, config), donate_argnums=1)
         self._likelihoods = jax.jit(partial(likelihoods, config))
 
-    version = staticmethod(framework.version)
-
     def warm_up(self) -> None:
         """Compile for every number of texts."""
         for count in sorted({self._count(texts) for texts in range(1, self._batch + 1)}):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 
-from suite.harness.frameworks.pytorch import DEVICE, PRECISIONS, linear, version
+from suite.harness.frameworks.pytorch import DEVICE, PRECISIONS, linear
 from suite.serve.protocol import ENDED, Array, Sut
 from suite.workloads.text_generation.serve import llama
 from suite.workloads.text_generation.serve.task import END, NEW_TOKENS, PROMPT_TOKENS, SCORED_TOKENS, Tokens
@@ -38,8 +38,6 @@ class Model:
         self._cos, self._sin = (
             torch.from_numpy(table).to(DEVICE, self._dtype) for table in llama.rotations(self._config, SCORED_TOKENS)
         )
-
-    version = staticmethod(version)
 
     def warm_up(self) -> None:
         """Go on from made-up prompts, alone and as many as a batch has."""

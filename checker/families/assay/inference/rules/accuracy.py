@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
 from checker.families.assay.inference.answers import Answer, by_sample
@@ -24,7 +24,7 @@ CLOSE = 5e-5  # accuracy is stated to five digits
 
 
 @check("serving-answers", "run")
-def answers(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
+def answers(result: InferenceResult, run: LoadGenRun) -> Iterator[Violation]:
     """Judge that runs that log answers have them: an accuracy run each sample's once, each of the right size."""
     if run.name not in LOGGED:
         return
@@ -38,10 +38,12 @@ def answers(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     if wrong:
         size = f"{rules.answer_bytes} bytes" if rules.answer_bytes else "whole bytes"
         found = f"{len(wrong[0].data) / 2:g} bytes of sample {wrong[0].qsl_idx}"
-        yield Problem(f"{len(wrong)} answers have another size", size, found, run.answers_path)
+        yield Violation(f"{len(wrong)} answers have another size", size, found, run.answers_path)
 
 
-def _once(result: InferenceResult, run: LoadGenRun, logged: Sequence[Answer], rules: ServingRules) -> Iterator[Problem]:
+def _once(
+    result: InferenceResult, run: LoadGenRun, logged: Sequence[Answer], rules: ServingRules
+) -> Iterator[Violation]:
     """Yield what is wrong with the samples asked: each once, but for those that fill up MultiStream's last query."""
     times, fill = Counter(answer.qsl_idx for answer in logged), _fill(run, rules)
     missing = set(range(rules.samples)).difference(times)
@@ -49,14 +51,14 @@ def _once(result: InferenceResult, run: LoadGenRun, logged: Sequence[Answer], ru
     if missing or len(times) != rules.samples or len(logged) != total or max(times.values()) > most:
         message = "the accuracy log is not each sample once"
         found = f"{len(logged):,} answers to {len(times):,} samples, {len(missing):,} of the set's missing"
-        yield Problem(message, f"{total:,} answers", found, run.answers_path)
+        yield Violation(message, f"{total:,} answers", found, run.answers_path)
         return
     workload = result.compliance.workloads.get(result.workload)
     if result.division == "closed" and workload is not None:
         twice = [answer for answer in logged if times[answer.qsl_idx] > 1]
         for fault in differing(logged, twice, workload):
             message = f"samples that were asked twice have two answers: {fault.message}"
-            yield Problem(message, fault.expected, fault.found, run.answers_path)
+            yield Violation(message, fault.expected, fault.found, run.answers_path)
 
 
 def _fill(run: LoadGenRun, rules: ServingRules) -> int:
@@ -93,7 +95,7 @@ def stated(result: InferenceResult, scenario: ScenarioResult) -> tuple[str, dict
 
 
 @check("serving-accuracy-hash", "scenario")
-def accuracy_hash(result: InferenceResult, scenario: ScenarioResult, accuracy: LoadGenRun) -> Iterator[Problem]:
+def accuracy_hash(result: InferenceResult, scenario: ScenarioResult, accuracy: LoadGenRun) -> Iterator[Violation]:
     """Judge that accuracy.txt binds the whole accuracy log, and that the short one is its beginning and end."""
     kept = f"{scenario.folder}/accuracy/mlperf_log_accuracy.json"
     try:
@@ -101,19 +103,19 @@ def accuracy_hash(result: InferenceResult, scenario: ScenarioResult, accuracy: L
         wanted = result.sha256(accuracy.answers_path)
         if digest != wanted:
             message = "accuracy.txt lacks the hash of the whole accuracy log, or has another one"
-            yield Problem(message, f"hash={wanted}", f"hash={digest}" if digest else "no such line", path)
+            yield Violation(message, f"hash={wanted}", f"hash={digest}" if digest else "no such line", path)
         whole = result.tree.read(accuracy.answers_path, result.tree.limits.log_bytes)
         short = result.tree.read(kept, LARGEST)
     except RefusedError as error:
-        yield Problem(f"an accuracy file {error}", "accuracy.txt and both logs", "", f"{scenario.folder}/accuracy")
+        yield Violation(f"an accuracy file {error}", "accuracy.txt and both logs", "", f"{scenario.folder}/accuracy")
         return
     if short != whole and not (len(short) >= 2 * CUT and short[:CUT] == whole[:CUT] and short[-CUT:] == whole[-CUT:]):
         message = "the short and the whole accuracy log are of different runs"
-        yield Problem(message, accuracy.answers_path, "other", kept)
+        yield Violation(message, accuracy.answers_path, "other", kept)
 
 
 @check("serving-accuracy-target", "scenario")
-def accuracy_target(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
+def accuracy_target(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Violation]:
     """Judge that every metric of the workload is stated, and within the round's bounds."""
     if result.rules is None or scenario.accuracy is None:
         return
@@ -123,16 +125,16 @@ def accuracy_target(result: InferenceResult, scenario: ScenarioResult) -> Iterat
         return  # said by another rule
     for name, metric in result.rules.metrics.items():
         if name not in found:
-            yield Problem(f"accuracy.txt does not state {name}", name, ", ".join(found)[:200] or "nothing", path)
+            yield Violation(f"accuracy.txt does not state {name}", name, ", ".join(found)[:200] or "nothing", path)
         elif not metric.met(found[name][0]):
             bounds = [f"at least {metric.at_least:g}" if metric.at_least is not None else ""]
             bounds.append(f"at most {metric.at_most:g}" if metric.at_most is not None else "")
             wanted = ", ".join(filter(None, bounds))
-            yield Problem(f"{name} misses its target", wanted, f"{found[name][0]:g}", path, found[name][1])
+            yield Violation(f"{name} misses its target", wanted, f"{found[name][0]:g}", path, found[name][1])
 
 
 @check("serving-accuracy-recomputed", "scenario")
-def accuracy_recomputed(result: InferenceResult, scenario: ScenarioResult, accuracy: LoadGenRun) -> Iterator[Problem]:
+def accuracy_recomputed(result: InferenceResult, scenario: ScenarioResult, accuracy: LoadGenRun) -> Iterator[Violation]:
     """Judge that the answers have the metrics that are stated, where the round has what they are compared with."""
     if accuracy.answers is None or result.rules is None:
         return
@@ -148,9 +150,9 @@ def accuracy_recomputed(result: InferenceResult, scenario: ScenarioResult, accur
         if not possible.least - CLOSE <= value <= possible.most + CLOSE:
             wanted = f"{possible.least:.5g}"
             wanted += f" to {possible.most:.5g}" if possible.most - possible.least > CLOSE else ""
-            yield Problem(f"{name} does not match the answers", wanted, f"{value:g}", path, line)
+            yield Violation(f"{name} does not match the answers", wanted, f"{value:g}", path, line)
         metric = result.rules.metrics.get(name)
         if result.division == "closed" and metric and possible.most - possible.least > metric.uncertain + CLOSE:
             message = f"the answers are so far from the reference's that {name} does not follow from them"
             found_ = f"{possible.least:.5g} to {possible.most:.5g}"
-            yield Problem(message, f"within {metric.uncertain:g}", found_, accuracy.answers_path)
+            yield Violation(message, f"within {metric.uncertain:g}", found_, accuracy.answers_path)

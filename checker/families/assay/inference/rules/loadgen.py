@@ -9,11 +9,11 @@ from operator import eq, ge, le
 from typing import Any
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
 from checker.families.assay.inference.submission import PERFORMANCE, InferenceResult, LoadGenRun
-from checker.loadgen.detail_log import DetailLog
+from checker.loadgen.log import DetailLog
 from rules.serving import ScenarioRules, ServingRules, loadgen_rules
 from rules.serving_documents import ServingRecord
 
@@ -35,41 +35,41 @@ def is_whole(run: LoadGenRun) -> bool:
 
 
 @check("serving-latencies", "run")
-def latencies(run: LoadGenRun) -> Iterator[Problem]:
+def latencies(run: LoadGenRun) -> Iterator[Violation]:
     """Judge that a run in performance mode has its latencies."""
     if run.name in PERFORMANCE and run.latencies is None:
         yield from run.flaws["latencies"]
 
 
 @check("serving-detail", "run")
-def detail(run: LoadGenRun) -> Iterator[Problem]:
+def detail(run: LoadGenRun) -> Iterator[Violation]:
     """Judge that LoadGen's detail log is there, whole, and says each thing once."""
     log = run.detail
     if log.refused is not None:
-        yield Problem(f"LoadGen's detail log {log.refused}", "a detail log", "", run.detail_path)
+        yield Violation(f"LoadGen's detail log {log.refused}", "a detail log", "", run.detail_path)
         return
     if log.crash is not None:
-        yield Problem(f"LoadGen did not write this line: {log.crash}", "", "", run.detail_path, log.crash_line)
+        yield Violation(f"LoadGen did not write this line: {log.crash}", "", "", run.detail_path, log.crash_line)
     if log.unflagged is not None:
         message = f"LoadGen did not write this line: {log.unflagged}"
-        yield Problem(message, "metadata.is_error", "none", run.detail_path, log.unflagged_line)
+        yield Violation(message, "metadata.is_error", "none", run.detail_path, log.unflagged_line)
     for key in sorted(log.repeated):
         if key.startswith(("result_", "effective_", "requested_", "early_stopping_")):
             message = f"'{key}' is logged {log.repeated[key]} times"
-            yield Problem(message, "once", "again", run.detail_path, log.at(key))
+            yield Violation(message, "once", "again", run.detail_path, log.at(key))
 
 
 @check("serving-errors", "run")
-def errors(run: LoadGenRun) -> Iterator[Problem]:
+def errors(run: LoadGenRun) -> Iterator[Violation]:
     """Judge that LoadGen logged no error, and counts none."""
     for said in run.detail.errors:
-        yield Problem(f"LoadGen logged {brief(said.key)}", "no error", brief(said.value), run.detail_path, said.line)
+        yield Violation(f"LoadGen logged {brief(said.key)}", "no error", brief(said.value), run.detail_path, said.line)
     if run.name in PERFORMANCE:
         yield from run.require_said("LoadGen counts errors, or did not come to its end", 0, "num_errors")
 
 
 @check("serving-valid", "run")
-def valid(run: LoadGenRun) -> Iterator[Problem]:
+def valid(run: LoadGenRun) -> Iterator[Violation]:
     """Judge that LoadGen calls the run valid."""
     for key in VALID if is_whole(run) else ():
         wanted = "VALID" if key == "result_validity" else True
@@ -77,7 +77,7 @@ def valid(run: LoadGenRun) -> Iterator[Problem]:
 
 
 @check("serving-mode", "run")
-def mode(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
+def mode(result: InferenceResult, run: LoadGenRun) -> Iterator[Violation]:
     """Judge that the run was of its scenario, in its mode, with the tests' switches as they should be, no others."""
     wanted: dict[str, Any] = {
         "effective_scenario": run.its.loadgen if result.rules else run.scenario,
@@ -106,11 +106,11 @@ def mode(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     if run.whole is not None and has_audit != (run.name in TESTS):
         message = f"LoadGen {'found' if has_audit else 'did not find'} an audit.config in a {run.name} run"
         wanted_, found = "one in TEST01, TEST04 and TEST06, none elsewhere", "one" if has_audit else "none"
-        yield Problem(message, wanted_, found, run.detail_path)
+        yield Violation(message, wanted_, found, run.detail_path)
 
 
 @check("serving-seeds", "run")
-def seeds(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
+def seeds(result: InferenceResult, run: LoadGenRun) -> Iterator[Violation]:
     """Judge that LoadGen's seeds are the round's, and in the run with other seeds one of the round's other sets."""
     known = loadgen_rules(result.ruleset.name)
     sets = [one.model_dump() for one in (known.alternate if run.name == "seeds" else [known.seeds])]
@@ -120,7 +120,7 @@ def seeds(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
 
 
 @check("serving-loadgen", "run")
-def loadgen(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
+def loadgen(result: InferenceResult, run: LoadGenRun) -> Iterator[Violation]:
     """Judge that LoadGen is the round's, by its own word, the container's log and the record, and unchanged."""
     wanted, message = loadgen_rules(result.ruleset.name).version, "LoadGen is not the round's"
     if run.whole is not None and str(run.whole["loadgen_version"]).partition(" ")[0] != wanted:
@@ -162,7 +162,7 @@ HOW = {"=": ("", eq), ">=": ("at least ", ge), "<=": ("at most ", le)}
 
 
 @check("serving-settings", "run")
-def settings(run: LoadGenRun, whole: DetailLog, rules: ServingRules) -> Iterator[Problem]:
+def settings(run: LoadGenRun, whole: DetailLog, rules: ServingRules) -> Iterator[Violation]:
     """Judge LoadGen's effective settings by the round's for workload and scenario."""
     its = rules.scenarios.get(run.scenario)  # type: ignore[call-overload]
     for key, wanted, how in _wanted(run, rules, its) if its is not None else ():
@@ -181,7 +181,7 @@ EFFECTIVE = {
 
 
 @check("serving-user-conf", "run")
-def user_conf(result: InferenceResult, run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
+def user_conf(result: InferenceResult, run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Violation]:
     """Judge that user.conf, the record and LoadGen's effective settings are of one mind."""
     text, path = record.model.user_conf, f"{run.results}/user.conf"
     with suppress(RefusedError):  # that it is missing is another rule's
@@ -223,12 +223,12 @@ def _number(text: str) -> float:
 
 
 @check("serving-summary", "run")
-def summary(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
+def summary(result: InferenceResult, run: LoadGenRun) -> Iterator[Violation]:
     """Judge that LoadGen's summary says what its detail log says."""
     try:
         text = result.tree.read(run.summary_path, SUMMARY).decode("utf-8", "replace")
     except RefusedError as error:
-        yield Problem(f"LoadGen's summary {error}", "mlperf_log_summary.txt", "", run.summary_path)
+        yield Violation(f"LoadGen's summary {error}", "mlperf_log_summary.txt", "", run.summary_path)
         return
     if run.name not in PERFORMANCE or run.whole is None:
         return
@@ -236,12 +236,12 @@ def summary(result: InferenceResult, run: LoadGenRun) -> Iterator[Problem]:
     if validity is None or validity[1] != run.whole["result_validity"]:
         found = validity[1] if validity else "nothing"
         message = "the summary calls the result otherwise than the detail log"
-        yield Problem(message, brief(run.whole["result_validity"]), found, run.summary_path, _line(text, "Result is"))
+        yield Violation(message, brief(run.whole["result_validity"]), found, run.summary_path, _line(text, "Result is"))
     for name, value in STATED.findall(text):
         wanted = run.whole[run.its.percentile_form.format(name)]
         if wanted != int(value):
             message = f"the summary has another {name} percentile than the detail log"
-            yield Problem(message, brief(wanted), value, run.summary_path, _line(text, f"{name} percentile"))
+            yield Violation(message, brief(wanted), value, run.summary_path, _line(text, f"{name} percentile"))
 
 
 def _line(text: str, begin: str) -> int | None:

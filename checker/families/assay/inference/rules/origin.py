@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.mllog import ParsedLog
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
@@ -32,7 +32,7 @@ AGREED = {
 
 
 @check("serving-record-agrees", "run")
-def record_agrees(run: LoadGenRun, log: ParsedLog, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
+def record_agrees(run: LoadGenRun, log: ParsedLog, record: ValidDocument[ServingRecord]) -> Iterator[Violation]:
     """Judge that the container's log and the record state the same."""
     places = {key: (member,) for key, member in AGREED.items()} | {
         name: ("sut", name) for name in SutParameters.model_fields
@@ -48,19 +48,19 @@ def record_agrees(run: LoadGenRun, log: ParsedLog, record: ValidDocument[Serving
 
 
 @check("serving-outcome", "run")
-def outcome(record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
+def outcome(record: ValidDocument[ServingRecord]) -> Iterator[Violation]:
     """Judge that the run came to its end."""
     yield from record.require(f"the run ended as {record.model.outcome}", ServingOutcome.SUCCESS, "outcome")
 
 
 @check("serving-attempts", "run")
-def attempts(record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
+def attempts(record: ValidDocument[ServingRecord]) -> Iterator[Violation]:
     """Point at runs that needed more than one attempt."""
     yield from attempts_before(record)
 
 
 @check("serving-files", "run")
-def files(result: InferenceResult, run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
+def files(result: InferenceResult, run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Violation]:
     """Judge that LoadGen's files are those the record was written for, each of them."""
     for position, file in enumerate(record.model.files):
         try:
@@ -71,7 +71,7 @@ def files(result: InferenceResult, run: LoadGenRun, record: ValidDocument[Servin
             continue
         if found != file.sha256:
             wanted = f"{file.sha256} ({record.cited('files', position, 'sha256')})"
-            yield Problem("the file is not the one the run wrote", wanted, found, file.path)
+            yield Violation("the file is not the one the run wrote", wanted, found, file.path)
     listed = {file.path for file in record.model.files}
     paths = [run.detail_path, run.summary_path]
     paths += [run.latencies_path] if run.name in PERFORMANCE else []
@@ -86,13 +86,13 @@ OWN = ("scenario", "files", "user_conf", "audit_config", "load_s", "warm_up_s", 
 
 
 @check("serving-runs-alike", "result")
-def runs_alike(result: InferenceResult) -> Iterator[Problem]:
+def runs_alike(result: InferenceResult) -> Iterator[Violation]:
     """Judge that all runs had the same image, source, data, parameters, arguments, environment and limits."""
     yield from alike(result, OWN, "the runs differ in {}: accuracy and performance are not of one system")
 
 
 @check("serving-runs-there", "result")
-def runs_there(result: InferenceResult, manifest: ValidDocument[Manifest]) -> Iterator[Problem]:
+def runs_there(result: InferenceResult, manifest: ValidDocument[Manifest]) -> Iterator[Violation]:
     """Judge that the manifest declares the runs there are."""
     declared, found = manifest.model.runs, len(result.runs)
     if declared != found:
@@ -100,7 +100,7 @@ def runs_there(result: InferenceResult, manifest: ValidDocument[Manifest]) -> It
 
 
 @check("serving-warm-up", "run")
-def warm_up(run: LoadGenRun, log: ParsedLog) -> Iterator[Problem]:
+def warm_up(run: LoadGenRun, log: ParsedLog) -> Iterator[Violation]:
     """Judge that the system was warmed up before the clock started: logged, in order, taking time."""
     order = ("init_start", "warmup_start", "warmup_stop", "init_stop", "run_start", "run_stop")
     for key in order:
@@ -117,7 +117,7 @@ def warm_up(run: LoadGenRun, log: ParsedLog) -> Iterator[Problem]:
 @check("serving-host-clock", "run")
 def host_clock(
     result: InferenceResult, run: LoadGenRun, log: ParsedLog, record: ValidDocument[ServingRecord], latencies: Latencies
-) -> Iterator[Problem]:
+) -> Iterator[Violation]:
     """Judge that by the host's receipts the run lasted as long as LoadGen's clock says, and not much longer."""
     if run.name not in PERFORMANCE or len(record.model.receipts) != len(log.records):
         return  # the latter is said by another rule
@@ -133,7 +133,7 @@ def host_clock(
 
 
 @check("serving-apart", "result")
-def apart(result: InferenceResult) -> Iterator[Problem]:
+def apart(result: InferenceResult) -> Iterator[Violation]:
     """Judge by receipts that no two runs of a result were made at the same time."""
     spans = sorted(
         (run.record.model.receipts[0], run.record.model.receipts[-1], run.record_path, run.record)
@@ -147,7 +147,7 @@ def apart(result: InferenceResult) -> Iterator[Problem]:
 
 
 @check("serving-distinct", "results")
-def distinct(results: list[InferenceResult]) -> Iterator[Problem]:
+def distinct(results: list[InferenceResult]) -> Iterator[Violation]:
     """Judge that no run's logs or latencies are those of another, of any result of the submitter."""
     seen: dict[tuple[str, Any], str] = {}
     for result in results:
@@ -155,7 +155,7 @@ def distinct(results: list[InferenceResult]) -> Iterator[Problem]:
             for what, mark, path in _marks(run):
                 first = seen.setdefault((what, mark), path)
                 if first != path:
-                    yield Problem(f"the run has the {what} of another", "a run of its own", first, path)
+                    yield Violation(f"the run has the {what} of another", "a run of its own", first, path)
 
 
 def _marks(run: LoadGenRun) -> Iterator[tuple[str, Any, str]]:
@@ -168,12 +168,12 @@ def _marks(run: LoadGenRun) -> Iterator[tuple[str, Any, str]]:
 
 
 @check("serving-known", "result")
-def known(result: InferenceResult) -> Iterator[Problem]:
+def known(result: InferenceResult) -> Iterator[Violation]:
     """Judge that the round has rules on the workload and on each scenario of it, each with a run."""
     yield from workload_known(result)
     for scenario in result.scenarios.values() if result.rules is not None else ():
         if scenario.rules is None and result.rules is not None:
             names, message = ", ".join(result.rules.scenarios), "the round has no such scenario for this workload"
-            yield Problem(message, names, scenario.name, scenario.folder)
+            yield Violation(message, names, scenario.name, scenario.folder)
         elif not any(run in scenario.runs for run in RUNS):
-            yield Problem("the scenario has no run", ", ".join(RUNS), "none", scenario.folder)
+            yield Violation("the scenario has no run", ", ".join(RUNS), "none", scenario.folder)

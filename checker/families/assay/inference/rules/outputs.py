@@ -10,7 +10,7 @@ from math import inf
 from pathlib import Path
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.assay.checks import check, flaws
 from checker.families.assay.inference.submission import InferenceResult
 from checker.families.assay.rules.record import bound
@@ -25,14 +25,14 @@ Search = ValidDocument[SearchRecord]
 
 
 @check("serving-outputs-bound", "result")
-def outputs_bound(outputs: Outputs, first_record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
+def outputs_bound(outputs: Outputs, first_record: ValidDocument[ServingRecord]) -> Iterator[Violation]:
     """Judge that the certificate is of this workload, framework, precision, source and data."""
     yield from bound(outputs, "outputs'", first_record, "ruleset", "workload", "framework", "source_sha256", "data")
     yield from outputs.require("the outputs' precision does not match", first_record.model.sut.precision, "precision")
 
 
 @check("serving-outputs-agree", "result")
-def outputs_agree(result: InferenceResult, outputs: Outputs, rules: ServingRules) -> Iterator[Problem]:
+def outputs_agree(result: InferenceResult, outputs: Outputs, rules: ServingRules) -> Iterator[Violation]:
     """Judge that the outputs are the reference's, of the round's samples, as closely as the precision must be."""
     model, agreed = outputs.model, rules.outputs
     reference = result.ruleset.data("outputs", f"{rules.workload}.json")
@@ -72,7 +72,7 @@ def read_reference(path: Path, digest: str) -> list[list[float]]:
 
 
 @check("serving-searched", "result")
-def searched(result: InferenceResult, search: Search) -> Iterator[Problem]:
+def searched(result: InferenceResult, search: Search) -> Iterator[Violation]:
     """Judge that Server's rate was searched: a higher one was tried and not valid, or the bracket is told."""
     for name, scenario in result.scenarios.items():
         run = scenario.performance
@@ -89,13 +89,13 @@ def searched(result: InferenceResult, search: Search) -> Iterator[Problem]:
 
 
 @check("serving-left-out", "result")
-def left_out(search: Search) -> Iterator[Problem]:
+def left_out(search: Search) -> Iterator[Violation]:
     """Judge that no scenario was asked for and left out."""
     for name, why in search.model.left_out.items():
         yield search.problem(f"{name} was asked for and left out", "a valid run of it", why, "left_out", name)
 
 
 @check("serving-search-bound", "result")
-def search_bound(search: Search, first_record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
+def search_bound(search: Search, first_record: ValidDocument[ServingRecord]) -> Iterator[Violation]:
     """Judge that the search was made with this workload, framework, source and parameters."""
     yield from bound(search, "search's", first_record, "ruleset", "workload", "framework", "source_sha256", "sut")

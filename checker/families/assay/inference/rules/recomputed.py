@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle, pairwise, repeat
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.families.assay.checks import check
 from checker.families.assay.inference.compliance import ranked
 from checker.families.assay.inference.latencies import PERCENTILES, Latencies, percentile
@@ -25,7 +25,7 @@ NS = 1_000_000_000
 
 
 @check("serving-percentiles", "run")
-def percentiles(run: LoadGenRun, timed: Latencies) -> Iterator[Problem]:
+def percentiles(run: LoadGenRun, timed: Latencies) -> Iterator[Violation]:
     """Judge that LoadGen's percentiles, least, largest and mean latency are those of the latencies."""
     yield from _summed_up(run, timed.ranked, "result_{}_percentile_latency_ns", "result_{}_latency_ns")
     if run.its.by_query:
@@ -35,7 +35,7 @@ def percentiles(run: LoadGenRun, timed: Latencies) -> Iterator[Problem]:
         yield from _summed_up(run, sorted(timed.first_token), *kinds)
 
 
-def _summed_up(run: LoadGenRun, values: Sequence[int], percentile_of: str, end_of: str) -> Iterator[Problem]:
+def _summed_up(run: LoadGenRun, values: Sequence[int], percentile_of: str, end_of: str) -> Iterator[Violation]:
     """Judge what LoadGen says of sorted values by the forms of its keys: percentiles, and least, largest and mean."""
     wanted = {percentile_of.format(p): (f"{p} percentile", percentile(values, float(p) / 100)) for p in PERCENTILES}
     ends = (("min", values[0]), ("max", values[-1]), ("mean", sum(values) // len(values)))
@@ -46,7 +46,7 @@ def _summed_up(run: LoadGenRun, values: Sequence[int], percentile_of: str, end_o
 
 
 @check("serving-score", "run")
-def score(run: LoadGenRun, timed: Latencies, asked: ScenarioRules) -> Iterator[Problem]:
+def score(run: LoadGenRun, timed: Latencies, asked: ScenarioRules) -> Iterator[Violation]:
     """Judge that the score and the rates LoadGen logs follow from the latencies."""
     key, wanted = run.its.score, dict[str, float]()
     if run.its.is_one_query:
@@ -72,7 +72,7 @@ def score(run: LoadGenRun, timed: Latencies, asked: ScenarioRules) -> Iterator[P
 
 
 @check("serving-duration", "run")
-def duration(run: LoadGenRun, timed: Latencies, asked: ScenarioRules) -> Iterator[Problem]:
+def duration(run: LoadGenRun, timed: Latencies, asked: ScenarioRules) -> Iterator[Violation]:
     """Judge that the run did last as long as the round wants: the last query began, in Offline ended, so late."""
     lasted, least = timed.ranked[-1] / NS if run.its.is_one_query else timed.last_issued_s, asked.min_duration_ms / 1000
     if run.name != "TEST06" and lasted < least:
@@ -81,7 +81,7 @@ def duration(run: LoadGenRun, timed: Latencies, asked: ScenarioRules) -> Iterato
 
 
 @check("serving-queries", "run")
-def queries(run: LoadGenRun, timed: Latencies, asked: ScenarioRules, rules: ServingRules) -> Iterator[Problem]:
+def queries(run: LoadGenRun, timed: Latencies, asked: ScenarioRules, rules: ServingRules) -> Iterator[Violation]:
     """Judge that as many queries and samples were asked as the round wants and LoadGen says."""
     count, samples = len(set(timed.query)), len(timed)
     yield from run.require_said("LoadGen counts other queries than have latencies", count, "result_query_count")
@@ -101,7 +101,7 @@ def queries(run: LoadGenRun, timed: Latencies, asked: ScenarioRules, rules: Serv
 
 
 @check("serving-bound", "run")
-def bound(run: LoadGenRun, timed: Latencies, asked: ScenarioRules) -> Iterator[Problem]:
+def bound(run: LoadGenRun, timed: Latencies, asked: ScenarioRules) -> Iterator[Violation]:
     """Judge Server's latencies by the round's bounds, with LoadGen's early stopping."""
     if not run.its.is_bounded or not is_whole(run):
         return
@@ -126,7 +126,7 @@ def bound(run: LoadGenRun, timed: Latencies, asked: ScenarioRules) -> Iterator[P
 
 
 @check("serving-pace", "run")
-def pace(run: LoadGenRun, timed: Latencies) -> Iterator[Problem]:
+def pace(run: LoadGenRun, timed: Latencies) -> Iterator[Violation]:
     """Judge that queries follow one another as LoadGen asks them: the next once the last is answered, and then at once.
 
     Shortened latencies would leave gaps, lengthened ones would overlap.
@@ -150,7 +150,7 @@ def pace(run: LoadGenRun, timed: Latencies) -> Iterator[Problem]:
 
 
 @check("serving-drawn", "run")
-def drawn(run: LoadGenRun, timed: Latencies, asked: ScenarioRules) -> Iterator[Problem]:
+def drawn(run: LoadGenRun, timed: Latencies, asked: ScenarioRules) -> Iterator[Violation]:
     """Judge that the latencies are of the queries that LoadGen draws from its seeds, all of them, in order."""
     least, count = run.detail["effective_min_query_count"], run.detail["effective_performance_sample_count"]
     seeds = [run.detail[f"effective_{name}_rng_seed"] for name in ("qsl", "sample_index", "schedule")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
 from checker.families.assay.inference.compliance import Fault, loaded, ranked, verdict
@@ -27,13 +27,13 @@ QUIET = "measure again on a quiet machine; if it fails there too"
 
 
 @check("serving-tests", "scenario")
-def tests_there(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
+def tests_there(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Violation]:
     """Judge that a closed result has the runs it needs."""
     for name in ("performance", "accuracy", *result.compliance.tests(result.workload)):
         run = scenario.runs.get(name)
         if run is None or run.whole is None:
             where = f"{scenario.ours}/{name}" if run is None else run.detail_path
-            yield Problem(f"the {name} run is missing", f"the {name} run", "nothing", where)
+            yield Violation(f"the {name} run is missing", f"the {name} run", "nothing", where)
 
 
 def judged(result: InferenceResult, scenario: ScenarioResult, test: str) -> dict[str, list[Fault]] | None:
@@ -50,7 +50,7 @@ def judged(result: InferenceResult, scenario: ScenarioResult, test: str) -> dict
 
 
 def _judge(test: str) -> None:
-    def passed(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
+    def passed(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Violation]:
         run = scenario.runs.get(test)
         found = judged(result, scenario, test)
         busy = _disturbances(result, (scenario.performance, run))
@@ -59,7 +59,7 @@ def _judge(test: str) -> None:
                 path = run.detail_path if run else scenario.ours
                 by = f"; the machine was disturbed meanwhile: {busy}" if busy and fault.pace else ""
                 first = QUIET if fault.pace else ""
-                yield Problem(f"{test} fails: {fault.message}{by}", fault.expected, fault.found, path, first=first)
+                yield Violation(f"{test} fails: {fault.message}{by}", fault.expected, fault.found, path, first=first)
 
     check(f"serving-passes-{test.lower()}", "scenario")(passed)
 
@@ -75,7 +75,7 @@ for _test in ("TEST01", "TEST04", "TEST06", "seeds"):
 
 
 @check("serving-tries", "scenario")
-def tries(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
+def tries(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Violation]:
     """Judge that no run was made again, for its own or its tests' pace, more often than the round allows."""
     rules, made = result.compliance, dict[str, int]()
     for name, run in scenario.runs.items():
@@ -91,7 +91,7 @@ def tries(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem
 
 
 @check("serving-verify", "scenario")
-def verify(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
+def verify(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Violation]:
     """Judge that MLPerf's verdict files are there and say what the logs say."""
     for test, names in VERIFY.items():
         run, found = scenario.runs.get(test), judged(result, scenario, test)
@@ -102,11 +102,11 @@ def verify(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Proble
             try:
                 lines = result.tree.read(path, VERIFY_BYTES).decode("utf-8", "replace").splitlines()
             except RefusedError as error:
-                yield Problem(f"the verdict file {error}", name, "", path)
+                yield Violation(f"the verdict file {error}", name, "", path)
                 continue
             for wanted in _wanted(test, scenario.name, parts, found):
                 if wanted not in lines:
-                    yield Problem(f"{name} does not say what the logs say", wanted, "no such line", path)
+                    yield Violation(f"{name} does not say what the logs say", wanted, "no such line", path)
 
 
 def _wanted(test: str, scenario: str, parts: tuple[str, ...], found: dict[str, list[Fault]]) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _wanted(test: str, scenario: str, parts: tuple[str, ...], found: dict[str, l
 
 
 @check("serving-loading", "run")
-def loading(result: InferenceResult, run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Problem]:
+def loading(result: InferenceResult, run: LoadGenRun, record: ValidDocument[ServingRecord]) -> Iterator[Violation]:
     """Judge that loading samples, outside the clock, took too little time to answer them meanwhile."""
     count, seconds, pace = run.detail["effective_performance_sample_count"], record.model.loading_s, _pace(result)
     if seconds is not None and pace is not None and type(count) is int and 0 < count < LOADED:

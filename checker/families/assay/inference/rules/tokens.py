@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.families.assay.checks import check
 from checker.families.assay.inference.answers import numbers
 from checker.families.assay.inference.latencies import PERCENTILES, percentile
@@ -57,7 +57,7 @@ def token_counts(scenario: ScenarioResult, kind: AnswerComparison) -> dict[int, 
 
 
 @check("serving-tokens", "scenario")
-def tokens(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Problem]:
+def tokens(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Violation]:
     """Judge that tokens a second and times per token follow from the latencies and the accuracy run's answers."""
     workload = result.compliance.workloads.get(result.workload)
     if result.rules is None or not result.rules.tokens or workload is None or scenario.accuracy is None:
@@ -74,7 +74,7 @@ def tokens(result: InferenceResult, scenario: ScenarioResult) -> Iterator[Proble
                 yield from _bound(scenario, run, found.each_ns, share)
 
 
-def _rate(run: LoadGenRun, found: TokenTimes, share: float) -> Iterator[Problem]:
+def _rate(run: LoadGenRun, found: TokenTimes, share: float) -> Iterator[Violation]:
     if (key := run.its.tokens_score) is None or not found.seconds:
         return
     wanted, stated = found.tokens / found.seconds, run.detail[key]
@@ -82,7 +82,7 @@ def _rate(run: LoadGenRun, found: TokenTimes, share: float) -> Iterator[Problem]
         yield run.said(key, f"{key} does not follow from the latencies and the answers", f"{wanted:.6g}")
 
 
-def _percentiles(run: LoadGenRun, each_ns: list[int], share: float) -> Iterator[Problem]:
+def _percentiles(run: LoadGenRun, each_ns: list[int], share: float) -> Iterator[Violation]:
     for name in PERCENTILES:
         key, at = f"result_time_per_output_token_{name}_percentile_ns", float(name) / 100
         least = percentile(each_ns, max(at - share, 0.0))
@@ -94,7 +94,7 @@ def _percentiles(run: LoadGenRun, each_ns: list[int], share: float) -> Iterator[
             yield run.said(key, message, wanted)
 
 
-def _bound(scenario: ScenarioResult, run: LoadGenRun, each_ns: list[int], share: float) -> Iterator[Problem]:
+def _bound(scenario: ScenarioResult, run: LoadGenRun, each_ns: list[int], share: float) -> Iterator[Violation]:
     """Object where a token takes too long whichever answers the round lets differ."""
     if scenario.rules is None or scenario.rules.tpot_ms is None:
         return

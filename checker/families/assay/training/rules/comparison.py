@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from statistics import fmean
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.statistics import fastest_mean
 from checker.families.assay.checks import check, flaws
 from checker.families.assay.rules.record import bound
@@ -23,15 +23,15 @@ Certificate = ValidDocument[ParityCertificate]
 
 
 @check("parity-present", "result")
-def parity_present(result: TrainingResult) -> Iterator[Problem]:
+def parity_present(result: TrainingResult) -> Iterator[Violation]:
     """Judge that a closed result carries a certificate."""
     path = f"{result.folder}/parity.json"
     if path not in result.tree.entries:
-        yield Problem("the result has no parity certificate", "a parity certificate", "nothing", path)
+        yield Violation("the result has no parity certificate", "a parity certificate", "nothing", path)
 
 
 @check("parity-bound", "result")
-def parity_bound(certificate: Certificate, first_record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def parity_bound(certificate: Certificate, first_record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Judge that the certificate is of this round, workload, source, data and wheel lock."""
     yield from bound(certificate, "certificate's", first_record, "ruleset", "workload", "source_sha256", "data")
     record, frameworks = first_record.model, [side.framework for side in certificate.model.frameworks]
@@ -45,14 +45,14 @@ def parity_bound(certificate: Certificate, first_record: ValidDocument[RunRecord
 
 
 @check("parity", "result")
-def parity(certificate: Certificate, rules: WorkloadRules) -> Iterator[Problem]:
+def parity(certificate: Certificate, rules: WorkloadRules) -> Iterator[Violation]:
     """Judge every comparison of the certificate against the round's bounds."""
     for one in disagreements(certificate.model, rules.parity):
         yield certificate.problem(one.message, one.expected, one.found, one.member)
 
 
 @check("convergence", "result")
-def convergence(result: TrainingResult) -> Iterator[Problem]:
+def convergence(result: TrainingResult) -> Iterator[Violation]:
     """Judge that the result does not reach the target in significantly fewer samples than the reference runs.
 
     Runs short of the target say nothing of how soon it is reached: counted with their whole budget, one of them would
@@ -60,13 +60,13 @@ def convergence(result: TrainingResult) -> Iterator[Problem]:
     """
     reference = _reference(result)
     if reference is None:
-        yield Problem("the round has no reference runs of this workload", "reference runs", "none", result.folder)
+        yield Violation("the round has no reference runs of this workload", "reference runs", "none", result.folder)
     elif samples := _samples_to_target(result):
         yield from _too_few(result, samples, reference, result.ruleset.significance)
 
 
 @check("convergence-doubt", "result")
-def convergence_doubt(result: TrainingResult) -> Iterator[Problem]:
+def convergence_doubt(result: TrainingResult) -> Iterator[Violation]:
     """Point at a result that converges faster than most honest ones would, yet not so fast as to be refused."""
     reference, samples = _reference(result), _samples_to_target(result)
     if reference and samples and not any(_too_few(result, samples, reference, result.ruleset.significance)):
@@ -75,13 +75,13 @@ def convergence_doubt(result: TrainingResult) -> Iterator[Problem]:
 
 def _too_few(
     result: TrainingResult, samples: list[int], reference: list[float], significance: float
-) -> Iterator[Problem]:
+) -> Iterator[Violation]:
     """Yield a problem where the mean of `samples` is below the bound at `significance`."""
     bound, mean = fastest_mean(reference, len(samples), significance), fmean(samples)
     if mean < bound:
         message = "the result reaches the target in fewer samples than the reference runs allow"
         expected = f"at least {bound:.0f} samples on average ({len(reference)} reference runs, level {significance:g})"
-        yield Problem(message, expected, f"{mean:.0f} samples over {len(samples)} runs", result.folder)
+        yield Violation(message, expected, f"{mean:.0f} samples over {len(samples)} runs", result.folder)
 
 
 def _reference(result: TrainingResult) -> list[float] | None:

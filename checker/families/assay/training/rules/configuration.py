@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.mllog import ParsedLog
 from checker.families.assay.checks import check
 from checker.families.assay.metric import of_workload
@@ -19,7 +19,7 @@ from rules.workload import WorkloadRules
 NEEDED = ("--framework", "--target", "--division", "--submitter")
 ONCE = (
     *NEEDED, "--runs", "--threads", "--memory", "--data", "--system-file", "--power-log", "--power-log-ahead",
-    "--uncontained", "--idle-baseline",
+    "--uncontained", "--idle-baseline", "--round",
 )  # fmt: skip
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,49}")
 
@@ -52,7 +52,7 @@ def _parsed(words: list[str]) -> tuple[str, dict[str, str], list[str]]:
 
 
 @check("arguments", "run")
-def arguments(result: TrainingResult, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def arguments(result: TrainingResult, record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Judge that the recorded command line is one of `assay run`, and asks for what the record says was run."""
     model = record.model
     try:
@@ -67,6 +67,7 @@ def arguments(result: TrainingResult, record: ValidDocument[RunRecord]) -> Itera
         "--division": model.division,
         "--submitter": model.submitter,
         "--threads": str(model.threads),
+        "--round": model.ruleset,
         "--memory": f"{model.container.memory_bytes >> 20}",
         "--runs": str(result.manifest.model.runs) if result.manifest is not None else given.get("--runs", ""),
     }
@@ -87,7 +88,7 @@ def arguments(result: TrainingResult, record: ValidDocument[RunRecord]) -> Itera
         yield from _settings(record, result.rules, settings)
 
 
-def _settings(record: ValidDocument[RunRecord], rules: WorkloadRules, settings: list[str]) -> Iterator[Problem]:
+def _settings(record: ValidDocument[RunRecord], rules: WorkloadRules, settings: list[str]) -> Iterator[Violation]:
     """Judge that the round's hyperparameters, with the settings put in, are the record's."""
     if settings and record.model.division == "closed":
         message = "the arguments set hyperparameters, which the closed division fixes"
@@ -110,7 +111,7 @@ def _settings(record: ValidDocument[RunRecord], rules: WorkloadRules, settings: 
 
 
 @check("hyperparameter-form", "run")
-def hyperparameter_form(run: TrainingRun, rules: WorkloadRules) -> Iterator[Problem]:
+def hyperparameter_form(run: TrainingRun, rules: WorkloadRules) -> Iterator[Violation]:
     """Judge the types of hyperparameters in log and record (128 is not 128.0), and what each must be to another."""
     recorded = run.record.model.hyperparameters if run.record else {}
     for name, usual in rules.hyperparameters.items():
@@ -139,7 +140,7 @@ def _kind(usual: Any) -> str:
 
 
 @check("known-events", "run")
-def known_events(result: TrainingResult, run: TrainingRun, log: ParsedLog, rules: WorkloadRules) -> Iterator[Problem]:
+def known_events(result: TrainingResult, run: TrainingRun, log: ParsedLog, rules: WorkloadRules) -> Iterator[Violation]:
     """Judge that a log holds only events that the round's rules speak of."""
     named = named_events(result.ruleset, rules)  # also hyperparameters of optimisers that this workload has not
     known = {*(key for key in named if not key.startswith("opt_")), *rules.hyperparameters}

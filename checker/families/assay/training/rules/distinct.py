@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.families.assay.checks import check
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
 from rules.thresholds import Copy, Course, training_thresholds
@@ -75,7 +75,7 @@ TRACES = (
 
 
 @check("runs-distinct", "result")
-def runs_distinct(result: TrainingResult) -> Iterator[Problem]:
+def runs_distinct(result: TrainingResult) -> Iterator[Violation]:
     """Judge that no run is a copy of another: seeds, initial weights, courses and final weights all differ."""
     seen: dict[tuple[str, Any], TrainingRun] = {}
     for run in result.runs:
@@ -97,7 +97,7 @@ def _drawn(result: TrainingResult) -> tuple[str, ...]:
 
 
 @check("results-distinct", "results")
-def results_distinct(results: list[TrainingResult]) -> Iterator[Problem]:
+def results_distinct(results: list[TrainingResult]) -> Iterator[Violation]:
     """Judge that no run of one result is a copy of a run of another."""
     owners = {id(run): result for result in results for run in result.runs}
     for run, other, trace in _alike([run for result in results for run in result.runs], _bounds(*results)):
@@ -105,7 +105,7 @@ def results_distinct(results: list[TrainingResult]) -> Iterator[Problem]:
             yield _copy(run, other, trace.what, trace.key)
 
 
-def _copy(run: TrainingRun, other: TrainingRun, what: str, key: str) -> Problem:
+def _copy(run: TrainingRun, other: TrainingRun, what: str, key: str) -> Violation:
     what, key = (text.replace("{metric}", run.metric) for text in (what, key))
     near = other.log_path.rpartition("/")[2] if other.folder == run.folder else other.log_path
     return run.problem(f"two runs have the same {what}", "its own", f"the same as {near}", run.first(key))

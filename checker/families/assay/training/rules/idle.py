@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.families.assay.checks import check, flaws
 from checker.families.assay.rules.observation import samples_digest
 from checker.families.assay.training.submission import TrainingResult
@@ -18,13 +18,13 @@ flaws("result", "idle")
 
 
 @check("idle-digest", "run")
-def idle_digest(result: TrainingResult, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def idle_digest(result: TrainingResult, record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Judge that the baseline, which all runs share, is the one the record names."""
     yield from samples_digest(result, record, "idle", result.idle_path, result.idle)
 
 
 @check("idle-fit", "result")
-def idle_fit(result: TrainingResult) -> Iterator[Problem]:
+def idle_fit(result: TrainingResult) -> Iterator[Violation]:
     """Judge that the idle baseline was long enough, was over before the runs, and is of their meters."""
     seen, tolerates, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
     if seen is None or tolerates is None or wanted is None:
@@ -54,7 +54,7 @@ def idle_fit(result: TrainingResult) -> Iterator[Problem]:
 
 
 @check("idle-steady", "result")
-def idle_steady(result: TrainingResult) -> Iterator[Problem]:
+def idle_steady(result: TrainingResult) -> Iterator[Violation]:
     """Point at what the machine did while it was to be idle."""
     seen, tolerates, wanted = result.idle, result.ruleset.steadiness, result.ruleset.idle
     if seen is None or tolerates is None or wanted is None:
@@ -62,4 +62,4 @@ def idle_steady(result: TrainingResult) -> Iterator[Problem]:
     _, start_s, stop_s = idle(seen.model)
     if stop_s > start_s:
         for one in idle_disturbances(seen.model, start_s, stop_s, tolerates, wanted):
-            yield Problem(f"the machine was not idle: {one.what}", one.expected, one.found, seen.path)
+            yield Violation(f"the machine was not idle: {one.what}", one.expected, one.found, seen.path)

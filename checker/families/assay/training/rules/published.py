@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.families.assay.checks import check
 from checker.families.assay.training.parity import relative_difference
 from checker.families.assay.training.submission import TrainingResult
@@ -28,7 +28,7 @@ def _wheels(certificate: ParityCertificate) -> dict[str, str]:
 
 
 @check("parity-published", "result")
-def parity_published(result: TrainingResult, certificate: Certificate) -> Iterator[Problem]:
+def parity_published(result: TrainingResult, certificate: Certificate) -> Iterator[Violation]:
     """Judge that the certificate is of the round's model: its frameworks, tensors, initial weights, first losses."""
     published = _published(result)
     if published is None or result.rules is None:
@@ -53,7 +53,7 @@ def parity_published(result: TrainingResult, certificate: Certificate) -> Iterat
 
 def _side(
     result: TrainingResult, certificate: Certificate, position: int, side: FrameworkParity, published: FrameworkParity
-) -> Iterator[Problem]:
+) -> Iterator[Violation]:
     """Judge one framework's side: wheels and versions of the round, losses as published."""
     for member, what in (("wheel_lock_sha256", "another wheel lock"), ("versions", "other wheels")):
         wanted, found = getattr(published, member), getattr(side, member)
@@ -72,7 +72,7 @@ def _side(
 
 
 @check("parity-versions", "result")
-def parity_versions(certificate: Certificate, first_record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def parity_versions(certificate: Certificate, first_record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Judge that the certificate's wheels of this framework are those of the image that ran."""
     record = first_record.model
     for position, side in enumerate(certificate.model.frameworks):
@@ -84,7 +84,7 @@ def parity_versions(certificate: Certificate, first_record: ValidDocument[RunRec
 
 
 @check("source-published", "result")
-def source_published(result: TrainingResult, first_record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def source_published(result: TrainingResult, first_record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Point at source that is not the published one: its own certificate speaks for it, and a reviewer reads it.
 
     So too at a transport of which no round says that it was read; nothing else speaks for one.
@@ -102,7 +102,7 @@ def source_published(result: TrainingResult, first_record: ValidDocument[RunReco
 
 
 @check("source-files", "result")
-def source_files(result: TrainingResult) -> Iterator[Problem]:
+def source_files(result: TrainingResult) -> Iterator[Violation]:
     """Judge that the source holds the harness and the framework's side of the workload."""
     if not result.framework:
         return
@@ -110,4 +110,4 @@ def source_files(result: TrainingResult) -> Iterator[Problem]:
     for name in ("suite/harness/train.py", side):
         path = f"{result.implementation}/{name}"
         if not result.tree.is_file(path):
-            yield Problem("the source lacks what every closed result runs", name, "nothing", path)
+            yield Violation("the source lacks what every closed result runs", name, "nothing", path)

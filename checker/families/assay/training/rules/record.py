@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.families.assay.checks import check
 from checker.families.assay.rules.image import names_version
 from checker.families.assay.rules.record import differs
@@ -31,7 +31,7 @@ AGREED = {
 
 
 @check("record-agrees", "run")
-def record_agrees(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def record_agrees(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Judge that log and record state the same settings, seed, digests and names."""
     if run.log is None:
         return
@@ -49,7 +49,7 @@ def record_agrees(result: TrainingResult, run: TrainingRun, record: ValidDocumen
         yield record.problem(message, ", ".join(sorted(wanted)), brief(name), "hyperparameters", name)
 
 
-def _framework(result: TrainingResult, record: ValidDocument[RunRecord], run: TrainingRun) -> Iterator[Problem]:
+def _framework(result: TrainingResult, record: ValidDocument[RunRecord], run: TrainingRun) -> Iterator[Violation]:
     """Judge the logged framework: the record's name, a blank, the version of the wheel in the image."""
     if (logged := run.first("framework")) is None:
         return
@@ -65,7 +65,7 @@ def _framework(result: TrainingResult, record: ValidDocument[RunRecord], run: Tr
 
 
 @check("seed-derived", "run")
-def seed_derived(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def seed_derived(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Judge that the seed is the one that follows from submitter, system, workload, division and run."""
     model = record.model
     parts = (model.submitter, model.system, model.workload, model.division, model.run)
@@ -75,7 +75,7 @@ def seed_derived(result: TrainingResult, run: TrainingRun, record: ValidDocument
 
 
 @check("outcome", "run")
-def outcome(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def outcome(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Judge that the run ended by target or budget, and that the record says what the log says."""
     found, stop = record.model.outcome, run.stop
     if found not in ENDED:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.mllog import LogRecord, ParsedLog
 from checker.families.assay.checks import check
 from checker.families.assay.rules.record import alike, attempts_before
@@ -19,7 +19,7 @@ COURSE = ("block_start", "block_stop", "train_loss", "eval_start", "eval_stop", 
 
 
 @check("run-count", "result")
-def run_count(result: TrainingResult) -> Iterator[Problem]:
+def run_count(result: TrainingResult) -> Iterator[Violation]:
     """Judge that the result has the runs the round wants and the manifest declares, numbered from 0."""
     closed, rules, manifest = result.division == "closed", result.rules, result.manifest
     if manifest is not None:
@@ -35,14 +35,14 @@ def run_count(result: TrainingResult) -> Iterator[Problem]:
     for index in range(min(declared, 1000)):
         if index not in there:
             missing = f"{result.folder}/result_{index}.txt"
-            yield Problem(f"run {index} of {declared} is missing", wanted, "nothing", missing)
+            yield Violation(f"run {index} of {declared} is missing", wanted, "nothing", missing)
     for run in result.runs:
         if run.index >= declared:
             yield run.problem(f"run {run.index} was not declared", wanted, f"run {run.index}")
 
 
 @check("runs-alike", "result")
-def runs_alike(result: TrainingResult) -> Iterator[Problem]:
+def runs_alike(result: TrainingResult) -> Iterator[Violation]:
     """Judge that all runs had the same image, source, data, settings, arguments, environment and limits.
 
     Peak memory and step times are a run's own, how they were taken is not.
@@ -52,7 +52,7 @@ def runs_alike(result: TrainingResult) -> Iterator[Problem]:
 
 
 @check("runs-apart", "result")
-def runs_apart(result: TrainingResult) -> Iterator[Problem]:
+def runs_apart(result: TrainingResult) -> Iterator[Violation]:
     """Judge by receipts and by log that each run of the result began after the one before it had ended."""
     received = [(run, run.record.model.receipts) for run in result.runs if run.record]
     logged = [(run, [time / 1000 for time in _times(run)]) for run in result.runs]
@@ -75,7 +75,7 @@ def _times(run: TrainingRun) -> list[int]:
 
 
 @check("attempts", "run")
-def attempts(record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def attempts(record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Judge that no earlier attempt at the run had ended as a run of the result does."""
     for position, attempt in enumerate(record.model.earlier_attempts):
         if attempt.outcome in ENDED:
@@ -84,13 +84,13 @@ def attempts(record: ValidDocument[RunRecord]) -> Iterator[Problem]:
 
 
 @check("attempts-made", "run")
-def attempts_made(record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def attempts_made(record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Point at runs that needed more than one attempt."""
     yield from attempts_before(record, ENDED)
 
 
 @check("score", "result")
-def score(result: TrainingResult) -> Iterator[Problem]:
+def score(result: TrainingResult) -> Iterator[Violation]:
     """Judge that each run has a time from run_start to run_stop, above zero: the score is their mean."""
     for run in result.runs:
         seconds = run.interval("run_start", "run_stop")
@@ -100,7 +100,7 @@ def score(result: TrainingResult) -> Iterator[Problem]:
 
 
 @check("diverged", "run")
-def diverged(run: TrainingRun, log: ParsedLog, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def diverged(run: TrainingRun, log: ParsedLog, record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Judge that a run recorded as diverged ended in its last block: no loss of it and no evaluation after it.
 
     The harness gives a run up at the first loss that is not finite, before the block's mean loss is logged.
@@ -124,7 +124,7 @@ def diverged(run: TrainingRun, log: ParsedLog, record: ValidDocument[RunRecord])
 
 
 @check("runs-converged", "result")
-def runs_converged(result: TrainingResult) -> Iterator[Problem]:
+def runs_converged(result: TrainingResult) -> Iterator[Violation]:
     """Judge that at most one run ended without reaching the target."""
     short = [run for run in result.runs if run.log is not None and not run.converged]
     for run in short if len(short) > 1 else ():
@@ -133,7 +133,7 @@ def runs_converged(result: TrainingResult) -> Iterator[Problem]:
 
 
 @check("run-short", "run")
-def run_short(run: TrainingRun, stop: LogRecord) -> Iterator[Problem]:
+def run_short(run: TrainingRun, stop: LogRecord) -> Iterator[Violation]:
     """Point at a run that did not reach the target: it counts as the slowest."""
     if not run.converged:
         message = "the run did not reach the target and counts as the slowest"
@@ -141,7 +141,7 @@ def run_short(run: TrainingRun, stop: LogRecord) -> Iterator[Problem]:
 
 
 @check("warmup-time", "run")
-def warmup_time(run: TrainingRun) -> Iterator[Problem]:
+def warmup_time(run: TrainingRun) -> Iterator[Violation]:
     """Judge that warm-up takes time."""
     seconds = run.interval("warmup_start", "warmup_stop")
     if seconds is not None and seconds <= 0:

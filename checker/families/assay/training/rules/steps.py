@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem
+from checker.core.findings import Violation
 from checker.core.mllog import LogRecord
 from checker.families.assay.checks import check
 from checker.families.assay.training.submission import TrainingResult, TrainingRun
@@ -37,7 +37,7 @@ class StepBlock:
 
 
 @check("step-times", "run")
-def step_times(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def step_times(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Judge that there is a time for each step, above zero, and that no block took less time than its steps."""
     blocks, steps = list(_blocks(run)), record.model.steps
     if not blocks:
@@ -60,7 +60,7 @@ def step_times(result: TrainingResult, run: TrainingRun, record: ValidDocument[R
 @check("device-times", "run")
 def device_times(
     result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord], steps: Steps
-) -> Iterator[Problem]:
+) -> Iterator[Violation]:
     """Judge that an accelerator's own times are of one there is, one a step, and no longer than the host's."""
     known, device, place = images(result.ruleset), steps.device_seconds, ("steps", "device_seconds")
     target = known.targets.get(record.model.target) if known else None
@@ -82,7 +82,7 @@ def device_times(
 
 
 @check("step-share", "run")
-def step_share(result: TrainingResult, run: TrainingRun, steps: Steps) -> Iterator[Problem]:
+def step_share(result: TrainingResult, run: TrainingRun, steps: Steps) -> Iterator[Violation]:
     """Point at blocks that took much longer than their steps: other work, or step times that were made up."""
     blocks, bounds = list(_blocks(run)), training_thresholds(result.ruleset.name).steps
     for block in blocks if blocks and len(steps.seconds) == blocks[-1].last else ():
@@ -92,7 +92,9 @@ def step_share(result: TrainingResult, run: TrainingRun, steps: Steps) -> Iterat
             yield run.problem(message, f"most of {block.seconds:.3f} s", f"{took:.3f} s", block.stop)
 
 
-def _above_zero(record: ValidDocument[RunRecord], took: str, member: str, times: Sequence[float]) -> Iterator[Problem]:
+def _above_zero(
+    record: ValidDocument[RunRecord], took: str, member: str, times: Sequence[float]
+) -> Iterator[Violation]:
     for position, seconds in enumerate(times):
         if seconds <= 0:
             message = f"step {position + 1} {took} no time"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from checker.core.documents import ValidDocument
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from checker.core.safetensors import FormError, TensorEntry, differences, header, numbers
 from checker.core.tree import RefusedError
 from checker.families.assay.checks import check
@@ -16,7 +16,7 @@ from rules.documents import Outcome, RunRecord
 
 
 @check("final-weights", "run")
-def final_weights(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def final_weights(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Judge that the final weights are kept, and are those that log and record name."""
     stated = record.model.final_weights
     if stated is None:
@@ -26,16 +26,16 @@ def final_weights(result: TrainingResult, run: TrainingRun, record: ValidDocumen
     try:
         found = result.sha256(run.weights_path)
     except RefusedError as error:
-        yield Problem(f"the weights {error}", stated.sha256, "", run.weights_path)
+        yield Violation(f"the weights {error}", stated.sha256, "", run.weights_path)
         return
     if found != stated.sha256:
         wanted = f"{stated.sha256} ({record.cited('final_weights', 'sha256')})"
-        yield Problem("the weights are not those the run ended with", wanted, found, run.weights_path)
+        yield Violation("the weights are not those the run ended with", wanted, found, run.weights_path)
     yield from run.require("the log names other final weights than the record", stated.sha256, "final_weights_sha256")
 
 
 @check("weights-form", "run")
-def weights_form(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
+def weights_form(result: TrainingResult, run: TrainingRun) -> Iterator[Violation]:
     """Judge that the final weights are a safetensors file of numbers that training changed.
 
     In the closed division tensors and shapes are the workload's. What a diverged run ended with need not be finite.
@@ -43,23 +43,23 @@ def weights_form(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
     path = run.weights_path
     model = run.record.model if run.record else None
     if model is not None and model.final_weights and model.final_weights.sha256 == model.initial_weights_sha256:
-        yield Problem("the final weights are the initial ones", "trained weights", model.final_weights.sha256, path)
+        yield Violation("the final weights are the initial ones", "trained weights", model.final_weights.sha256, path)
     entry = result.tree.entries.get(path)
     if entry is None or entry.kind != "file":
         return
-    found: list[Problem] = []
+    found: list[Violation] = []
     try:
         with result.tree.open(path) as file:
             tensors = header(file, entry.size)
             shapes = result.rules.weights if result.rules and result.division == "closed" else None
             for name, wanted, given in differences(tensors, shapes) if shapes else ():
-                yield Problem(f"the weights' tensor {brief(name)} is not the model's", wanted, given, path)
+                yield Violation(f"the weights' tensor {brief(name)} is not the model's", wanted, given, path)
             for tensor in tensors:
                 seen = _Seen()
                 numbers(file, tensor, seen.see)
                 found += _values(tensor, seen, path)
     except FormError as error:
-        yield Problem(f"the weights are not a valid safetensors file: {error}", "safetensors", "", path)
+        yield Violation(f"the weights are not a valid safetensors file: {error}", "safetensors", "", path)
     except RefusedError:
         return  # named by the rule on their digest
     if model is None or model.outcome is not Outcome.DIVERGED:
@@ -67,7 +67,7 @@ def weights_form(result: TrainingResult, run: TrainingRun) -> Iterator[Problem]:
 
 
 @check("weights-diverged", "run")
-def weights_diverged(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Problem]:
+def weights_diverged(result: TrainingResult, run: TrainingRun, record: ValidDocument[RunRecord]) -> Iterator[Violation]:
     """Point at a run that is said to have diverged though all its final weights are finite.
 
     The step whose loss is not finite also moves the weights, by gradients that are not finite either.
@@ -82,7 +82,7 @@ def weights_diverged(result: TrainingResult, run: TrainingRun, record: ValidDocu
             if not math.isfinite(seen.sum):
                 return
         message = "the run is said to have diverged, and its final weights are finite"
-        yield Problem(message, "weights that are not finite", "finite weights", run.weights_path)
+        yield Violation(message, "weights that are not finite", "finite weights", run.weights_path)
 
 
 class _Seen:
@@ -98,10 +98,10 @@ class _Seen:
         self.least, self.most = min(self.least, min(values)), max(self.most, max(values))
 
 
-def _values(tensor: TensorEntry, seen: _Seen, path: str) -> Iterator[Problem]:
+def _values(tensor: TensorEntry, seen: _Seen, path: str) -> Iterator[Violation]:
     if not math.isfinite(seen.sum):
-        yield Problem(f"the weights' tensor {brief(tensor.name)} is not finite", "finite numbers", "others", path)
+        yield Violation(f"the weights' tensor {brief(tensor.name)} is not finite", "finite numbers", "others", path)
     elif tensor.name.endswith("running_var") and (seen.least < 0 or seen.most <= 0):
         # A channel that is always 0 has variance 0; no tensor is made of such channels alone.
         found = f"{seen.least:g} to {seen.most:g}"
-        yield Problem(f"the weights' tensor {brief(tensor.name)} holds no variances", "0 or above", found, path)
+        yield Violation(f"the weights' tensor {brief(tensor.name)} holds no variances", "0 or above", found, path)

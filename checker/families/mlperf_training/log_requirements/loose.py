@@ -1,4 +1,4 @@
-"""One sheet of a round, compiled to what the official checker does with it, and laid over a log.
+"""One set of a round's requirements, compiled to what the official checker does with it, and laid over a log.
 
 That checker evaluates Python on whatever a log says: true counts as 1, text compared with a number is an exception, an
 exception in a test is a message and in the search for the target a crash. The tests here are closures that behave so;
@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from checker.families.mlperf_training.reading import ReadRecord
 from rules.expressions import Event, ExpressionError, Meaning, Moment, UndefinedError, compile_expression
-from rules.sheets import Demand, Sheet, TimeLimit
+from rules.log_requirements import Demand, LogRequirements, TimeLimit
 
 Test = Callable[[Moment], Any]
 RAISED = (  # what Python raises over a log's values; the official checker catches all there is
@@ -34,8 +34,8 @@ class CrashError(Exception):
     """The official checker stops with a traceback here; the message is its cause."""
 
 
-class SheetError(Exception):
-    """A mistake in a sheet, found when it is compiled."""
+class RequirementError(Exception):
+    """A mistake in log requirements, found when they are compiled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ class Message:
 
 @dataclass
 class Laid:
-    """What laying one sheet over a log gave."""
+    """What laying one set over a log gave."""
 
     by_key: dict[str, Message] = field(default_factory=dict)  # a later message on a key replaces an earlier one
     keyless: list[Message] = field(default_factory=list)
     warnings: dict[str, Message] = field(default_factory=dict)
-    loads: list[str] = field(default_factory=list)  # sheets to lay over the log next
+    loads: list[str] = field(default_factory=list)  # log requirements to lay over the log next
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +91,18 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class CompiledSheet:
-    """A sheet, ready to be laid over a log."""
+class CompiledRequirements:
+    """A set of requirements, ready to be laid over a log."""
 
-    sheet: Sheet
+    given: LogRequirements
     keys: Mapping[str, CompiledKey]
 
     def lay(self, records: Iterable[ReadRecord]) -> Laid:
-        """Lay the sheet over the records of one log, in order; CrashError where the official checker crashes."""
+        """Lay the set over the records of one log, in order; CrashError where the official checker crashes."""
         laid = Laid()
         by_key, keys = laid.by_key, self.keys
         tallies = {key: Tally() for key in keys}
-        moment = Moment(held=dict(self.sheet.begins))
+        moment = Moment(held=dict(self.given.begins))
         moment.held[_EARLIEST] = NEVER
         counts, latest = moment.counts, moment.latest
         for record in records:
@@ -194,7 +194,7 @@ def _failed(kind: str, key: str, part: str, moment: Moment) -> Message:
     return Message(kind, (key,), part, cast("ReadRecord", moment.event))
 
 
-_EARLIEST = " earliest"  # held beside a sheet's own names, none of which has a blank
+_EARLIEST = " earliest"  # held beside a set's own names, none of which has a blank
 _SINCE = "init_start"
 
 
@@ -205,37 +205,38 @@ def _load(loads: str | dict[str, str], value: Any, to: list[str]) -> None:
         name = loads.replace("{lower}", value.lower())
     else:
         name = loads.replace("{value}", f"{value}")
-    # The same sheet twice in a row says nothing new; a log must not be able to queue a million of them.
+    # The same set twice in a row says nothing new; a log must not be able to queue a million of them.
     if name is not None and (not to or to[-1] != name):
         to.append(name)
 
 
-def compile_sheet(sheet: Sheet) -> CompiledSheet:
-    """Compile a sheet; SheetError for a mistake in one of its expressions, with its position."""
-    watched = {other for demand in sheet.keys.values() for other in (*demand.after, *demand.before)}
-    watched |= set(_keys_asked_for(sheet))
-    if any(demand.within for demand in sheet.keys.values()):
+def compile_requirements(requirements: LogRequirements) -> CompiledRequirements:
+    """Compile a set; RequirementError for a mistake in one of its expressions, with its position."""
+    watched = {other for demand in requirements.keys.values() for other in (*demand.after, *demand.before)}
+    watched |= set(_keys_asked_for(requirements))
+    if any(demand.within for demand in requirements.keys.values()):
         watched |= {_SINCE, DIVISION}
-    return CompiledSheet(
-        sheet, {key: _compile_key(sheet, key, demand, key in watched) for key, demand in sheet.keys.items()}
+    return CompiledRequirements(
+        requirements,
+        {key: _compile_key(requirements, key, demand, key in watched) for key, demand in requirements.keys.items()},
     )
 
 
-def _keys_asked_for(sheet: Sheet) -> Iterator[str]:
-    """Yield the keys that expressions of the sheet name as log.KEY."""
-    for demand in sheet.keys.values():
+def _keys_asked_for(requirements: LogRequirements) -> Iterator[str]:
+    """Yield the keys that expressions of the set name as log.KEY."""
+    for demand in requirements.keys.values():
         texts = [*demand.holds, *demand.remembers.values(), demand.first or "", demand.reaches or ""]
-        for key in sheet.keys:
+        for key in requirements.keys:
             if any(f"log.{key}" in text for text in texts):
                 yield key
 
 
-def _compile_key(sheet: Sheet, key: str, demand: Demand, watched: bool) -> CompiledKey:
+def _compile_key(requirements: LogRequirements, key: str, demand: Demand, watched: bool) -> CompiledKey:
     def compiled(part: str, text: str) -> Test:
         try:
-            return compile_expression(text, meaning=Meaning.LOOSE, held=sheet.held).evaluate
+            return compile_expression(text, meaning=Meaning.LOOSE, held=requirements.held).evaluate
         except ExpressionError as error:
-            raise SheetError(f"{sheet.name}: {key}: {part}: {error}") from None
+            raise RequirementError(f"{requirements.name}: {key}: {part}: {error}") from None
 
     return CompiledKey(
         key=key,

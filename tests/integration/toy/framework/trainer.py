@@ -26,8 +26,6 @@ class Trainer:
         framework.configure()
         self._model, self._task, self._optimiser, self._precision = model, task, optimiser, precision
 
-    version = staticmethod(framework.version)
-
     def place(self, splits: Splits) -> None:
         self._train, self._test = splits
 

@@ -1,4 +1,4 @@
-"""What the rules themselves say of a log: the sheets its values call for, merged, every type taken seriously.
+"""What the rules themselves say of a log: the log requirements its values call for, merged, every type taken seriously.
 
 Here a benchmark's demand on a key replaces the general one, truth values are no numbers, a key logged twice is a
 finding whatever its values, and a run that claims success must have reached the target while the clock ran. What is
@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, cast
 
-from checker.core.findings import Problem, brief, limited
-from checker.families.mlperf_training.reading import LogReading, ReadRecord
-from checker.families.mlperf_training.sheets.demands import (
+from checker.core.findings import Violation, brief, limited
+from checker.families.mlperf_training.log_requirements.demands import (
     FIRST_OF,
     Division,
     StrictKey,
@@ -22,23 +20,24 @@ from checker.families.mlperf_training.sheets.demands import (
     compile_key,
     tests_value,
 )
-from checker.families.mlperf_training.sheets.loose import DIVISION, RAISED
-from checker.families.mlperf_training.sheets.official import (
+from checker.families.mlperf_training.log_requirements.loose import DIVISION, RAISED
+from checker.families.mlperf_training.log_requirements.official import (
     FIRST,
     OfficialRules,
     gathered,
     known_records,
     official_rules,
 )
-from checker.families.mlperf_training.sheets.words import listed, problem
+from checker.families.mlperf_training.log_requirements.words import listed, problem
+from checker.families.mlperf_training.reading import LogReading, ReadRecord
 from rules.expressions import Event, Moment, UndefinedError, same
+from rules.log_requirements import Demand, LogRequirements, log_requirements
 from rules.round import rulesets
 from rules.ruleset import RuleSet, load
-from rules.sheets import Demand, Sheet, sheets
 from rules.training import FAMILIES
 
 BENCHMARK = "submission_benchmark"
-OPEN = "open_common"  # the sheet that only logs of the open division are judged by
+OPEN = "open_common"  # the set that only logs of the open division are judged by
 LOADING = (DIVISION, BENCHMARK, "opt_name", "scheduler_type")
 SHOWN = 10  # problems noted per key and member; the rest is counted
 
@@ -53,25 +52,25 @@ class MetricTarget:
     reached_before_stop: bool = False
 
 
-class StrictSheets:
-    """The sheets for one kind of log, merged into one table of keys."""
+class StrictRequirements:
+    """The log requirements for one kind of log, merged into one table of keys."""
 
-    def __init__(self, ruleset: RuleSet, laid: tuple[Sheet, ...]) -> None:
-        self.gathers = next((sheet.gathers for sheet in laid if sheet.gathers), None)
-        self.begins = {name: value for sheet in laid for name, value in sheet.begins.items()}
-        held = frozenset(self.begins).union(*(sheet.held for sheet in laid))
-        demands = {key: demand for sheet in laid for key, demand in sheet.keys.items()}
-        stated = {key: demand for sheet in laid for key, demand in sheet.strict.items()}
+    def __init__(self, ruleset: RuleSet, laid: tuple[LogRequirements, ...]) -> None:
+        self.gathers = next((requirements.gathers for requirements in laid if requirements.gathers), None)
+        self.begins = {name: value for requirements in laid for name, value in requirements.begins.items()}
+        held = frozenset(self.begins).union(*(requirements.held for requirements in laid))
+        demands = {key: demand for requirements in laid for key, demand in requirements.keys.items()}
+        stated = {key: demand for requirements in laid for key, demand in requirements.strict.items()}
         # Where the document and the official checker differ the checker rules (§9.1), so what it takes is no error.
         lenient = {key for key in stated if key in demands and not tests_value(demands[key])}
         demands |= stated
         self.clocked = {demand.within.since for demand in demands.values() if demand.within}
-        division: Division = "open" if any(sheet.name == OPEN for sheet in laid) else "closed"
+        division: Division = "open" if any(requirements.name == OPEN for requirements in laid) else "closed"
         self.keys = {
             key: compile_key(ruleset, key, demand, held, key in lenient, division) for key, demand in demands.items()
         }
 
-    def judge(self, records: list[ReadRecord]) -> Iterator[tuple[str, Problem]]:
+    def judge(self, records: list[ReadRecord]) -> Iterator[tuple[str, Violation]]:
         """Yield (rule, problem) of the records of one log."""
         if self.gathers is not None:
             records = [*records, *gathered(records, self.gathers, forgiving=True)]
@@ -84,19 +83,19 @@ class StrictSheets:
 class _Run:
     """One log being judged."""
 
-    def __init__(self, sheets: StrictSheets) -> None:
-        self.sheets = sheets
-        self.moment = Moment(held=dict(sheets.begins))
+    def __init__(self, log_requirements: StrictRequirements) -> None:
+        self.log_requirements = log_requirements
+        self.moment = Moment(held=dict(log_requirements.begins))
         self.first: dict[str, Any] = {}  # of keys logged once: the first value
         self.differing: set[str] = set()  # of those: logged again with another value
-        self.problems: dict[tuple[str, str, str], list[Problem]] = {}  # rule, key, member
-        self.targets = {key: MetricTarget(key) for key, compiled in sheets.keys.items() if compiled.reaches}
+        self.problems: dict[tuple[str, str, str], list[Violation]] = {}  # rule, key, member
+        self.targets = {key: MetricTarget(key) for key, compiled in log_requirements.keys.items() if compiled.reaches}
         self.stop: ReadRecord | None = None
 
     def see(self, record: ReadRecord) -> None:
         """Judge one line."""
         key = record.key
-        compiled = self.sheets.keys.get(key)
+        compiled = self.log_requirements.keys.get(key)
         if compiled is None:
             return
         moment = self.moment
@@ -109,7 +108,7 @@ class _Run:
                 self.differing.add(key)
         for member, rule, test in compiled.tests:
             self._test(compiled, member, rule, test, record)
-        if key in self.sheets.clocked:
+        if key in self.log_requirements.clocked:
             moment.held[FIRST_OF + key] = min(moment.held.get(FIRST_OF + key, record.time_ms), record.time_ms)
         if compiled.first is not None and count == 1:
             self._test(compiled, "first", compiled.rules["schedule"], compiled.first, record)
@@ -152,14 +151,14 @@ class _Run:
             target.last_before_stop = record, reached
             target.reached_before_stop |= reached
 
-    def end(self) -> Iterator[tuple[str, Problem]]:
+    def end(self) -> Iterator[tuple[str, Violation]]:
         """Yield what was found, and what only the whole log shows."""
         counts = self.moment.counts
         for (rule, _, _), problems in self.problems.items():
             yield from ((rule, one) for one in limited(problems, SHOWN))
         seen: set[tuple[str, ...]] = set()
         repeated: dict[str, int] = {}
-        for key, compiled in self.sheets.keys.items():
+        for key, compiled in self.log_requirements.keys.items():
             demand, count = compiled.demand, counts.get(key, 0)
             rule = compiled.rules["lines"]
             least = {"any": 0, "some": 1, "once": 1}.get(str(demand.occurs), demand.occurs)
@@ -174,24 +173,24 @@ class _Run:
             either = tuple(sorted({key, *demand.instead}))
             if demand.instead and either not in seen and not any(counts.get(one) for one in either):
                 names = " and no ".join(f"'{one}'" for one in either)
-                yield rule, Problem(f"no {names} is logged", f"a line of {' or '.join(either)}", "none")
+                yield rule, Violation(f"no {names} is logged", f"a line of {' or '.join(either)}", "none")
             seen.add(either)
         if repeated:
             yield "mlperf-logged-once", self._repeated(repeated)
         for target in self.targets.values():
             yield from self._reached(target)
 
-    def _repeated(self, repeated: dict[str, int]) -> Problem:
+    def _repeated(self, repeated: dict[str, int]) -> Violation:
         """Return the one problem of all keys logged again with the value they had, mostly by other ranks."""
         most = max(repeated, key=lambda key: repeated[key])
         keys = listed([f"'{key}'" for key in repeated], "and")
         last = self._at(self.moment.latest[most])
-        return Problem(
+        return Violation(
             f"logged more than once, with the same value: {keys}", "1 line", f"{repeated[most]} lines", line=last
         )
 
-    def _reached(self, target: MetricTarget) -> Iterator[tuple[str, Problem]]:
-        compiled, stop, last = self.sheets.keys[target.key], self.stop, target.last_before_stop
+    def _reached(self, target: MetricTarget) -> Iterator[tuple[str, Violation]]:
+        compiled, stop, last = self.log_requirements.keys[target.key], self.stop, target.last_before_stop
         status = stop.metadata.get("status") if stop is not None and isinstance(stop.metadata, dict) else None
         wanted = compiled.demand.reaches or ""
         if target.reached_at is None:
@@ -203,20 +202,20 @@ class _Run:
                 )
                 if status == "success" and stop is not None:
                     what = "the run claims success and never reached the target"
-                    yield "mlperf-status-true", Problem(what, "aborted", '"success"', line=stop.line)
-        elif stop is not None and self.sheets.gathers is None:
+                    yield "mlperf-status-true", Violation(what, "aborted", '"success"', line=stop.line)
+        elif stop is not None and self.log_requirements.gathers is None:
             if not target.reached_before_stop:
                 what = f"'{target.key}' reaches the target only after run_stop"
                 yield (
                     "mlperf-target-in-time",
-                    Problem(what, f"{wanted} before run_stop", "after it", line=target.reached_at.line),
+                    Violation(what, f"{wanted} before run_stop", "after it", line=target.reached_at.line),
                 )
             elif last is not None and not last[1]:
                 what = f"'{target.key}' reached the target and lost it again before run_stop"
-                yield "mlperf-target-kept", Problem(what, wanted, brief(last[0].value), line=last[0].line)
+                yield "mlperf-target-kept", Violation(what, wanted, brief(last[0].value), line=last[0].line)
             if status == "aborted" and target.reached_before_stop:
                 what = "the run says aborted and had reached the target"
-                yield "mlperf-status-true", Problem(what, "success", '"aborted"', line=stop.line)
+                yield "mlperf-status-true", Violation(what, "success", '"aborted"', line=stop.line)
 
     def _at(self, event: Event) -> int:
         return cast("ReadRecord", event).line
@@ -248,50 +247,50 @@ POSITIONS = ("epoch_num", "samples_count", "step_num", "first_epoch_num", "epoch
 
 
 class StrictRules:
-    """The sheets of one round as the rules mean them."""
+    """The log requirements of one round as the rules mean them, compiled as they are needed."""
 
     def __init__(self, round_name: str) -> None:
         self.ruleset = load(round_name)
         self.official: OfficialRules = official_rules(round_name)
-        extra = {key for sheet in self.official.sheets.values() for key in sheet.sheet.strict}
+        extra = {key for requirements in self.official.log_requirements.values() for key in requirements.given.strict}
         self.known = self.official.known | extra
-        self._merged: dict[tuple[str, ...], StrictSheets] = {}
+        self._merged: dict[tuple[str, ...], StrictRequirements] = {}
 
     def relevant(self, reading: LogReading) -> list[ReadRecord]:
-        """Return the records that the sheets of the round speak of, in either meaning."""
+        """Return the records that the log requirements of the round speak of, in either meaning."""
         return known_records(reading, self.known)
 
     def names(self, records: list[ReadRecord]) -> tuple[str, ...]:
-        """Return the sheets that a log's first values call for, those of unknown names left out."""
-        sheets = self.official.sheets
+        """Return the log requirements that a log's first values call for, those of unknown names left out."""
+        log_requirements = self.official.log_requirements
         first: dict[str, Any] = {}
         for record in records:
             if record.key in LOADING:
                 first.setdefault(record.key, record.value)
         names = [FIRST]
         for name in names:  # grows while it is walked
-            for key, compiled in sheets[name].keys.items():
+            for key, compiled in log_requirements[name].keys.items():
                 following = _following(compiled.demand, first.get(key))
-                if following in sheets and following not in names:
+                if following in log_requirements and following not in names:
                     names.append(following)
         return tuple(names)
 
-    def sheets(self, names: tuple[str, ...]) -> StrictSheets:
-        """Return these sheets merged."""
+    def log_requirements(self, names: tuple[str, ...]) -> StrictRequirements:
+        """Return these log requirements merged."""
         if names not in self._merged:
-            laid = tuple(self.official.sheets[name].sheet for name in names)
-            self._merged[names] = StrictSheets(self.ruleset, laid)
+            laid = tuple(self.official.log_requirements[name].given for name in names)
+            self._merged[names] = StrictRequirements(self.ruleset, laid)
         return self._merged[names]
 
-    def judge(self, reading: LogReading, records: list[ReadRecord]) -> Iterator[tuple[str, Problem]]:
-        """Yield (rule, problem) for a log as read; `records` are those the round's sheets speak of."""
+    def judge(self, reading: LogReading, records: list[ReadRecord]) -> Iterator[tuple[str, Violation]]:
+        """Yield (rule, problem) for a log as read; `records` are those the round's log requirements speak of."""
         for malformed in reading.malformed[:SHOWN]:
             what = "a line with the token is no record"
-            yield "mlperf-log-readable", Problem(what, "one JSON object", malformed.cause[:80], line=malformed.line)
+            yield "mlperf-log-readable", Violation(what, "one JSON object", malformed.cause[:80], line=malformed.line)
         if reading.empty:
-            yield "mlperf-log-readable", Problem("the log holds no record", "lines that begin with :::MLLOG", "none")
+            yield "mlperf-log-readable", Violation("the log holds no record", "lines that begin with :::MLLOG", "none")
             return
-        yield from self.sheets(self.names(records)).judge(records)
+        yield from self.log_requirements(self.names(records)).judge(records)
 
 
 def rounds_of(benchmark: Any) -> list[str]:
@@ -299,7 +298,7 @@ def rounds_of(benchmark: Any) -> list[str]:
     if not isinstance(benchmark, str):
         return []
     rounds = [name for name in rulesets() if load(name).series in FAMILIES]
-    return [name for name in rounds if f"closed_{benchmark}" in sheets(name)]
+    return [name for name in rounds if f"closed_{benchmark}" in log_requirements(name)]
 
 
 def _following(demand: Demand, value: Any) -> str | None:
@@ -308,9 +307,3 @@ def _following(demand: Demand, value: Any) -> str | None:
     if isinstance(demand.loads, dict):
         return demand.loads.get(value)
     return demand.loads.replace("{value}", value).replace("{lower}", value.lower())
-
-
-@cache
-def strict_rules(round_name: str) -> StrictRules:
-    """Return the strict rules of a round, compiled as they are needed."""
-    return StrictRules(round_name)

@@ -1,13 +1,13 @@
-"""Demands of a sheet in words: for findings, for `assay rules`, for the difference between two rounds."""
+"""Demands of a set in words: for findings, for `assay rules`, for the difference between two rounds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from checker.core.findings import Problem, brief
+from checker.core.findings import Violation, brief
 from rules.cards import Part
-from rules.sheets import Demand, TimeLimit, sheets
+from rules.log_requirements import Demand, TimeLimit, log_requirements
 
 PARTS: dict[str, Part] = {
     "occurs": "lines",
@@ -50,7 +50,7 @@ WANTED: dict[str, Callable[[Demand, str], str]] = {
     "reaches": lambda demand, _: f"on some line, {demand.reaches}",
 }
 EMPTY: tuple[object, ...] = (None, [], "any")  # of a member that asks for nothing
-BEYOND = {"given": "a value", "sign": "a finite number, not below 0"}  # of hyperparameters that a sheet leaves free
+BEYOND = {"given": "a value", "sign": "a finite number, not below 0"}  # of hyperparameters that a set leaves free
 
 
 def wanted(demand: Demand, member: str, key: str) -> str:
@@ -84,8 +84,8 @@ def told(demand: Demand, key: str) -> str:
 
 
 def reference(round_name: str) -> Iterator[str]:
-    """Yield the Markdown of a round's sheets, nothing where it has none."""
-    known = sheets(round_name)
+    """Yield the Markdown of a round's log requirements, nothing where it has none."""
+    known = log_requirements(round_name)
     if known:
         yield from (
             "# What a log must hold",
@@ -93,14 +93,14 @@ def reference(round_name: str) -> Iterator[str]:
             "Laid one after the other: `common`, the division's, the benchmark's.",
             "",
         )
-    for name, sheet in known.items():
+    for name, requirements in known.items():
         yield from (f"## {name}", "", "```text")
-        for key, demand in {**sheet.keys, **sheet.strict}.items():
+        for key, demand in {**requirements.keys, **requirements.strict}.items():
             yield f"{key}: {told(demand, key)}"
         yield from ("```", "")
 
 
-def problem(demand: Demand, member: str, key: str, found: str, line: int | None, why: str = "") -> Problem:
+def problem(demand: Demand, member: str, key: str, found: str, line: int | None, why: str = "") -> Violation:
     """Return the problem of a line (or of a key never logged) that does not meet `member` of its demand."""
     name = member.partition(".")[0]
     said = {
@@ -114,4 +114,4 @@ def problem(demand: Demand, member: str, key: str, found: str, line: int | None,
     }.get(name, f"'{key}' is {found}")
     if why:
         said = f"'{key}' cannot be judged: {why}"
-    return Problem(said, wanted(demand, member, key), found, line=line)
+    return Violation(said, wanted(demand, member, key), found, line=line)

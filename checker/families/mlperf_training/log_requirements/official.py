@@ -1,6 +1,6 @@
-"""The official verdict on one log: the chain of sheets that its own values call for, and what their messages leave.
+"""The official verdict on one log: the sets of requirements that its values call for, and what their messages leave.
 
-A sheet drops every earlier message on the keys it speaks of, so that a benchmark's rule replaces the general one. What
+A set drops every earlier message on the keys it speaks of, so that a benchmark's rule replaces the general one. What
 is said of no single key, and warnings, stay. A log passes if no message is left.
 """
 
@@ -11,45 +11,51 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from checker.families.mlperf_training.reading import LogReading, ReadRecord
-from checker.families.mlperf_training.sheets.loose import (
+from checker.families.mlperf_training.log_requirements.loose import (
     RAISED,
-    CompiledSheet,
+    CompiledRequirements,
     CrashError,
     Laid,
     Message,
-    compile_sheet,
+    compile_requirements,
 )
-from rules.sheets import Gather, sheets
+from checker.families.mlperf_training.reading import LogReading, ReadRecord
+from rules.log_requirements import Gather, log_requirements
 
 FIRST = "common"
-MOST = 1000  # sheets that lead on to others; only a log that names one leading back to itself comes near it
+MOST = 1000  # log requirements that lead on to others; only a log that names one leading back to itself comes near it
 
 
 @dataclass
-class SheetVerdict:
+class RequirementsVerdict:
     """The official answer; a crash is a rejection whose cause is said, and its messages are lost with it."""
 
     answer: Literal["pass", "fail", "crash"]
     cause: str = ""
     messages: list[Message] = field(default_factory=list)
     warnings: list[Message] = field(default_factory=list)
-    laid: tuple[str, ...] = ()  # names of the sheets, in order
+    laid: tuple[str, ...] = ()  # names of the log requirements, in order
 
 
 class OfficialRules:
-    """The sheets of one round, compiled."""
+    """The log requirements of one round, compiled."""
 
     def __init__(self, round_name: str) -> None:
         self.round = round_name
-        self.sheets: dict[str, CompiledSheet] = {n: compile_sheet(sheet) for n, sheet in sheets(round_name).items()}
-        self.known = frozenset(key for sheet in self.sheets.values() for key in sheet.keys)
-        self.known |= {sheet.sheet.gathers.key for sheet in self.sheets.values() if sheet.sheet.gathers}
+        self.log_requirements: dict[str, CompiledRequirements] = {
+            n: compile_requirements(requirements) for n, requirements in log_requirements(round_name).items()
+        }
+        self.known = frozenset(key for requirements in self.log_requirements.values() for key in requirements.keys)
+        self.known |= {
+            requirements.given.gathers.key
+            for requirements in self.log_requirements.values()
+            if requirements.given.gathers
+        }
 
-    def judge(self, reading: LogReading, records: list[ReadRecord] | None = None) -> SheetVerdict:
-        """Return the verdict on a log as read; `records` are those whose key the sheets know, if at hand."""
+    def judge(self, reading: LogReading, records: list[ReadRecord] | None = None) -> RequirementsVerdict:
+        """Return the verdict on a log as read; `records` are those whose key the log requirements know, if at hand."""
         if reading.crash is not None:
-            return SheetVerdict("crash", reading.crash)
+            return RequirementsVerdict("crash", reading.crash)
         keyless: list[Message] = []
         if reading.malformed:
             keyless.append(Message("parse", ()))
@@ -58,12 +64,12 @@ class OfficialRules:
         try:
             verdict = self._chain(known_records(reading, self.known) if records is None else records)
         except CrashError as error:
-            return SheetVerdict("crash", str(error))
+            return RequirementsVerdict("crash", str(error))
         verdict.messages += keyless
         verdict.answer = "fail" if verdict.messages else "pass"
         return verdict
 
-    def _chain(self, records: list[ReadRecord]) -> SheetVerdict:
+    def _chain(self, records: list[ReadRecord]) -> RequirementsVerdict:
         by_key: dict[str, Message] = {}
         warnings: dict[str, Message] = {}
         waiting: deque[str] = deque([FIRST])
@@ -71,15 +77,15 @@ class OfficialRules:
         leading_on = 0
         while waiting:
             name = _simplified(waiting.popleft())
-            if name not in self.sheets:
+            if name not in self.log_requirements:
                 raise CrashError(f"FileNotFoundError: there is no rule file {name!r} in {self.round}")
-            sheet = self.sheets[name]
-            if sheet.sheet.gathers is not None and name not in done:
-                records = [*records, *gathered(records, sheet.sheet.gathers)]
-            for key in sheet.keys:
+            requirements = self.log_requirements[name]
+            if requirements.given.gathers is not None and name not in done:
+                records = [*records, *gathered(records, requirements.given.gathers)]
+            for key in requirements.keys:
                 by_key.pop(key, None)
-            # Laid a second time over the same lines a sheet says the same; it only has the last word again.
-            laid = done[name] = done[name] if name in done else sheet.lay(records)
+            # Laid a second time over the same lines a set says the same; it only has the last word again.
+            laid = done[name] = done[name] if name in done else requirements.lay(records)
             by_key |= laid.by_key
             warnings |= laid.warnings
             waiting.extend(laid.loads)
@@ -87,11 +93,11 @@ class OfficialRules:
             if leading_on > MOST:
                 raise CrashError(f"it never ends: the rule file {name!r} leads back to itself")
         keyless = [message for laid in done.values() for message in laid.keyless]
-        return SheetVerdict("pass", "", [*by_key.values(), *keyless], list(warnings.values()), tuple(done))
+        return RequirementsVerdict("pass", "", [*by_key.values(), *keyless], list(warnings.values()), tuple(done))
 
 
 def _simplified(name: str) -> str:
-    """Return the sheet a file name with `/` or `./` before it stands for, as a file system would find it."""
+    """Return the set a file name with `/` or `./` before it stands for, as a file system would find it."""
     head, _, tail = name.rpartition("/")
     return tail if not head.replace(".", "").replace("/", "") and ".." not in head.split("/") else name
 
@@ -125,7 +131,4 @@ def gathered(records: list[ReadRecord], gather: Gather, forgiving: bool = False)
     return list(lines.values())
 
 
-@cache
-def official_rules(round_name: str) -> OfficialRules:
-    """Return the compiled sheets of a round."""
-    return OfficialRules(round_name)
+official_rules = cache(OfficialRules)

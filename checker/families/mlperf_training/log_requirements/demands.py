@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Literal, cast
 
-from checker.families.mlperf_training.sheets.loose import DIVISION, SheetError
-from checker.families.mlperf_training.sheets.words import members, part_of, wanted
+from checker.families.mlperf_training.log_requirements.loose import DIVISION, RequirementError
+from checker.families.mlperf_training.log_requirements.words import members, part_of, wanted
 from rules.cards import Card, Part
 from rules.expressions import Event, ExpressionError, Moment, ValueKind, compile_expression, same
+from rules.log_requirements import Demand, TimeLimit, log_requirements
 from rules.ruleset import RuleSet, load
-from rules.sheets import Demand, TimeLimit, sheets
 
 Test = Callable[[Moment], bool]
 Division = Literal["closed", "open"]
 HYPERPARAMETERS = "mlperf-hyperparameters"
 AS_DOCUMENTED = "mlperf-hyperparameters-documented"
-FIRST_OF = "first "  # held beside a sheet's own names, none of which has a blank
+FIRST_OF = "first "  # held beside a set's own names, none of which has a blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,19 @@ class StrictKey:
 def compile_key(
     ruleset: RuleSet, key: str, demand: Demand, held: frozenset[str], lenient: bool, division: Division
 ) -> StrictKey:
-    """Compile the demand on a key; `lenient` where the official checker takes any value. SheetError for a mistake."""
+    """Compile the demand on a key; `lenient` where the official checker takes any value.
+
+    Raises RequirementError for a mistake.
+    """
     rules = {part: rule_for(ruleset, key, part) for part in ("lines", "schedule", "target")}
 
     def expression(member: str, text: str) -> Callable[[Moment], Any]:
         try:
             compiled = compile_expression(text, held=held)
         except ExpressionError as error:
-            raise SheetError(f"{key}: {member}: {error}") from None
+            raise RequirementError(f"{key}: {member}: {error}") from None
         if member != "remembers" and compiled.kind not in (ValueKind.TRUTH, ValueKind.ANY):
-            raise SheetError(f"{key}: {member}: {text!r} is {compiled.kind}, not true or false")
+            raise RequirementError(f"{key}: {member}: {text!r} is {compiled.kind}, not true or false")
         return compiled.evaluate
 
     def truth(member: str, text: str) -> Test:
@@ -110,7 +113,7 @@ def _between(least: float, most: float, moment: Moment) -> bool:
 
 
 def _of_free_values(ruleset: RuleSet, key: str, division: Division) -> Iterator[tuple[str, str, Test]]:
-    """Yield what is asked of a hyperparameter that its sheet only wants logged: what some card claims, in its division.
+    """Yield what is asked of a hyperparameter that its set only wants logged: what some card claims, in its division.
 
     No card claims anything in the open division, where an optimiser need not have the parameters that must be logged.
     """
@@ -163,17 +166,17 @@ def _answering(ruleset_name: str, key: str, part: Part) -> str | None:
 
 
 def rule_for(ruleset: RuleSet, key: str, part: Part) -> str:
-    """Return the id of the card that answers for a part of a key's demand; SheetError where none does."""
+    """Return the id of the card that answers for a part of a key's demand; RequirementError where none does."""
     rule = _answering(ruleset.name, key, part)
     if rule is None:
-        raise SheetError(f"{ruleset.name}: no card answers for '{part}' of {key}")
+        raise RequirementError(f"{ruleset.name}: no card answers for '{part}' of {key}")
     return rule
 
 
 def answered(ruleset: RuleSet, card: Card) -> Iterator[str]:
-    """Yield `sheet: key: what it asks for` for all that the card answers for in this round."""
-    for name, sheet in sheets(ruleset.name).items():
-        for key, demand in {**sheet.keys, **sheet.strict}.items():
+    """Yield `set: key: what it asks for` for all that the card answers for in this round."""
+    for name, requirements in log_requirements(ruleset.name).items():
+        for key, demand in {**requirements.keys, **requirements.strict}.items():
             asked = [
                 wanted(demand, member, key)
                 for member in members(demand)

@@ -1,9 +1,10 @@
-"""What a log of an MLPerf Training or HPC round must hold, key by key: the round's sheets.
+"""What a log of an MLPerf Training or HPC round must hold, key by key: the round's log requirements.
 
-The official rules come as sheets that are laid over the log one after the other: `common`, then the division's, then
-the benchmark's, then for some the optimiser's. `logs/*.yaml` of a round's folder hold its sheets by name (grouped into
-files only for the reader) and say no more than what differs from the round it extends: a sheet is merged with the one
-of that name key by key, a sheet given as null is gone. Rounds of another suite in the chain lend no sheets.
+The official rules come as sets that are laid over the log one after the other: `common`, then the division's, then the
+benchmark's, then for some the optimiser's. `logs/*.yaml` of a round's folder hold its sets by name (grouped into files
+only for the reader) and say no more than what differs from the round it extends: a set is merged with the one of that
+name key by key, a set given as null is gone. Rounds of another suite in the chain lend none. In rule files and messages
+a set is called a sheet.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 import rules.round
-from rules.errors import UsageError, unknown
+from rules.errors import UsageError
 from rules.round import Strict, content, validated
 from rules.ruleset import load
 
@@ -46,7 +47,7 @@ class Demand(Strict):
     holds: list[str] = Field(default_factory=list)  # expressions true of every line
     between: tuple[float, float] | None = None  # both ends allowed
     remembers: dict[str, str] = Field(default_factory=dict)  # name -> expression, kept as held.NAME after each line
-    loads: str | dict[str, str] | None = None  # the sheet to lay over the log next: from the value, or by the value
+    loads: str | dict[str, str] | None = None  # the set to lay over the log next: from the value, or by the value
     first: str | None = None  # expression true of the first line
     reaches: str | None = None  # expression true of some line, before or after anything
 
@@ -68,11 +69,11 @@ class Gather(Strict):
     into: str
 
 
-class SheetFile(Strict):
-    """A sheet as written."""
+class WrittenRequirements(Strict):
+    """A set of requirements as written."""
 
-    like: str | None = None  # another sheet of the round, from which this one differs
-    without: list[str] = Field(default_factory=list)  # keys of the sheet it is merged with that are gone
+    like: str | None = None  # another set of the round, from which this one differs
+    without: list[str] = Field(default_factory=list)  # keys of the set it is merged with that are gone
     begins: dict[str, Value | None] = Field(default_factory=dict)  # held.NAME before the first line
     gathers: Gather | None = None
     once: list[str] = Field(default_factory=list)  # keys logged exactly once, whatever the value
@@ -84,8 +85,8 @@ class SheetFile(Strict):
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A sheet with all it inherits."""
+class LogRequirements:
+    """A set of requirements with all it inherits."""
 
     name: str
     begins: Mapping[str, Value | None]
@@ -101,47 +102,39 @@ class Sheet:
 
 
 @cache
-def sheets(round_name: str) -> Mapping[str, Sheet]:
-    """Return the sheets of a round by name; UsageError for a mistake in its files, with the place."""
+def log_requirements(round_name: str) -> Mapping[str, LogRequirements]:
+    """Return the log requirements of a round by name; UsageError for a mistake in its files, with the place."""
     chain = load(round_name).chain
     suite = round_name.partition("/")[0]
-    resolved: dict[str, Sheet] = {}
+    resolved: dict[str, LogRequirements] = {}
     for name in reversed([name for name in chain if name.partition("/")[0] == suite]):
         written = _written(rules.round.ROOT / name / "logs")
-        done: dict[str, Sheet] = {}
-        for sheet in written:
-            _resolve(sheet, written, resolved, done, name)
+        done: dict[str, LogRequirements] = {}
+        for requirements in written:
+            _resolve(requirements, written, resolved, done, name)
         resolved = {**{k: v for k, v in resolved.items() if k not in written}, **done}
     return resolved
 
 
-def sheet(round_name: str, name: str) -> Sheet:
-    """Return one sheet of a round."""
-    known = sheets(round_name)
-    if name not in known:
-        raise unknown("sheet", name, known)
-    return known[name]
-
-
-def _written(folder: Path) -> dict[str, tuple[Path, SheetFile | None]]:
-    found: dict[str, tuple[Path, SheetFile | None]] = {}
+def _written(folder: Path) -> dict[str, tuple[Path, WrittenRequirements | None]]:
+    found: dict[str, tuple[Path, WrittenRequirements | None]] = {}
     for path in sorted(folder.glob("*.yaml")):
         raw = content(path) or {}
         for name, given in raw.items():
             if name in found:
                 raise UsageError(f"{path}: sheet {name} is also in {found[name][0].name}", fix="give each sheet once")
-            found[name] = path, None if given is None else validated(SheetFile, str(path), given, name)
+            found[name] = path, None if given is None else validated(WrittenRequirements, str(path), given, name)
     return found
 
 
 def _resolve(
     name: str,
-    written: Mapping[str, tuple[Path, SheetFile | None]],
-    before: Mapping[str, Sheet],
-    done: dict[str, Sheet],
+    written: Mapping[str, tuple[Path, WrittenRequirements | None]],
+    before: Mapping[str, LogRequirements],
+    done: dict[str, LogRequirements],
     round_name: str,
     asked: tuple[str, ...] = (),
-) -> Sheet | None:
+) -> LogRequirements | None:
     if name in done:
         return done[name]
     if name not in written:
@@ -167,5 +160,5 @@ def _resolve(
     begins = {**(base.begins if base else {}), **given.begins}
     strict = {key: demand for key, demand in (base.strict if base else {}).items() if key not in given.without}
     gathers = given.gathers or (base.gathers if base else None)
-    done[name] = Sheet(name, begins, gathers, keys, {**strict, **given.strict})
+    done[name] = LogRequirements(name, begins, gathers, keys, {**strict, **given.strict})
     return done[name]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from checker.core.findings import brief
-from checker.families.mlperf_training.sheets.words import EMPTY, WANTED, listed, told, wanted
-from rules.sheets import Demand, Sheet, sheets
+from checker.families.mlperf_training.log_requirements.words import EMPTY, WANTED, listed, told, wanted
+from rules.log_requirements import Demand, LogRequirements, log_requirements
 from rules.training import package_rules
 
 COMMON = {"common": "every log", "closed_common": "closed division", "open_common": "open division"}
@@ -14,7 +14,7 @@ COMMON = {"common": "every log", "closed_common": "closed division", "open_commo
 
 def differences(before: str, after: str) -> Iterator[str]:
     """Yield what differs in `after`, a line each, headings without indent."""
-    yield from _sheets(sheets(before), sheets(after))
+    yield from _requirements(log_requirements(before), log_requirements(after))
     yield from _package(before, after)
 
 
@@ -25,7 +25,7 @@ def _title(name: str) -> str:
     return f"{rest}, {division} division"
 
 
-def _sheets(old: Mapping[str, Sheet], new: Mapping[str, Sheet]) -> Iterator[str]:
+def _requirements(old: Mapping[str, LogRequirements], new: Mapping[str, LogRequirements]) -> Iterator[str]:
     for name in sorted(old.keys() - new.keys()):
         yield f"{_title(name)}: gone"
     for name in sorted(new, key=lambda name: (name not in COMMON, name)):
@@ -39,8 +39,8 @@ def _sheets(old: Mapping[str, Sheet], new: Mapping[str, Sheet]) -> Iterator[str]
             yield from (f"  {line}" for line in lines)
 
 
-def _merged(sheet: Sheet) -> dict[str, Demand]:
-    return {**sheet.keys, **sheet.strict}
+def _merged(requirements: LogRequirements) -> dict[str, Demand]:
+    return {**requirements.keys, **requirements.strict}
 
 
 def _keys(old: Mapping[str, Demand], new: Mapping[str, Demand]) -> Iterator[str]:
