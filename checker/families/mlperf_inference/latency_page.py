@@ -94,7 +94,7 @@ def _chart(title: str, results: Sequence[tuple[str, Mapping[str, float]]], bound
         said = f"{name}: " + ", ".join(f"{_word(place)} {value:,.4g} ms" for place, value in known)
         lines.append(ChartLine(said, style, [(PLACES.index(place), value) for place, value in known]))
     bound = None if bound_ns is None else (bound_ns / 1e6, f"bound of p99: {bound_ns / 1e6:,g} ms")
-    text, axes = f"{len(lines)} results by percentile.", (("", None), ("milliseconds", None))
+    text, axes = f"{len(lines)} results by percentile.", (("percentile", None), ("milliseconds", None))
     named = [(position, _word(place)) for position, place in enumerate(PLACES)]
     return line_chart(title, text, lines, *axes, target=bound, log=True, named=named)
 
