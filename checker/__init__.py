@@ -29,9 +29,14 @@ def check(
     from checker.core.family import Asked
     from checker.core.waivers import Waivers as NoWaivers
     from checker.families.recognition import judged_by
+    from rules.errors import UsageError, unknown
 
     refuse_archive(path)
     family, round_name = judged_by(path, ruleset, logs_only)
+    if official is not None and official not in family.alternatives:
+        if family.alternatives:
+            raise unknown("official checker", official, family.alternatives)
+        raise UsageError("rounds of MLPerf Inference alone have a choice of official checkers", fix="omit --official")
     report = family.review(path, round_name, Asked(logs_only, waivers or NoWaivers(), official))
     report.findings.extend(waivers.said(report.ruleset) if waivers is not None else ())
     return report

@@ -64,6 +64,7 @@ class Family(ABC):
     states_round = False  # whether submissions themselves say of which round they are
     exclusive = False  # whether its rounds judge nothing that looks like another family's
     officials: tuple[str, ...] = ()  # MLCommons' checkers that its cards speak for
+    alternatives: tuple[str, ...] = ()  # those of them whose verdict one may ask for instead of another's
     by_division = False  # whether submitters' folders lie in their division's, which a command then names too
 
     @abstractmethod

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from checker.core.tree import RefusedError, Tree
 from rules.known_rounds import Mark, RoundFamily, families
-from rules.ruleset import load
+from rules.ruleset import load, newest
 
 LISTED = 2000  # files of a submitter's results that are looked at, and folders
 SUBMITTERS = 50
@@ -55,7 +55,7 @@ def stated_seeds(start: bytes) -> Seeds | None:
 def head(file: Path, most: int = HEAD) -> bytes:
     """Return the start of a plain file; nothing of what cannot be read."""
     try:
-        with Tree(file.parent, load("assay/1.0").limits).open(file.name) as opened:
+        with Tree(file.parent, load(newest("assay")).limits).open(file.name) as opened:
             return opened.read(most)
     except (RefusedError, OSError):
         return b""

@@ -247,7 +247,7 @@ def test_logs_spoiled_at_random_get_the_official_verdict(tmp_path: Path, draw: i
             log.write_bytes(log.read_bytes() if spoiled is None else spoiled)
     theirs = oracle.package(root, "training", package_rules(round_name).tool.ruleset)
     ours, _ = judged(root, round_name)
-    sizes = [log.converged.batch_size for log in ours.folders[0].folder.logs]
+    sizes = [log.converged.batch_size for log in ours.folders[0].logs]
     if -1 in sizes and set(map(repr, sizes)) != {"-1"}:
         # Whether the tool stops or goes on depends on which file the file system lists first; it rejects either way.
         assert ours.outcome.answer != "pass"

@@ -19,6 +19,7 @@ class MLPerfInference(Family):
 
     checks = CHECKS
     officials = ("modular", "single-file")
+    alternatives = officials
     by_division = True
 
     def detect(self, path: Path, logs_only: bool) -> DetectedRound | None:

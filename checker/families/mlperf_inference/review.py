@@ -41,13 +41,11 @@ from checker.families.mlperf_inference.single_file.table import score as single_
 from checker.families.mlperf_inference.table import score
 from checker.families.mlperf_inference.walk import InferenceScope, ResultFolder, find, read_submitter
 from rules.cards import Severity
-from rules.errors import unknown
 from rules.inference import InferenceRules, inference_rules
 from rules.ruleset import load
 from rules.single_file import single_file_rules
 from rules.text import printable
 
-CHECKERS = ("modular", "single-file")
 CHUNK, LARGEST_CHUNK = 8, 48  # results given to a process at a time; those of one benchmark share logs
 
 
@@ -64,8 +62,6 @@ def review(
     `official`: whose verdict the official one is. Raises NothingToCheckError and UsageError as `find` does; whatever a
     submission holds becomes findings.
     """
-    if official not in CHECKERS:
-        raise unknown("official checker", official, CHECKERS)
     rules, ruleset = inference_rules(round_name), load(round_name)
     if official == "single-file":
         single_file_rules(round_name)  # refuses a round that it does not know

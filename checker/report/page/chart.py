@@ -85,7 +85,7 @@ class Axis:
         if self.named:
             return dict(self.named)[value]
         if self.log:
-            is_plain = self.low >= 0.9e-3 and self.high <= 1.1e4
+            is_plain = self.low >= 0.9e-3 and self.high <= 1.1e5
             power = math.floor(math.log10(value) + 1e-9)
             return f"{value:,.12g}" if is_plain else f"{round(value / 10.0**power)}e{power}"
         ticks = self.ticks()
@@ -105,20 +105,25 @@ def x_axis(label: str, low: float, high: float) -> Axis:
     return _axis(label, low, high, LEFT, WIDTH - RIGHT)
 
 
-def y_axis(label: str, low: float, high: float, *, log: bool = False) -> Axis:
+def y_axis(label: str, low: float, high: float) -> Axis:
     """Return the vertical axis of a chart."""
-    return _axis(label, low, high, HEIGHT - BOTTOM, TOP, log=log)
+    return _axis(label, low, high, HEIGHT - BOTTOM, TOP)
 
 
-def _axis(label: str, low: float, high: float, start: float, end: float, *, log: bool = False) -> Axis:
+def log_axis(label: str, low: float, high: float) -> Axis:
+    """Return the vertical axis of a chart over powers of ten, from the step of 1, 2 and 5 below to the one above."""
+    low, high = max(low, 1e-18), max(high, 1e-18)
+    steps = _steps(math.floor(math.log10(low)) - 1, math.floor(math.log10(high)) + 1)
+    below, above = max(s for s in steps if s <= low), min(s for s in steps if s > high)
+    return Axis(label, below, above, HEIGHT - BOTTOM, TOP, log=True)
+
+
+def _axis(label: str, low: float, high: float, start: float, end: float) -> Axis:
     """Return an axis that is never empty: equal ends are moved apart."""
-    if log:
-        low = max(low, 1e-18)
-        high = max(high, low * 10)
-    elif high - low < 1e-9 * max(1.0, abs(low), abs(high)):
+    if high - low < 1e-9 * max(1.0, abs(low), abs(high)):
         gap = max(0.5, abs(low) * 0.05)
         low, high = low - gap, high + gap
-    return Axis(label, low, high, start, end, log)
+    return Axis(label, low, high, start, end)
 
 
 def drawable(points: Sequence[tuple[object, object]]) -> list[Point]:
@@ -168,12 +173,11 @@ def line_chart(
     first, last = min(across_), max(across_)
     across = x_axis(x[0], first - (last - first) * 0.04 if x[1] is None else x[1], last)
     across = replace(across, named=named)
-    room = 0.0 if log else (max(heights) - min(heights)) * 0.06
-    up = y_axis(y[0], min(heights) - room if y[1] is None else y[1], most or max(heights) + room)
     if log:
-        steps = _steps(math.floor(math.log10(min(heights))) - 1, math.floor(math.log10(max(heights))) + 1)
-        below, above = [s for s in steps if s <= min(heights)], [s for s in steps if s > max(heights)]
-        up = y_axis(y[0], below[-1], above[0], log=True)
+        up = log_axis(y[0], min(heights), max(heights))
+    else:
+        room = (max(heights) - min(heights)) * 0.06
+        up = y_axis(y[0], min(heights) - room if y[1] is None else y[1], most or max(heights) + room)
     body = [_grid(across, up)]
     if upright and across.low <= upright[0] <= across.high:
         place = round(across.at(upright[0]), 1)

@@ -28,7 +28,7 @@ from suite.images.matrix import Cell, cell
 pytestmark = pytest.mark.engine
 
 
-def silent(phase: str, done: int, total: int) -> None: ...
+def silent(done: int, total: int, what: str) -> None: ...
 
 
 def inside(client: docker.DockerClient, image: str, code: str) -> str:
@@ -91,7 +91,7 @@ def test_a_second_build_does_nothing_and_is_immediate(client: docker.DockerClien
     build.build(DockerImages(client), tiny, silent)
     phases: list[str] = []
     start = time.monotonic()
-    build.build(DockerImages(client), tiny, lambda phase, *_: phases.append(phase))
+    build.build(DockerImages(client), tiny, lambda _done, _total, what: phases.append(what))
     assert time.monotonic() - start < 2
     assert phases == []
 

@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 
-def silent(phase: str, done: int, total: int) -> None: ...
+def silent(done: int, total: int, what: str) -> None: ...
 
 
 def test_a_version_dropped_by_the_archive_is_relocked_said_aloud_and_recorded(

@@ -25,7 +25,7 @@ PIP_NOTES = {
 }
 
 
-def silent(phase: str, done: int, total: int) -> None: ...
+def silent(done: int, total: int, what: str) -> None: ...
 
 
 def files(client: docker.DockerClient, image: str) -> dict[str, tuple[str, int, str]]:

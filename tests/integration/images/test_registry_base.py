@@ -23,7 +23,7 @@ from suite.images.matrix import Cell, cell
 pytestmark = pytest.mark.engine
 
 
-def silent(phase: str, done: int, total: int) -> None: ...
+def silent(done: int, total: int, what: str) -> None: ...
 
 
 @pytest.fixture

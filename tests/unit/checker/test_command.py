@@ -66,6 +66,20 @@ def test_usage_errors_are_sentences_on_standard_error(tmp_path: Path) -> None:
     assert "Traceback" not in told.stderr
 
 
+@pytest.mark.parametrize("name", ["nope", "modular"])
+def test_an_official_checker_is_chosen_for_mlperf_inference_alone(tmp_path: Path, name: str) -> None:
+    own = assay("check", str(tmp_path), "--official", name)
+    assert (own.returncode, own.stdout) == (2, "")
+    assert "rounds of MLPerf Inference alone have a choice of official checkers" in own.stderr
+
+
+def test_an_unknown_official_checker_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    told = assay("check", str(tmp_path), "--round", "mlperf-inference/5.1", "--official", "modulr")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "unknown official checker 'modulr'" in told.stderr
+    assert "did you mean 'modular'?" in told.stderr
+
+
 def test_a_defect_is_one_sentence_and_exit_code_4(tmp_path: Path) -> None:
     broken = "import checker, suite.cli\n"
     broken += "def check(*a): raise RuntimeError('boom \\x1b[2J')\n"

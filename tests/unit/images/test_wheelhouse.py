@@ -14,7 +14,7 @@ from suite.images import wheelhouse
 from suite.images.matrix import Cell, cell
 
 
-def silent(phase: str, done: int, total: int) -> None: ...
+def silent(done: int, total: int, what: str) -> None: ...
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import yaml
 import checker
 from checker.core.waivers import read
 from checker.families.mlperf_inference.compare import compare
-from checker.families.mlperf_inference.latency_page import Scale
+from checker.report.page.chart import log_axis
 from checker.report.render.json import render as as_report
 from checker.report.render.text import render as as_lines
 from rules.errors import NothingToCheckError, UsageError
@@ -149,7 +149,7 @@ def test_nothing_in_common_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(1, 1), (0.001, 5e7), (6.2, 10.9), (99, 101), (2, 2.1)])
 def test_an_axis_of_times_holds_what_it_shows(low: float, high: float) -> None:
-    scale = Scale.over(low, high)
+    scale = log_axis("milliseconds", low, high)
     assert scale.low <= low * 1.001
     assert scale.high >= high * 0.999
     assert scale.at(scale.low) > scale.at(scale.high)

@@ -16,9 +16,9 @@ from checker.report.page.chart import (
     histogram,
     interval_chart,
     line_chart,
+    log_axis,
     thinned,
     x_axis,
-    y_axis,
 )
 from checker.report.page.markup import Markup
 
@@ -98,5 +98,5 @@ def test_an_axis_is_never_empty_and_its_ticks_lie_on_it(low: float, length: floa
 
 
 def test_logarithmic_ticks_are_powers_of_ten() -> None:
-    axis = y_axis("y", 1e-8, 1e-2, log=True)
+    axis = log_axis("y", 1e-8, 1e-2)
     assert [axis.word(tick) for tick in axis.ticks()] == ["1e-8", "1e-6", "1e-4", "1e-2"]
