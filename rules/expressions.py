@@ -17,6 +17,7 @@ import ast
 import enum
 import math
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -138,6 +139,8 @@ ORDER: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
+LONGEST = 2000  # characters: an expression of more is no sentence of a rule
+PATH = re.compile(r"[A-Za-z_]\w*(\.\w+)*", re.ASCII)
 WORDS: dict[str, Scalar] = {"true": True, "false": False, "null": None}
 
 
@@ -187,7 +190,13 @@ class _Compiler:
             raise ExpressionError(said, self.text, position) from None
         except (ValueError, RecursionError, MemoryError):
             raise ExpressionError("this cannot be read", self.text, 0) from None
-        return self.compile(parsed.body)
+        end = len(self.text.encode()[: parsed.body.end_col_offset].decode())
+        if comment := self.text[end:].lstrip(" \t)"):
+            raise ExpressionError("a comment is not part of the language", self.text, len(self.text) - len(comment))
+        try:
+            return self.compile(parsed.body)
+        except RecursionError:
+            raise ExpressionError("this is nested too deeply", self.text, 0) from None
 
     def compile(self, node: ast.expr) -> Expression:
         return Expression(self.said(node), *self.form(node))
@@ -279,6 +288,8 @@ class _Compiler:
 
     def name(self, name: str, node: ast.expr) -> Compiled:
         head, _, rest = name.partition(".")
+        if not PATH.fullmatch(name):
+            raise self.error(f"{name!r} is not part of the language", node)
         if name in WORDS or name in self.constants:
             constant = WORDS[name] if name in WORDS else self.constants[name]
             return _kind_of(constant), lambda _: constant
@@ -409,5 +420,7 @@ def compile_expression(
     held: frozenset[str] = frozenset(),
 ) -> Expression:
     """Compile `text`; raise ExpressionError with the position for syntax, unknown names and impossible kinds."""
-    line = " ".join(text.split("\n")).strip()
+    line = " ".join(re.split(r"[\r\n]", text)).strip()
+    if len(line) > LONGEST:
+        raise ExpressionError(f"this is longer than {LONGEST} characters", line[:100], 0)
     return _Compiler(line, constants or {}, derived or {}, held, meaning is Meaning.LOOSE).whole()

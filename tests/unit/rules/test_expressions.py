@@ -45,6 +45,8 @@ def evaluate(text: str, moment: Moment | None = None, **constants: Any) -> Any:
         ("true == true and not false", True),
         ("'a' != \"b\" or 1 > 2", True),
         ("1 < 2 and 2 <= 2 and 3 >= 3", True),
+        ("(1 <\r\n2) == ('a' ==\r'a')", True),
+        ("'#' == '#'", True),
     ],
 )
 def test_it_computes(text: str, value: Any) -> None:
@@ -93,6 +95,16 @@ def test_it_reads_the_log_at_this_line() -> None:
         ("'a' 'b'", 0),
         ("1) + (2", 1),
         ("True", 0),
+        ("1 # and more", 2),
+        ("(value > 0 # and more)", 0),
+        ("(value) # and more", 8),
+        ("1 +\n2 # and\n3", 6),
+        ("1 < log. epochs", 4),
+        ("count. epochs == 0", 0),
+        ("rule .quality.target", 0),
+        ("-" * 900 + "1", 0),
+        ("1" + "+1" * 900, 0),
+        ("true" + " and true" * 900, 0),
     ],
 )
 def test_a_mistake_is_refused_with_its_position(text: str, position: int) -> None:
