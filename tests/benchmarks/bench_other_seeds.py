@@ -60,7 +60,7 @@ class Honest:
     def run(self, scenario: Scenario, test: str | None, rate: float) -> PerformanceTest:
         """Make one run; return what it measured."""
         its = self._rules.scenarios[scenario].model_copy(update={"min_duration_ms": round(1000 * self._seconds)})
-        other = told(ROUND, test, scenario) if test else None  # type: ignore[arg-type]
+        audit, seeds = told(ROUND, test, scenario) if test else (None, loadgen_rules(ROUND).seeds)
         job: dict[str, Any] = {
             "mode": "loadgen",
             "workload": WORKLOAD,
@@ -82,8 +82,8 @@ class Honest:
                 "mode": "performance",
                 "test": test,
                 "user_conf": user_conf(scenario, its, rate, tokens=False),
-                "audit_config": other.audit_config if other else None,
-                "seeds": (other.seeds if other else loadgen_rules(ROUND).seeds).model_dump(),
+                "audit_config": audit,
+                "seeds": seeds.model_dump(),
             },
         }
         files = job_files(self._code, self._data)

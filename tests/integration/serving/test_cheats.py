@@ -39,9 +39,10 @@ class Tried:
     def run(self, name: str) -> Finished:
         """Return the run `name`, made once."""
         if name not in self._done:
-            told_ = audit(RULESET, name, "SingleStream") if name not in ("performance", "accuracy") else None  # type: ignore[arg-type]
-            mode, test = ("accuracy", None) if name == "accuracy" else ("performance", name if told_ else None)
-            given = told(self._conf, mode, test, told_.audit_config if told_ else None, told_.seeds if told_ else None)
+            if name in ("performance", "accuracy"):
+                given = told(self._conf, name)
+            else:
+                given = told(self._conf, "performance", name, *audit(RULESET, name, "SingleStream"))
             finished = self._serve(self._code, toy_job(self._code, tokens=self._tokens, loadgen=given))
             assert outcome(finished) == ("success", "")
             self._done[name] = finished

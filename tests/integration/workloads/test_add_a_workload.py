@@ -11,7 +11,7 @@ import pytest
 from tests.integration.toy import checkout as toy
 from tests.integration.toy.checkout import FRAMEWORKS, ROUND, WORKLOAD, Checkout
 
-pytestmark = [pytest.mark.engine, pytest.mark.image]
+pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.together]
 
 
 @pytest.fixture(scope="module")
