@@ -11,7 +11,7 @@ import pytest
 from tests.integration.toy import checkout as toy
 from tests.integration.toy.checkout import FRAMEWORKS, ROUND, WORKLOAD, Checkout
 
-pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.together]
+pytestmark = [pytest.mark.engine, pytest.mark.image, pytest.mark.machine]
 
 
 @pytest.fixture(scope="module")
