@@ -171,7 +171,9 @@ def line_chart(
     heights = [p[1] for p in points] + ([target[0]] if target else [])
     across_ = [p[0] for line in shown for p in line.points]
     first, last = min(across_), max(across_)
-    across = x_axis(x[0], first - (last - first) * 0.04 if x[1] is None else x[1], last)
+    room = (last - first) * 0.04
+    # What is named stands in the middle of its tick, also at the right end.
+    across = x_axis(x[0], first - room if x[1] is None else x[1], last + room if named else last)
     across = replace(across, named=named)
     if log:
         up = log_axis(y[0], min(heights), max(heights))

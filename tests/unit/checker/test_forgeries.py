@@ -499,6 +499,7 @@ for words in (
     f"{COMMAND} --runs 50",
     f"{COMMAND} --fast yes",
     f"{COMMAND} --submitter acme",
+    f"{COMMAND} --round assay/0.9",
     f"{COMMAND} --runs",
 ):
     recorded("assay-arguments", {"arguments": words.split()})

@@ -100,3 +100,13 @@ def test_an_axis_is_never_empty_and_its_ticks_lie_on_it(low: float, length: floa
 def test_logarithmic_ticks_are_powers_of_ten() -> None:
     axis = log_axis("y", 1e-8, 1e-2)
     assert [axis.word(tick) for tick in axis.ticks()] == ["1e-8", "1e-6", "1e-4", "1e-2"]
+
+
+def test_names_of_ticks_stand_apart_also_at_the_right_end() -> None:
+    named = [(n, name) for n, name in enumerate(("min", "p50", "p90", "p95", "p97", "p99", "p99.9", "max"))]
+    line = ChartLine("a", 0, [(n, n + 1.0) for n, _ in named])
+    drawn = str(line_chart("t", "said", [line], ("percentile", None), ("milliseconds", None), named=named))
+    found = re.findall(r'<text x="([0-9.]+)"[^>]*>([^<]+)</text>', drawn)
+    places = [float(x) for x, word in found if word in dict(named).values()]
+    assert len(places) == len(named)
+    assert min(b - a for a, b in zip(places, places[1:], strict=False)) > 35  # half of "p99.9" and half of "max"
