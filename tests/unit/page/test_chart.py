@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
 from typing import Any
@@ -109,4 +110,4 @@ def test_names_of_ticks_stand_apart_also_at_the_right_end() -> None:
     found = re.findall(r'<text x="([0-9.]+)"[^>]*>([^<]+)</text>', drawn)
     places = [float(x) for x, word in found if word in dict(named).values()]
     assert len(places) == len(named)
-    assert min(b - a for a, b in zip(places, places[1:], strict=False)) > 35  # half of "p99.9" and half of "max"
+    assert min(b - a for a, b in itertools.pairwise(places)) > 35  # half of "p99.9" and half of "max"
